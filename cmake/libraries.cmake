@@ -1,0 +1,20 @@
+# The libraries of Debian 12 that Kairos stands on; docs/DECISIONS.md says why each.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+foreach(entry sodium:libsodium xxhash:libxxhash uv:libuv lua:lua5.4 sqlite:sqlite3 zlib:zlib zstd:libzstd curl:libcurl seccomp:libseccomp)
+  string(REPLACE ":" ";" pair ${entry})
+  list(GET pair 0 short)
+  list(GET pair 1 module)
+  pkg_check_modules(${short} REQUIRED IMPORTED_TARGET ${module})
+  add_library(lib_${short} INTERFACE)
+  target_link_libraries(lib_${short} INTERFACE PkgConfig::${short})
+endforeach()
+pkg_check_modules(jansson IMPORTED_TARGET jansson) # tests only
+pkg_check_modules(cmocka IMPORTED_TARGET cmocka)   # tests only
+
+# llhttp comes as C sources in Debian (node-llhttp); compiled from where the package put them, with its own warnings off.
+find_path(LLHTTP_SOURCE llhttp.c PATHS /usr/share/llhttp REQUIRED)
+find_path(LLHTTP_INCLUDE llhttp.h PATHS /usr/share/include/llhttp REQUIRED)
+add_library(lib_llhttp STATIC ${LLHTTP_SOURCE}/api.c ${LLHTTP_SOURCE}/http.c ${LLHTTP_SOURCE}/llhttp.c)
+target_include_directories(lib_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE})
+target_compile_options(lib_llhttp PRIVATE -w -O2)
