@@ -1,0 +1,48 @@
+/* The event: what somebody did, as it goes through all rooms. Made by accept (or from a journal row), read-only afterwards; everything is
+ * borrowed from the request's arena. */
+#pragma once
+#include "kit/json.h"
+#include "language/value.h"
+
+struct event {
+  struct str user;        /* canonical user id, 1–128 bytes, no control bytes */
+  struct str id;          /* the sender's id, or the one that was given */
+  struct str type;        /* 1–64 bytes: letters, digits, _ . - $ and space inside */
+  struct str source;      /* who sent it: the key's name, "import", "tick" */
+  int64_t timestamp;      /* UTC ms: when it happened, as the sender says */
+  int64_t received;       /* UTC ms: when it came in; for ?clock=event the same as timestamp */
+  bool id_given;          /* false: the sender gave none; nothing is deduplicated */
+  bool history;           /* ?clock=event or import: decided on the event's own time */
+  struct str body;        /* the envelope's JSON object as it came */
+  struct json json;       /* tokens of body */
+  uint32_t data, context; /* token indices of those objects, JSON_NONE when absent */
+};
+
+/* Reads the value behind `event.NAME`: data first, then context; dots go into objects; "context.x" and "data.x" name one explicitly.
+ * `type`, `id`, `source` are the envelope's. local_hour, local_minute, local_weekday, local_day are not here: they need the user's zone and
+ * are set by decide. */
+struct value event_value(const struct event *e, struct str name, struct arena *a);
+
+/* ---- the vocabulary: what `event` nouns declare ---- */
+struct vocabulary; /* immutable, part of a program */
+struct event_type {
+  struct str name;
+  uint32_t number; /* 0-based within the program */
+};
+struct noun_event;
+struct symbols;
+struct findings;
+/* [builder] */
+struct vocabulary *vocabulary_build(struct arena *a, const struct noun_event *events, size_t count, struct findings *f);
+/* [any] NULL when no event noun has that name. */
+const struct event_type *vocabulary_type(const struct vocabulary *v, struct str name);
+/* Wrong types and values out of [low, high] are refused: the error starts with the JSON pointer ("/data/completionRate: …"). Unknown fields
+ * pass. [lane] */
+bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct err *err);
+/* For symbols.find: the declared type, unit and default of `event.x` in any event noun; false when no noun declares it. [builder] */
+bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol *out);
+/* Fills slots with all `event.*` symbols of the table in one walk over the event's tokens. `plan` is made once per program and event type.
+ * [lane] */
+struct event_plan;
+struct event_plan *event_plan_build(struct arena *a, const struct symbols *s);
+void event_plan_fill(const struct event_plan *p, const struct event *e, struct value *slots, struct arena *a);

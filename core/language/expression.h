@@ -1,0 +1,64 @@
+/* Expressions: a Lua expression over named values, compiled once to a tree and a flat code in an arena, run without entering Lua.
+ * Grammar and Kleene rules: LANGUAGE (docs/RULES.md). Names become slots when compiled: running touches only an array of values.
+ * An expression is immutable and is run from any thread. */
+#pragma once
+#include "kit/arena.h"
+#include "kit/err.h"
+#include "language/value.h"
+
+/* ---- names ---- */
+enum symbol_kind { SYMBOL_EVENT, SYMBOL_PROFILE, SYMBOL_FEATURE, SYMBOL_BELIEF, SYMBOL_ARM };
+struct symbol {
+  struct str name; /* as written: "event.local_hour", "skip_probability", "profile.constraints.availableTime", "arm.evening_walk" */
+  enum symbol_kind kind;
+  enum value_kind type; /* declared type; VALUE_MISSING = not declared, anything goes */
+  uint32_t slot;        /* index into the slots given to expression_* */
+  uint32_t index;       /* the owner's own number: feature number, model output number, experiment number; event and profile: unused */
+  const char *unit, *doc;
+  struct value fallback; /* the vocabulary's `default =`; MISSING when none */
+};
+/* The program's table of every name that its conditions read. `find` is the program's: it fills kind, type, index, unit, doc, fallback, or
+ * refuses with a sentence (with a "did you mean"). symbols_name gives each accepted name one slot, in order of first use. */
+struct symbols {
+  struct arena *arena;
+  struct symbol *at; /* count of them, by slot */
+  uint32_t count, cap;
+  bool (*find)(void *context, struct str name, struct symbol *out, struct err *e);
+  void *context;
+};
+const struct symbol *symbols_name(struct symbols *s, struct str name, struct err *e); /* NULL: refused, or memory failed [builder] */
+const struct symbol *symbols_known(const struct symbols *s, struct str name);         /* NULL when no condition reads it */
+
+/* ---- compile ---- */
+struct expression;
+enum expression_want { WANT_TRUTH, WANT_NUMBER, WANT_ANY };
+/* Compiles `source` for a use that wants a truth, a number or any value; type errors that no value could mend ("steps" > 3 on text) are
+ * refused with the column. The expression, its source included, lies in s->arena. [builder] */
+struct expression *expression_compile(struct symbols *s, struct str source, enum expression_want want, struct err *e);
+struct str expression_source(const struct expression *x);
+uint32_t expression_slots(const struct expression *x, const uint32_t **slots); /* the distinct slots it reads, ascending */
+
+/* ---- run [any]: slots = array of values by symbol slot ---- */
+enum truth expression_truth(const struct expression *x, const struct value *slots);
+struct value expression_value(const struct expression *x, const struct value *slots); /* MISSING when unknown */
+
+/* ---- explain ---- */
+/* One line per leaf term, in source order: a comparison, a bare boolean, known(), has(). */
+struct term {
+  struct str source; /* "skip_probability > 0.6" */
+  enum truth truth;
+  bool decisive;                    /* the whole would, or could, differ if this term differed */
+  struct str left_name, right_name; /* operand as written */
+  struct value left, right;         /* operand as evaluated; right is missing for one-sided terms */
+  const char *operator;             /* ">", "==", "has", "known", "" … */
+  struct str missing;               /* the first missing name in it, or empty */
+};
+size_t expression_terms(const struct expression *x, const struct value *slots, struct arena *a, struct term **terms);
+/* The nearest change that would have flipped the whole: of the decisive comparisons between a name and a value, the one with the smallest
+ * relative distance. E.g. {"skip_probability", above 0.6, was 0.55}. false when no single term flips it (`change` then untouched). */
+struct change {
+  struct str name;
+  const char *operator; /* what it would have had to satisfy: ">", ">=", "<", "<=", "==", "~=" */
+  struct value was, bound;
+};
+bool expression_nearest_change(const struct expression *x, const struct value *slots, struct arena *a, struct change *change);
