@@ -1,0 +1,176 @@
+/* book: the data directory. The journal is the truth; states, decisions and outbox rows are committed with it in one transaction.
+ * The only room that knows SQLite. Layout of a data directory:
+ *   kairos.lock        held by flock while an engine or an offline tool that writes runs
+ *   master.key         32 bytes, 0600: wraps the users' data keys; never in a backup
+ *   layout             format version, secret for user digests, partition → volume
+ *   volume-00.db …     one SQLite file (WAL, synchronous=FULL) per volume: journal, users, decisions, outbox, meta
+ *   control.db         control facts with their authors (hash-chained), API keys (SHA-256), erasures, models' registry
+ *   store/<sha256>     every source, program manifest, dictionary, model state, time zone and .so that a journal names
+ * A volume has one connection that writes and checkpoints, owned by one lane. Readers are query_only and short.
+ */
+#pragma once
+#include "book/user.h"
+#include "kit/arena.h"
+#include "kit/err.h"
+
+#define BOOK_PARTITIONS   16
+#define BOOK_FORMAT       1
+#define BOOK_VOLUMES_MOST 16
+
+/* ---- the directory ---- */
+struct book;
+bool book_create(const char *directory, uint32_t volumes, struct err *e); /* ERR_CONFLICT when one is there already */
+struct book *book_open(const char *directory, bool writer,
+                       struct err *e); /* writer takes the lock: ERR_CONFLICT names the other's process */
+void book_close(struct book *b);
+uint32_t book_volumes(const struct book *b);
+uint32_t book_partition_of(const struct book *b, struct str user); /* [any] hash of the id, for ever */
+uint32_t book_volume_of(const struct book *b, uint32_t partition); /* [any] */
+const char *book_directory(const struct book *b);
+bool book_move(const char *directory, uint32_t volumes, void (*progress)(void *, double), void *context,
+               struct err *e); /* offline: re-homes partitions in order, rewrites the chains' pointers */
+bool book_backup(const char *directory, const char *target,
+                 struct err *e); /* online, by SQLite's backup API from a reader; opened, checked, counted before true */
+bool book_restore(const char *backup, const char *directory, const char *master_key_file,
+                  struct err *e); /* replays the erasure list of the backup's target before anything is served */
+struct doctor_line {
+  const char *check;
+  bool ok;
+  const char *text;
+};
+bool book_doctor(const char *directory, struct arena *a, struct doctor_line **lines, size_t *count,
+                 struct err *e); /* integrity, chains, counters, keys, store hashes */
+
+/* ---- the store [any] ---- */
+bool store_put(struct book *b, struct str bytes, unsigned char sha256[32], struct err *e);      /* atomic, mode 0400, idempotent */
+bool store_get(struct book *b, const unsigned char sha256[32], struct buf *out, struct err *e); /* verifies the hash */
+bool store_path(struct book *b, const unsigned char sha256[32], char *path, size_t size);
+
+/* ---- a volume: one writer, one lane ---- */
+struct volume;
+enum entry_kind {
+  ENTRY_EVENT = 1,
+  ENTRY_TICK = 2,
+  ENTRY_CONSENT = 3,
+  ENTRY_PROFILE = 4,
+  ENTRY_ASKED = 5 /* POST /v1/decide */,
+  ENTRY_CONTROL = 6 /* user = 0 */,
+  ENTRY_IMPORTED = 7 /* a decision made elsewhere */
+};
+
+/* A journal row, decoded. Appending: fill all but seq and previous. */
+struct entry {
+  int64_t seq;
+  uint32_t partition;
+  enum entry_kind kind;
+  int64_t user;      /* number; 0 for control facts */
+  int64_t previous;  /* the user's row before; for control facts the partition's control fact before */
+  struct str body;   /* envelope JSON (EVENT, TICK, CONSENT, PROFILE, ASKED), fact JSON (CONTROL) */
+  struct str record; /* what cannot be recomputed, packed by flow: clock, source, beliefs, fallbacks … */
+};
+/* Called while a volume is opened (and after a failed commit) for each row newer than the stored states, in seq order: flow applies it to
+ * the user without deciding again. `user` is NULL for control facts. Rows of erased users are skipped. */
+struct volume_replay {
+  bool (*row)(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e);
+  void *context;
+};
+struct volume *volume_open(struct book *b, uint32_t number, const struct volume_replay *replay, struct err *e); /* [lane] */
+void volume_close(struct volume *v); /* writes states behind, checkpoints */
+uint32_t volume_number(const struct volume *v);
+
+/* Users [lane]. Found in memory, loaded from disk (state + nothing else: recovery has applied the tail), or created with a fresh key when
+ * `create`. NULL without error: unknown. */
+struct user *volume_user(struct volume *v, struct str id, bool create, struct err *e);
+struct user *volume_user_number(struct volume *v, int64_t number, struct err *e);
+void volume_user_changed(struct volume *v, struct user *u); /* remembers that its stored state is behind */
+/* Every user with a tick due: fills the lane's heap after opening. */
+bool volume_due_users(struct volume *v, bool (*each)(void *context, int64_t number, int64_t due), void *context, struct err *e);
+/* Walks all users in number order, loading each in turn (for program changes that need a look at everyone). */
+bool volume_each_user(struct volume *v, bool (*each)(void *context, struct user *u), void *context, struct err *e);
+
+/* One turn: begin (lazily IMMEDIATE), any number of appends, commit. After a false from any of these the turn is lost: call volume_recover
+ * before the next; until it succeeds nothing is acknowledged. */
+bool volume_append(struct volume *v, struct user *u, struct entry *entry,
+                   struct err *e); /* sets seq and previous, moves u->head; u NULL for control facts */
+/* Decision ids: (partition, count). Text form "d<partition>-<count>", number form partition << 48 | count; both by decision_id_*. */
+uint64_t volume_next_decision(struct volume *v, uint32_t partition);
+bool volume_add_decision(struct volume *v, struct user *u, uint64_t id, int64_t seq, struct str record,
+                         struct err *e); /* sealed with the user's key */
+struct outbox_row {
+  uint64_t id; /* the decision's */
+  int64_t user;
+  int64_t send_before; /* UTC ms */
+  int64_t due;         /* next attempt, UTC ms */
+  uint32_t attempts;
+  enum outbox_end { OUTBOX_WAITING = 0, OUTBOX_DELIVERED, OUTBOX_FAILED, OUTBOX_EXPIRED, OUTBOX_WITHDRAWN } end;
+  struct str body;  /* rendered bytes, signed as they are */
+  struct str names; /* packed: trigger, option, experiment, rollout: what a kill may name */
+  struct str log;   /* JSON array of attempts */
+};
+bool volume_add_outbox(struct volume *v, struct user *u, const struct outbox_row *row, struct err *e);
+/* Joins an attempt's result: appends to the row's log, sets due or end. */
+bool volume_attempt(struct volume *v, uint64_t id, int64_t at, struct str result_json, int64_t due, enum outbox_end end, struct err *e);
+/* Withdraws the user's waiting rows; their ids are given to `each` for the courier. */
+bool volume_withdraw(struct volume *v, struct user *u, void (*each)(void *context, uint64_t id), void *context, struct err *e);
+bool volume_commit(struct volume *v, struct err *e);  /* COMMIT = durable */
+bool volume_recover(struct volume *v, struct err *e); /* reopen, verify, forget memory, replay the tail */
+/* After answering: writes some states behind and checkpoints when due (2 MB when `idle`, 8 MB always). */
+bool volume_settle(struct volume *v, bool idle, struct err *e);
+/* Erasure: the user's key, rows, decisions, outbox rows and state are deleted, WAL truncated. Its own transaction. */
+bool volume_erase(struct volume *v, struct user *u, struct err *e);
+
+/* Duplicates [lane]: looks up (source, id) within the window, verifies against the row. */
+enum duplicate { DUPLICATE_NO, DUPLICATE_SAME, DUPLICATE_OTHER /* other content under the same id */ };
+enum duplicate volume_duplicate(struct volume *v, struct user *u, struct str source, struct str id, struct str body, int64_t now,
+                                struct err *e);
+bool volume_remember(struct volume *v, struct user *u, struct str source, struct str id, int64_t seq);
+
+/* Reading [lane or reader] */
+bool volume_entry(struct volume *v, int64_t seq, struct arena *a, struct entry *out, struct user **user,
+                  struct err *e); /* ERR_MISSING; decrypts */
+bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e);
+bool volume_outbox(struct volume *v, uint64_t id, struct arena *a, struct outbox_row *out, struct err *e);
+bool volume_waiting(struct volume *v, int64_t due_before, uint32_t most, struct arena *a, struct outbox_row **rows, size_t *count,
+                    struct err *e);
+
+/* A reader of a volume for replay, backup and doctor: own query_only connection, works beside a running engine and offline. [any one
+ * thread] */
+struct volume *volume_reader(struct book *b, uint32_t number, struct err *e);
+/* Rows in seq order from `from`; the row's user comes with identity and key only (a fresh state, for rebuilding), the same struct for the
+ * same number. Decoding is batched: the views are valid until the next call. false with no error at the end. */
+bool volume_scan(struct volume *v, int64_t from, struct entry *out, struct user **user, struct err *e);
+bool volume_scan_decisions(struct volume *v, int64_t seq, struct arena *a, struct str **records, uint64_t **ids, size_t *count,
+                           struct err *e); /* of one journal row, in id order */
+
+/* Figures for /metrics and /livez. [lane] */
+struct volume_figures {
+  uint64_t rows, users_hot, users_all, wal_bytes, commits, checkpoints, dirty;
+};
+struct volume_figures volume_figures(const struct volume *v);
+
+/* ---- ids ---- */
+size_t decision_id_text(uint64_t id, char out[32]);
+bool decision_id_parse(struct str text, uint64_t *id);
+
+/* ---- control.db [main or tool; one thread] ---- */
+struct control_fact {
+  int64_t number;
+  int64_t at;
+  const char *author, *kind, *name;
+  struct str body;
+};
+bool control_append(struct book *b, const char *author, const char *kind, const char *name, struct str body, int64_t *number,
+                    struct err *e); /* hash-chained, durable */
+bool control_each(struct book *b, int64_t after, bool (*each)(void *context, const struct control_fact *fact), void *context,
+                  struct err *e);
+bool control_verify(struct book *b, struct err *e); /* walks the hash chain; names the first broken link */
+struct api_key {
+  const char *name;
+  uint32_t scopes;
+  unsigned char sha256[32];
+  bool revoked;
+};
+bool control_keys(struct book *b, struct arena *a, struct api_key **keys, size_t *count, struct err *e);
+bool control_add_key(struct book *b, const char *name, uint32_t scopes, char secret[64],
+                     struct err *e); /* "kx_<role>_<43 chars>", shown once */
+bool control_revoke_key(struct book *b, const char *name, struct err *e);

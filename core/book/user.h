@@ -1,0 +1,123 @@
+/* A user, in a lane's memory: identity, key, profile, and four plain containers that compute and decide give meaning to (marks, series,
+ * attempts, sends). Everything here but the caches at the end is a function of the user's journal rows, and is written behind as one sealed
+ * blob. Belongs to one lane; no lock. */
+#pragma once
+#include "kit/hash.h"
+#include "kit/str.h"
+#include "kit/tz.h"
+#include "language/value.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum consent { CONSENT_UNKNOWN = 0, CONSENT_GIVEN, CONSENT_WITHDRAWN };
+
+/* A day of a daily series: n observations and their sum, by the user's local date. */
+struct series_day {
+  float sum;
+  uint16_t n;
+  uint16_t spare;
+};
+#define SERIES_DAYS 36 /* the longest window, 35 days, and today */
+struct series {
+  uint64_t digest; /* of the definition: a changed definition is another series */
+  int32_t newest;  /* civil day of the slot newest % SERIES_DAYS; days ≤ newest − SERIES_DAYS are gone */
+  struct series_day days[SERIES_DAYS];
+};
+
+/* One attempt at the habit (a workout done or skipped): what patterns, streaks and habit strength are made of. */
+struct attempt {
+  int32_t day;         /* local civil day */
+  uint16_t minute;     /* local minute of the day */
+  uint8_t done;        /* 1 done, 0 skipped or missed */
+  uint8_t social;      /* 0 unknown, 1 alone, 2 with somebody */
+  uint16_t place;      /* hash of the location text, 0 = unknown */
+  uint16_t weather;    /* hash of the weather text, 0 = unknown */
+  uint16_t kind;       /* hash of the workout type, 0 = unknown */
+  uint16_t completion; /* completionRate in 1/10 000, 65535 = unknown */
+};
+#define ATTEMPTS_MOST 128 /* the newest are kept, ordered by (day, minute, arrival) */
+
+/* A named pair of numbers: last time and value of anything that is one number a user. Kept sorted by key. */
+struct mark {
+  uint64_t key; /* mark_key("cooldown", name) and the like */
+  int64_t at;   /* UTC ms */
+  double value;
+};
+
+/* A send, for caps, gaps, cooldowns and responses; the newest SENDS_MOST are kept (never fewer than 7 days × 12 + what is pending). */
+struct send {
+  int64_t at;
+  uint64_t decision;        /* decision id as a number */
+  uint64_t trigger, option; /* hash_64 of their names */
+  uint8_t response;         /* 0 none yet, 1 good, 2 bad, 3 other */
+};
+#define SENDS_MOST 96
+
+/* An event that was seen: for duplicates. */
+struct seen {
+  uint64_t digest; /* of (source, id) */
+  int64_t seq;     /* its journal row; 0 = free slot */
+};
+
+struct user {
+  /* identity */
+  struct hash_128 digest; /* keyed by the data directory's secret: what the users table is looked up by */
+  int64_t number;         /* rowid in its volume */
+  uint8_t partition;
+  struct str id;
+  unsigned char key[32]; /* data key */
+  /* chain */
+  int64_t head;       /* newest journal row of this user, 0 = none */
+  uint64_t events;    /* rows in the chain */
+  int64_t clock;      /* newest decision clock, UTC ms: history is monotone per user */
+  int64_t due;        /* next tick, UTC ms; 0 = none */
+  int64_t last_event; /* decision clock of the last real (not tick) event; 0 = none */
+  /* who */
+  enum consent consent;
+  int32_t age;           /* years; −1 unknown */
+  bool minor_consent;    /* a guardian's consent flag */
+  struct str zone_name;  /* "" = unknown; malloc'd with the user */
+  const struct tz *zone; /* NULL = unknown */
+  struct str profile;    /* merged JSON object, "{}" at least; replaced whole */
+  uint32_t profile_version;
+  /* containers */
+  struct series *series;
+  uint16_t series_count;
+  struct attempt *attempts;
+  uint16_t attempt_count;
+  struct mark *marks;
+  uint16_t mark_count, mark_cap;
+  struct send *sends;
+  uint16_t send_count;
+  struct seen *seen; /* open addressing, power of two */
+  uint32_t seen_count, seen_cap;
+  /* caches, never stored */
+  struct value *profile_values; /* decide: profile.* slots of one program */
+  uint64_t profile_stamp;       /* which program and profile_version they are of */
+  int64_t first_dirty;          /* oldest row not yet in the stored state; 0 = clean */
+  uint32_t heap_place;          /* lane: place in the tick heap + 1; 0 = not there */
+  struct user *older, *newer;   /* book: recently used list */
+};
+
+/* [lane] all of these; false or NULL only when memory failed */
+uint64_t mark_key(const char *family, struct str name);
+const struct mark *user_mark(const struct user *u, uint64_t key);
+bool user_set_mark(struct user *u, uint64_t key, int64_t at, double value);
+void user_clear_mark(struct user *u, uint64_t key);
+struct series *user_series(struct user *u, uint64_t digest, bool create);
+/* Adds one observation to its local day; days older than the ring are ignored (true). */
+bool series_add(struct series *s, int32_t day, double value);
+const struct series_day *series_at(const struct series *s, int32_t day); /* NULL when outside the ring */
+bool user_add_attempt(struct user *u, const struct attempt *a);
+bool user_add_send(struct user *u, const struct send *s);
+struct send *user_send(struct user *u, uint64_t decision);
+bool user_set_profile(struct user *u, struct str json_object); /* replaces; copies */
+/* Merges a JSON object into the profile, top-level keys replaced, null removes; and reads zone ("timezone"), age ("demographics.age" or
+ * "age") from it when `may_identify` (scope above track). Unknown zones and ages outside 0–130 are refused with a sentence. */
+struct err;
+bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e);
+
+/* Codec of everything stored. Same content, same bytes. */
+bool user_encode(const struct user *u, struct buf *out);
+bool user_decode(struct user *u, struct str bytes, struct err *e); /* identity fields are the caller's */
+size_t user_memory(const struct user *u);
