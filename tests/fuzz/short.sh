@@ -1,0 +1,23 @@
+#!/bin/sh
+# usage: short.sh FUZZER CORPUS      The suite's share of fuzzing: replays the seeds, then a fixed number of runs from a fixed seed, so that
+# two runs of the suite do the same. New inputs go to a scratch directory. A crash leaves the input there and prints it.
+set -eu
+fuzzer=$1
+corpus=$2
+[ -n "$(ls -A "$corpus" 2>/dev/null)" ] || { echo "no seed corpus in $corpus" >&2; exit 1; }
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir "$scratch/found"
+dictionary=$corpus.dict
+[ ! -f "$dictionary" ] || set -- -dict="$dictionary"
+[ -f "$dictionary" ] || set --
+"$fuzzer" -runs=0 "$corpus" 2>"$scratch/log" || { cat "$scratch/log" >&2; exit 1; }
+"$fuzzer" -seed=1 -runs="${FUZZ_RUNS:-20000}" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$scratch/" "$@" "$scratch/found" "$corpus" \
+  2>"$scratch/log" || {
+  cat "$scratch/log" >&2
+  for input in "$scratch"/crash-* "$scratch"/timeout-* "$scratch"/oom-* "$scratch"/leak-*; do
+    [ ! -f "$input" ] || { echo "input, base64:"; base64 "$input"; }
+  done
+  exit 1
+}
+tail -n 3 "$scratch/log"
