@@ -30,8 +30,10 @@ struct event_type {
   uint32_t number; /* 0-based within the program */
 };
 struct noun_event;
+struct symbol;
 struct symbols;
 struct findings;
+struct err;
 /* [builder] */
 struct vocabulary *vocabulary_build(struct arena *a, const struct noun_event *events, size_t count, struct findings *f);
 /* [any] NULL when no event noun has that name. */
