@@ -1,0 +1,108 @@
+/* emit: a decision becomes an effect. Rendering in the user's language with the user's own numbers, and the courier: signed webhooks,
+ * attempts, retries, dead letters. Rendering is pure and runs in a lane; the courier is a thread of its own with a loop and libcurl.
+ * Neither reads a file of the journal. */
+#pragma once
+#include "kit/arena.h"
+#include "kit/err.h"
+#include "language/language.h"
+
+/* ---- rendering [builder] then [lane] ---- */
+struct templates; /* immutable: every intervention's messages per language, pieces and value expressions compiled */
+/* Findings: a placeholder without a value, a value that no language uses, broken expressions, a language tag that is none, no message at
+ * all. */
+struct templates *templates_build(struct arena *a, const struct noun_intervention *interventions, size_t count, struct symbols *symbols,
+                                  struct findings *f);
+struct rendered {
+  struct str language; /* the one used: the user's, its base ("pt" of "pt-BR"), "en", or the first */
+  struct str message;
+  struct str values;  /* JSON object of the placeholders' values */
+  struct str missing; /* not empty: the placeholder whose value is missing; then nothing may be sent */
+};
+/* `option` is the intervention's place in the sorted list. Numbers appear with at most 2 decimals, trimmed. */
+void template_render(const struct templates *t, uint32_t option, struct str language, const struct value *slots, struct arena *a,
+                     struct rendered *out);
+
+/* The webhook's body, minified, deterministic: {"type":"intervention.sent","timestamp":…,"data":{…}}; at most 20 KB. [lane] */
+struct effect {
+  uint64_t decision;
+  struct str decision_id, user, trigger, option, type, channel, action, experiment, arm, program;
+  const struct rendered *text;
+  int64_t at, expires_at;
+  double expected_impact; /* NAN: none */
+};
+void effect_body(const struct effect *e, struct buf *out);
+
+/* ---- the courier ---- */
+struct endpoint {
+  const char *name;
+  const char *url;
+  const char *secrets[2]; /* "whsec_…"; the second during rotation, or NULL */
+  bool allow_http;        /* plain http only where configured (W3) */
+  bool allow_private;     /* private, loopback, link-local … addresses (W4) */
+};
+/* A committed outbox row on its way. One malloc'd block by letter_new; the courier takes it. */
+struct letter {
+  uint64_t id;                       /* decision */
+  uint32_t volume;                   /* whose lane gets the results */
+  int64_t user;                      /* number within the volume */
+  int64_t due, send_before, created; /* UTC ms */
+  uint32_t attempts;                 /* made so far */
+  uint64_t names[4]; /* hash_64 of "trigger:x", "intervention:x", "experiment:x", "rollout:x"; 0 = none: what a kill may name */
+  struct str body;
+};
+struct letter *letter_new(struct str body);
+void letter_free(struct letter *l);
+
+struct attempt_result {
+  uint64_t id;
+  uint32_t volume;
+  int64_t at;
+  int64_t next_due; /* 0 when it has ended */
+  enum letter_end { LETTER_AGAIN, LETTER_DELIVERED, LETTER_FAILED, LETTER_EXPIRED, LETTER_WITHDRAWN } end;
+  uint32_t attempt; /* 1-based; 0 when it ended without one */
+  int32_t status;   /* HTTP status, 0 when none */
+  int32_t milliseconds;
+  char reason[96]; /* "timeout", "connection refused", "killed", … */
+};
+struct courier_options {
+  const struct endpoint *endpoints; /* each letter goes to the first whose breaker allows; one endpoint is the usual case */
+  size_t endpoint_count;
+  uint32_t letters_most; /* held at once; 0 = 65 536 */
+  /* Called on the courier's thread for every attempt and every end; must not block. A batch, so that one message serves many. */
+  void (*results)(void *context, const struct attempt_result *results, size_t count);
+  /* Called on the courier's thread when room is there again after a refused push: the lane of this volume should push its waiting rows. */
+  void (*hungry)(void *context, uint32_t volume);
+  void (*withdrawn)(void *context, void *token); /* acknowledges courier_withdraw / courier_kill: no attempt starts after this */
+  void *context;
+};
+struct courier;
+struct courier *courier_start(const struct courier_options *options, struct err *e); /* [main] */
+void courier_stop(struct courier *c);                   /* [main] lets running requests end (≤ 15 s), then joins */
+bool courier_push(struct courier *c, struct letter *l); /* [lane] never blocks; false: full, the letter is not taken; `hungry` will call */
+void courier_withdraw(struct courier *c, uint32_t volume, int64_t user, void *token); /* [lane] reserved room: never fails (C3) */
+void courier_kill(struct courier *c, const uint64_t *names, size_t count,
+                  void *token); /* [main] the whole killed set, replaced; hash_64("all") kills everything (C4) */
+struct courier_figures {
+  uint64_t attempts, delivered, failed, expired, withdrawn, waiting, in_flight, breaker_open;
+};
+struct courier_figures courier_figures(struct courier *c); /* [any] */
+
+/* Standard Webhooks: "v1,<base64>" for each secret, space-separated. [any] */
+bool webhook_sign(const char *const *secrets, size_t count, struct str id, int64_t unix_seconds, struct str body, struct buf *out,
+                  struct err *e);
+bool webhook_verify(const char *secret, struct str id, struct str timestamp, struct str signature, struct str body, int64_t now_ms,
+                    struct err *e);
+/* W4: is this numeric address one that must not be reached? (sockaddr of the connected peer; private, loopback, link-local, CGNAT,
+ * multicast, unspecified, embedded IPv4 …) [any] */
+struct sockaddr;
+bool address_forbidden(const struct sockaddr *address);
+/* W2: the delay before attempt n+1 with its ±20 % from the row's id, so that it is the same on every machine; −1: no more. [any] */
+int64_t retry_delay(uint32_t attempts_made, bool intervention, uint64_t id);
+
+/* The built-in receiver: verifies, then gives each webhook to `each`. Runs on the caller's loop. [main] */
+struct uv_loop_s;
+struct sink;
+struct sink *sink_open(struct uv_loop_s *loop, const char *listen, const char *secret,
+                       void (*each)(void *context, bool verified, const char *why, struct str body), void *context, struct err *e);
+int sink_port(const struct sink *s);
+void sink_close(struct sink *s);

@@ -1,0 +1,74 @@
+/* host: everything dangerous about plugins. Copies, lints, probes and opens a .so; speaks kairos_plugin.h and nobody else in core does, but
+ * for compute's calls through here. A model that is loaded is frozen; a session is a lane's scratch. Runs in process only for files whose
+ * SHA-256 is in the list compiled into the engine (the shipped plugins); every other file is refused in this version unless the operator
+ * allows it by name (isolate = "none"), see docs/PLUGINS.md. */
+#pragma once
+#include "kit/arena.h"
+#include "kit/err.h"
+
+struct plugin;  /* an opened library, kept until exit (never dlclose'd) */
+struct trained; /* a model with its weights, frozen; immutable, any thread */
+struct session; /* one lane's scratch for one model */
+
+struct plugin_field {
+  const char *name, *unit, *doc;
+  uint32_t width;
+  double low, high;
+};
+/* Copies `path` to `store_directory`/<sha256>.so while hashing, lints the ELF without running it, probes it in a child under limits (load,
+ * describe), opens it. [builder] */
+bool plugin_open(const char *path, const char *store_directory, struct plugin **out, struct err *e);
+const char *plugin_id(const struct plugin *p);
+const char *plugin_version(const struct plugin *p);
+const unsigned char *plugin_sha256(const struct plugin *p);
+bool plugin_lint(
+    const char *path,
+    struct err *e); /* ELF class, machine, one export, no executable stack, no text relocations, allowed imports; runs nothing */
+bool plugin_probe(const char *path, int64_t limit_ms,
+                  struct err *e); /* in a child: loads and describes itself; a crash, hang, exit or fork is a sentence */
+
+/* A model: created from its configuration (JSON text, with the inputs), state loaded from an envelope. [builder] */
+struct model_spec {
+  const char *name;          /* for sentences */
+  const char *const *inputs; /* in order */
+  size_t input_count;
+  struct str config; /* JSON object */
+};
+bool model_create(const struct plugin *p, const struct model_spec *spec, struct trained **out, struct err *e);
+/* The envelope (magic, plugin id, version, state_version, schema digest, metrics JSON, body length, SHA-256) is checked before the plugin
+ * sees a byte. */
+bool model_load(struct trained *m, struct str envelope, struct err *e);
+bool model_save(const struct trained *m, struct str metrics_json, struct buf *envelope, struct err *e);
+bool model_outputs(const struct trained *m, const struct plugin_field **fields, size_t *count);
+void model_free(struct trained *m);
+/* What an envelope says of itself, without a plugin. */
+struct envelope {
+  struct str plugin, version, metrics;
+  uint32_t state_version;
+  unsigned char schema[32];
+  struct str body;
+};
+bool envelope_read(struct str bytes, struct envelope *out, struct err *e);
+
+bool session_open(const struct trained *m, uint32_t rows_most, struct session **out, struct err *e); /* [lane] */
+void session_close(struct session *s);
+/* Columns in declared order: inputs[c][r] with valid[c] bit r (NULL = all valid); outputs likewise. Rows whose output is not finite or
+ * leaves [low, high] come back invalid. seeds: one a row. False: the whole batch failed. [lane] */
+bool session_predict(struct session *s, uint32_t rows, const double *const *inputs, const uint64_t *const *valid, const uint64_t *seeds,
+                     double *const *outputs, uint64_t *const *output_valid, struct err *e);
+
+/* Training in a child process with limits; rows are columns again, y is one target. `progress` gets 0–1 and a word with figures; returning
+ * false cancels. [tool] */
+struct training {
+  uint32_t rows;
+  const double *const *inputs;
+  const uint64_t *const *valid;
+  const double *target;
+  const uint64_t *seeds;
+  int64_t limit_ms;
+  size_t memory_limit;
+  bool (*progress)(void *context, double share, const char *note);
+  void *context;
+};
+bool model_train(const struct plugin *p, const struct model_spec *spec, const struct training *t, struct str metrics_json,
+                 struct buf *envelope, struct err *e);
