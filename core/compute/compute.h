@@ -1,0 +1,102 @@
+/* compute: journal rows become beliefs. Features are updated in place as events come and are read as of a clock; models turn features into
+ * predictions. Everything here is a function of the user's containers (book/user.h), the program and the clock; what a model said is
+ * recorded by flow, so replay never needs it again. */
+#pragma once
+#include "book/user.h"
+#include "host/host.h"
+#include "language/language.h"
+
+/* ---- features ---- */
+/* One row of the built-in table (features_table.h): code, docs, /v1/users/{id} and `kairos meta` share it. */
+struct feature_doc {
+  const char *name, *definition, *unit, *missing; /* missing: the rule in words, "fewer than 3 completions" */
+  const char *requirement;                        /* "C06" */
+  int32_t window_days;                            /* 0: all history kept, or not windowed */
+};
+const struct feature_doc *feature_docs(size_t *count); /* [any] */
+
+struct features; /* a program's: the built-in ones, then the declared ones sorted by name; immutable */
+/* Declared features: windows over an event's field, or derived expressions; cycles, unknown events and clashes with built-ins become
+ * findings. May call symbols_name for what `where` and derived expressions read. [builder] */
+struct features *features_build(struct arena *a, const struct noun_feature *declared, size_t count, const struct vocabulary *v,
+                                struct symbols *symbols, struct findings *f);
+uint32_t features_count(const struct features *f);
+const char *feature_name(const struct features *f, uint32_t index);
+bool features_find(const struct features *f, struct str name,
+                   struct symbol *out);                                    /* for symbols.find: fills kind, type, index, unit, doc */
+const char *const *feature_names(const struct features *f, size_t *count); /* for "did you mean" */
+
+/* Moves the user's state by one event: series, attempts, marks, profile (profile_updated). `local` is the event's own timestamp in the
+ * user's zone (UTC when unknown), so a late event lands in its day. `may_identify`: the sender's scope may change zone and age. False:
+ * memory failed, or the profile is refused (the event is then rejected before anything is stored). [lane] */
+bool features_update(const struct features *f, struct user *u, const struct event *e, const struct vocabulary *v, bool may_identify,
+                     struct err *err);
+/* The value of one feature as of `clock` (UTC ms). Deterministic, rounded to nothing. `slots` is scratch for derived ones (their symbols
+ * are filled). [lane] */
+struct value feature_read(const struct features *f, uint32_t index, const struct user *u, int64_t clock, struct value *slots,
+                          struct arena *a);
+/* Fills the slots of the feature symbols listed (indices into symbols->at). [lane] */
+void features_fill(const struct features *f, const struct symbols *symbols, const uint32_t *which, size_t count, const struct user *u,
+                   int64_t clock, struct value *slots, struct arena *a);
+/* Patterns for people and /v1/users: UserAnalytics (C03), ContextPattern (C04), success by hour and weekday (C01, C17), habit strength with
+ * its three terms. */
+struct json_writer;
+void features_describe(const struct features *f, const struct user *u, int64_t clock, struct json_writer *w, struct arena *a);
+
+/* ---- models ---- */
+struct models;                  /* a program's */
+struct models_from {            /* where plugins and states come from */
+  const char *plugin_directory; /* holds <id>.so or <id>/<id>.so */
+  const char *store_directory;
+  /* gives the bytes of a file of the program ("models/adherence.state") */
+  bool (*file)(void *context, const char *path, struct str *bytes);
+  void *context;
+};
+/* Opens plugins, loads states, runs golden rows; everything wrong becomes a finding and the program is refused. [builder] */
+struct models *models_build(struct arena *a, const struct noun_model *declared, size_t count, const struct features *features,
+                            const struct models_from *from, struct findings *f);
+uint32_t models_count(const struct models *m);
+const char *model_name(const struct models *m, uint32_t model);
+/* Beliefs are numbered through all models' outputs. For symbols.find. */
+bool models_find(const struct models *m, struct str name, struct symbol *out);
+uint32_t beliefs_count(const struct models *m);
+const char *belief_name(const struct models *m, uint32_t belief);
+uint32_t belief_model(const struct models *m, uint32_t belief);
+void models_free(struct models *m); /* releases what the arena does not hold (weights); sessions must be closed */
+
+struct sessions; /* a lane's: one session a model, opened when first needed */
+struct sessions *sessions_open(const struct models *m, uint32_t rows_most);
+void sessions_close(struct sessions *s);
+struct belief_row { /* one user of a wave */
+  const struct user *user;
+  int64_t clock;
+  uint64_t seed;
+  struct value *slots;   /* scratch for derived inputs */
+  struct value *beliefs; /* out: by belief number; this model's outputs are set, rounded to 1e-6, or missing with their reason */
+};
+/* One batch through one model. Features that are missing travel as validity bits. A failing model leaves its rows missing and is suspended
+ * after 8 bad batches in a row. [lane] */
+void models_predict(const struct models *m, struct sessions *s, uint32_t model, struct belief_row *rows, size_t count,
+                    const struct features *f, struct arena *a);
+bool model_suspended(const struct sessions *s, uint32_t model, const char **why);
+
+/* ---- training tables [tool] ---- */
+/* `train = { on = "workout_planned"?, target = …, within = … }` of a model noun, made point-in-time correct by construction: rows are taken
+ * while journal rows stream through features_update. */
+struct training_table;
+struct training_table *training_table_new(const struct models *m, const struct noun_model *declared, const struct features *f,
+                                          struct err *e);
+bool training_table_event(struct training_table *t, struct user *before, const struct event *e, int64_t clock, struct arena *scratch,
+                          struct err *err);                          /* call before features_update of the same event */
+bool training_table_finish(struct training_table *t, struct err *e); /* joins targets, splits by user 80/20 by hash */
+struct training_rows {
+  uint32_t rows;
+  double *const *inputs;
+  uint64_t *const *valid;
+  double *target;
+  uint32_t input_count;
+};
+void training_table_rows(const struct training_table *t, bool test, struct training_rows *out);
+void training_table_free(struct training_table *t);
+/* Figures of predictions against 0/1 targets: base rate, majority accuracy, accuracy, F1, AUC (mid-rank ties), Brier, log loss; JSON. */
+void evaluate_binary(const double *p, const double *y, size_t n, struct json_writer *w);
