@@ -1,0 +1,213 @@
+/* Arena: bump allocation in chunks that double from 4 KiB to 1 MiB. Promises 16-byte alignment, constant time for nearly every call, and
+ * that a rewind gives back exactly what came after the mark. A request too large for a chunk gets a chunk of its own. Does not run
+ * destructors and does not lock: an arena belongs to one thread at a time. The second half is the process's one allocator, where tests
+ * make the n-th call fail. Called by every room on every thread. */
+#include "kit/arena.h"
+#include "kit/err.h"
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_LEAST ((size_t)4096)
+#define CHUNK_MOST  ((size_t)1 << 20)
+#define ALIGNMENT   ((size_t)16)
+
+/* `spare` holds chunks that a rewind set free, newest first; they hang at the newest chunk and move along with the head. */
+struct arena_chunk {
+  struct arena_chunk *older;
+  struct arena_chunk *spare;
+  size_t size, used; /* bytes behind the header */
+  _Alignas(16) unsigned char bytes[];
+};
+
+static size_t round_up(size_t size) {
+  return (size + (ALIGNMENT - 1)) & ~(ALIGNMENT - 1);
+}
+
+static struct arena_chunk *spare_take(struct arena *a, size_t size) {
+  if (!a->chunk) return NULL;
+  for (struct arena_chunk **at = &a->chunk->spare; *at; at = &(*at)->spare) {
+    if ((*at)->size < size) continue;
+    struct arena_chunk *found = *at;
+    *at = found->spare;
+    found->spare = NULL;
+    return found;
+  }
+  return NULL;
+}
+
+static struct arena_chunk *chunk_new(struct arena *a, size_t size) {
+  size_t wanted = a->chunk ? a->chunk->size + sizeof(struct arena_chunk) : CHUNK_LEAST / 2;
+  wanted = wanted >= CHUNK_MOST / 2 ? CHUNK_MOST : wanted * 2;
+  if (wanted < CHUNK_LEAST) wanted = CHUNK_LEAST;
+  if (wanted < size + sizeof(struct arena_chunk)) wanted = size + sizeof(struct arena_chunk);
+  if (a->limit && (wanted > a->limit || a->total > a->limit - wanted)) {
+    /* Near the limit the last chunk is made to measure, so that the promise is about bytes asked for and not about doubling. */
+    wanted = size + sizeof(struct arena_chunk);
+    if (wanted > a->limit || a->total > a->limit - wanted) return NULL;
+  }
+  struct arena_chunk *chunk = kit_alloc(wanted);
+  if (!chunk) return NULL;
+  a->total += wanted;
+  chunk->size = wanted - sizeof(struct arena_chunk);
+  chunk->spare = NULL;
+  return chunk;
+}
+
+static void *arena_grow(struct arena *a, size_t size) {
+  if (size > SIZE_MAX / 2) return NULL;
+  struct arena_chunk *chunk = spare_take(a, size);
+  if (!chunk) chunk = chunk_new(a, size);
+  if (!chunk) return NULL;
+  if (a->chunk) {
+    chunk->spare = a->chunk->spare;
+    a->chunk->spare = NULL;
+  }
+  chunk->older = a->chunk;
+  chunk->used = size;
+  a->chunk = chunk;
+  return chunk->bytes;
+}
+
+void *arena_alloc(struct arena *a, size_t size) {
+  if (size > SIZE_MAX / 2) return NULL;
+  size = round_up(size ? size : 1); /* zero bytes still get an address of their own: NULL means failure */
+  struct arena_chunk *chunk = a->chunk;
+  if (chunk && chunk->size - chunk->used >= size) {
+    void *p = chunk->bytes + chunk->used;
+    chunk->used += size;
+    return p;
+  }
+  return arena_grow(a, size);
+}
+
+void *arena_zero(struct arena *a, size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
+  void *p = arena_alloc(a, bytes);
+  if (p) memset(p, 0, bytes);
+  return p;
+}
+
+void *arena_copy(struct arena *a, const void *from, size_t size) {
+  void *p = arena_alloc(a, size);
+  if (p && size) memcpy(p, from, size);
+  return p;
+}
+
+char *arena_text(struct arena *a, const char *from, size_t length) {
+  if (length == SIZE_MAX) return NULL;
+  char *p = arena_alloc(a, length + 1);
+  if (!p) return NULL;
+  if (length) memcpy(p, from, length);
+  p[length] = '\0';
+  return p;
+}
+
+char *arena_vprintf(struct arena *a, const char *format, va_list list) {
+  va_list again;
+  va_copy(again, list);
+  int length = vsnprintf(NULL, 0, format, again);
+  va_end(again);
+  must(length >= 0);
+  char *p = arena_alloc(a, (size_t)length + 1);
+  if (p) vsnprintf(p, (size_t)length + 1, format, list);
+  return p;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  char *p = arena_vprintf(a, format, list);
+  va_end(list);
+  return p;
+}
+
+struct arena_mark arena_mark(const struct arena *a) {
+  return (struct arena_mark){.chunk = a->chunk, .used = a->chunk ? a->chunk->used : 0};
+}
+
+static void chunk_free(struct arena *a, struct arena_chunk *chunk) {
+  a->total -= chunk->size + sizeof(struct arena_chunk);
+  kit_free(chunk);
+}
+
+/* Spare chunks are kept up to 1 MiB together; what a rare large turn needed goes back to the system. */
+static void spare_put(struct arena *a, struct arena_chunk *head, struct arena_chunk *chunk) {
+  size_t kept = 0;
+  for (const struct arena_chunk *at = head->spare; at; at = at->spare) kept += at->size;
+  if (kept + chunk->size > CHUNK_MOST) {
+    chunk_free(a, chunk);
+    return;
+  }
+  chunk->spare = head->spare;
+  head->spare = chunk;
+}
+
+void arena_rewind(struct arena *a, struct arena_mark mark) {
+  if (!mark.chunk) { /* the arena was empty when marked */
+    arena_reset(a);
+    return;
+  }
+  while (a->chunk != mark.chunk) {
+    struct arena_chunk *gone = a->chunk;
+    must(gone && gone->older); /* else the mark is of another arena, or older than a reset */
+    gone->older->spare = gone->spare;
+    a->chunk = gone->older;
+    spare_put(a, a->chunk, gone);
+  }
+  must(mark.used <= a->chunk->used);
+  a->chunk->used = mark.used;
+}
+
+void arena_reset(struct arena *a) {
+  if (!a->chunk) return;
+  while (a->chunk->older) {
+    struct arena_chunk *gone = a->chunk;
+    gone->older->spare = gone->spare;
+    a->chunk = gone->older;
+    spare_put(a, a->chunk, gone);
+  }
+  a->chunk->used = 0;
+}
+
+void arena_free(struct arena *a) {
+  while (a->chunk) {
+    struct arena_chunk *spare = a->chunk->spare;
+    while (spare) {
+      struct arena_chunk *next = spare->spare;
+      kit_free(spare);
+      spare = next;
+    }
+    struct arena_chunk *older = a->chunk->older;
+    kit_free(a->chunk);
+    a->chunk = older;
+  }
+  a->total = 0;
+}
+
+static _Atomic int64_t fail_in; /* 0: never; n: the n-th call from now */
+
+void kit_fail_allocation(int64_t nth) {
+  atomic_store(&fail_in, nth);
+}
+
+static bool allocation_strikes(void) {
+  if (atomic_load_explicit(&fail_in, memory_order_relaxed) == 0) return false;
+  return atomic_fetch_sub(&fail_in, 1) == 1;
+}
+
+void *kit_alloc(size_t size) {
+  if (allocation_strikes()) return NULL;
+  return malloc(size ? size : 1);
+}
+
+void *kit_realloc(void *old, size_t size) {
+  if (allocation_strikes()) return NULL;
+  return realloc(old, size ? size : 1);
+}
+
+void kit_free(void *p) {
+  free(p);
+}

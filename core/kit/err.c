@@ -1,0 +1,59 @@
+/* Errors: writes and extends the one sentence of a `struct err`, and ends the process when an invariant of our own is broken.
+ * Promises that a sentence is always NUL-terminated, valid UTF-8 when its parts were, and one line: control bytes that came in with
+ * foreign text become spaces, so an error can go into a log or an HTTP header as it is. Does not print (except must_failed), does not
+ * allocate, keeps no global state. Called by every room on every thread. */
+#include "kit/err.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Cut inside a character? Then drop the character: half a UTF-8 sequence would make the JSON answer that carries the sentence invalid. */
+static void err_close(struct err *e, size_t wanted) {
+  size_t length = strlen(e->text);
+  if (wanted >= sizeof e->text) {
+    size_t back = length;
+    while (back > 0 && ((unsigned char)e->text[back - 1] & 0xC0) == 0x80) back--;
+    if (back > 0 && (unsigned char)e->text[back - 1] >= 0xC0) {
+      unsigned char lead = (unsigned char)e->text[back - 1];
+      size_t need = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+      if (length - (back - 1) < need) e->text[back - 1] = '\0';
+    }
+  }
+  for (char *c = e->text; *c; c++) {
+    if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
+  }
+}
+
+bool err_set(struct err *e, enum err_kind kind, const char *format, ...) {
+  if (!e) return false;
+  va_list list;
+  va_start(list, format);
+  char text[sizeof e->text]; /* the format's arguments may point into e->text */
+  int wanted = vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  e->kind = kind;
+  memcpy(e->text, text, sizeof text);
+  err_close(e, wanted < 0 ? 0 : (size_t)wanted);
+  return false;
+}
+
+bool err_wrap(struct err *e, const char *format, ...) {
+  if (!e) return false;
+  va_list list;
+  va_start(list, format);
+  char context[sizeof e->text];
+  int length = vsnprintf(context, sizeof context, format, list);
+  va_end(list);
+  char inner[sizeof e->text];
+  memcpy(inner, e->text, sizeof inner);
+  int wanted = snprintf(e->text, sizeof e->text, "%s: %s", length < 0 ? "" : context, inner);
+  err_close(e, wanted < 0 ? 0 : (size_t)wanted);
+  return false;
+}
+
+_Noreturn void must_failed(const char *expression, const char *file, int line) {
+  fprintf(stderr, "kairos: broken invariant: %s at %s:%d\n", expression, file, line);
+  fflush(stderr);
+  abort();
+}
