@@ -56,4 +56,12 @@ function(kairos_room NAME)
   foreach(library ${ROOM_LIBRARIES})
     target_link_libraries(kairos_${NAME} ${kind} ${library})
   endforeach()
+  # what the room's compiler is given, for tests/arch/forbidden_include.lua
+  if(kind STREQUAL "PUBLIC")
+    set(property INCLUDE_DIRECTORIES)
+  else()
+    set(property INTERFACE_INCLUDE_DIRECTORIES)
+  endif()
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/rooms/${NAME}.includes
+    CONTENT "${CMAKE_C_COMPILER}\n$<JOIN:$<TARGET_PROPERTY:kairos_${NAME},${property}>,\n>\n")
 endfunction()
