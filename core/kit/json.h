@@ -55,7 +55,8 @@ bool json_bool(const struct json *j, uint32_t at, bool *out);
 struct json_writer {
   struct buf *b;
   uint32_t depth;
-  uint64_t filled; /* bit per depth: an element was already written */
+  uint64_t filled;  /* bit per depth: an element was already written */
+  uint64_t objects; /* bit per depth: what is open there is an object */
   bool after_key;
 };
 struct json_writer json_to(struct buf *b);
