@@ -12,6 +12,8 @@ struct templates; /* immutable: every intervention's messages per language, piec
  * all. */
 struct templates *templates_build(struct arena *a, const struct noun_intervention *interventions, size_t count, struct symbols *symbols,
                                   struct findings *f);
+/* The slots that an option's message reads, ascending: decide has them filled before it asks whether the message can be said. [any] */
+size_t template_slots(const struct templates *t, uint32_t option, const uint32_t **slots);
 struct rendered {
   struct str language; /* the one used: the user's, its base ("pt" of "pt-BR"), "en", or the first */
   struct str message;

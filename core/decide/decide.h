@@ -1,0 +1,165 @@
+/* decide: beliefs become a decision. Triggers, the slate, safeguards, rollout gates, arms and draws, and the stored reason for a send or a
+ * silence. Pure: reads the program's rules, a user, an event and slots of values; writes a list of decisions. It sends nothing, stores
+ * nothing, asks no clock and no other chance than kit/rng. decision_apply then moves the user's state; recovery applies stored records the
+ * same way and never decides again. */
+#pragma once
+#include "book/user.h"
+#include "language/language.h"
+
+#define OPTIONS_MOST  32 /* candidates of one trigger */
+#define ROLLOUTS_MOST 64 /* rollouts of a program */
+#define NO_ONE        UINT32_MAX
+
+/* ---- the program's rules [builder] ---- */
+struct rules;
+/* What rules need from the rooms beside them, as questions. */
+struct rules_needs {
+  size_t (*message_slots)(void *context, uint32_t option, const uint32_t **slots); /* the slots that an option's message reads */
+  void *context;
+};
+struct rules *rules_build(struct arena *a, const struct nouns *nouns, const struct vocabulary *v, struct symbols *symbols, const struct rules_needs *needs,
+                          struct findings *f);
+void rules_free(struct rules *r); /* what the arena does not hold */
+/* For symbols.find: arm.<experiment> and the names that the clock gives (event.local_hour, event.local_minute, event.local_weekday 0 =
+ * Monday, event.age_minutes). */
+bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out);
+
+/* Who listens to an event type; the same object for the same type. NULL: nobody. */
+struct listening {
+  const uint32_t *triggers;
+  size_t count;
+  const uint32_t *screen; /* symbols that the triggers' `when` read: filled for every event */
+  size_t screen_count;
+  const uint32_t *rest; /* symbols that only a slate reads: options, arms, messages */
+  size_t rest_count;
+};
+const struct listening *rules_listening(const struct rules *r, struct str event_type);
+/* For ticks other than the day's: the one trigger named in the tick. */
+const struct listening *rules_listening_to(const struct rules *r, struct str trigger);
+uint64_t trigger_models(const struct rules *r,
+                        uint32_t trigger); /* bit per model that its when, options, arms or messages read; set by rules_bind_models */
+void rules_bind_models(struct rules *r, uint32_t (*model_of)(void *context, uint32_t belief), void *context);
+size_t rules_triggers(const struct rules *r);
+struct str trigger_name(const struct rules *r, uint32_t trigger);
+struct str option_name(const struct rules *r, uint32_t option);
+uint32_t rules_trigger(const struct rules *r, struct str name); /* NO_ONE when there is none of that name */
+const struct noun_trigger *trigger_noun(const struct rules *r, uint32_t trigger);
+const struct noun_intervention *option_noun(const struct rules *r, uint32_t option);
+const struct noun_rollout *rollout_noun(const struct rules *r, uint32_t rollout);
+size_t rules_rollouts(const struct rules *r);
+size_t rules_options(const struct rules *r);
+size_t rules_experiments(const struct rules *r);
+const struct noun_experiment *experiment_noun(const struct rules *r, uint32_t experiment);
+
+/* ---- controls: what operators said, as control facts in journal order; one a partition ---- */
+struct controls {
+  bool kill_all;
+  uint64_t *killed; /* sorted hash_64 of "trigger:x", "intervention:x", "experiment:x", "rollout:x", "model:x" */
+  size_t killed_count, killed_cap;
+  struct control_stage {
+    uint64_t rollout; /* hash_64 of its name */
+    int32_t stage;    /* −1 halted */
+    bool held;
+  } * stages;
+  size_t stage_count, stage_cap;
+};
+/* Facts: {"kind":"kill","name":"trigger:x"|"all"}, {"kind":"unkill",…}, {"kind":"rollout","name":"x","stage":1}. Other kinds are left alone
+ * (true). */
+bool controls_apply(struct controls *c, struct str fact_json, struct arena *scratch, struct err *e);
+bool controls_killed(const struct controls *c, uint64_t name_hash);
+int32_t controls_stage(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
+void controls_free(struct controls *c);
+
+/* ---- deciding [lane] ---- */
+struct moment_input {
+  const struct rules *rules;
+  const struct controls *controls;
+  const struct user *user;
+  const struct event *event;
+  const struct listening *listening;
+  struct value *slots;     /* by symbol; the arms' slots are set here */
+  int64_t clock;           /* the decision clock, UTC ms */
+  uint64_t first_decision; /* id of the first decision of this event; the k-th true trigger in name order has first + k */
+  const char *program;     /* hex digest, shortened */
+  uint32_t asked;          /* a trigger asked for by POST /v1/decide, or NO_ONE */
+  /* Can the option's message be said to this user? false: `missing` names the placeholder. */
+  bool (*sayable)(void *context, uint32_t option, struct str *missing);
+  void *context;
+};
+enum outcome { OUTCOME_SENT, OUTCOME_SILENT, OUTCOME_UNAVAILABLE, OUTCOME_OUTRANKED, OUTCOME_GATED };
+const char *outcome_word(enum outcome o);
+
+struct candidate {
+  uint32_t option;
+  double score, parts[4]; /* effectiveness, match, history, context, before weighting */
+  const char *reason;     /* NULL: eligible */
+  struct str detail;
+  double propensity;
+};
+struct decision {
+  uint64_t id;
+  int64_t at;
+  uint32_t trigger;
+  enum outcome outcome;
+  const char *reason; /* a word of reasons.h, or NULL */
+  struct str detail;  /* what exactly: "profile.timezone", "3 of 3 in 24 h" */
+  uint32_t by;        /* OUTRANKED: the winning trigger */
+  uint32_t option;    /* SENT, or the option that an arm named; else NO_ONE */
+  struct candidate *candidates;
+  size_t candidate_count;
+  double silence; /* propensity of silence */
+  bool drawn;
+  double uniform;
+  uint32_t experiment; /* NO_ONE: none */
+  uint32_t arm;
+  bool exposed_first;           /* first exposure to this experiment revision */
+  uint64_t entered;             /* bit per rollout that the user entered with this decision */
+  uint32_t gate;                /* GATED: the rollout */
+  int64_t expires, send_before; /* SENT */
+  struct guard_figures {
+    int32_t day, day_most, week, week_most;
+    int64_t since_last; /* ms; −1 none */
+    bool quiet;
+    int32_t local_minute;
+    enum consent consent;
+    int32_t age;
+  } guard;
+};
+/* Tells which triggers may be true on what is known so far: maybe[k] for listening->triggers[k] is 1 when `when` is not false. Returns the
+ * union of their models' bits (0: none needed). */
+uint64_t decide_screen(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe);
+/* All decisions of one event, in order of id. `maybe` from decide_screen narrows the work, or NULL. [lane] */
+size_t decide_event(struct moment_input *in, const unsigned char *maybe, struct arena *a, struct decision **out);
+/* The record: canonical JSON, the same bytes for the same decision everywhere. `symbols` names what was read. */
+void decision_record(const struct moment_input *in, const struct symbols *symbols, const struct decision *d, struct str message_json,
+                     struct arena *a, struct buf *out);
+/* Moves the user's state as the decision says: send, cooldowns, rollout entry, exposure. From the structure or from a stored record: the
+ * same. */
+bool decision_apply(struct user *u, const struct rules *r, const struct decision *d);
+bool decision_apply_record(struct user *u, struct str record, struct arena *scratch, struct err *e);
+
+/* ---- ticks ---- */
+/* The user's next due moment, or 0. Cheap when the program has no moments. */
+int64_t ticks_next(const struct rules *r, const struct user *u, int64_t now);
+/* The ticks due at `now` (at most `most`), as envelopes in `a`, oldest first; marks are moved by ticks_fired when the tick's row is
+ * applied. */
+size_t ticks_due(const struct rules *r, const struct user *u, int64_t now, size_t most, struct arena *a, struct str *bodies, int64_t *due);
+bool ticks_fired(struct user *u, const struct event *tick);
+#define TICK_DECIDES_WITHIN (60 * CLOCK_MINUTE)
+bool event_is_tick(const struct event *e);
+
+/* ---- words ---- */
+/* Explains a stored record in English or Russian: plain text, one fact a line; and the same as JSON. `rules` and `symbols` are of the
+ * record's own program. [any] */
+struct why_input {
+  const struct rules *rules;
+  const struct symbols *symbols;
+  struct str record;
+  struct str outbox_json; /* attempts and end, or empty */
+  const char *language;   /* "en", "ru" */
+};
+bool why_text(const struct why_input *in, struct arena *a, struct buf *out, struct err *e);
+bool why_json(const struct why_input *in, struct arena *a, struct buf *out, struct err *e);
+/* Why not: the trigger's `when` over slots as they are: each term, what was missing, the nearest change. */
+bool why_not_text(const struct rules *r, const struct symbols *s, uint32_t trigger, const struct value *slots, const char *language,
+                  struct arena *a, struct buf *out);

@@ -1,0 +1,410 @@
+/* rules: builds what deciding reads from the nouns of a program: compiled conditions, offers, arms, stages, one merged policy, and for each event type who listens.
+ * Every name that does not exist becomes a finding. Runs on the builder thread only; the result is immutable and lies in the program's arena. */
+#include "rules_inside.h"
+#include "kit/clock.h"
+#include "kit/hash.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct building {
+  struct arena *arena;
+  const struct nouns *nouns;
+  struct symbols *symbols;
+  struct findings *findings;
+  struct rules *rules;
+  const struct rules_needs *needs;
+};
+
+static uint64_t prefixed_hash(struct arena *a, const char *kind, struct str name) {
+  const char *text = arena_printf(a, "%s:" STR_FORMAT, kind, STR_ARG(name));
+  return hash_64(str_from(text));
+}
+
+static struct expression *compile(struct building *b, const struct declared *at, const char *noun, const char *field, struct str source, enum expression_want want) {
+  if (source.len == 0) return NULL;
+  struct err e = {0};
+  struct expression *x = expression_compile(b->symbols, source, want, &e);
+  if (!x)
+    findings_add(b->findings, FINDING_ERROR, at->file, at->line, "%s \"" STR_FORMAT "\": %s: %s", noun, STR_ARG(at->name), field, e.text);
+  return x;
+}
+
+#define FIND_BY_NAME(list, count, wanted)                                                                                                            \
+  for (size_t found = 0; found < (count); found++)                                                                                                   \
+    if (str_eq((list)[found].at.name, (wanted))) return (uint32_t)found;                                                                             \
+  return NO_ONE
+
+static uint32_t find_option(const struct nouns *n, struct str name) { FIND_BY_NAME(n->interventions, n->intervention_count, name); }
+static uint32_t find_choose(const struct nouns *n, struct str name) { FIND_BY_NAME(n->chooses, n->choose_count, name); }
+static uint32_t find_trigger(const struct nouns *n, struct str name) { FIND_BY_NAME(n->triggers, n->trigger_count, name); }
+static uint32_t find_experiment(const struct nouns *n, struct str name) { FIND_BY_NAME(n->experiments, n->experiment_count, name); }
+static uint32_t find_model(const struct nouns *n, struct str name) { FIND_BY_NAME(n->models, n->model_count, name); }
+
+static uint32_t option_or_finding(struct building *b, const struct declared *at, const char *noun, struct str name) {
+  uint32_t option = find_option(b->nouns, name);
+  if (option != NO_ONE) return option;
+  const char **names = ARENA_ARRAY(b->arena, const char *, b->nouns->intervention_count + 1);
+  for (size_t i = 0; i < b->nouns->intervention_count; i++)
+    names[i] = arena_text(b->arena, b->nouns->interventions[i].at.name.at, b->nouns->interventions[i].at.name.len);
+  const char *near = str_nearest(name, names, b->nouns->intervention_count);
+  findings_add(b->findings, FINDING_ERROR, at->file, at->line, "%s \"" STR_FORMAT "\": no intervention is named \"" STR_FORMAT "\"%s%s%s", noun, STR_ARG(at->name),
+               STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+  return NO_ONE;
+}
+
+/* Which rollouts name "kind:name". */
+static struct gates gates_of(struct building *b, const char *kind, struct str name) {
+  uint32_t *at = ARENA_ARRAY(b->arena, uint32_t, b->nouns->rollout_count + 1);
+  const char *wanted = arena_printf(b->arena, "%s:" STR_FORMAT, kind, STR_ARG(name));
+  size_t count = 0;
+  for (size_t i = 0; i < b->nouns->rollout_count; i++)
+    for (size_t g = 0; g < b->nouns->rollouts[i].gate_count; g++)
+      if (str_is(b->nouns->rollouts[i].gates[g], wanted)) at[count++] = (uint32_t)i;
+  return (struct gates){at, count};
+}
+
+static void build_options(struct building *b) {
+  struct rules *r = b->rules;
+  r->option_count = b->nouns->intervention_count;
+  r->options = ARENA_ARRAY(b->arena, struct option, r->option_count + 1);
+  for (size_t i = 0; i < r->option_count; i++) {
+    const struct noun_intervention *n = &b->nouns->interventions[i];
+    struct option *o = &r->options[i];
+    o->noun = n;
+    o->accept = compile(b, &n->at, "intervention", "accept", n->accept, WANT_TRUTH);
+    o->available = compile(b, &n->at, "intervention", "available", n->available, WANT_TRUTH);
+    o->match = compile(b, &n->at, "intervention", "match", n->match, WANT_NUMBER);
+    o->fits = compile(b, &n->at, "intervention", "fits", n->fits, WANT_NUMBER);
+    o->gates = gates_of(b, "intervention", n->at.name);
+    o->hash = hash_64(n->at.name);
+    o->kill_name = prefixed_hash(b->arena, "intervention", n->at.name);
+  }
+}
+
+static void build_triggers(struct building *b) {
+  struct rules *r = b->rules;
+  r->trigger_count = b->nouns->trigger_count;
+  r->triggers = ARENA_ARRAY(b->arena, struct trigger, r->trigger_count + 1);
+  for (size_t i = 0; i < r->trigger_count; i++) {
+    const struct noun_trigger *n = &b->nouns->triggers[i];
+    struct trigger *t = &r->triggers[i];
+    t->noun = n;
+    t->when = compile(b, &n->at, "trigger", "when", n->when, WANT_TRUTH);
+    t->available = compile(b, &n->at, "trigger", "available", n->available, WANT_TRUTH);
+    t->offer = ARENA_ARRAY(b->arena, uint32_t, n->offer_count + 1);
+    for (size_t k = 0; k < n->offer_count; k++) {
+      uint32_t option = option_or_finding(b, &n->at, "trigger", n->offer[k]);
+      if (option != NO_ONE) t->offer[t->offer_count++] = option;
+    }
+    if (t->offer_count > OPTIONS_MOST)
+      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "trigger \"" STR_FORMAT "\": offers %zu interventions, at most %d are allowed",
+                   STR_ARG(n->at.name), t->offer_count, OPTIONS_MOST);
+    t->experiment = NO_ONE;
+    t->choose = n->choose.len ? find_choose(b->nouns, n->choose) : NO_ONE;
+    if (n->choose.len && t->choose == NO_ONE && !str_is(n->choose, "score"))
+      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "trigger \"" STR_FORMAT "\": no choose is named \"" STR_FORMAT "\"", STR_ARG(n->at.name),
+                   STR_ARG(n->choose));
+    t->gates = gates_of(b, "trigger", n->at.name);
+    t->hash = hash_64(n->at.name);
+    t->names[0] = prefixed_hash(b->arena, "trigger", n->at.name);
+    for (size_t k = 0; k < n->on_count; k++) r->any_moment |= n->on[k].kind != MOMENT_EVENT;
+  }
+}
+
+static bool has_arm_option(const struct trigger *t, uint32_t option) {
+  for (size_t k = 0; k < t->offer_count; k++)
+    if (t->offer[k] == option) return true;
+  return false;
+}
+
+/* Options that only an arm names join the trigger's candidates, so that availability and propensities cover them. */
+static void join_arms(struct building *b, struct experiment *x) {
+  struct trigger *t = &b->rules->triggers[x->trigger];
+  uint32_t *offer = ARENA_ARRAY(b->arena, uint32_t, t->offer_count + x->noun->arm_count + 1);
+  memcpy(offer, t->offer, t->offer_count * sizeof *offer);
+  t->offer = offer;
+  for (size_t k = 0; k < x->noun->arm_count; k++)
+    if (x->arms[k].option != NO_ONE && !has_arm_option(t, x->arms[k].option)) t->offer[t->offer_count++] = x->arms[k].option;
+}
+
+static void build_experiment(struct building *b, const struct noun_experiment *n, struct experiment *x, uint32_t number) {
+  x->noun = n;
+  x->trigger = NO_ONE;
+  x->available = compile(b, &n->at, "experiment", "available", n->available, WANT_TRUTH);
+  x->gates = gates_of(b, "experiment", n->at.name);
+  x->kill_name = prefixed_hash(b->arena, "experiment", n->at.name);
+  x->salt = str_from(arena_printf(b->arena, STR_FORMAT "#%lld", STR_ARG(n->at.name), (long long)n->revision));
+  x->exposure = mark_key("exposed", x->salt);
+  x->arms = ARENA_ARRAY(b->arena, struct arm, n->arm_count + 1);
+  for (size_t k = 0; k < n->arm_count; k++) {
+    x->arms[k].silence = n->arms[k].silence;
+    x->arms[k].option = n->arms[k].send.len ? option_or_finding(b, &n->at, "experiment", n->arms[k].send) : NO_ONE;
+  }
+  struct str point = n->at_point;
+  if (str_starts(point, "trigger:")) {
+    point = (struct str){point.at + 8, point.len - 8};
+    x->trigger = find_trigger(b->nouns, point);
+  }
+  if (x->trigger == NO_ONE) {
+    findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "experiment \"" STR_FORMAT "\": at = \"" STR_FORMAT "\" names no trigger (write \"trigger:NAME\")",
+                 STR_ARG(n->at.name), STR_ARG(n->at_point));
+    return;
+  }
+  struct trigger *t = &b->rules->triggers[x->trigger];
+  if (t->experiment != NO_ONE) {
+    findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "experiment \"" STR_FORMAT "\": trigger \"" STR_FORMAT "\" is the decision point of experiment \"" STR_FORMAT
+                 "\" already: two draws for one moment would spoil both", STR_ARG(n->at.name), STR_ARG(t->noun->at.name),
+                 STR_ARG(b->rules->experiments[t->experiment].noun->at.name));
+    return;
+  }
+  t->experiment = number;
+  join_arms(b, x);
+}
+
+static void build_experiments(struct building *b) {
+  struct rules *r = b->rules;
+  r->experiment_count = b->nouns->experiment_count;
+  r->experiments = ARENA_ARRAY(b->arena, struct experiment, r->experiment_count + 1);
+  for (size_t i = 0; i < r->experiment_count; i++) build_experiment(b, &b->nouns->experiments[i], &r->experiments[i], (uint32_t)i);
+}
+
+/* A gate that names nothing would gate nothing, silently: refused. */
+static void check_gate(struct building *b, const struct noun_rollout *n, struct str gate) {
+  struct str rest = gate, kind;
+  bool known = false;
+  if (memchr(gate.at, ':', gate.len) && str_split(&rest, ':', &kind)) {
+    if (str_is(kind, "trigger")) known = find_trigger(b->nouns, rest) != NO_ONE;
+    if (str_is(kind, "intervention")) known = find_option(b->nouns, rest) != NO_ONE;
+    if (str_is(kind, "experiment")) known = find_experiment(b->nouns, rest) != NO_ONE;
+    if (str_is(kind, "model")) known = find_model(b->nouns, rest) != NO_ONE;
+  }
+  if (!known)
+    findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
+                 "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT "\", which names nothing (write \"trigger:…\", \"intervention:…\", \"experiment:…\" or \"model:…\")",
+                 STR_ARG(n->at.name), STR_ARG(gate));
+}
+
+static void build_rollouts(struct building *b) {
+  struct rules *r = b->rules;
+  r->rollout_count = b->nouns->rollout_count;
+  r->rollouts = ARENA_ARRAY(b->arena, struct rollout, r->rollout_count + 1);
+  if (r->rollout_count > ROLLOUTS_MOST) {
+    const struct declared *at = &b->nouns->rollouts[ROLLOUTS_MOST].at;
+    findings_add(b->findings, FINDING_ERROR, at->file, at->line, "%zu rollouts are declared, at most %d are allowed", r->rollout_count, ROLLOUTS_MOST);
+  }
+  for (size_t i = 0; i < r->rollout_count; i++) {
+    const struct noun_rollout *n = &b->nouns->rollouts[i];
+    struct rollout *o = &r->rollouts[i];
+    o->noun = n;
+    o->hash = hash_64(n->at.name);
+    o->kill_name = prefixed_hash(b->arena, "rollout", n->at.name);
+    o->entry = mark_key("rollout", n->at.name);
+    o->stages = ARENA_ARRAY(b->arena, struct stage, n->stage_count + 1);
+    for (size_t k = 0; k < n->stage_count; k++) {
+      o->stages[k].share = n->stages[k].share;
+      o->stages[k].only = compile(b, &n->at, "rollout", "only", n->stages[k].only, WANT_TRUTH);
+    }
+    for (size_t g = 0; g < n->gate_count; g++) check_gate(b, n, n->gates[g]);
+  }
+}
+
+static void merge_policy(struct policy *p, const struct noun_policy *n) {
+  if (n->quiet_from >= 0 && n->quiet_from < p->quiet_from) p->quiet_from = n->quiet_from;
+  if (n->quiet_to >= 0 && n->quiet_to > p->quiet_to) p->quiet_to = n->quiet_to;
+  if (n->per_day >= 0 && n->per_day < p->per_day) p->per_day = (int32_t)n->per_day;
+  if (n->per_week >= 0 && n->per_week < p->per_week) p->per_week = (int32_t)n->per_week;
+  if (n->gap >= 0 && (int64_t)(n->gap * 1000) > p->gap) p->gap = (int64_t)(n->gap * 1000);
+  if (n->holdout > p->holdout) p->holdout = n->holdout;
+  p->minors_nothing |= n->minors_nothing;
+  p->enrolled |= str_is(n->consent, "by_enrolment");
+}
+
+/* ---- who listens ---- */
+
+/* Adds an expression's slots to a set kept as a byte per slot. */
+static void add_slots(unsigned char *set, const struct expression *x) {
+  if (!x) return;
+  const uint32_t *slots;
+  uint32_t count = expression_slots(x, &slots);
+  for (uint32_t i = 0; i < count; i++) set[slots[i]] = 1;
+}
+
+static void add_gate_slots(const struct rules *r, unsigned char *set, const struct gates *g) {
+  for (size_t i = 0; i < g->count; i++)
+    for (size_t k = 0; k < r->rollouts[g->at[i]].noun->stage_count; k++) add_slots(set, r->rollouts[g->at[i]].stages[k].only);
+}
+
+static void add_rest_slots(const struct building *b, unsigned char *set, const struct trigger *t) {
+  const struct rules *r = b->rules;
+  add_slots(set, t->available);
+  add_gate_slots(r, set, &t->gates);
+  for (size_t k = 0; k < t->offer_count; k++) {
+    const struct option *o = &r->options[t->offer[k]];
+    add_slots(set, o->accept);
+    add_slots(set, o->available);
+    add_slots(set, o->match);
+    add_slots(set, o->fits);
+    add_gate_slots(r, set, &o->gates);
+    const uint32_t *slots;
+    size_t count = b->needs->message_slots(b->needs->context, t->offer[k], &slots);
+    for (size_t i = 0; i < count; i++) set[slots[i]] = 1;
+  }
+  if (t->experiment != NO_ONE) {
+    add_slots(set, r->experiments[t->experiment].available);
+    add_gate_slots(r, set, &r->experiments[t->experiment].gates);
+  }
+}
+
+static const uint32_t *list_slots(struct arena *a, const unsigned char *set, const unsigned char *without, uint32_t count, size_t *out) {
+  uint32_t *list = ARENA_ARRAY(a, uint32_t, count + 1);
+  *out = 0;
+  for (uint32_t s = 0; s < count; s++)
+    if (set[s] && !(without && without[s])) list[(*out)++] = s;
+  return list;
+}
+
+static struct listening *listening_of(struct building *b, const uint32_t *triggers, size_t count) {
+  struct listening *l = ARENA_NEW(b->arena, struct listening);
+  uint32_t slots = b->symbols->count;
+  unsigned char *screen = arena_zero(b->arena, slots + 1, 1), *rest = arena_zero(b->arena, slots + 1, 1);
+  l->triggers = arena_copy(b->arena, triggers, count * sizeof *triggers);
+  l->count = count;
+  for (size_t k = 0; k < count; k++) {
+    add_slots(screen, b->rules->triggers[triggers[k]].when);
+    add_rest_slots(b, rest, &b->rules->triggers[triggers[k]]);
+  }
+  l->screen = list_slots(b->arena, screen, NULL, slots, &l->screen_count);
+  l->rest = list_slots(b->arena, rest, screen, slots, &l->rest_count);
+  return l;
+}
+
+static bool listens(const struct noun_trigger *n, struct str type) {
+  for (size_t k = 0; k < n->on_count; k++) {
+    if (n->on[k].kind == MOMENT_EVENT && (str_eq(n->on[k].text, type) || str_is(n->on[k].text, "*"))) return true;
+    if (n->on[k].kind == MOMENT_DAY && str_is(type, "tick.day_started")) return true;
+  }
+  return false;
+}
+
+static bool add_listening(struct building *b, struct str type) {
+  uint64_t key = hash_64(type), had;
+  if (map_get(&b->rules->listening, key, &had)) return true;
+  uint32_t *triggers = ARENA_ARRAY(b->arena, uint32_t, b->rules->trigger_count + 1);
+  size_t count = 0;
+  for (size_t i = 0; i < b->rules->trigger_count; i++)
+    if (listens(b->rules->triggers[i].noun, type)) triggers[count++] = (uint32_t)i;
+  if (count == 0) return true;
+  return map_set(&b->rules->listening, key, (uint64_t)(uintptr_t)listening_of(b, triggers, count));
+}
+
+static void check_listened(struct building *b, const struct vocabulary *v, const struct noun_trigger *n) {
+  for (size_t k = 0; k < n->on_count; k++) {
+    struct str type = n->on[k].text;
+    if (n->on[k].kind == MOMENT_EVENT && !str_is(type, "*") && !vocabulary_type(v, type))
+      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "trigger \"" STR_FORMAT "\": listens to \"" STR_FORMAT "\", which no event noun declares",
+                   STR_ARG(n->at.name), STR_ARG(type));
+  }
+}
+
+static bool build_listening(struct building *b, const struct vocabulary *v) {
+  struct rules *r = b->rules;
+  bool ok = add_listening(b, STR("tick.day_started"));
+  for (size_t i = 0; i < b->nouns->event_count; i++) ok = ok && add_listening(b, b->nouns->events[i].at.name);
+  r->single = ARENA_ARRAY(b->arena, struct listening, r->trigger_count + 1);
+  for (uint32_t i = 0; i < r->trigger_count; i++) {
+    r->single[i] = *listening_of(b, &i, 1);
+    check_listened(b, v, r->triggers[i].noun);
+  }
+  return ok;
+}
+
+struct rules *rules_build(struct arena *a, const struct nouns *nouns, const struct vocabulary *v, struct symbols *symbols, const struct rules_needs *needs,
+                          struct findings *f) {
+  struct building b = {a, nouns, symbols, f, ARENA_NEW(a, struct rules), needs};
+  struct rules *r = b.rules;
+  if (!r) return NULL;
+  r->chooses = nouns->chooses;
+  r->choose_count = nouns->choose_count;
+  r->symbols = symbols;
+  r->policy = (struct policy){QUIET_FROM, QUIET_TO, LIMIT_DAY, LIMIT_WEEK, LIMIT_GAP, 0, false, false};
+  for (size_t i = 0; i < nouns->policy_count; i++) merge_policy(&r->policy, &nouns->policies[i]);
+  build_options(&b);
+  build_triggers(&b);
+  build_rollouts(&b);
+  build_experiments(&b);
+  return build_listening(&b, v) ? r : NULL;
+}
+
+void rules_free(struct rules *r) {
+  if (r) map_free(&r->listening);
+}
+
+/* ---- names that decide itself gives ---- */
+
+static const struct {
+  const char *name, *unit, *doc;
+} clock_names[] = {
+    {"event.local_hour", "hours", "hour of the decision in the user's zone, 0–23.98"},
+    {"event.local_minute", "minutes", "minute of the day in the user's zone, 0–1439"},
+    {"event.local_weekday", "", "0 Monday … 6 Sunday in the user's zone"},
+    {"event.age_minutes", "minutes", "decision clock minus the event's own time"},
+};
+
+bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out) {
+  for (uint32_t i = 0; i < sizeof clock_names / sizeof *clock_names; i++) {
+    if (!str_is(name, clock_names[i].name)) continue;
+    *out = (struct symbol){.kind = SYMBOL_CLOCK, .type = VALUE_NUMBER, .index = i, .unit = clock_names[i].unit, .doc = clock_names[i].doc};
+    return true;
+  }
+  if (!str_starts(name, "arm.")) return false;
+  uint32_t number = find_experiment(nouns, (struct str){name.at + 4, name.len - 4});
+  if (number == NO_ONE) return false;
+  *out = (struct symbol){.kind = SYMBOL_ARM, .type = VALUE_TEXT, .index = number, .unit = "", .doc = "the user's arm once exposed; unknown before"};
+  return true;
+}
+
+/* ---- looking ---- */
+
+const struct listening *rules_listening(const struct rules *r, struct str event_type) {
+  uint64_t found;
+  return map_get(&r->listening, hash_64(event_type), &found) ? (const struct listening *)(uintptr_t)found : NULL;
+}
+
+uint32_t rules_trigger(const struct rules *r, struct str name) {
+  for (size_t i = 0; i < r->trigger_count; i++)
+    if (str_eq(r->triggers[i].noun->at.name, name)) return (uint32_t)i;
+  return NO_ONE;
+}
+
+const struct listening *rules_listening_to(const struct rules *r, struct str trigger) {
+  uint32_t t = rules_trigger(r, trigger);
+  return t == NO_ONE ? NULL : &r->single[t];
+}
+
+static uint64_t models_of_slots(const struct rules *r, const uint32_t *slots, size_t count, uint32_t (*model_of)(void *, uint32_t), void *context) {
+  uint64_t bits = 0;
+  for (size_t i = 0; i < count; i++)
+    if (r->symbols->at[slots[i]].kind == SYMBOL_BELIEF) bits |= UINT64_C(1) << model_of(context, r->symbols->at[slots[i]].index);
+  return bits;
+}
+
+void rules_bind_models(struct rules *r, uint32_t (*model_of)(void *context, uint32_t belief), void *context) {
+  for (size_t i = 0; i < r->trigger_count; i++) {
+    const struct listening *l = &r->single[i];
+    r->triggers[i].screen_models = models_of_slots(r, l->screen, l->screen_count, model_of, context);
+    r->triggers[i].models = r->triggers[i].screen_models | models_of_slots(r, l->rest, l->rest_count, model_of, context);
+  }
+}
+
+uint64_t trigger_models(const struct rules *r, uint32_t trigger) { return r->triggers[trigger].models; }
+size_t rules_triggers(const struct rules *r) { return r->trigger_count; }
+size_t rules_options(const struct rules *r) { return r->option_count; }
+size_t rules_rollouts(const struct rules *r) { return r->rollout_count; }
+size_t rules_experiments(const struct rules *r) { return r->experiment_count; }
+struct str trigger_name(const struct rules *r, uint32_t trigger) { return r->triggers[trigger].noun->at.name; }
+struct str option_name(const struct rules *r, uint32_t option) { return r->options[option].noun->at.name; }
+const struct noun_trigger *trigger_noun(const struct rules *r, uint32_t trigger) { return r->triggers[trigger].noun; }
+const struct noun_intervention *option_noun(const struct rules *r, uint32_t option) { return r->options[option].noun; }
+const struct noun_rollout *rollout_noun(const struct rules *r, uint32_t rollout) { return r->rollouts[rollout].noun; }
+const struct noun_experiment *experiment_noun(const struct rules *r, uint32_t experiment) { return r->experiments[experiment].noun; }

@@ -1,0 +1,104 @@
+/* What rules are inside decide: built once by rules.c, read by slate, guard, experiment, ticks, record and why. */
+#pragma once
+#include "decide/decide.h"
+#include "kit/map.h"
+
+struct gates {
+  const uint32_t *at; /* rollout numbers, ascending */
+  size_t count;
+};
+struct trigger {
+  const struct noun_trigger *noun;
+  struct expression *when, *available;
+  uint32_t *offer;
+  size_t offer_count;
+  uint32_t experiment; /* NO_ONE */
+  uint32_t choose;     /* NO_ONE: score with the default weights */
+  uint32_t order;      /* place by priority, then name: the slate's order before expected values */
+  struct gates gates;
+  uint64_t hash, names[1]; /* hash_64 of the bare name, and of "trigger:name" */
+  uint64_t screen_models, models;
+};
+struct option {
+  const struct noun_intervention *noun;
+  struct expression *accept, *available, *match, *fits;
+  struct gates gates;
+  uint64_t hash, kill_name;
+};
+struct arm {
+  uint32_t option; /* NO_ONE: silence, or whatever the trigger offers */
+  bool silence;
+};
+struct experiment {
+  const struct noun_experiment *noun;
+  struct expression *available;
+  struct arm *arms;
+  uint32_t trigger;
+  struct gates gates;
+  uint64_t kill_name, exposure;
+  struct str salt; /* "name#revision": arms never move within a revision */
+};
+struct stage {
+  double share;
+  struct expression *only;
+};
+struct rollout {
+  const struct noun_rollout *noun;
+  struct stage *stages;
+  uint64_t hash, kill_name, entry;
+};
+/* All policies of a program in one: each field the strictest that anybody said. */
+struct policy {
+  int32_t quiet_from, quiet_to;
+  int32_t per_day, per_week;
+  int64_t gap;
+  double holdout;
+  bool minors_nothing;
+  bool enrolled; /* consent = "by_enrolment": unknown consent counts as given, opt-out still wins */
+};
+struct rules {
+  struct trigger *triggers;
+  struct option *options;
+  struct experiment *experiments;
+  struct rollout *rollouts;
+  const struct noun_choose *chooses;
+  size_t trigger_count, option_count, experiment_count, rollout_count, choose_count;
+  struct policy policy;
+  struct map listening; /* hash_64 of event type → struct listening * */
+  struct listening *everyone; /* for types that only "*" listens to; NULL when nobody does */
+  struct listening *single;   /* one per trigger */
+  bool any_moment;            /* some trigger has a schedule, silence, follow-up or day */
+  const struct symbols *symbols;
+};
+
+/* The engine's own limits; a policy only lowers them (C1, C2). */
+#define LIMIT_DAY 3
+#define LIMIT_WEEK 12
+#define LIMIT_GAP (60 * CLOCK_MINUTE)
+#define QUIET_FROM (21 * 60)
+#define QUIET_TO (8 * 60)
+#define ADULT_AGE 18
+
+/* ---- guard.c ---- */
+/* The person's safeguards at `clock`: NULL when a send is allowed, else the reason's word; figures are filled either way. */
+const char *guard_user(const struct rules *r, const struct controls *c, const struct user *u, int64_t clock, struct guard_figures *g, struct arena *a,
+                       struct str *detail);
+const char *guard_trigger(const struct rules *r, const struct controls *c, const struct user *u, const struct trigger *t, int64_t clock,
+                          const struct value *slots, struct str *detail);
+const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail);
+bool guard_minor(const struct user *u);
+/* The next moment at which quiet hours begin in the user's zone, strictly after `clock`. */
+int64_t guard_next_quiet(const struct rules *r, const struct user *u, int64_t clock);
+
+/* ---- rollout.c ---- */
+/* The first gate that keeps the user out, or NO_ONE; sets bits of `entered` for rollouts that the user enters with this decision. */
+uint32_t rollout_gate(const struct moment_input *in, const struct gates *gates, uint64_t *entered);
+
+/* ---- experiment.c ---- */
+/* Draws an arm; candidates' propensities and d->silence are set for every option of the point. */
+void experiment_draw(const struct moment_input *in, const struct experiment *x, struct decision *d);
+/* Availability before chance: NULL when every arm could be carried out, else the reason. */
+const char *experiment_unavailable(const struct moment_input *in, const struct experiment *x, const struct decision *d, bool minor, struct str *detail);
+
+/* ---- score.c ---- */
+void score_option(const struct moment_input *in, const struct noun_choose *weights, struct candidate *c);
