@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#define XXH_STATIC_LINKING_ONLY /* for the size of its state, which then lies on the stack */
 #include <xxhash.h>
 
 #define GOLDEN  UINT64_C(0x9E3779B97F4A7C15)
