@@ -1,4 +1,5 @@
 /* rooms: kit; libraries: PkgConfig::jansson */
+/* parser: core/kit/json.c core/kit/json_read.c core/kit/json_key.c core/kit/number.c */
 /* What must hold for any bytes given to the JSON tokenizer: it says what jansson says (except where the header promises to differ: depth,
  * token limits, numbers beyond a double, NUL in keys), its tokens nest and cover the text, every string unescapes to UTF-8, a refusal has a
  * sentence, and what the writer makes of the tokens reads back as the same tokens. Never crashes, never reads beyond the text. */
