@@ -1,0 +1,48 @@
+/* Findings: what is wrong with a program's sources, each with file and line, in an order that depends on the sources alone. A finding that
+ * memory could not hold still counts as an error, so that a program is never accepted because its fault could not be written down.
+ * Called by whoever checks a program [builder]. */
+#include "kit/arena.h"
+#include "language/nouns.h"
+#include <string.h>
+
+static bool findings_grow(struct findings *f) {
+  if (f->count < f->cap) return true;
+  size_t cap = f->cap ? f->cap * 2 : 16;
+  struct finding *at = ARENA_ARRAY(f->arena, struct finding, cap);
+  if (!at) return false;
+  if (f->count) memcpy(at, f->at, f->count * sizeof *at);
+  f->at = at;
+  f->cap = cap;
+  return true;
+}
+
+void findings_add(struct findings *f, enum finding_level level, const char *file, int line, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  const char *text = arena_vprintf(f->arena, format, list);
+  va_end(list);
+  if (level == FINDING_ERROR) f->errors++;
+  if (!findings_grow(f)) {
+    if (level != FINDING_ERROR) f->errors++;
+    return;
+  }
+  f->at[f->count++] = (struct finding){level, file ? file : "", line, text ? text : "memory failed"};
+}
+
+static bool finding_after(const struct finding *a, const struct finding *b) {
+  int files = strcmp(a->file, b->file);
+  return files ? files > 0 : a->line > b->line;
+}
+
+/* Stable, and quick on what is nearly always sorted already: files are loaded in order. */
+void findings_sort(struct findings *f) {
+  for (size_t i = 1; i < f->count; i++) {
+    struct finding moving = f->at[i];
+    size_t to = i;
+    while (to > 0 && finding_after(&f->at[to - 1], &moving)) {
+      f->at[to] = f->at[to - 1];
+      to--;
+    }
+    f->at[to] = moving;
+  }
+}
