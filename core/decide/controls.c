@@ -1,0 +1,93 @@
+/* controls: what operators said, folded from a partition's control facts in journal order. Owned by a lane (or a replay); no lock. */
+#include "decide/decide.h"
+#include "kit/arena.h"
+#include "kit/hash.h"
+#include <string.h>
+
+static size_t place_of(const struct controls *c, uint64_t hash) {
+  size_t at = 0;
+  while (at < c->killed_count && c->killed[at] < hash) at++;
+  return at;
+}
+
+bool controls_killed(const struct controls *c, uint64_t name_hash) {
+  if (c->kill_all) return true;
+  size_t at = place_of(c, name_hash);
+  return at < c->killed_count && c->killed[at] == name_hash;
+}
+
+static bool grow(void **list, size_t *cap, size_t count, size_t size) {
+  if (count < *cap) return true;
+  size_t wanted = *cap ? *cap * 2 : 8;
+  void *grown = kit_realloc(*list, wanted * size);
+  if (!grown) return false;
+  *list = grown;
+  *cap = wanted;
+  return true;
+}
+
+static bool kill_name(struct controls *c, uint64_t hash) {
+  size_t at = place_of(c, hash);
+  if (at < c->killed_count && c->killed[at] == hash) return true;
+  if (!grow((void **)&c->killed, &c->killed_cap, c->killed_count, sizeof *c->killed)) return false;
+  memmove(c->killed + at + 1, c->killed + at, (c->killed_count - at) * sizeof *c->killed);
+  c->killed[at] = hash;
+  c->killed_count++;
+  return true;
+}
+
+static void unkill_name(struct controls *c, uint64_t hash) {
+  size_t at = place_of(c, hash);
+  if (at == c->killed_count || c->killed[at] != hash) return;
+  c->killed_count--;
+  memmove(c->killed + at, c->killed + at + 1, (c->killed_count - at) * sizeof *c->killed);
+}
+
+static bool set_stage(struct controls *c, uint64_t rollout, int32_t stage, bool held) {
+  size_t at = 0;
+  while (at < c->stage_count && c->stages[at].rollout != rollout) at++;
+  if (at == c->stage_count) {
+    if (!grow((void **)&c->stages, &c->stage_cap, c->stage_count, sizeof *c->stages)) return false;
+    c->stage_count++;
+  }
+  c->stages[at] = (struct control_stage){rollout, stage, held};
+  return true;
+}
+
+bool controls_apply(struct controls *c, struct str fact_json, struct arena *scratch, struct err *e) {
+  struct json j;
+  if (!json_parse(&j, scratch, fact_json, &json_limits_default, e)) return err_wrap(e, "control fact");
+  struct str name = json_text(&j, json_get(&j, 0, "name"), scratch);
+  uint32_t kind = json_get(&j, 0, "kind");
+  bool ok = true;
+  if (json_text_is(&j, kind, "kill")) {
+    if (str_is(name, "all"))
+      c->kill_all = true;
+    else
+      ok = kill_name(c, hash_64(name));
+  } else if (json_text_is(&j, kind, "unkill")) {
+    if (str_is(name, "all"))
+      c->kill_all = false;
+    else
+      unkill_name(c, hash_64(name));
+  } else if (json_text_is(&j, kind, "rollout")) {
+    int64_t stage = 0;
+    bool held = false;
+    if (!json_int(&j, json_get(&j, 0, "stage"), &stage)) return err_set(e, ERR_INPUT, "control fact rollout: expected a number in \"stage\"");
+    json_bool(&j, json_get(&j, 0, "held"), &held);
+    ok = set_stage(c, hash_64(name), (int32_t)stage, held);
+  }
+  return ok || err_set(e, ERR_INTERNAL, "no memory for control facts");
+}
+
+int32_t controls_stage(const struct controls *c, uint64_t rollout) {
+  for (size_t i = 0; i < c->stage_count; i++)
+    if (c->stages[i].rollout == rollout) return c->stages[i].stage;
+  return 0;
+}
+
+void controls_free(struct controls *c) {
+  kit_free(c->killed);
+  kit_free(c->stages);
+  *c = (struct controls){0};
+}
