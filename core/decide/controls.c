@@ -61,19 +61,16 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
   uint32_t kind = json_get(&j, 0, "kind");
   bool ok = true;
   if (json_text_is(&j, kind, "kill")) {
-    if (str_is(name, "all"))
-      c->kill_all = true;
-    else
-      ok = kill_name(c, hash_64(name));
+    if (str_is(name, "all")) c->kill_all = true;
+    else ok = kill_name(c, hash_64(name));
   } else if (json_text_is(&j, kind, "unkill")) {
-    if (str_is(name, "all"))
-      c->kill_all = false;
-    else
-      unkill_name(c, hash_64(name));
+    if (str_is(name, "all")) c->kill_all = false;
+    else unkill_name(c, hash_64(name));
   } else if (json_text_is(&j, kind, "rollout")) {
     int64_t stage = 0;
     bool held = false;
-    if (!json_int(&j, json_get(&j, 0, "stage"), &stage)) return err_set(e, ERR_INPUT, "control fact rollout: expected a number in \"stage\"");
+    if (!json_int(&j, json_get(&j, 0, "stage"), &stage))
+      return err_set(e, ERR_INPUT, "control fact rollout: expected a number in \"stage\"");
     json_bool(&j, json_get(&j, 0, "held"), &held);
     ok = set_stage(c, hash_64(name), (int32_t)stage, held);
   }

@@ -3,7 +3,7 @@
  * nothing, asks no clock and no other chance than kit/rng. decision_apply then moves the user's state; recovery applies stored records the
  * same way and never decides again. */
 #pragma once
-#include "book/user.h"
+#include "book/book.h"
 #include "language/language.h"
 
 #define OPTIONS_MOST  32 /* candidates of one trigger */
@@ -17,8 +17,8 @@ struct rules_needs {
   size_t (*message_slots)(void *context, uint32_t option, const uint32_t **slots); /* the slots that an option's message reads */
   void *context;
 };
-struct rules *rules_build(struct arena *a, const struct nouns *nouns, const struct vocabulary *v, struct symbols *symbols, const struct rules_needs *needs,
-                          struct findings *f);
+struct rules *rules_build(struct arena *a, const struct nouns *nouns, const struct vocabulary *v, struct symbols *symbols,
+                          const struct rules_needs *needs, struct findings *f);
 void rules_free(struct rules *r); /* what the arena does not hold */
 /* For symbols.find: arm.<experiment> and the names that the clock gives (event.local_hour, event.local_minute, event.local_weekday 0 =
  * Monday, event.age_minutes). */
@@ -139,12 +139,12 @@ bool decision_apply(struct user *u, const struct rules *r, const struct decision
 bool decision_apply_record(struct user *u, struct str record, struct arena *scratch, struct err *e);
 
 /* ---- ticks ---- */
-/* The user's next due moment, or 0. Cheap when the program has no moments. */
-int64_t ticks_next(const struct rules *r, const struct user *u, int64_t now);
-/* The ticks due at `now` (at most `most`), as envelopes in `a`, oldest first; marks are moved by ticks_fired when the tick's row is
- * applied. */
-size_t ticks_due(const struct rules *r, const struct user *u, int64_t now, size_t most, struct arena *a, struct str *bodies, int64_t *due);
-bool ticks_fired(struct user *u, const struct event *tick);
+/* The user's next due moment (UTC ms), or 0. Cheap when the program has no moments. */
+int64_t ticks_next(const struct rules *r, const struct user *u);
+/* The oldest tick due at `now` as an envelope in `a`; false: none. Once its row is applied (ticks_fired) the next one shows. */
+bool ticks_due(const struct rules *r, const struct user *u, int64_t now, struct arena *a, struct str *body);
+bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch);
+const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch); /* NULL: nobody any more */
 #define TICK_DECIDES_WITHIN (60 * CLOCK_MINUTE)
 bool event_is_tick(const struct event *e);
 

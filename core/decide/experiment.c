@@ -1,6 +1,6 @@
-/* experiment: arms and draws. A user's arm is a hash of experiment, revision and user, never of the program; a decision's arm is a counter-based draw.
- * Availability comes before chance: when any arm could not be carried out the point is unavailable for all of them, else the propensities would be lies.
- * Called by slate.c in a lane. */
+/* experiment: arms and draws. A user's arm is a hash of experiment, revision and user, never of the program; a decision's arm is a
+ * counter-based draw. Availability comes before chance: when any arm could not be carried out the point is unavailable for all of them,
+ * else the propensities would be lies. Called by slate.c in a lane. */
 #include "kit/rng.h"
 #include "reasons_words.h"
 #include "rules_inside.h"
@@ -17,7 +17,8 @@ static struct candidate *best_of(const struct decision *d) {
   return NULL;
 }
 
-const char *experiment_unavailable(const struct moment_input *in, const struct experiment *x, const struct decision *d, bool minor, struct str *detail) {
+const char *experiment_unavailable(const struct moment_input *in, const struct experiment *x, const struct decision *d, bool minor,
+                                   struct str *detail) {
   *detail = x->noun->at.name;
   if (controls_killed(in->controls, x->kill_name)) return REASON_KILLED;
   if (minor) return REASON_MINOR;

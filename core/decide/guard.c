@@ -1,12 +1,14 @@
-/* guard: the safeguards that stand after all rules (PROMISES C1, C2, C4, C5, C7). Rules can only lower them; whatever is unknown means that nothing is sent.
- * Called by slate.c in a lane, before any draw. Reads the user and the controls, changes nothing. */
+/* guard: the safeguards that stand after all rules (PROMISES C1, C2, C4, C5, C7). Rules can only lower them; whatever is unknown means that
+ * nothing is sent. Called by slate.c in a lane, before any draw. Reads the user and the controls, changes nothing. */
 #include "kit/clock.h"
 #include "kit/rng.h"
 #include "reasons_words.h"
 #include "rules_inside.h"
 #include <math.h>
 
-bool guard_minor(const struct user *u) { return u->age < ADULT_AGE; }
+bool guard_minor(const struct user *u) {
+  return u->age < ADULT_AGE;
+}
 
 static void count_sends(const struct user *u, int64_t clock, struct guard_figures *g) {
   g->since_last = -1;
@@ -18,16 +20,21 @@ static void count_sends(const struct user *u, int64_t clock, struct guard_figure
   }
 }
 
-static bool is_quiet(const struct policy *p, int32_t minute) { return minute >= p->quiet_from || minute < p->quiet_to; }
+static bool is_quiet(const struct policy *p, int32_t minute) {
+  return minute >= p->quiet_from || minute < p->quiet_to;
+}
 
 /* One uniform for life: who is held out does not depend on the program or the day. */
-static bool held_out(const struct user *u, double share) { return share > 0 && rng_draw(STR("holdout"), u->id, 0, STR("user")) < share; }
+static bool held_out(const struct user *u, double share) {
+  return share > 0 && rng_draw(STR("holdout"), u->id, 0, STR("user")) < share;
+}
 
 static const char *guard_who(const struct rules *r, const struct user *u, struct arena *a, struct str *detail) {
   if (u->consent == CONSENT_WITHDRAWN) return REASON_OPTED_OUT;
   if (u->consent == CONSENT_UNKNOWN && !r->policy.enrolled) return REASON_CONSENT_UNKNOWN;
   if (guard_minor(u) && (r->policy.minors_nothing || !u->minor_consent)) {
-    *detail = u->age < 0 ? STR("age unknown and no guardian's consent") : str_from(arena_printf(a, "age %d and no guardian's consent", u->age));
+    *detail =
+        u->age < 0 ? STR("age unknown and no guardian's consent") : str_from(arena_printf(a, "age %d and no guardian's consent", u->age));
     return REASON_MINOR;
   }
   if (held_out(u, r->policy.holdout)) return REASON_HOLDOUT;
@@ -48,15 +55,17 @@ static const char *guard_when(const struct rules *r, const struct guard_figures 
     return REASON_WEEK_CAP;
   }
   if (g->since_last >= 0 && g->since_last < r->policy.gap) {
-    *detail = str_from(arena_printf(a, "%lld min since the last, at least %lld", (long long)(g->since_last / CLOCK_MINUTE), (long long)(r->policy.gap / CLOCK_MINUTE)));
+    *detail = str_from(arena_printf(a, "%lld min since the last, at least %lld", (long long)(g->since_last / CLOCK_MINUTE),
+                                    (long long)(r->policy.gap / CLOCK_MINUTE)));
     return REASON_TOO_SOON;
   }
   return NULL;
 }
 
-const char *guard_user(const struct rules *r, const struct controls *c, const struct user *u, int64_t clock, struct guard_figures *g, struct arena *a,
-                       struct str *detail) {
-  *g = (struct guard_figures){.day_most = r->policy.per_day, .week_most = r->policy.per_week, .consent = u->consent, .age = u->age, .local_minute = -1};
+const char *guard_user(const struct rules *r, const struct controls *c, const struct user *u, int64_t clock, struct guard_figures *g,
+                       struct arena *a, struct str *detail) {
+  *g = (struct guard_figures){
+      .day_most = r->policy.per_day, .week_most = r->policy.per_week, .consent = u->consent, .age = u->age, .local_minute = -1};
   count_sends(u, clock, g);
   if (u->zone) {
     g->local_minute = tz_local(u->zone, clock).minute;

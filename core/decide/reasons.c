@@ -17,7 +17,9 @@ static const struct {
 
 static const size_t reason_count = sizeof reasons / sizeof *reasons;
 
-static bool same(const char *constant, const char *word, size_t length) { return strlen(constant) == length && memcmp(constant, word, length) == 0; }
+static bool same(const char *constant, const char *word, size_t length) {
+  return strlen(constant) == length && memcmp(constant, word, length) == 0;
+}
 
 const char *reason_sentence(const char *word, size_t length, const char *language) {
   for (size_t i = 0; i < reason_count; i++)

@@ -3,8 +3,10 @@ REASON(KILLED, "killed", "it was stopped by an operator", "остановлен�
 REASON(OPTED_OUT, "opted_out", "the user has opted out", "пользователь отказался от сообщений")
 REASON(CONSENT_UNKNOWN, "consent_unknown", "the user has not said yes", "согласие пользователя не получено")
 REASON(HOLDOUT, "holdout", "the user is in the holdout group, which gets nothing", "пользователь в контрольной группе без сообщений")
-REASON(MINOR, "minor", "the minors' profile forbids it (under 18, or age unknown)", "действует профиль несовершеннолетних (младше 18 лет или возраст неизвестен)")
-REASON(ZONE_UNKNOWN, "zone_unknown", "the user's time zone is unknown, so quiet hours are", "часовой пояс неизвестен, тихие часы определить нельзя")
+REASON(MINOR, "minor", "the minors' profile forbids it (under 18, or age unknown)",
+       "действует профиль несовершеннолетних (младше 18 лет или возраст неизвестен)")
+REASON(ZONE_UNKNOWN, "zone_unknown", "the user's time zone is unknown, so quiet hours are",
+       "часовой пояс неизвестен, тихие часы определить нельзя")
 REASON(QUIET_HOURS, "quiet_hours", "it is quiet time for the user", "у пользователя тихие часы")
 REASON(TOO_SOON, "too_soon", "too little time has passed since the last intervention", "прошло слишком мало времени с прошлого сообщения")
 REASON(DAY_CAP, "day_cap", "the most for 24 hours has been sent", "достигнут предел за 24 часа")

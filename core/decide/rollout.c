@@ -1,5 +1,6 @@
-/* rollout: who is in. A user enters a rollout when a stage first reaches them, and that entry is recorded: once in, in until halted, whatever the share does later.
- * The bucket is a function of rollout and user only, so that growing a share keeps everyone who was in. Called by slate.c in a lane, before any draw. */
+/* rollout: who is in. A user enters a rollout when a stage first reaches them, and that entry is recorded: once in, in until halted,
+ * whatever the share does later. The bucket is a function of rollout and user only, so that growing a share keeps everyone who was in.
+ * Called by slate.c in a lane, before any draw. */
 #include "kit/rng.h"
 #include "rules_inside.h"
 

@@ -1,8 +1,9 @@
-/* rules: builds what deciding reads from the nouns of a program: compiled conditions, offers, arms, stages, one merged policy, and for each event type who listens.
- * Every name that does not exist becomes a finding. Runs on the builder thread only; the result is immutable and lies in the program's arena. */
-#include "rules_inside.h"
+/* rules: builds what deciding reads from the nouns of a program: compiled conditions, offers, arms, stages, one merged policy, and for each
+ * event type who listens. Every name that does not exist becomes a finding. Runs on the builder thread only; the result is immutable and
+ * lies in the program's arena. */
 #include "kit/clock.h"
 #include "kit/hash.h"
+#include "rules_inside.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@ static uint64_t prefixed_hash(struct arena *a, const char *kind, struct str name
   return hash_64(str_from(text));
 }
 
-static struct expression *compile(struct building *b, const struct declared *at, const char *noun, const char *field, struct str source, enum expression_want want) {
+static struct expression *compile(struct building *b, const struct declared *at, const char *noun, const char *field, struct str source,
+                                  enum expression_want want) {
   if (source.len == 0) return NULL;
   struct err e = {0};
   struct expression *x = expression_compile(b->symbols, source, want, &e);
@@ -30,16 +32,26 @@ static struct expression *compile(struct building *b, const struct declared *at,
   return x;
 }
 
-#define FIND_BY_NAME(list, count, wanted)                                                                                                            \
-  for (size_t found = 0; found < (count); found++)                                                                                                   \
-    if (str_eq((list)[found].at.name, (wanted))) return (uint32_t)found;                                                                             \
+#define FIND_BY_NAME(list, count, wanted)                                                                                                  \
+  for (size_t found = 0; found < (count); found++)                                                                                         \
+    if (str_eq((list)[found].at.name, (wanted))) return (uint32_t)found;                                                                   \
   return NO_ONE
 
-static uint32_t find_option(const struct nouns *n, struct str name) { FIND_BY_NAME(n->interventions, n->intervention_count, name); }
-static uint32_t find_choose(const struct nouns *n, struct str name) { FIND_BY_NAME(n->chooses, n->choose_count, name); }
-static uint32_t find_trigger(const struct nouns *n, struct str name) { FIND_BY_NAME(n->triggers, n->trigger_count, name); }
-static uint32_t find_experiment(const struct nouns *n, struct str name) { FIND_BY_NAME(n->experiments, n->experiment_count, name); }
-static uint32_t find_model(const struct nouns *n, struct str name) { FIND_BY_NAME(n->models, n->model_count, name); }
+static uint32_t find_option(const struct nouns *n, struct str name) {
+  FIND_BY_NAME(n->interventions, n->intervention_count, name);
+}
+static uint32_t find_choose(const struct nouns *n, struct str name) {
+  FIND_BY_NAME(n->chooses, n->choose_count, name);
+}
+static uint32_t find_trigger(const struct nouns *n, struct str name) {
+  FIND_BY_NAME(n->triggers, n->trigger_count, name);
+}
+static uint32_t find_experiment(const struct nouns *n, struct str name) {
+  FIND_BY_NAME(n->experiments, n->experiment_count, name);
+}
+static uint32_t find_model(const struct nouns *n, struct str name) {
+  FIND_BY_NAME(n->models, n->model_count, name);
+}
 
 static uint32_t option_or_finding(struct building *b, const struct declared *at, const char *noun, struct str name) {
   uint32_t option = find_option(b->nouns, name);
@@ -48,8 +60,8 @@ static uint32_t option_or_finding(struct building *b, const struct declared *at,
   for (size_t i = 0; i < b->nouns->intervention_count; i++)
     names[i] = arena_text(b->arena, b->nouns->interventions[i].at.name.at, b->nouns->interventions[i].at.name.len);
   const char *near = str_nearest(name, names, b->nouns->intervention_count);
-  findings_add(b->findings, FINDING_ERROR, at->file, at->line, "%s \"" STR_FORMAT "\": no intervention is named \"" STR_FORMAT "\"%s%s%s", noun, STR_ARG(at->name),
-               STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+  findings_add(b->findings, FINDING_ERROR, at->file, at->line, "%s \"" STR_FORMAT "\": no intervention is named \"" STR_FORMAT "\"%s%s%s",
+               noun, STR_ARG(at->name), STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
   return NO_ONE;
 }
 
@@ -98,13 +110,14 @@ static void build_triggers(struct building *b) {
       if (option != NO_ONE) t->offer[t->offer_count++] = option;
     }
     if (t->offer_count > OPTIONS_MOST)
-      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "trigger \"" STR_FORMAT "\": offers %zu interventions, at most %d are allowed",
-                   STR_ARG(n->at.name), t->offer_count, OPTIONS_MOST);
+      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
+                   "trigger \"" STR_FORMAT "\": offers %zu interventions, at most %d are allowed", STR_ARG(n->at.name), t->offer_count,
+                   OPTIONS_MOST);
     t->experiment = NO_ONE;
     t->choose = n->choose.len ? find_choose(b->nouns, n->choose) : NO_ONE;
     if (n->choose.len && t->choose == NO_ONE && !str_is(n->choose, "score"))
-      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "trigger \"" STR_FORMAT "\": no choose is named \"" STR_FORMAT "\"", STR_ARG(n->at.name),
-                   STR_ARG(n->choose));
+      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "trigger \"" STR_FORMAT "\": no choose is named \"" STR_FORMAT "\"",
+                   STR_ARG(n->at.name), STR_ARG(n->choose));
     t->gates = gates_of(b, "trigger", n->at.name);
     t->hash = hash_64(n->at.name);
     t->names[0] = prefixed_hash(b->arena, "trigger", n->at.name);
@@ -147,15 +160,17 @@ static void build_experiment(struct building *b, const struct noun_experiment *n
     x->trigger = find_trigger(b->nouns, point);
   }
   if (x->trigger == NO_ONE) {
-    findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "experiment \"" STR_FORMAT "\": at = \"" STR_FORMAT "\" names no trigger (write \"trigger:NAME\")",
-                 STR_ARG(n->at.name), STR_ARG(n->at_point));
+    findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
+                 "experiment \"" STR_FORMAT "\": at = \"" STR_FORMAT "\" names no trigger (write \"trigger:NAME\")", STR_ARG(n->at.name),
+                 STR_ARG(n->at_point));
     return;
   }
   struct trigger *t = &b->rules->triggers[x->trigger];
   if (t->experiment != NO_ONE) {
-    findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "experiment \"" STR_FORMAT "\": trigger \"" STR_FORMAT "\" is the decision point of experiment \"" STR_FORMAT
-                 "\" already: two draws for one moment would spoil both", STR_ARG(n->at.name), STR_ARG(t->noun->at.name),
-                 STR_ARG(b->rules->experiments[t->experiment].noun->at.name));
+    findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
+                 "experiment \"" STR_FORMAT "\": trigger \"" STR_FORMAT "\" is the decision point of experiment \"" STR_FORMAT
+                 "\" already: two draws for one moment would spoil both",
+                 STR_ARG(n->at.name), STR_ARG(t->noun->at.name), STR_ARG(b->rules->experiments[t->experiment].noun->at.name));
     return;
   }
   t->experiment = number;
@@ -181,7 +196,8 @@ static void check_gate(struct building *b, const struct noun_rollout *n, struct 
   }
   if (!known)
     findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
-                 "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT "\", which names nothing (write \"trigger:…\", \"intervention:…\", \"experiment:…\" or \"model:…\")",
+                 "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT
+                 "\", which names nothing (write \"trigger:…\", \"intervention:…\", \"experiment:…\" or \"model:…\")",
                  STR_ARG(n->at.name), STR_ARG(gate));
 }
 
@@ -191,7 +207,8 @@ static void build_rollouts(struct building *b) {
   r->rollouts = ARENA_ARRAY(b->arena, struct rollout, r->rollout_count + 1);
   if (r->rollout_count > ROLLOUTS_MOST) {
     const struct declared *at = &b->nouns->rollouts[ROLLOUTS_MOST].at;
-    findings_add(b->findings, FINDING_ERROR, at->file, at->line, "%zu rollouts are declared, at most %d are allowed", r->rollout_count, ROLLOUTS_MOST);
+    findings_add(b->findings, FINDING_ERROR, at->file, at->line, "%zu rollouts are declared, at most %d are allowed", r->rollout_count,
+                 ROLLOUTS_MOST);
   }
   for (size_t i = 0; i < r->rollout_count; i++) {
     const struct noun_rollout *n = &b->nouns->rollouts[i];
@@ -302,8 +319,9 @@ static void check_listened(struct building *b, const struct vocabulary *v, const
   for (size_t k = 0; k < n->on_count; k++) {
     struct str type = n->on[k].text;
     if (n->on[k].kind == MOMENT_EVENT && !str_is(type, "*") && !vocabulary_type(v, type))
-      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "trigger \"" STR_FORMAT "\": listens to \"" STR_FORMAT "\", which no event noun declares",
-                   STR_ARG(n->at.name), STR_ARG(type));
+      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
+                   "trigger \"" STR_FORMAT "\": listens to \"" STR_FORMAT "\", which no event noun declares", STR_ARG(n->at.name),
+                   STR_ARG(type));
   }
 }
 
@@ -319,8 +337,8 @@ static bool build_listening(struct building *b, const struct vocabulary *v) {
   return ok;
 }
 
-struct rules *rules_build(struct arena *a, const struct nouns *nouns, const struct vocabulary *v, struct symbols *symbols, const struct rules_needs *needs,
-                          struct findings *f) {
+struct rules *rules_build(struct arena *a, const struct nouns *nouns, const struct vocabulary *v, struct symbols *symbols,
+                          const struct rules_needs *needs, struct findings *f) {
   struct building b = {a, nouns, symbols, f, ARENA_NEW(a, struct rules), needs};
   struct rules *r = b.rules;
   if (!r) return NULL;
@@ -360,7 +378,8 @@ bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out) 
   if (!str_starts(name, "arm.")) return false;
   uint32_t number = find_experiment(nouns, (struct str){name.at + 4, name.len - 4});
   if (number == NO_ONE) return false;
-  *out = (struct symbol){.kind = SYMBOL_ARM, .type = VALUE_TEXT, .index = number, .unit = "", .doc = "the user's arm once exposed; unknown before"};
+  *out = (struct symbol){
+      .kind = SYMBOL_ARM, .type = VALUE_TEXT, .index = number, .unit = "", .doc = "the user's arm once exposed; unknown before"};
   return true;
 }
 
@@ -382,7 +401,8 @@ const struct listening *rules_listening_to(const struct rules *r, struct str tri
   return t == NO_ONE ? NULL : &r->single[t];
 }
 
-static uint64_t models_of_slots(const struct rules *r, const uint32_t *slots, size_t count, uint32_t (*model_of)(void *, uint32_t), void *context) {
+static uint64_t models_of_slots(const struct rules *r, const uint32_t *slots, size_t count, uint32_t (*model_of)(void *, uint32_t),
+                                void *context) {
   uint64_t bits = 0;
   for (size_t i = 0; i < count; i++)
     if (r->symbols->at[slots[i]].kind == SYMBOL_BELIEF) bits |= UINT64_C(1) << model_of(context, r->symbols->at[slots[i]].index);
@@ -397,14 +417,36 @@ void rules_bind_models(struct rules *r, uint32_t (*model_of)(void *context, uint
   }
 }
 
-uint64_t trigger_models(const struct rules *r, uint32_t trigger) { return r->triggers[trigger].models; }
-size_t rules_triggers(const struct rules *r) { return r->trigger_count; }
-size_t rules_options(const struct rules *r) { return r->option_count; }
-size_t rules_rollouts(const struct rules *r) { return r->rollout_count; }
-size_t rules_experiments(const struct rules *r) { return r->experiment_count; }
-struct str trigger_name(const struct rules *r, uint32_t trigger) { return r->triggers[trigger].noun->at.name; }
-struct str option_name(const struct rules *r, uint32_t option) { return r->options[option].noun->at.name; }
-const struct noun_trigger *trigger_noun(const struct rules *r, uint32_t trigger) { return r->triggers[trigger].noun; }
-const struct noun_intervention *option_noun(const struct rules *r, uint32_t option) { return r->options[option].noun; }
-const struct noun_rollout *rollout_noun(const struct rules *r, uint32_t rollout) { return r->rollouts[rollout].noun; }
-const struct noun_experiment *experiment_noun(const struct rules *r, uint32_t experiment) { return r->experiments[experiment].noun; }
+uint64_t trigger_models(const struct rules *r, uint32_t trigger) {
+  return r->triggers[trigger].models;
+}
+size_t rules_triggers(const struct rules *r) {
+  return r->trigger_count;
+}
+size_t rules_options(const struct rules *r) {
+  return r->option_count;
+}
+size_t rules_rollouts(const struct rules *r) {
+  return r->rollout_count;
+}
+size_t rules_experiments(const struct rules *r) {
+  return r->experiment_count;
+}
+struct str trigger_name(const struct rules *r, uint32_t trigger) {
+  return r->triggers[trigger].noun->at.name;
+}
+struct str option_name(const struct rules *r, uint32_t option) {
+  return r->options[option].noun->at.name;
+}
+const struct noun_trigger *trigger_noun(const struct rules *r, uint32_t trigger) {
+  return r->triggers[trigger].noun;
+}
+const struct noun_intervention *option_noun(const struct rules *r, uint32_t option) {
+  return r->options[option].noun;
+}
+const struct noun_rollout *rollout_noun(const struct rules *r, uint32_t rollout) {
+  return r->rollouts[rollout].noun;
+}
+const struct noun_experiment *experiment_noun(const struct rules *r, uint32_t experiment) {
+  return r->experiments[experiment].noun;
+}

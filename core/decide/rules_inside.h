@@ -64,7 +64,7 @@ struct rules {
   const struct noun_choose *chooses;
   size_t trigger_count, option_count, experiment_count, rollout_count, choose_count;
   struct policy policy;
-  struct map listening; /* hash_64 of event type → struct listening * */
+  struct map listening;       /* hash_64 of event type → struct listening * */
   struct listening *everyone; /* for types that only "*" listens to; NULL when nobody does */
   struct listening *single;   /* one per trigger */
   bool any_moment;            /* some trigger has a schedule, silence, follow-up or day */
@@ -72,17 +72,17 @@ struct rules {
 };
 
 /* The engine's own limits; a policy only lowers them (C1, C2). */
-#define LIMIT_DAY 3
+#define LIMIT_DAY  3
 #define LIMIT_WEEK 12
-#define LIMIT_GAP (60 * CLOCK_MINUTE)
+#define LIMIT_GAP  (60 * CLOCK_MINUTE)
 #define QUIET_FROM (21 * 60)
-#define QUIET_TO (8 * 60)
-#define ADULT_AGE 18
+#define QUIET_TO   (8 * 60)
+#define ADULT_AGE  18
 
 /* ---- guard.c ---- */
 /* The person's safeguards at `clock`: NULL when a send is allowed, else the reason's word; figures are filled either way. */
-const char *guard_user(const struct rules *r, const struct controls *c, const struct user *u, int64_t clock, struct guard_figures *g, struct arena *a,
-                       struct str *detail);
+const char *guard_user(const struct rules *r, const struct controls *c, const struct user *u, int64_t clock, struct guard_figures *g,
+                       struct arena *a, struct str *detail);
 const char *guard_trigger(const struct rules *r, const struct controls *c, const struct user *u, const struct trigger *t, int64_t clock,
                           const struct value *slots, struct str *detail);
 const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail);
@@ -98,7 +98,8 @@ uint32_t rollout_gate(const struct moment_input *in, const struct gates *gates, 
 /* Draws an arm; candidates' propensities and d->silence are set for every option of the point. */
 void experiment_draw(const struct moment_input *in, const struct experiment *x, struct decision *d);
 /* Availability before chance: NULL when every arm could be carried out, else the reason. */
-const char *experiment_unavailable(const struct moment_input *in, const struct experiment *x, const struct decision *d, bool minor, struct str *detail);
+const char *experiment_unavailable(const struct moment_input *in, const struct experiment *x, const struct decision *d, bool minor,
+                                   struct str *detail);
 
 /* ---- score.c ---- */
 void score_option(const struct moment_input *in, const struct noun_choose *weights, struct candidate *c);

@@ -1,5 +1,5 @@
-/* score: how much an option is expected to help this user now (E09): base effectiveness, personality match, the user's own responses, fit with the context, weighted.
- * Called by slate.c in a lane. */
+/* score: how much an option is expected to help this user now (E09): base effectiveness, personality match, the user's own responses, fit
+ * with the context, weighted. Called by slate.c in a lane. */
 #include "kit/math.h"
 #include "rules_inside.h"
 
@@ -25,7 +25,8 @@ void score_option(const struct moment_input *in, const struct noun_choose *weigh
   c->parts[1] = share_or(o->match, in->slots, 0.5);
   c->parts[2] = historical_response(in->user, o->hash);
   c->parts[3] = share_or(o->fits, in->slots, 0.5);
-  const double w[4] = {weights ? weights->effectiveness : 0.4, weights ? weights->match : 0.3, weights ? weights->history : 0.2, weights ? weights->context : 0.1};
+  const double w[4] = {weights ? weights->effectiveness : 0.4, weights ? weights->match : 0.3, weights ? weights->history : 0.2,
+                       weights ? weights->context : 0.1};
   c->score = 0;
   for (int i = 0; i < 4; i++) c->score += w[i] * c->parts[i];
   c->score = math_round6(c->score);

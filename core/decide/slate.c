@@ -1,6 +1,6 @@
-/* slate: all triggers true for one event, cut to one, then perhaps a draw. The order of the law: experiments' decision points, priority, expected value, name;
- * safeguards and acceptance before the cut; chance only after it; the propensity of every option of the point, silence included.
- * Called by flow in a lane, once an event. Allocates in the turn's arena only. */
+/* slate: all triggers true for one event, cut to one, then perhaps a draw. The order of the law: experiments' decision points, priority,
+ * expected value, name; safeguards and acceptance before the cut; chance only after it; the propensity of every option of the point,
+ * silence included. Called by flow in a lane, once an event. Allocates in the turn's arena only. */
 #include "kit/clock.h"
 #include "kit/math.h"
 #include "kit/rng.h"
@@ -149,10 +149,8 @@ static void set_expiry(const struct moment_input *in, struct decision *d) {
 
 static void settle_winner(const struct moment_input *in, struct place *p) {
   struct decision *d = p->d;
-  if (p->t->experiment != NO_ONE)
-    experiment_draw(in, &in->rules->experiments[p->t->experiment], d);
-  else
-    choose_option(in, p->t, d);
+  if (p->t->experiment != NO_ONE) experiment_draw(in, &in->rules->experiments[p->t->experiment], d);
+  else choose_option(in, p->t, d);
   if (d->option == NO_ONE) {
     d->outcome = OUTCOME_SILENT;
     d->reason = REASON_DRAWN;
@@ -207,8 +205,18 @@ size_t decide_event(struct moment_input *in, const unsigned char *maybe, struct 
   const char *closed = guard_user(in->rules, in->controls, in->user, in->clock, &figures, a, &detail);
   for (size_t i = 0; i < count; i++) {
     struct decision *d = &(*out)[i];
-    *d = (struct decision){.id = in->first_decision + i, .at = in->clock, .trigger = (uint32_t)(places[i].t - in->rules->triggers), .outcome = OUTCOME_UNAVAILABLE,
-                           .reason = closed, .detail = detail, .by = NO_ONE, .option = NO_ONE, .experiment = NO_ONE, .arm = NO_ONE, .gate = NO_ONE, .guard = figures};
+    *d = (struct decision){.id = in->first_decision + i,
+                           .at = in->clock,
+                           .trigger = (uint32_t)(places[i].t - in->rules->triggers),
+                           .outcome = OUTCOME_UNAVAILABLE,
+                           .reason = closed,
+                           .detail = detail,
+                           .by = NO_ONE,
+                           .option = NO_ONE,
+                           .experiment = NO_ONE,
+                           .arm = NO_ONE,
+                           .gate = NO_ONE,
+                           .guard = figures};
     places[i].d = d;
     places[i].competes = !closed && may_compete(in, places[i].t, d, a);
     places[i].expected = expected_value(d);

@@ -1,0 +1,145 @@
+/* ticks: the moments that no event brings: a day has started, a schedule in the user's own zone is due, silence has lasted, a follow-up is
+ * owed. A tick is an event like any other: an envelope that is journaled. Who is due is computed from the user's state and the program
+ * only, so replay meets the same ticks. Called by flow in a lane. Due times are spread by a hash of the user, so that a million people's
+ * mornings do not fall into one second. */
+#include "kit/clock.h"
+#include "kit/hash.h"
+#include "rules_inside.h"
+
+#define DAY_SPREAD      (10 * CLOCK_MINUTE)
+#define SCHEDULE_SPREAD (2 * CLOCK_MINUTE)
+#define LOOK_AHEAD_DAYS 8
+
+bool event_is_tick(const struct event *e) {
+  return str_starts(e->type, "tick.");
+}
+
+static int64_t spread(const struct user *u, int64_t within) {
+  return (int64_t)(hash_64_seed(u->id, 0x7469636b) % (uint64_t)within);
+}
+
+/* The last time this tick fired, or when the user was first seen: ticks are owed only for the time after that. */
+static int64_t fired(const struct user *u, const char *family, struct str name) {
+  const struct mark *m = user_mark(u, mark_key(family, name));
+  if (m) return m->at;
+  const struct mark *since = user_mark(u, mark_key("user", STR("since")));
+  return since ? since->at : u->clock;
+}
+
+static int64_t next_local(const struct user *u, int64_t after, uint32_t weekdays, int32_t minute, int64_t delay) {
+  int32_t today = tz_local(u->zone, after).day;
+  for (int32_t day = today - 1; day <= today + LOOK_AHEAD_DAYS; day++) {
+    int32_t weekday = ((day + 3) % 7 + 7) % 7; /* day 0 was a Thursday; Monday is 0 */
+    if (!(weekdays >> weekday & 1)) continue;
+    int64_t at = tz_utc(u->zone, day, minute) + delay;
+    if (at > after) return at;
+  }
+  return 0;
+}
+
+static int64_t next_follow_up(const struct rules *r, const struct user *u, const struct trigger *t, const struct moment *m) {
+  const struct mark *done = user_mark(u, mark_key("follow_up", t->noun->at.name));
+  int64_t since = done ? done->at : INT64_MIN, first = 0;
+  struct str name = m->text, kind = {0};
+  if (!str_split(&name, ':', &kind)) return 0;
+  bool by_option = str_is(kind, "intervention");
+  uint64_t wanted = hash_64(name);
+  (void)r;
+  for (size_t i = 0; i < u->send_count; i++) {
+    const struct send *s = &u->sends[i];
+    if ((by_option ? s->option : s->trigger) != wanted || s->at <= since) continue;
+    int64_t due = s->at + (int64_t)(m->seconds * 1000);
+    if (!first || due < first) first = due;
+  }
+  return first;
+}
+
+static int64_t next_silence(const struct user *u, const struct trigger *t, const struct moment *m) {
+  if (u->last_event == 0) return 0;
+  const struct mark *done = user_mark(u, mark_key("silence", t->noun->at.name));
+  if (done && done->at >= u->last_event) return 0; /* told once about this silence */
+  return u->last_event + (int64_t)(m->seconds * 1000);
+}
+
+static int64_t next_moment(const struct rules *r, const struct user *u, const struct trigger *t, const struct moment *m) {
+  switch (m->kind) {
+  case MOMENT_DAY: return u->zone ? next_local(u, fired(u, "tick", STR("day_started")), 0x7f, 0, spread(u, DAY_SPREAD)) : 0;
+  case MOMENT_SCHEDULE:
+    return u->zone ? next_local(u, fired(u, "schedule", t->noun->at.name), m->weekdays, m->minute, spread(u, SCHEDULE_SPREAD)) : 0;
+  case MOMENT_SILENCE: return next_silence(u, t, m);
+  case MOMENT_FOLLOW_UP: return next_follow_up(r, u, t, m);
+  case MOMENT_EVENT: break;
+  }
+  return 0;
+}
+
+struct due {
+  int64_t at;
+  enum moment_kind kind;
+  struct str trigger;
+};
+
+/* The earliest due moment; ties by trigger name, since triggers are sorted. */
+static struct due earliest(const struct rules *r, const struct user *u) {
+  struct due first = {0};
+  for (size_t i = 0; r->any_moment && i < r->trigger_count; i++) {
+    const struct trigger *t = &r->triggers[i];
+    for (size_t k = 0; k < t->noun->on_count; k++) {
+      int64_t at = next_moment(r, u, t, &t->noun->on[k]);
+      if (at && (!first.at || at < first.at)) first = (struct due){at, t->noun->on[k].kind, t->noun->at.name};
+    }
+  }
+  return first;
+}
+
+int64_t ticks_next(const struct rules *r, const struct user *u) {
+  return earliest(r, u).at;
+}
+
+static const char *tick_type(enum moment_kind kind) {
+  switch (kind) {
+  case MOMENT_DAY: return "tick.day_started";
+  case MOMENT_SCHEDULE: return "tick.schedule";
+  case MOMENT_SILENCE: return "tick.silence";
+  default: return "tick.follow_up";
+  }
+}
+
+bool ticks_due(const struct rules *r, const struct user *u, int64_t now, struct arena *a, struct str *body) {
+  struct due first = earliest(r, u);
+  if (!first.at || first.at > now) return false;
+  char at[32];
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  json_pair_str(&w, "userId", u->id);
+  json_pair_text(&w, "eventType", tick_type(first.kind));
+  json_pair_str(&w, "timestamp", (struct str){at, clock_format(first.at, at)});
+  json_key(&w, "data");
+  json_open_object(&w);
+  if (first.kind != MOMENT_DAY) json_pair_str(&w, "trigger", first.trigger);
+  json_close_object(&w);
+  json_close_object(&w);
+  bool ok = !out.failed;
+  *body = (struct str){arena_text(a, out.at, out.len), out.len};
+  buf_free(&out);
+  return ok;
+}
+
+bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch) {
+  struct str trigger = json_text(&tick->json, json_get(&tick->json, tick->data, "trigger"), scratch);
+  if (str_is(tick->type, "tick.day_started")) return user_set_mark(u, mark_key("tick", STR("day_started")), tick->timestamp, 0);
+  if (str_is(tick->type, "tick.schedule")) return user_set_mark(u, mark_key("schedule", trigger), tick->timestamp, 0);
+  if (str_is(tick->type, "tick.silence")) return user_set_mark(u, mark_key("silence", trigger), u->last_event, 0);
+  /* The oldest send not followed up yet is the one that this tick was for. */
+  const struct mark *done = user_mark(u, mark_key("follow_up", trigger));
+  int64_t since = done ? done->at : INT64_MIN, first = INT64_MAX;
+  for (size_t i = 0; i < u->send_count; i++)
+    if (u->sends[i].at > since && u->sends[i].at <= tick->timestamp && u->sends[i].at < first) first = u->sends[i].at;
+  return first == INT64_MAX || user_set_mark(u, mark_key("follow_up", trigger), first, 0);
+}
+
+const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch) {
+  if (str_is(tick->type, "tick.day_started")) return rules_listening(r, tick->type);
+  return rules_listening_to(r, json_text(&tick->json, json_get(&tick->json, tick->data, "trigger"), scratch));
+}
