@@ -77,6 +77,7 @@ struct due {
   int64_t at;
   enum moment_kind kind;
   struct str trigger;
+  int64_t sent; /* FOLLOW_UP: when the send was that it follows */
 };
 
 /* The earliest due moment; ties by trigger name, since triggers are sorted. */
@@ -86,7 +87,7 @@ static struct due earliest(const struct rules *r, const struct user *u) {
     const struct trigger *t = &r->triggers[i];
     for (size_t k = 0; k < t->noun->on_count; k++) {
       int64_t at = next_moment(r, u, t, &t->noun->on[k]);
-      if (at && (!first.at || at < first.at)) first = (struct due){at, t->noun->on[k].kind, t->noun->at.name};
+      if (at && (!first.at || at < first.at)) first = (struct due){at, t->noun->on[k].kind, t->noun->at.name, at - (int64_t)(t->noun->on[k].seconds * 1000)};
     }
   }
   return first;
@@ -118,6 +119,7 @@ bool ticks_due(const struct rules *r, const struct user *u, int64_t now, struct 
   json_key(&w, "data");
   json_open_object(&w);
   if (first.kind != MOMENT_DAY) json_pair_str(&w, "trigger", first.trigger);
+  if (first.kind == MOMENT_FOLLOW_UP) json_pair_int(&w, "sent", first.sent);
   json_close_object(&w);
   json_close_object(&w);
   bool ok = !out.failed;
@@ -131,12 +133,9 @@ bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch
   if (str_is(tick->type, "tick.day_started")) return user_set_mark(u, mark_key("tick", STR("day_started")), tick->timestamp, 0);
   if (str_is(tick->type, "tick.schedule")) return user_set_mark(u, mark_key("schedule", trigger), tick->timestamp, 0);
   if (str_is(tick->type, "tick.silence")) return user_set_mark(u, mark_key("silence", trigger), u->last_event, 0);
-  /* The oldest send not followed up yet is the one that this tick was for. */
-  const struct mark *done = user_mark(u, mark_key("follow_up", trigger));
-  int64_t since = done ? done->at : INT64_MIN, first = INT64_MAX;
-  for (size_t i = 0; i < u->send_count; i++)
-    if (u->sends[i].at > since && u->sends[i].at <= tick->timestamp && u->sends[i].at < first) first = u->sends[i].at;
-  return first == INT64_MAX || user_set_mark(u, mark_key("follow_up", trigger), first, 0);
+  int64_t sent = 0;
+  json_int(&tick->json, json_get(&tick->json, tick->data, "sent"), &sent);
+  return user_set_mark(u, mark_key("follow_up", trigger), sent, 0);
 }
 
 const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch) {
