@@ -6,7 +6,7 @@ package.path = here .. "/?.lua;" .. package.path
 local allowed = require("arrows")
 
 local ROOT = arg[1] or "."
-local LINES, FUNCTION, SHARE, OPENING = 600, 50, 0.90, 120
+local LINES, FUNCTION, SHARE, OPENING = 600, 50, 0.90, 100
 local findings = {}
 
 local function find(path, line, format, ...)
@@ -172,7 +172,7 @@ local function functions_of(code)
       while i < #lines and not lines[i]:match("[{;}]%s*$") do
         i = i + 1
       end
-      local head = table.concat(lines, " ", start, i)
+      local head = table.concat(lines, " ", start, i):gsub("__attribute__%s*%b()", "")
       if lines[i]:match("}%s*$") and head:match("%)%s*{") and not head:match("=%s*{") then
         found[#found + 1] = { line = start, length = 1, name = head:match("([%w_]+)%s*%(") }
       elseif lines[i]:match("{%s*$") and not head:match("=") then
