@@ -1,0 +1,16 @@
+/* Building of the key tables (keys.h): at most half full, so a look-up ends after a probe or two. [builder] */
+#include "keys.h"
+
+bool keys_build(struct keys *k, struct arena *a, const struct str *list, uint32_t count) {
+  uint32_t size = 8;
+  while (size < count * 2) size *= 2;
+  *k = (struct keys){ARENA_ARRAY(a, struct key_slot, size), size - 1};
+  if (!k->slots) return false;
+  for (uint32_t n = 0; n < count; n++) {
+    if (keys_find(k, list[n].at, list[n].len) != KEYS_NONE) continue;
+    uint32_t i = keys_hash(list[n].at, list[n].len) & k->mask;
+    while (k->slots[i].at) i = (i + 1) & k->mask;
+    k->slots[i] = (struct key_slot){list[n].len ? list[n].at : "", (uint32_t)list[n].len, n};
+  }
+  return true;
+}

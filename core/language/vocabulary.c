@@ -1,0 +1,242 @@
+/* The vocabulary: what the `event` nouns of a program declare, as look-up tables. It refuses an event whose declared field has another type
+ * or lies outside its range or list; fields that nobody declared pass. It checks the envelope not at all (accept has). Built once a program
+ * [builder], immutable and read by lanes [lane]. */
+#include "vocabulary.h"
+#include "keys.h"
+#include "language/event.h"
+#include "language/expression.h"
+#include "language/nouns.h"
+#include <stdio.h>
+#include <string.h>
+
+struct field_set { /* the declared fields of one object of one event type */
+  const struct noun_event_field *fields;
+  uint32_t count, dotted_count;
+  struct keys keys;       /* fields without a dot */
+  const uint32_t *dotted; /* the others, walked one by one */
+};
+struct type_entry {
+  struct event_type type;
+  struct field_set data, context;
+};
+struct vocabulary {
+  const struct noun_event *events;
+  struct type_entry *types;
+  uint32_t count;
+  struct keys names;
+};
+
+static bool field_set_build(struct field_set *s, struct arena *a, const struct noun_event_field *fields, size_t count) {
+  struct str *names = ARENA_ARRAY(a, struct str, count + 1);
+  uint32_t *dotted = ARENA_ARRAY(a, uint32_t, count + 1);
+  if (!names || !dotted) return false;
+  s->fields = fields;
+  s->count = (uint32_t)count;
+  s->dotted = dotted;
+  for (uint32_t i = 0; i < s->count; i++) {
+    names[i] = fields[i].name;
+    if (memchr(fields[i].name.at, '.', fields[i].name.len)) dotted[s->dotted_count++] = i;
+  }
+  return count == 0 || keys_build(&s->keys, a, names, s->count);
+}
+
+/* ---- one meaning per name ---- */
+static bool same_field(const struct noun_event_field *a, const struct noun_event_field *b) {
+  return a->type == b->type && value_equal(&a->fallback, &b->fallback);
+}
+
+static const struct noun_event_field *find_field(const struct noun_event_field *fields, size_t count, struct str name) {
+  for (size_t i = 0; i < count; i++)
+    if (str_eq(fields[i].name, name)) return &fields[i];
+  return NULL;
+}
+
+/* A condition reads `event.x` whatever the type of the event, so `x` should mean one thing in all of them. */
+static void note_conflicts(const struct noun_event *events, size_t count, struct findings *f) {
+  for (size_t i = 1; i < count; i++) {
+    for (size_t k = 0; k < events[i].field_count; k++) {
+      const struct noun_event_field *field = &events[i].fields[k], *earlier = NULL;
+      size_t other = 0;
+      for (; other < i && !earlier; other++) earlier = find_field(events[other].fields, events[other].field_count, field->name);
+      if (!earlier || same_field(field, earlier)) continue;
+      findings_add(f, FINDING_WARNING, events[i].at.file, events[i].at.line,
+                   "event \"" STR_FORMAT "\": field \"" STR_FORMAT "\" has another type or default than in event \"" STR_FORMAT
+                   "\" (%s:%d): conditions take it as any value, with the default of the first",
+                   STR_ARG(events[i].at.name), STR_ARG(field->name), STR_ARG(events[other - 1].at.name), events[other - 1].at.file,
+                   events[other - 1].at.line);
+    }
+  }
+}
+
+struct vocabulary *vocabulary_build(struct arena *a, const struct noun_event *events, size_t count, struct findings *f) {
+  struct vocabulary *v = ARENA_NEW(a, struct vocabulary);
+  struct str *names = ARENA_ARRAY(a, struct str, count + 1);
+  if (!v || !names || !(v->types = ARENA_ARRAY(a, struct type_entry, count + 1))) return NULL;
+  v->events = events;
+  v->count = (uint32_t)count;
+  for (uint32_t i = 0; i < v->count; i++) {
+    names[i] = events[i].at.name;
+    v->types[i].type = (struct event_type){events[i].at.name, i};
+    if (!field_set_build(&v->types[i].data, a, events[i].fields, events[i].field_count) ||
+        !field_set_build(&v->types[i].context, a, events[i].context, events[i].context_count))
+      return NULL;
+  }
+  if (f) note_conflicts(events, count, f);
+  return keys_build(&v->names, a, names, v->count) ? v : NULL;
+}
+
+const struct event_type *vocabulary_type(const struct vocabulary *v, struct str name) {
+  uint32_t number = keys_find(&v->names, name.at, name.len);
+  return number == KEYS_NONE ? NULL : &v->types[number].type;
+}
+
+/* ---- for symbols.find ---- */
+static void take_field(struct symbol *out, const struct noun_event_field *field, bool first) {
+  if (first) {
+    out->type = field->type;
+    out->unit = field->unit.len ? field->unit.at : NULL;
+    out->doc = field->doc.len ? field->doc.at : NULL;
+  } else if (out->type != field->type) {
+    out->type = VALUE_MISSING;
+  }
+  if (out->fallback.kind == VALUE_MISSING) out->fallback = field->fallback;
+}
+
+bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol *out) {
+  enum event_envelope which;
+  if (str_starts(name, "event.")) name = (struct str){name.at + 6, name.len - 6};
+  struct symbol found = {.kind = SYMBOL_EVENT};
+  if (event_envelope_name(name, &which)) {
+    found.type = VALUE_TEXT;
+    *out = found;
+    return true;
+  }
+  enum event_scope scope = event_scope(&name);
+  bool any = false;
+  for (uint32_t i = 0; i < v->count; i++) {
+    const struct noun_event *event = &v->events[i];
+    const struct noun_event_field *in_data = scope == SCOPE_CONTEXT ? NULL : find_field(event->fields, event->field_count, name);
+    const struct noun_event_field *in_context = scope == SCOPE_DATA ? NULL : find_field(event->context, event->context_count, name);
+    if (in_data) take_field(&found, in_data, !any);
+    any = any || in_data;
+    if (in_context) take_field(&found, in_context, !any);
+    any = any || in_context;
+  }
+  if (any) *out = found;
+  return any;
+}
+
+/* ---- checking an event ---- */
+static const char *type_text(const struct noun_event_field *field) {
+  switch (field->type) {
+  case VALUE_NUMBER: return field->whole ? "a whole number" : "a number";
+  case VALUE_BOOL: return "true or false";
+  case VALUE_TEXT: return "a text";
+  case VALUE_LIST: return "a list";
+  case VALUE_MISSING: break;
+  }
+  return "any value";
+}
+
+static const char *json_type_text(enum json_type type) {
+  static const char *const texts[] = {"null", "false", "true", "a number", "a text", "a list", "an object"};
+  return texts[type];
+}
+
+/* A JSON pointer: `~` and `/` are escaped, dots of a declared path are steps. */
+static struct str pointer_of(const char *object, struct str name, char *out, size_t size) {
+  size_t n = 0;
+  for (const char *c = "/"; *c; c++) out[n++] = *c;
+  for (const char *c = object; *c; c++) out[n++] = *c;
+  out[n++] = '/';
+  for (size_t i = 0; i < name.len && n + 3 < size; i++) {
+    char c = name.at[i];
+    if (c == '~' || c == '/') {
+      out[n++] = '~';
+      out[n++] = c == '~' ? '0' : '1';
+    } else {
+      out[n++] = c == '.' ? '/' : c;
+    }
+  }
+  return (struct str){out, n};
+}
+
+/* From 2^53 on every double is whole. */
+static bool is_whole(double v) {
+  return !(v > -9007199254740992.0 && v < 9007199254740992.0) || v == (double)(int64_t)v;
+}
+
+static bool check_number(const struct noun_event_field *field, double v, struct str pointer, struct err *err) {
+  bool has_low = field->low == field->low, has_high = field->high == field->high;
+  if ((!has_low || v >= field->low) && (!has_high || v <= field->high) && (!field->whole || is_whole(v))) return true;
+  char range[96] = "", low[32] = "", high[32] = "", came[32];
+  int low_n = has_low ? (int)json_number(field->low, low) : 0, high_n = has_high ? (int)json_number(field->high, high) : 0;
+  int came_n = (int)json_number(v, came);
+  if (has_low && has_high) snprintf(range, sizeof range, " from %.*s to %.*s", low_n, low, high_n, high);
+  else if (has_low) snprintf(range, sizeof range, " of at least %.*s", low_n, low);
+  else if (has_high) snprintf(range, sizeof range, " of at most %.*s", high_n, high);
+  return err_set(err, ERR_INPUT, STR_FORMAT ": expected %s%s, got %.*s", STR_ARG(pointer), type_text(field), range, came_n, came);
+}
+
+static bool check_one_of(const struct noun_event_field *field, struct str text, struct str pointer, struct err *err) {
+  if (field->one_of_count == 0) return true;
+  struct buf list = {0};
+  for (size_t i = 0; i < field->one_of_count; i++) {
+    if (str_eq(field->one_of[i], text)) {
+      buf_free(&list);
+      return true;
+    }
+    if (list.len < 200) buf_printf(&list, "%s\"" STR_FORMAT "\"", i ? ", " : "", STR_ARG(field->one_of[i]));
+  }
+  err_set(err, ERR_INPUT, STR_FORMAT ": expected one of " STR_FORMAT ", got another text", STR_ARG(pointer), STR_ARG(buf_view(&list)));
+  buf_free(&list);
+  return false;
+}
+
+static bool check_value(const struct noun_event_field *field, const struct json *j, uint32_t at, const char *object, struct err *err) {
+  enum json_type came = json_type(j, at);
+  if (came == JSON_NULL || field->type == VALUE_MISSING) return true;
+  bool fits = (field->type == VALUE_NUMBER && came == JSON_NUMBER) || (field->type == VALUE_TEXT && came == JSON_STRING) ||
+              (field->type == VALUE_LIST && came == JSON_ARRAY) || (field->type == VALUE_BOOL && (came == JSON_TRUE || came == JSON_FALSE));
+  char room[300];
+  double number;
+  if (!fits)
+    return err_set(err, ERR_INPUT, STR_FORMAT ": expected %s, got %s", STR_ARG(pointer_of(object, field->name, room, sizeof room)),
+                   type_text(field), json_type_text(came));
+  if (came == JSON_NUMBER) {
+    if (!json_double(j, at, &number))
+      return err_set(err, ERR_INPUT, STR_FORMAT ": this number is too large", STR_ARG(pointer_of(object, field->name, room, sizeof room)));
+    return check_number(field, number, pointer_of(object, field->name, room, sizeof room), err);
+  }
+  if (came != JSON_STRING || field->one_of_count == 0) return true;
+  struct arena scratch = {0};
+  bool good = check_one_of(field, json_text(j, at, &scratch), pointer_of(object, field->name, room, sizeof room), err);
+  arena_free(&scratch);
+  return good;
+}
+
+static bool check_object(const struct field_set *s, const struct json *j, uint32_t object, const char *name, struct err *err) {
+  if (s->count == 0 || object == JSON_NONE || json_type(j, object) != JSON_OBJECT) return true;
+  uint32_t pairs = j->tokens[object].count, key = object + 1;
+  for (uint32_t i = 0; i < pairs; i++) {
+    const struct json_token *t = &j->tokens[key];
+    uint32_t value = key + 1;
+    uint32_t number = t->escaped ? KEYS_NONE : keys_find(&s->keys, j->text + t->start, t->end - t->start);
+    if (t->escaped) /* rare: declared names need no escapes, but a sender may write them so */
+      for (uint32_t k = 0; k < s->count; k++)
+        if (json_get_str(j, object, s->fields[k].name) == value) number = k;
+    key = j->tokens[value].next;
+    if (number != KEYS_NONE && !check_value(&s->fields[number], j, value, name, err)) return false;
+  }
+  for (uint32_t i = 0; i < s->dotted_count; i++) {
+    const struct noun_event_field *field = &s->fields[s->dotted[i]];
+    uint32_t at = json_path(j, object, field->name.at); /* texts of nouns end in NUL */
+    if (at != JSON_NONE && !check_value(field, j, at, name, err)) return false;
+  }
+  return true;
+}
+
+bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct err *err) {
+  const struct type_entry *entry = &v->types[t->number];
+  return check_object(&entry->data, &e->json, e->data, "data", err) && check_object(&entry->context, &e->json, e->context, "context", err);
+}
