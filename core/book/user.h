@@ -53,11 +53,11 @@ struct send {
 };
 #define SENDS_MOST 96
 
-/* An event that was seen: for duplicates. */
-struct seen {
-  uint64_t digest; /* of (source, id) */
-  int64_t seq;     /* its journal row; 0 = free slot */
-};
+/* The events that were seen, for duplicates: keyed digests of (source, id), their rows and hours of arrival, in order of arrival. 14 bytes
+ * an event; the newest SEEN_MOST of SEEN_HOURS are kept. Opaque: volume_duplicate and volume_remember are its face. */
+struct seen;
+#define SEEN_MOST  2048
+#define SEEN_HOURS (7 * 24)
 
 struct user {
   /* identity */
@@ -89,35 +89,46 @@ struct user {
   uint16_t mark_count, mark_cap;
   struct send *sends;
   uint16_t send_count;
-  struct seen *seen; /* open addressing, power of two */
-  uint32_t seen_count, seen_cap;
+  struct seen *seen; /* NULL = none */
   /* caches, never stored */
-  struct value *profile_values; /* decide: profile.* slots of one program */
+  struct value *profile_values; /* decide: profile.* slots of one program; kit_alloc, freed with the user */
   uint64_t profile_stamp;       /* which program and profile_version they are of */
   int64_t first_dirty;          /* oldest row not yet in the stored state; 0 = clean */
   uint32_t heap_place;          /* lane: place in the tick heap + 1; 0 = not there */
   struct user *older, *newer;   /* book: recently used list */
+  struct user *next_dirty;      /* book: who is written behind after this one */
 };
+
+/* A fresh user outside any volume (tests, simulations, rebuilding): consent unknown, age unknown, profile "{}". NULL when memory failed. A
+ * struct on the stack set by user_init works as well. [any one thread] */
+struct user *user_new(void);
+bool user_init(struct user *u);
+void user_clear(struct user *u); /* frees what hangs at it and wipes the key; the struct is the caller's */
+void user_free(struct user *u);  /* user_clear and the struct */
 
 /* [lane] all of these; false or NULL only when memory failed */
 uint64_t mark_key(const char *family, struct str name);
 const struct mark *user_mark(const struct user *u, uint64_t key);
 bool user_set_mark(struct user *u, uint64_t key, int64_t at, double value);
 void user_clear_mark(struct user *u, uint64_t key);
+/* The pointer lives until another series is created. */
 struct series *user_series(struct user *u, uint64_t digest, bool create);
 /* Adds one observation to its local day; days older than the ring are ignored (true). */
 bool series_add(struct series *s, int32_t day, double value);
 const struct series_day *series_at(const struct series *s, int32_t day); /* NULL when outside the ring */
-bool user_add_attempt(struct user *u, const struct attempt *a);
+bool user_add_attempt(struct user *u, const struct attempt *a);          /* into its place by (day, minute); a full list drops its oldest */
 bool user_add_send(struct user *u, const struct send *s);
 struct send *user_send(struct user *u, uint64_t decision);
 bool user_set_profile(struct user *u, struct str json_object); /* replaces; copies */
 /* Merges a JSON object into the profile, top-level keys replaced, null removes; and reads zone ("timezone"), age ("demographics.age" or
- * "age") from it when `may_identify` (scope above track). Unknown zones and ages outside 0–130 are refused with a sentence. */
+ * "age") and "guardianConsent" from it when `may_identify` (scope above track); without it these keys, "demographics" and "consent" are
+ * left out of the merge, so that a public write key moves none of them. Unknown zones and ages outside 0–130 are refused with a sentence,
+ * and then nothing was merged. */
 struct err;
 bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e);
 
 /* Codec of everything stored. Same content, same bytes. */
 bool user_encode(const struct user *u, struct buf *out);
-bool user_decode(struct user *u, struct str bytes, struct err *e); /* identity fields are the caller's */
+/* Identity fields are the caller's. Any bytes are safe; on false the user is as fresh as after user_init, identity kept. */
+bool user_decode(struct user *u, struct str bytes, struct err *e);
 size_t user_memory(const struct user *u);

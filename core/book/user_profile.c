@@ -1,0 +1,119 @@
+/* Merging a JSON object into a user's profile. Promises that either all of it is merged or nothing, that keys keep the order in which they
+ * first came (so that the same rows make the same bytes), and that a caller without the right to identify moves neither zone, age nor
+ * consent. Does not decide what a profile means. Called by flow on the lane. */
+#include "book/user.h"
+#include "kit/arena.h"
+#include "kit/err.h"
+#include "kit/json.h"
+#include "user_text.h"
+#include <string.h>
+
+/* What identifies or protects a person: a public write key never moves it. */
+static const char *const identifying[] = {"timezone", "age", "demographics", "guardianConsent", "consent"};
+
+static bool identifies(struct str key) {
+  for (size_t i = 0; i < sizeof identifying / sizeof *identifying; i++)
+    if (str_is(key, identifying[i])) return true;
+  return false;
+}
+
+/* What the patch says about identity, read and checked before anything is changed. */
+struct identity {
+  bool zone_said, age_said, minor_said, minor;
+  struct str zone_name;
+  const struct tz *zone;
+  int32_t age;
+};
+
+static bool read_zone(const struct json *patch, uint32_t at, struct identity *out, struct arena *a, struct err *e) {
+  if (at == JSON_NONE) return true;
+  out->zone_said = true;
+  if (json_type(patch, at) == JSON_NULL) return true;
+  if (json_type(patch, at) != JSON_STRING)
+    return err_set(e, ERR_INPUT, "timezone: expected the name of a time zone such as \"Europe/Berlin\", got %.40s",
+                   arena_text(a, json_raw(patch, at).at, json_raw(patch, at).len));
+  out->zone_name = json_text(patch, at, a);
+  if (!out->zone_name.len) return true;
+  out->zone = tz_named(out->zone_name, e);
+  return out->zone || err_wrap(e, "timezone");
+}
+
+static bool read_age(const struct json *patch, uint32_t at, const char *path, struct identity *out, struct err *e) {
+  if (at == JSON_NONE) return true;
+  out->age_said = true;
+  out->age = -1;
+  if (json_type(patch, at) == JSON_NULL) return true;
+  double years;
+  if (!json_double(patch, at, &years) || !(years >= 0 && years <= 130)) {
+    const struct str raw = json_raw(patch, at);
+    return err_set(e, ERR_INPUT, "%s: expected years from 0 to 130, got " STR_FORMAT, path, (int)(raw.len < 40 ? raw.len : 40), raw.at);
+  }
+  out->age = (int32_t)years;
+  return true;
+}
+
+static bool read_identity(const struct json *patch, struct identity *out, struct arena *a, struct err *e) {
+  if (!read_zone(patch, json_get(patch, 0, "timezone"), out, a, e)) return false;
+  if (!read_age(patch, json_get(patch, 0, "age"), "age", out, e)) return false;
+  if (!read_age(patch, json_path(patch, 0, "demographics.age"), "demographics.age", out, e)) return false;
+  const uint32_t minor = json_get(patch, 0, "guardianConsent");
+  if (minor == JSON_NONE) return true;
+  out->minor_said = true;
+  if (json_type(patch, minor) == JSON_NULL || json_bool(patch, minor, &out->minor)) return true;
+  return err_set(e, ERR_INPUT, "guardianConsent: expected true or false");
+}
+
+/* Old keys in their order with the patch's values where it has one, then the patch's new keys. */
+static void write_merged(const struct json *old, const struct json *patch, bool may_identify, struct arena *a, struct buf *out) {
+  struct json_writer w = json_to(out);
+  json_open_object(&w);
+  for (uint32_t i = 0, at = 1; i < old->tokens[0].count; i++, at = old->tokens[at + 1].next) {
+    const struct str key = json_text(old, at, a);
+    const uint32_t theirs = may_identify || !identifies(key) ? json_get_str(patch, 0, key) : JSON_NONE;
+    if (theirs != JSON_NONE && json_type(patch, theirs) == JSON_NULL) continue;
+    json_key_str(&w, key);
+    json_put_raw(&w, theirs == JSON_NONE ? json_raw(old, at + 1) : json_raw(patch, theirs));
+  }
+  for (uint32_t i = 0, at = 1; i < patch->tokens[0].count; i++, at = patch->tokens[at + 1].next) {
+    const struct str key = json_text(patch, at, a);
+    if (json_type(patch, at + 1) == JSON_NULL || json_get_str(old, 0, key) != JSON_NONE) continue;
+    if (!may_identify && identifies(key)) continue;
+    json_key_str(&w, key);
+    json_put_raw(&w, json_raw(patch, at + 1));
+  }
+  json_close_object(&w);
+}
+
+static bool merge(struct user *u, struct str json_object, bool may_identify, struct arena *a, struct err *e) {
+  struct json old, patch;
+  if (!json_parse(&patch, a, json_object, &json_limits_default, e)) return err_wrap(e, "profile");
+  if (json_type(&patch, 0) != JSON_OBJECT) return err_set(e, ERR_INPUT, "profile: expected an object of traits");
+  if (!json_parse(&old, a, u->profile.len ? u->profile : STR("{}"), &json_limits_default, e)) return err_wrap(e, "the stored profile");
+  struct identity said = {0};
+  if (may_identify && !read_identity(&patch, &said, a, e)) return false;
+  struct buf merged = {0};
+  write_merged(&old, &patch, may_identify, a, &merged);
+  struct str zone_name = {0};
+  bool done = !merged.failed && (!said.zone_said || user_text_copy(said.zone_name, &zone_name));
+  if (done && !str_eq(buf_view(&merged), u->profile)) done = user_set_profile(u, buf_view(&merged));
+  buf_free(&merged);
+  if (!done) {
+    user_text_free(&zone_name);
+    return err_set(e, ERR_STORAGE, "profile: memory for merging it is missing");
+  }
+  if (said.zone_said) {
+    user_text_free(&u->zone_name);
+    u->zone_name = zone_name;
+    u->zone = said.zone;
+  }
+  if (said.age_said) u->age = said.age;
+  if (said.minor_said) u->minor_consent = said.minor;
+  return true;
+}
+
+bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e) {
+  struct arena a = {0};
+  const bool done = merge(u, json_object, may_identify, &a, e);
+  arena_free(&a);
+  return done;
+}
