@@ -1,0 +1,157 @@
+/* The svr plugin: its table of functions, and the life of a model. Promises that a model given to predict is only read, that each output
+ * is clamped to the configured range, and that a row with more than half of its inputs missing has no answer. The weights are machine.c's,
+ * their bytes state.c's, learning train.c's. The engine calls through the table, on the threads that kairos_plugin.h names. */
+#include "svr.h"
+#include "common/memory.h"
+#include "common/refuse.h"
+#include <string.h>
+
+struct kairos_session {
+  const kairos_host *host;
+  uint32_t inputs, rows_most;
+  double z[]; /* one standardised row */
+};
+
+static void describe_fields(kairos_model *model) {
+  const struct settings *s = &model->settings;
+  const double infinite = __builtin_inf();
+  const char *name = s->names;
+  for (uint32_t i = 0; i < s->input_count; i++, name += strlen(name) + 1)
+    model->fields[i] = (kairos_field){
+        .size = sizeof(kairos_field), .type = KAIROS_F64, .width = 1, .name = name, .unit = "", .doc = "", .lo = -infinite, .hi = infinite};
+  model->fields[s->input_count] = (kairos_field){.size = sizeof(kairos_field),
+                                                 .type = KAIROS_F64,
+                                                 .width = 1,
+                                                 .name = s->output,
+                                                 .unit = "",
+                                                 .doc = "The regression's value, clamped to its range.",
+                                                 .lo = s->low,
+                                                 .hi = s->high};
+  for (uint32_t i = 0; i <= s->input_count; i++) model->pointers[i] = &model->fields[i];
+  model->inputs = (kairos_schema){sizeof(kairos_schema), s->input_count, model->pointers};
+  model->outputs = (kairos_schema){sizeof(kairos_schema), 1, model->pointers + s->input_count};
+}
+
+static void svr_destroy(kairos_model *model) {
+  const kairos_host *host = model->host;
+  const size_t fields = (size_t)model->settings.input_count + 1;
+  if (model->trained) machine_free(&model->machine, host);
+  memory_give(host, model->fields, fields, sizeof *model->fields);
+  memory_give(host, (void *)model->pointers, fields, sizeof *model->pointers);
+  settings_free(&model->settings, host);
+  memory_give(host, model, 1, sizeof *model);
+}
+
+static kairos_status svr_create(const kairos_host *host, const char *config_json, kairos_model **out, kairos_error *error) {
+  struct settings settings;
+  const kairos_status status = settings_read(&settings, host, config_json, error);
+  if (status != KAIROS_OK) return status;
+  kairos_model *model = memory_take(host, 1, sizeof *model);
+  if (!model) {
+    settings_free(&settings, host);
+    return refuse(error, KAIROS_NO_MEMORY, "svr: no memory for a model");
+  }
+  const size_t fields = (size_t)settings.input_count + 1;
+  model->host = host;
+  model->settings = settings;
+  model->fields = memory_take(host, fields, sizeof *model->fields);
+  model->pointers = memory_take(host, fields, sizeof *model->pointers);
+  if (!model->fields || !model->pointers) {
+    svr_destroy(model);
+    return refuse(error, KAIROS_NO_MEMORY, "svr: no memory for %zu fields", fields);
+  }
+  describe_fields(model);
+  *out = model;
+  return KAIROS_OK;
+}
+
+static size_t session_size(uint32_t inputs) {
+  return sizeof(kairos_session) + inputs * sizeof(double);
+}
+
+static kairos_status svr_open(const kairos_model *model, uint32_t max_rows, kairos_session **out, kairos_error *error) {
+  kairos_session *session = memory_take(model->host, 1, session_size(model->settings.input_count));
+  if (!session) return refuse(error, KAIROS_NO_MEMORY, "svr: no memory for a session");
+  session->host = model->host;
+  session->inputs = model->settings.input_count;
+  session->rows_most = max_rows;
+  *out = session;
+  return KAIROS_OK;
+}
+
+static void svr_close(kairos_session *session) {
+  memory_give(session->host, session, 1, session_size(session->inputs));
+}
+
+static kairos_status check_batch(const kairos_session *session, const kairos_batch *in, const kairos_batch *out, kairos_error *error) {
+  if (in->column_count != session->inputs || out->column_count != 1)
+    return refuse(error, KAIROS_BAD_INPUT, "svr: expected %u inputs and 1 output, got %u and %u", session->inputs, in->column_count,
+                  out->column_count);
+  if (in->rows > session->rows_most || out->rows != in->rows)
+    return refuse(error, KAIROS_BAD_INPUT, "svr: expected up to %u rows on both sides, got %u and %u", session->rows_most, in->rows,
+                  out->rows);
+  for (uint32_t i = 0; i <= in->column_count; i++) {
+    const kairos_column *column = i < in->column_count ? in->columns[i] : out->columns[0];
+    if (column->type != KAIROS_F64 || column->width != 1)
+      return refuse(error, KAIROS_BAD_INPUT, "svr: column %u: expected doubles of width 1", i);
+  }
+  return KAIROS_OK;
+}
+
+static kairos_status svr_predict(const kairos_model *model, kairos_session *session, const kairos_batch *in, const kairos_batch *out,
+                                 kairos_error *error) {
+  if (!model->trained) return refuse(error, KAIROS_FAILED, "svr: the model has no weights yet");
+  const kairos_status status = check_batch(session, in, out, error);
+  if (status != KAIROS_OK) return status;
+  double *values = out->columns[0]->data;
+  uint64_t *valid = out->columns[0]->valid;
+  const double low = model->settings.low, high = model->settings.high;
+  for (uint32_t row = 0; row < in->rows; row++) {
+    values[row] = 0;
+    if (!machine_standardise(&model->machine, in, row, session->z)) {
+      valid[row / 64] &= ~(UINT64_C(1) << (row % 64));
+      continue;
+    }
+    const double value = machine_value(&model->machine, session->z);
+    values[row] = value < low ? low : value > high ? high : value;
+  }
+  return KAIROS_OK;
+}
+
+static const kairos_schema *svr_inputs(const kairos_model *model) {
+  return &model->inputs;
+}
+static const kairos_schema *svr_outputs(const kairos_model *model) {
+  return &model->outputs;
+}
+
+static const void *svr_extension(const char *id) {
+  static const kairos_schema_of schema = {sizeof schema, svr_inputs, svr_outputs};
+  static const kairos_import import = {sizeof import, "libsvm", libsvm_import};
+  if (strcmp(id, KAIROS_EXTENSION_SCHEMA) == 0) return &schema;
+  if (strcmp(id, KAIROS_EXTENSION_IMPORT) == 0) return &import;
+  return NULL;
+}
+
+KAIROS_EXPORT const kairos_plugin *kairos_plugin_v1(const kairos_host *host) {
+  static const kairos_plugin plugin = {
+      .size = sizeof plugin,
+      .abi_minor = KAIROS_ABI_MINOR,
+      .caps = KAIROS_CAP_EXACT,
+      .state_version = 1,
+      .id = "svr",
+      .version = "1.0.0",
+      .summary = "Support vector regression with a radial kernel, trained by libsvm.",
+      .licence = "Apache-2.0",
+      .create = svr_create,
+      .destroy = svr_destroy,
+      .load = state_load,
+      .save = state_save,
+      .train = svr_train,
+      .open = svr_open,
+      .close = svr_close,
+      .predict = svr_predict,
+      .extension = svr_extension,
+  };
+  return KAIROS_HAS(kairos_host, host, service) ? &plugin : NULL;
+}

@@ -1,0 +1,68 @@
+/* svr: support vector regression with a radial kernel, private to its folder.
+ *   f(x) = clamp(sum over support vectors v of coefficient(v) · exp(−gamma · |z(x) − v|²) + bias)     z: standardised
+ * libsvm trains; predictions are made here, from a flat copy. */
+#ifndef KAIROS_SVR_H
+#define KAIROS_SVR_H
+#include "kairos_plugin.h"
+
+#define SVR_INPUTS_MOST  1024
+#define SVR_VECTORS_MOST 20000 /* also the rows trained on: beyond, time and libsvm's cache grow without a better model */
+#define SVR_NAME_MOST    128
+#define SVR_BLOCK        8 /* support vectors that are worked on side by side */
+
+enum gamma_rule { GAMMA_SCALE, GAMMA_AUTO, GAMMA_NUMBER };
+
+struct settings {
+  double c, epsilon, tolerance;
+  enum gamma_rule gamma_rule;
+  double gamma;     /* with GAMMA_NUMBER */
+  bool standardise; /* false: inputs are used as they come */
+  uint32_t input_count;
+  char *names; /* the inputs' names one after the other, each closed by a NUL */
+  size_t names_size;
+  char output[SVR_NAME_MOST + 1];
+  double low, high;
+};
+/* Reads the configuration; `names` is then the caller's to give back with settings_free. [build] */
+kairos_status settings_read(struct settings *s, const kairos_host *host, const char *config_json, kairos_error *error);
+void settings_free(struct settings *s, const kairos_host *host);
+
+/* The trained weights: one block of memory. Support vectors lie in blocks of SVR_BLOCK, feature by feature, so that one instruction
+ * works on several of them; the last block is filled up with coefficient 0. */
+struct machine {
+  uint32_t inputs, vectors, blocks;
+  uint32_t rows; /* trained on; 0 when imported */
+  double gamma, bias;
+  double *mean, *scale; /* [inputs] */
+  double *coefficients; /* [blocks × SVR_BLOCK] */
+  double *support;      /* [blocks][inputs][SVR_BLOCK] */
+};
+/* Zeroed, scale 1. False: no memory. [build] [train] */
+bool machine_new(struct machine *m, const kairos_host *host, uint32_t inputs, uint32_t vectors);
+void machine_free(struct machine *m, const kairos_host *host);
+double *machine_support(const struct machine *m, uint32_t vector, uint32_t input); /* the place of one number */
+
+/* The row's standardised inputs; missing or non-finite ones become 0, the training mean. False: more than half of them are missing. */
+bool machine_standardise(const struct machine *m, const kairos_batch *in, uint32_t row, double *z);
+double machine_value(const struct machine *m, const double *z); /* not clamped [predict] */
+
+struct kairos_model {
+  const kairos_host *host;
+  struct settings settings;
+  kairos_field *fields; /* [input_count + 1]: the inputs, then the output */
+  const kairos_field **pointers;
+  kairos_schema inputs, outputs;
+  bool trained;
+  struct machine machine; /* only when trained */
+};
+void model_adopt(kairos_model *model, struct machine *machine); /* takes it; the old one is freed */
+
+kairos_status state_load(kairos_model *model, const kairos_reader *reader, uint32_t version, kairos_error *error);
+kairos_status state_save(const kairos_model *model, const kairos_writer *writer, kairos_error *error);
+kairos_status svr_train(kairos_model *model, const kairos_batch *x, const kairos_batch *y, kairos_error *error);
+/* libsvm's model text (epsilon-SVR, rbf), trained on inputs 1…n in declared order, not standardised. */
+kairos_status libsvm_import(kairos_model *model, const kairos_reader *reader, kairos_error *error);
+/* 1 / (inputs × variance of the flattened matrix), 1 when that variance is 0. [train] */
+double gamma_scale(const double *matrix, uint32_t rows, uint32_t inputs);
+
+#endif
