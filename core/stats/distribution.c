@@ -4,7 +4,7 @@
 #include "stats.h"
 
 #define HALF_LOG_TWO_PI 0.918938533204672741780329736405617640
-#define STIRLING_FROM   16
+#define STIRLING_FROM   8
 #define ENOUGH          500 /* terms; every series here ends far earlier for the arguments it is used for */
 #define TINY            1e-300
 
