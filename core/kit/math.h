@@ -7,7 +7,7 @@
 double math_exp(double x);
 double math_log(double x);
 double math_pow(double x, double y);
-double math_sin(double x); /* |x| ≤ 1e5 */
+double math_sin(double x); /* |x| ≤ 1e5, beyond it NaN */
 double math_cos(double x);
 double math_atan2(double y, double x);
 double math_sqrt(double x);
