@@ -1,5 +1,5 @@
-/* reward: joins what a person answered to the decision that asked. The answer moves the historical response of the option for this user (E20) and nothing else.
- * Does not guess: without a decision id there is no join. Called by flow in a lane. */
+/* reward: joins what a person answered to the decision that asked. The answer moves the historical response of the option for this user
+ * (E20) and nothing else. Does not guess: without a decision id there is no join. Called by flow in a lane. */
 #include "judge/judge.h"
 
 static uint8_t response_of(const struct json *j, uint32_t at, struct arena *scratch) {

@@ -1,0 +1,149 @@
+/* build: sources become a program. The rooms each build their part from the nouns; this file only says in what order, and answers what a
+ * name in a condition means. Everything wrong becomes a finding with file and line; one error and the program may not run. Builder thread
+ * only. */
+#include "inside.h"
+#include "kit/hash.h"
+#include <stdatomic.h>
+#include <string.h>
+
+/* "profile.x": declared by the vocabulary's profile_updated when that says so, else anything goes: profiles are the application's own. */
+static bool find_profile(struct program *p, struct str name, struct symbol *out) {
+  if (!str_starts(name, "profile.")) return false;
+  const char *as_event = arena_printf(&p->arena, "event." STR_FORMAT, (int)(name.len - 8), name.at + 8);
+  if (!vocabulary_field(p->vocabulary, str_from(as_event), out)) *out = (struct symbol){.unit = "", .doc = ""};
+  out->kind = SYMBOL_PROFILE;
+  return true;
+}
+
+static bool find_event(struct program *p, struct str name, struct symbol *out, struct err *e) {
+  if (!str_starts(name, "event.")) return false;
+  if (vocabulary_field(p->vocabulary, name, out)) {
+    out->kind = SYMBOL_EVENT;
+    return true;
+  }
+  return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\": no event noun declares this field", STR_ARG(name));
+}
+
+static bool unknown_name(struct program *p, struct str name, struct err *e) {
+  size_t count, beliefs = p->models ? beliefs_count(p->models) : 0;
+  const char *const *features = feature_names(p->features, &count);
+  const char **all = ARENA_ARRAY(&p->arena, const char *, count + beliefs + 1);
+  if (count) memcpy(all, features, count * sizeof *all);
+  for (size_t i = 0; i < beliefs; i++) all[count + i] = belief_name(p->models, (uint32_t)i);
+  const char *near = str_nearest(name, all, count + beliefs);
+  if (near) return err_set(e, ERR_INPUT, "unknown name \"" STR_FORMAT "\" (did you mean \"%s\"?)", STR_ARG(name), near);
+  return err_set(e, ERR_INPUT,
+                 "unknown name \"" STR_FORMAT "\": it is no feature and no model's output; write event.… or profile.… for those",
+                 STR_ARG(name));
+}
+
+static bool find_name(void *context, struct str name, struct symbol *out, struct err *e) {
+  struct program *p = context;
+  *out = (struct symbol){0};
+  struct err why = {0};
+  bool found = rules_find(&p->nouns, name, out) || find_profile(p, name, out) || find_event(p, name, out, &why) ||
+               (p->features && features_find(p->features, name, out)) || (p->models && models_find(p->models, name, out));
+  if (!found && why.kind != ERR_NONE) return err_set(e, ERR_INPUT, "%s", why.text);
+  if (!found && !p->features) return err_set(e, ERR_INPUT, "unknown name \"" STR_FORMAT "\"", STR_ARG(name));
+  return found || unknown_name(p, name, e);
+}
+
+static bool program_file(void *context, const char *path, struct str *bytes) {
+  const struct program *p = context;
+  for (size_t i = 0; i < p->source_count; i++)
+    if (strcmp(p->sources[i].path, path) == 0) {
+      *bytes = p->sources[i].text;
+      return true;
+    }
+  return false;
+}
+
+static size_t message_slots(void *context, uint32_t option, const uint32_t **slots) {
+  const struct program *p = context;
+  return template_slots(p->templates, option, slots);
+}
+
+static uint32_t model_of_belief(void *context, uint32_t belief) {
+  return belief_model(((struct program *)context)->models, belief);
+}
+
+static void list_profile_slots(struct program *p) {
+  uint32_t *slots = ARENA_ARRAY(&p->arena, uint32_t, p->symbols.count + 1);
+  for (uint32_t i = 0; i < p->symbols.count; i++)
+    if (p->symbols.at[i].kind == SYMBOL_PROFILE) slots[p->profile_count++] = i;
+  p->profile_slots = slots;
+}
+
+static void build_parts(struct program *p, const struct program_from *from) {
+  struct findings *f = &p->findings;
+  struct nouns *n = &p->nouns;
+  struct models_from models = {from->plugin_directory, from->store_directory, program_file, p};
+  p->vocabulary = vocabulary_build(&p->arena, n->events, n->event_count, f);
+  p->features = features_build(&p->arena, n->features, n->feature_count, p->vocabulary, &p->symbols, f);
+  p->models = models_build(&p->arena, n->models, n->model_count, p->features, &models, f);
+  p->templates = templates_build(&p->arena, n->interventions, n->intervention_count, &p->symbols, f);
+  struct rules_needs needs = {message_slots, p};
+  p->rules = rules_build(&p->arena, n, p->vocabulary, &p->symbols, &needs, f);
+  rules_bind_models(p->rules, model_of_belief, p);
+  p->plan = event_plan_build(&p->arena, &p->symbols);
+  list_profile_slots(p);
+}
+
+static void name_program(struct program *p) {
+  static atomic_uint_fast64_t stamps;
+  struct buf manifest = {0};
+  sources_manifest(p, &manifest);
+  hash_sha256(buf_view(&manifest), p->sha256);
+  buf_free(&manifest);
+  hash_hex(p->sha256, HASH_SHA256, p->digest);
+  memcpy(p->brief, p->digest, 16);
+  p->stamp = atomic_fetch_add(&stamps, 1) + 1;
+}
+
+static struct program *build(struct program *p, const struct program_from *from) {
+  name_program(p);
+  p->symbols = (struct symbols){.arena = &p->arena, .find = find_name, .context = p};
+  p->findings.arena = &p->arena;
+  /* The rooms are asked even when a noun is wrong, so that an author sees all findings at once. */
+  language_load(&p->arena, p->sources, p->source_count, &p->nouns, &p->findings);
+  build_parts(p, from);
+  findings_sort(&p->findings);
+  return p;
+}
+
+static struct program *program_new(struct err *e) {
+  struct program *p = kit_alloc(sizeof *p);
+  if (p) memset(p, 0, sizeof *p);
+  else err_set(e, ERR_INTERNAL, "no memory for a program");
+  return p;
+}
+
+struct program *program_from_directory(const char *directory, const struct program_from *from, struct err *e) {
+  struct program *p = program_new(e);
+  if (p && sources_from_directory(p, directory, e)) return build(p, from);
+  program_free(p);
+  return NULL;
+}
+
+struct program *program_from_store(struct book *b, const unsigned char sha256[32], const struct program_from *from, struct err *e) {
+  struct program *p = program_new(e);
+  if (p && sources_from_store(p, b, sha256, e)) return build(p, from);
+  program_free(p);
+  return NULL;
+}
+
+void program_free(struct program *p) {
+  if (!p) return;
+  models_free(p->models);
+  rules_free(p->rules);
+  arena_free(&p->arena);
+  kit_free(p);
+}
+
+void program_print_findings(const struct program *p, struct buf *out) {
+  static const char *const levels[] = {"note", "warning", "error"};
+  for (size_t i = 0; i < p->findings.count; i++) {
+    const struct finding *f = &p->findings.at[i];
+    buf_printf(out, "%s:%d: %s: %s\n", f->file, f->line, levels[f->level], f->text);
+  }
+}

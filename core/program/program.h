@@ -1,0 +1,53 @@
+/* program: the immutable snapshot that deciding runs on: rules, interventions and models of one directory, with one arena that everything
+ * in it lives and dies with, the SHA-256 of all its sources, and the sources themselves. Built on one thread, then read by all lanes. */
+#pragma once
+#include "compute/compute.h"
+#include "decide/decide.h"
+#include "emit/emit.h"
+#include "language/language.h"
+
+struct program {
+  struct arena arena;
+  unsigned char sha256[32]; /* of the manifest: "sha256 path" lines in path order */
+  char digest[65], brief[17];
+  struct source *sources; /* every file, sorted by path */
+  size_t source_count;
+  struct nouns nouns;
+  struct vocabulary *vocabulary;
+  struct symbols symbols;
+  struct features *features;
+  struct models *models;
+  struct templates *templates;
+  struct rules *rules;
+  struct event_plan *plan;
+  const uint32_t *profile_slots; /* symbols that read the profile */
+  size_t profile_count;
+  struct findings findings;
+  uint64_t stamp; /* unique in this process: for users' caches */
+  bool strict;    /* types without an event noun are refused */
+};
+
+struct program_from {
+  const char *plugin_directory; /* NULL: no plugin is opened and no model can predict: for replay, which uses what was recorded */
+  const char *store_directory;  /* where opened plugins are copied to; NULL only without plugins */
+};
+/* Reads rules/, interventions/ and models/ below `directory` (no symbolic links out of the tree, 10 MiB in all), builds and checks. Always
+ * gives a program, so that its findings and sources can be shown; it may be used only when findings.errors is 0. NULL: nothing could be
+ * read at all. [builder] */
+struct program *program_from_directory(const char *directory, const struct program_from *from, struct err *e);
+struct program *program_from_store(struct book *b, const unsigned char sha256[32], const struct program_from *from, struct err *e);
+bool program_store(const struct program *p, struct book *b, struct err *e); /* every source and the manifest, by their hashes */
+void program_free(struct program *p);
+void program_print_findings(const struct program *p, struct buf *out); /* file:line: level: text */
+
+/* ---- values for one user and event [lane] ---- */
+/* Sets the slots in `which` that come from the event, the profile, the clock and the features; beliefs and arms are left alone. */
+void program_fill(const struct program *p, const uint32_t *which, size_t count, const struct event *e, struct user *u, int64_t clock,
+                  struct value *slots, struct arena *scratch);
+
+/* ---- the library: programs by digest, loaded from the store when first asked for; thread-safe ---- */
+struct library;
+struct library *library_new(struct book *b, const struct program_from *from);
+void library_free(struct library *l);
+const struct program *library_add(struct library *l, struct program *p); /* takes p; gives the one to use (an equal one may be there) */
+const struct program *library_get(struct library *l, struct str digest, struct err *e);
