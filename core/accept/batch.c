@@ -1,0 +1,184 @@
+/* A request's events in their three shapes: one object, an array, lines of NDJSON. Promises that one bad event in a list costs nothing but
+ * itself: it becomes a refusal with its place, pointer and sentence, and the others go on in their order. An array whose brackets or
+ * quotes are broken is refused whole, for nobody can say where the next event starts. The usual array is tokenized in one pass and its
+ * events share those tokens; only when that fails is it cut and read piece by piece. Called by the handler of POST /v1/events on the loop
+ * thread, and by imports. */
+#include "event.h"
+#include "kit/clock.h"
+#include <string.h>
+
+#define EVENTS_MOST 2500
+
+struct gathering {
+  struct arena *arena;
+  struct event_batch *batch;
+  int64_t received;
+  struct str source;
+  bool history;
+  size_t event_room, refusal_room;
+  struct err *e;
+};
+
+static bool out_of_memory(struct err *e) {
+  return err_set(e, ERR_BUSY, "out of memory while reading the events");
+}
+
+/* Room for one more of `size` bytes behind `count` of them: doubles, in the arena. */
+static void *one_more(struct arena *a, void *old, size_t count, size_t *room, size_t size, size_t first) {
+  if (count < *room) return old;
+  const size_t wanted = *room ? *room * 2 : first;
+  void *grown = arena_alloc(a, wanted * size);
+  if (!grown) return NULL;
+  if (count) memcpy(grown, old, count * size);
+  *room = wanted;
+  return grown;
+}
+
+static bool event_room(struct gathering *g, size_t first) {
+  struct event_batch *b = g->batch;
+  size_t room = g->event_room;
+  uint32_t *index = one_more(g->arena, b->index, b->count, &room, sizeof *index, first);
+  if (!index) return out_of_memory(g->e);
+  struct event *events = one_more(g->arena, b->events, b->count, &g->event_room, sizeof *events, first);
+  if (!events) return out_of_memory(g->e);
+  b->events = events;
+  b->index = index;
+  return true;
+}
+
+static void event_keep(struct gathering *g) {
+  g->batch->index[g->batch->count++] = (uint32_t)g->batch->sent++;
+}
+
+/* "/data/x: expected …" is split into pointer and detail; a sentence without a pointer speaks of the event as a whole. */
+static void refusal_split(struct arena *a, const char *text, struct refusal *out) {
+  const char *colon = strstr(text, ": ");
+  const bool pointer = colon && (text[0] == '/' || colon == text);
+  out->pointer = pointer ? arena_text(a, text, (size_t)(colon - text)) : "";
+  const char *detail = pointer ? colon + 2 : text;
+  out->detail = arena_text(a, detail, strlen(detail));
+}
+
+/* Memory that failed is no fault of the event's: it may be sent again. */
+static bool event_refuse(struct gathering *g, const struct err *why) {
+  struct event_batch *b = g->batch;
+  struct refusal *refusals = one_more(g->arena, b->refusals, b->refusal_count, &g->refusal_room, sizeof *refusals, 8);
+  if (!refusals) return out_of_memory(g->e);
+  b->refusals = refusals;
+  struct refusal *r = &refusals[b->refusal_count];
+  *r = (struct refusal){.index = (uint32_t)b->sent, .retryable = why->kind == ERR_BUSY};
+  refusal_split(g->arena, why->text, r);
+  if (!r->pointer || !r->detail) return out_of_memory(g->e);
+  b->refusal_count++;
+  b->sent++;
+  return true;
+}
+
+static bool too_many(struct gathering *g) {
+  return err_set(g->e, ERR_INPUT, "expected at most %d events in one request, came more; send them in several", EVENTS_MOST);
+}
+
+/* One event as text of its own: a line, or a piece of an array that could not be read whole. */
+static bool gather_text(struct gathering *g, struct str text) {
+  if (g->batch->sent == EVENTS_MOST) return too_many(g);
+  if (!event_room(g, 16)) return false;
+  const struct arena_mark mark = arena_mark(g->arena);
+  struct err why = {0};
+  if (event_parse(g->arena, text, g->received, g->source, g->history, &g->batch->events[g->batch->count], &why)) {
+    event_keep(g);
+    return true;
+  }
+  arena_rewind(g->arena, mark);
+  return event_refuse(g, &why);
+}
+
+static bool gather_lines(struct gathering *g, struct str body) {
+  for (struct str line; str_split(&body, '\n', &line);) {
+    line = str_trim(line);
+    if (line.len && !gather_text(g, line)) return false;
+  }
+  return true;
+}
+
+/* The elements' tokens lie one behind the other; each is moved so that it starts its own document, without copying. */
+static struct json element_view(const struct json *array, uint32_t at) {
+  struct json_token *tokens = (struct json_token *)(uintptr_t)&array->tokens[at]; /* the arena's, made a moment ago, read by nobody yet */
+  const uint32_t count = tokens[0].next - at, start = tokens[0].start - (tokens[0].type == JSON_STRING);
+  for (uint32_t i = 0; i < count; i++) {
+    tokens[i].start -= start;
+    tokens[i].end -= start;
+    tokens[i].next -= at;
+  }
+  return (struct json){.text = array->text + start, .tokens = tokens, .count = count};
+}
+
+static bool gather_tokens(struct gathering *g, const struct json *array) {
+  const uint32_t sent = array->tokens[0].count;
+  if (sent > EVENTS_MOST) return too_many(g);
+  if (sent && !event_room(g, sent)) return false;
+  uint32_t at = 1;
+  for (uint32_t i = 0; i < sent; i++) {
+    const uint32_t next = array->tokens[at].next;
+    const struct json element = element_view(array, at);
+    struct err why = {0};
+    if (event_fill(g->arena, &element, g->received, g->source, g->history, &g->batch->events[g->batch->count], &why)) event_keep(g);
+    else if (!event_refuse(g, &why)) return false;
+    at = next;
+  }
+  return true;
+}
+
+/* Cuts the array by grammar alone and reads each piece. False with `*broken` when the grammar does not hold. */
+static bool gather_pieces(struct gathering *g, struct str body, bool *broken) {
+  struct str rest = str_trim((struct str){body.at, body.len});
+  *broken = true;
+  if (rest.len < 2 || rest.at[rest.len - 1] != ']') return false;
+  rest = (struct str){rest.at + 1, rest.len - 2};
+  for (bool more = true; more;) {
+    size_t used;
+    if (!element_skip(rest, &used)) return false;
+    const struct str piece = {rest.at, used};
+    rest = str_trim((struct str){rest.at + used, rest.len - used});
+    more = rest.len > 0;
+    if (more && rest.at[0] != ',') return false;
+    if (!gather_text(g, piece)) {
+      *broken = false;
+      return false;
+    }
+    if (more) rest = (struct str){rest.at + 1, rest.len - 1};
+  }
+  return true;
+}
+
+static bool gather_array(struct gathering *g, struct str body) {
+  const struct json_limits limits = {.depth = json_limits_default.depth + 1, .tokens = json_limits_default.tokens};
+  const struct arena_mark mark = arena_mark(g->arena);
+  struct json array;
+  struct err why = {0};
+  if (json_parse(&array, g->arena, body, &limits, &why)) return gather_tokens(g, &array);
+  arena_rewind(g->arena, mark);
+  bool broken = false;
+  if (why.kind == ERR_INPUT && gather_pieces(g, body, &broken)) return true;
+  if (broken || why.kind != ERR_INPUT) *g->e = why;
+  return false;
+}
+
+static bool gather_alone(struct gathering *g, struct str body) {
+  g->batch->alone = true;
+  if (!event_room(g, 1)) return false;
+  if (!event_parse(g->arena, body, g->received, g->source, g->history, &g->batch->events[0], g->e)) return false;
+  event_keep(g);
+  return true;
+}
+
+bool event_batch_parse(struct arena *a, struct str body, bool ndjson, int64_t received, struct str source, bool history,
+                       struct event_batch *out, struct err *e) {
+  struct err unread;
+  struct gathering g = {.arena = a, .batch = out, .received = received, .source = source, .history = history, .e = e ? e : &unread};
+  memset(out, 0, sizeof *out);
+  size_t blank = 0;
+  while (blank < body.len && strchr(" \t\r\n", body.at[blank]) && body.at[blank]) blank++;
+  if (blank == body.len) return err_set(g.e, ERR_INPUT, "expected an event, an array of events or lines of them; the body is empty");
+  if (ndjson) return gather_lines(&g, body);
+  return body.at[blank] == '[' ? gather_array(&g, body) : gather_alone(&g, body);
+}

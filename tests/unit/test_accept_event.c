@@ -1,0 +1,323 @@
+/* rooms: kit language accept */
+/* What the envelope promises: every event that passes has a user, a type and a time; every refusal starts with the JSON pointer of what is
+ * wrong and says what was expected and what came; in a list one bad event costs nothing but itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "accept/accept.h"
+#include "kit/clock.h"
+#include <stdio.h>
+#include <string.h>
+
+#define NOW INT64_C(1736980800000) /* 2025-01-15T22:40:00Z */
+
+static struct arena arena;
+
+static int clean(void **state) {
+  (void)state;
+  arena_free(&arena);
+  return 0;
+}
+
+static bool read_event(const char *text, struct event *out, struct err *e) {
+  return event_parse(&arena, str_from(text), NOW, STR("app"), false, out, e);
+}
+
+static void assert_str(struct str s, const char *expected) {
+  assert_int_equal(s.len, strlen(expected));
+  assert_memory_equal(s.at, expected, s.len);
+}
+
+static void whole_envelope(void **state) {
+  (void)state;
+  struct event event;
+  struct err e = {0};
+  assert_true(
+      read_event(" {\"id\":\"e1\",\"userId\":\"u\\u0041\",\"eventType\":\"Workout Completed\",\"timestamp\":\"2025-01-15T22:39:59.5Z\","
+                 "\"data\":{\"n\":1},\"context\":{\"mood\":\"ok\"},\"more\":[1]} ",
+                 &event, &e));
+  assert_str(event.user, "uA");
+  assert_str(event.id, "e1");
+  assert_str(event.type, "Workout Completed");
+  assert_str(event.source, "app");
+  assert_true(event.id_given);
+  assert_false(event.history);
+  assert_true(event.timestamp == NOW - 500);
+  assert_true(event.received == NOW);
+  assert_int_equal(event.body.at[0], '{');
+  assert_int_equal(event.body.at[event.body.len - 1], '}');
+  int64_t n = 0;
+  assert_true(json_int(&event.json, json_get(&event.json, event.data, "n"), &n));
+  assert_int_equal(n, 1);
+  assert_true(json_text_is(&event.json, json_get(&event.json, event.context, "mood"), "ok"));
+}
+
+static void without_id_one_is_given(void **state) {
+  (void)state;
+  struct event first, second;
+  struct err e = {0};
+  const char *text = "{\"userId\":\"u\",\"eventType\":\"t\",\"timestamp\":\"2025-01-15T22:40:00Z\",\"id\":null,\"data\":null}";
+  assert_true(read_event(text, &first, &e));
+  assert_true(read_event(text, &second, &e));
+  assert_false(first.id_given);
+  assert_int_equal(first.id.len, 32);
+  assert_false(str_eq(first.id, second.id));
+  assert_true(first.data == JSON_NONE && first.context == JSON_NONE);
+}
+
+static void history_runs_on_its_own_clock(void **state) {
+  (void)state;
+  struct event event;
+  struct err e = {0};
+  const char *text = "{\"userId\":\"u\",\"eventType\":\"t\",\"timestamp\":\"2015-07-22T16:26:53Z\"}";
+  assert_true(event_parse(&arena, str_from(text), NOW, STR("import"), true, &event, &e));
+  assert_true(event.history);
+  assert_true(event.received == event.timestamp);
+  const char *future = "{\"userId\":\"u\",\"eventType\":\"t\",\"timestamp\":\"2025-01-15T22:45:00.001Z\"}";
+  assert_false(event_parse(&arena, str_from(future), NOW, STR("import"), true, &event, &e));
+}
+
+#define LONG_129                                                                                                                           \
+  "123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+#define EVENT(user, type, time, rest) "{\"userId\":" user ",\"eventType\":" type ",\"timestamp\":" time rest "}"
+#define TIME                          "\"2025-01-15T22:40:00Z\""
+
+static void refusals_say_where_and_what(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *begins, *says;
+  } cases[] = {
+      {"[1]", ": ", "expected an event object, came [1]"},
+      {"\"x\"", ": ", "expected an event object, came \"x\""},
+      {"{}", "/userId: ", "it is missing"},
+      {"{\"usrId\":\"u\",\"eventType\":\"t\",\"timestamp\":" TIME "}", "/userId: ", "is \"usrId\" meant?"},
+      {EVENT("7", "\"t\"", TIME, ""), "/userId: ", "expected a string, came 7"},
+      {EVENT("null", "\"t\"", TIME, ""), "/userId: ", "came null"},
+      {EVENT("\"\"", "\"t\"", TIME, ""), "/userId: ", "1 to 128 bytes, came 0"},
+      {EVENT("\"" LONG_129 "\"", "\"t\"", TIME, ""), "/userId: ", "1 to 128 bytes, came 129"},
+      {EVENT("\"a\\nb\"", "\"t\"", TIME, ""), "/userId: ", "U+000A at byte 1"},
+      {EVENT("\"a\\u007f\"", "\"t\"", TIME, ""), "/userId: ", "U+007F"},
+      {EVENT("\"u\"", "{}", TIME, ""), "/eventType: ", "expected a string, came {}"},
+      {EVENT("\"u\"", "\" t\"", TIME, ""), "/eventType: ", "spaces inside"},
+      {EVENT("\"u\"", "\"t/1\"", TIME, ""), "/eventType: ", "came \"t/1\""},
+      {EVENT("\"u\"", "\"é\"", TIME, ""), "/eventType: ", "came \"é\""},
+      {EVENT("\"u\"", "\"t\"", "1736980800", ""), "/timestamp: ", "ISO 8601"},
+      {EVENT("\"u\"", "\"t\"", "\"2025-01-15 22:40\"", ""), "/timestamp: ", "ISO 8601"},
+      {EVENT("\"u\"", "\"t\"", "\"2025-01-15T22:40:00\"", ""), "/timestamp: ", "with a zone"},
+      {EVENT("\"u\"", "\"t\"", "\"2025-01-15T22:45:00.001Z\"", ""), "/timestamp: ", "at most 300 s after"},
+      {EVENT("\"u\"", "\"t\"", TIME, ",\"data\":[]"), "/data: ", "expected an object, came []"},
+      {EVENT("\"u\"", "\"t\"", TIME, ",\"context\":\"x\""), "/context: ", "expected an object, came \"x\""},
+      {EVENT("\"u\"", "\"t\"", TIME, ",\"id\":5"), "/id: ", "expected a string, came 5"},
+      {EVENT("\"u\"", "\"t\"", TIME, ",\"id\":\"\""), "/id: ", "1 to 128 bytes"},
+      {EVENT("\"u\"", "\"t\"", TIME, ",\"data\":{\"a\":[0,tru]}"), "/data/a/1: ", "expected a value"},
+      {EVENT("\"u\"", "\"t\"", TIME, ",\"data\":{\"a\":1,\"a\":2}"), "/data: ", "stands twice"},
+      {EVENT("\"u\"", "\"t\"", TIME, ",\"userId\":\"v\""), "JSON: ", "stands twice"},
+      {"{\"userId\":\"u\"", "JSON: ", "the text ends at byte 13"},
+      {"", "JSON: ", "the text ends at byte 0"},
+      {EVENT("\"u\"", "\"t\"", TIME, "") "x", "JSON: ", "expected the end"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct event event;
+    struct err e = {0};
+    const bool taken = read_event(cases[i].text, &event, &e);
+    if (taken || !strstr(e.text, cases[i].says) || strncmp(e.text, cases[i].begins, strlen(cases[i].begins)) != 0) {
+      print_error("%s\n gave: %s\n", cases[i].text, e.text);
+    }
+    assert_false(taken);
+    assert_int_equal(e.kind, ERR_INPUT);
+    assert_memory_equal(e.text, cases[i].begins, strlen(cases[i].begins));
+    assert_non_null(strstr(e.text, cases[i].says));
+  }
+}
+
+static void long_values_are_cut_between_characters(void **state) {
+  (void)state;
+  struct event event;
+  struct err e = {0};
+  assert_false(read_event("{\"userId\":\"u\",\"eventType\":\"xéééééééééééééééééééééééééééééé/\",\"timestamp\":" TIME "}", &event, &e));
+  assert_true(str_utf8(str_from(e.text)));
+}
+
+static bool read_batch(const char *text, bool lines, struct event_batch *b, struct err *e) {
+  return event_batch_parse(&arena, str_from(text), lines, NOW, STR("app"), false, b, e);
+}
+#define GOOD(user) "{\"userId\":\"" user "\",\"eventType\":\"t\",\"timestamp\":" TIME ",\"data\":{\"x\":[1,{\"y\":\"" user "\"}]}}"
+
+static void assert_event(const struct event_batch *b, size_t at, uint32_t index, const char *user) {
+  const struct event *event = &b->events[at];
+  assert_int_equal(b->index[at], index);
+  assert_str(event->user, user);
+  /* the tokens are the event's own document: root first, texts in place */
+  assert_int_equal(json_type(&event->json, 0), JSON_OBJECT);
+  assert_int_equal(event->json.tokens[0].next, event->json.count);
+  assert_true(str_eq(json_raw(&event->json, 0), event->body));
+  const uint32_t y = json_get(&event->json, json_child(&event->json, json_get(&event->json, event->data, "x"), 1), "y");
+  assert_true(json_text_is(&event->json, y, user));
+}
+
+static void one_object_is_alone(void **state) {
+  (void)state;
+  struct event_batch b;
+  struct err e = {0};
+  assert_true(read_batch(" " GOOD("u"), false, &b, &e));
+  assert_true(b.alone);
+  assert_int_equal(b.count, 1);
+  assert_int_equal(b.sent, 1);
+  assert_event(&b, 0, 0, "u");
+  assert_false(read_batch("{}", false, &b, &e));
+  assert_memory_equal(e.text, "/userId: ", 9);
+}
+
+static void array_keeps_order_and_places(void **state) {
+  (void)state;
+  struct event_batch b;
+  struct err e = {0};
+  assert_true(read_batch(" [ " GOOD("a") ",{\"userId\":1}, " GOOD("b") " ,3,\"s\"," GOOD("c") "]\n", false, &b, &e));
+  assert_false(b.alone);
+  assert_int_equal(b.sent, 6);
+  assert_int_equal(b.count, 3);
+  assert_event(&b, 0, 0, "a");
+  assert_event(&b, 1, 2, "b");
+  assert_event(&b, 2, 5, "c");
+  assert_int_equal(b.refusal_count, 3);
+  assert_int_equal(b.refusals[0].index, 1);
+  assert_string_equal(b.refusals[0].pointer, "/userId");
+  assert_string_equal(b.refusals[0].detail, "expected a string, came 1");
+  assert_int_equal(b.refusals[1].index, 3);
+  assert_string_equal(b.refusals[1].pointer, "");
+  assert_string_equal(b.refusals[2].detail, "expected an event object, came \"s\"");
+  assert_false(b.refusals[2].retryable);
+}
+
+static void array_with_a_faulty_but_closed_event(void **state) {
+  (void)state;
+  static const char *const faulty[] = {
+      "{\"userId\":\"u\",\"userId\":\"v\"}",
+      "{\"userId\":\"\xff\"}",
+      "{\"userId\":\"\\ud800\"}",
+      "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+  };
+  for (size_t i = 0; i < sizeof faulty / sizeof *faulty; i++) {
+    char text[1024];
+    snprintf(text, sizeof text, "[" GOOD("a") " , %s ," GOOD("b") "]", faulty[i]);
+    struct event_batch b;
+    struct err e = {0};
+    assert_true(read_batch(text, false, &b, &e));
+    assert_int_equal(b.sent, 3);
+    assert_int_equal(b.count, 2);
+    assert_event(&b, 0, 0, "a");
+    assert_event(&b, 1, 2, "b");
+    assert_int_equal(b.refusal_count, 1);
+    assert_int_equal(b.refusals[0].index, 1);
+    assert_true(strlen(b.refusals[0].detail) > 0);
+  }
+}
+
+static void broken_array_is_refused_whole(void **state) {
+  (void)state;
+  static const char *const broken[] = {
+      "[" GOOD("a") ",",
+      "[" GOOD("a") ",]",
+      "[" GOOD("a") " " GOOD("b") "]",
+      "[" GOOD("a") "]]",
+      "[" GOOD("a") "] 1",
+      "[{\"userId\":\"u\"",
+      "[{\"userId\":\"u]",
+      "[{'userId':1}," GOOD("a") "]",
+      "[" GOOD("a") ",01]",
+      "[{\"a\":1,}," GOOD("a") "]",
+      "[\"\\x\"]",
+      "[",
+      "[}",
+      "[{]}]",
+      "[" GOOD("a") ",nul]",
+  };
+  for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+    struct event_batch b;
+    struct err e = {0};
+    const bool taken = read_batch(broken[i], false, &b, &e);
+    if (taken) print_error("taken: %s\n", broken[i]);
+    assert_false(taken);
+    assert_int_equal(e.kind, ERR_INPUT);
+    assert_non_null(strstr(e.text, "JSON: "));
+  }
+}
+
+static void lines_are_read_one_by_one(void **state) {
+  (void)state;
+  struct event_batch b;
+  struct err e = {0};
+  assert_true(read_batch(GOOD("a") "\r\n\n" GOOD("b") "{\n[" GOOD("c") "]\n" GOOD("d"), true, &b, &e));
+  assert_int_equal(b.sent, 4);
+  assert_int_equal(b.count, 2);
+  assert_event(&b, 0, 0, "a");
+  assert_event(&b, 1, 3, "d");
+  assert_int_equal(b.refusal_count, 2);
+  assert_int_equal(b.refusals[0].index, 1);
+  assert_int_equal(b.refusals[1].index, 2);
+  assert_false(b.alone);
+}
+
+static void empty_bodies(void **state) {
+  (void)state;
+  struct event_batch b;
+  struct err e = {0};
+  assert_false(read_batch("", false, &b, &e));
+  assert_false(read_batch(" \n", true, &b, &e));
+  assert_true(read_batch("[]", false, &b, &e));
+  assert_int_equal(b.count + b.sent + b.refusal_count, 0);
+}
+
+static char *many(size_t count, const char *between, const char *open, const char *close) {
+  struct buf text = {0};
+  buf_text(&text, open);
+  for (size_t i = 0; i < count; i++) {
+    if (i) buf_text(&text, between);
+    buf_text(&text, GOOD("u"));
+  }
+  buf_text(&text, close);
+  char *copy = arena_text(&arena, text.at, text.len);
+  buf_free(&text);
+  return copy;
+}
+
+static void at_most_2500_events(void **state) {
+  (void)state;
+  static const struct {
+    const char *between, *open, *close;
+    bool lines;
+  } shapes[] = {{",", "[", "]", false}, {",", "[", ",{\"a\":1,\"a\":1}]", false}, {"\n", "", "\n", true}};
+  for (size_t i = 0; i < 3; i++) {
+    const size_t most = i == 1 ? 2499 : 2500;
+    struct event_batch b;
+    struct err e = {0};
+    assert_true(read_batch(many(most, shapes[i].between, shapes[i].open, shapes[i].close), shapes[i].lines, &b, &e));
+    assert_int_equal(b.count, most);
+    assert_event(&b, most - 1, (uint32_t)most - 1, "u");
+    assert_false(read_batch(many(most + 1, shapes[i].between, shapes[i].open, shapes[i].close), shapes[i].lines, &b, &e));
+    assert_non_null(strstr(e.text, "at most 2500 events"));
+    arena_reset(&arena);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(whole_envelope, clean),
+      cmocka_unit_test_teardown(without_id_one_is_given, clean),
+      cmocka_unit_test_teardown(history_runs_on_its_own_clock, clean),
+      cmocka_unit_test_teardown(refusals_say_where_and_what, clean),
+      cmocka_unit_test_teardown(long_values_are_cut_between_characters, clean),
+      cmocka_unit_test_teardown(one_object_is_alone, clean),
+      cmocka_unit_test_teardown(array_keeps_order_and_places, clean),
+      cmocka_unit_test_teardown(array_with_a_faulty_but_closed_event, clean),
+      cmocka_unit_test_teardown(broken_array_is_refused_whole, clean),
+      cmocka_unit_test_teardown(lines_are_read_one_by_one, clean),
+      cmocka_unit_test_teardown(empty_bodies, clean),
+      cmocka_unit_test_teardown(at_most_2500_events, clean),
+  };
+  return cmocka_run_group_tests_name("accept: events", tests, NULL, NULL);
+}
