@@ -1,0 +1,62 @@
+-- Reads the lines `NAME {json}` that run.sh collects and prints, per measured line of the table, the median over its runs and its ratio to
+-- the limit. usage: lua5.4 report.lua RESULTS
+local limits = { -- name, key, what it is, limit, "least" or "most"
+  { "single", "events_per_second", "single events, 64 connections, events/s", 55000, "least" },
+  { "single", "p99_ms", "the same, p99 in ms", 4, "most" },
+  { "single", "cpu_seconds_per_100k", "the same, CPU seconds per 100 000", 2.0, "most" },
+  { "open5000", "p99_ms", "5 000/s offered, p99 in ms", 1.5, "most" },
+  { "open5000", "p999_ms", "5 000/s offered, p99.9 in ms", 8, "most" },
+  { "open20000", "p99_ms", "20 000/s offered, p99 in ms", 2.5, "most" },
+  { "open20000", "p999_ms", "20 000/s offered, p99.9 in ms", 8, "most" },
+  { "open20000", "cpu_seconds_per_100k", "20 000/s offered, CPU seconds per 100 000", 3.0, "most" },
+  { "array", "events_per_second", "arrays of 100, events/s", 220000, "least" },
+  { "array", "cpu_seconds_per_100k", "the same, CPU seconds per 100 000" },
+  { "ndjson", "events_per_second", "NDJSON of 100, events/s", 220000, "least" },
+  { "replay", "events_per_second", "replay --verify, events/s a core", 200000, "least" },
+  { "conditions", "rules_us", "20 rules, 47 conditions, us an event", 0.4, "most" },
+  { "conditions", "five_ns", "one condition of five terms, ns", 40, "most" },
+  { "memory", "idle_mb", "memory idle, MB", 20, "most" },
+  { "memory", "hot_mb", "memory with 10 000 hot users, MB", 100, "most" },
+  { "webhooks", "per_second", "webhooks signed, each attempt recorded, /s", 30000, "least" },
+}
+
+local runs, bad = {}, 0
+for line in io.lines(arg[1]) do
+  local name, json = line:match("^(%S+) ({.*})$")
+  if name then
+    for key, value in json:gmatch('"([%w_]+)":(-?[%d.eE+-]+)') do
+      runs[name .. "." .. key] = runs[name .. "." .. key] or {}
+      table.insert(runs[name .. "." .. key], tonumber(value))
+      if (key == "non_2xx" or key == "lost" or key == "unsent") and tonumber(value) > 0 then
+        bad = bad + 1
+        print(("! %s: %s = %s"):format(name, key, value))
+      end
+    end
+  end
+end
+
+local function median(values)
+  table.sort(values)
+  local n = #values
+  return n % 2 == 1 and values[n // 2 + 1] or (values[n // 2] + values[n // 2 + 1]) / 2
+end
+
+print("| measured | median | least – most | runs | limit | ratio |")
+print("|---|---|---|---|---|---|")
+for _, row in ipairs(limits) do
+  local values = runs[row[1] .. "." .. row[2]]
+  if not values then
+    print(("| %s | not measured | | 0 | %s | |"):format(row[3], row[4] or ""))
+  else
+    local middle = median(values)
+    local ratio = ""
+    if row[4] then
+      local good = row[5] == "least" and middle >= row[4] or row[5] == "most" and middle <= row[4]
+      ratio = ("%.2f%s"):format(middle / row[4], good and "" or " **missed**")
+    end
+    local format = middle >= 1000 and "%.0f" or "%.3f"
+    print(("| %s | " .. format .. " | " .. format .. " – " .. format .. " | %d | %s | %s |"):format(row[3], middle, values[1],
+      values[#values], #values, row[4] and ((row[5] == "least" and "≥ " or "≤ ") .. row[4]) or "", ratio))
+  end
+end
+os.exit(bad == 0 and 0 or 1)

@@ -1,0 +1,149 @@
+#!/bin/sh
+# Measures the release build on this machine and prints medians and ratios to the limits. The load generator shares the machine.
+# usage: tests/bench/run.sh [--runs N] [--seconds S] [line…]      default: 5 runs of 10 s; lines: single open5000 open20000 array ndjson
+#                                                                  replay conditions memory webhooks
+# Each run starts the engine on a fresh data directory (under BENCH_DIR, default a temporary one) with tests/bench/program, and gives each
+# of 10 000 users a profile and consent before the clock starts.
+set -eu
+source=$(cd "$(dirname "$0")/../.." && pwd)
+build=${KAIROS_BUILD:-$source/build/release}
+runs=5
+seconds=10
+while [ $# -gt 0 ]; do
+  case $1 in
+    --runs) runs=$2; shift 2 ;;
+    --seconds) seconds=$2; shift 2 ;;
+    -*) echo "run.sh: unknown option $1" >&2; exit 2 ;;
+    *) break ;;
+  esac
+done
+[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay conditions memory webhooks
+for tool in "$build/kairos" "$build/bench/load"; do
+  [ -x "$tool" ] || { echo "run.sh: $tool is missing; scripts/build release makes it" >&2; exit 1; }
+done
+
+scratch=$(mktemp -d -p "${BENCH_DIR:-${TMPDIR:-/tmp}}" kairos-bench.XXXXXX)
+engine=
+port=
+stop() {
+  if [ -n "$engine" ]; then
+    kill "$engine" 2>/dev/null || true
+    wait "$engine" 2>/dev/null || true
+    engine=
+  fi
+}
+trap 'stop; rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+results=$scratch/results
+: >"$results"
+
+# One NDJSON line a user: zone, age and consent, as an application server would send them.
+profiles() {
+  awk -v now="$(date -u +%Y-%m-%dT%H:%M:%SZ)" 'BEGIN {
+    for (i = 0; i < 10000; i++)
+      printf "{\"id\":\"profile-%07d\",\"userId\":\"user-%07d\",\"eventType\":\"profile_updated\",\"timestamp\":\"%s\",\"data\":{\"timezone\":\"%s\",\"consent\":true,\"demographics\":{\"age\":%d},\"constraints\":{\"availableTime\":%d},\"language\":\"en\"}}\n",
+        i, i, now, (i % 3 == 0 ? "Europe/Berlin" : i % 3 == 1 ? "Asia/Tokyo" : "America/New_York"), 18 + i % 60, 10 + i % 50
+  }'
+}
+
+start() { # a fresh directory, an engine on it, and its users
+  stop
+  rm -rf "$scratch/data"
+  "$build/kairos" init --data "$scratch/data" >/dev/null
+  "$build/kairos" serve --data "$scratch/data" --program "$source/tests/bench/program" --listen 127.0.0.1:0 >"$scratch/log" 2>&1 &
+  engine=$!
+  tries=0
+  port=
+  while [ -z "$port" ] || ! curl -fs -o /dev/null "http://127.0.0.1:$port/readyz"; do
+    tries=$((tries + 1))
+    if [ $tries -gt 200 ] || ! kill -0 "$engine" 2>/dev/null; then
+      cat "$scratch/log" >&2
+      echo "run.sh: the engine did not become ready" >&2
+      exit 1
+    fi
+    sleep 0.05
+    port=$(sed -n 's/.*127\.0\.0\.1:\([0-9][0-9]*\).*/\1/p' "$scratch/log" | head -n 1)
+  done
+}
+
+people() {
+  profiles >"$scratch/profiles"
+  split -l 2000 "$scratch/profiles" "$scratch/profiles."
+  for part in "$scratch"/profiles.*; do
+    curl -fsS -o /dev/null -H 'Content-Type: application/x-ndjson' --data-binary "@$part" "http://127.0.0.1:$port/v1/events?clock=event" || {
+      echo "run.sh: the profiles were refused" >&2
+      exit 1
+    }
+    rm "$part"
+  done
+}
+
+load() { # name, options…
+  name=$1
+  shift
+  start
+  people
+  "$build/bench/load" --port "$port" --pid "$engine" --seconds "$seconds" --count 100000000 --json "$@" >"$scratch/line" || true
+  printf '%s %s\n' "$name" "$(cat "$scratch/line")" | tee -a "$results" >&2
+}
+
+resident() { awk '/^VmRSS:/ { printf "%.1f", $2 / 1024 }' "/proc/$engine/status"; }
+
+memory() {
+  start
+  sleep 1
+  idle=$(resident)
+  people
+  "$build/bench/load" --port "$port" --count 50000 --seconds 60 --batch 100 --connections 8 >/dev/null
+  sleep 1
+  printf 'memory {"idle_mb":%s,"hot_mb":%s}\n' "$idle" "$(resident)" | tee -a "$results" >&2
+}
+
+# CPU time, not wall time: replay is said to be so fast a core, whatever else the machine does.
+replay() {
+  start
+  people
+  "$build/bench/load" --port "$port" --count 500000 --seconds 60 --batch 100 --connections 8 --json >"$scratch/line"
+  events=$(sed 's/.*"events_accepted":\([0-9]*\).*/\1/' "$scratch/line")
+  stop
+  ("$build/kairos" replay --verify --data "$scratch/data" >"$scratch/replayed" 2>&1 && times) >"$scratch/times" || {
+    cat "$scratch/replayed" >&2
+    echo "run.sh: replay --verify failed" >&2
+    exit 1
+  }
+  # the last line of `times` is the children's user and system time: "0m1.23s 0m0.04s"
+  cpu=$(tail -n 1 "$scratch/times" | awk '{ split($1, u, /[ms]/); split($2, s, /[ms]/); print u[1] * 60 + u[2] + s[1] * 60 + s[2] }')
+  printf 'replay {"events":%s,"cpu_seconds":%s,"events_per_second":%s}\n' "$events" "$cpu" \
+    "$(awk -v e="$events" -v c="$cpu" 'BEGIN { printf "%.0f", e / c }')" | tee -a "$results" >&2
+}
+
+conditions() {
+  "$build/bench/conditions" | sed -n 's/.*an event: \([0-9.]*\) us.*/\1/p; s/.*five terms: \([0-9.]*\) ns.*/\1/p' | {
+    read -r rules
+    read -r five
+    printf 'conditions {"rules_us":%s,"five_ns":%s}\n' "$rules" "$five"
+  } | tee -a "$results" >&2
+}
+
+webhooks() {
+  "$build/bench/webhooks" --json "$scratch/webhooks-data" | sed 's/^/webhooks /' | tee -a "$results" >&2
+  rm -rf "$scratch/webhooks-data"
+}
+
+for line in "$@"; do
+  run=0
+  while [ $run -lt "$runs" ]; do
+    run=$((run + 1))
+    case $line in
+      single) load single --connections 64 ;;
+      open5000) load open5000 --connections 64 --rate 5000 ;;
+      open20000) load open20000 --connections 64 --rate 20000 ;;
+      array) load array --connections 16 --batch 100 ;;
+      ndjson) load ndjson --connections 16 --batch 100 --ndjson ;;
+      replay | conditions | memory | webhooks) $line ;;
+      *) echo "run.sh: unknown line '$line'" >&2; exit 2 ;;
+    esac
+  done
+done
+stop
+lua5.4 "$source/tests/bench/report.lua" "$results"

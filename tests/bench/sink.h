@@ -1,0 +1,10 @@
+/* The receiver of the webhook bench: answers 204 as fast as it can, on a thread of its own, and checks the signature of some. */
+#pragma once
+#include "kit/err.h"
+#include <stdint.h>
+
+struct sink_figures {
+  uint64_t received, verified, refused;
+};
+bool sink_start(int *port, const char *secret, struct err *e);
+struct sink_figures sink_stop(void);
