@@ -94,6 +94,7 @@ struct user {
   struct value *profile_values; /* decide: profile.* slots of one program; kit_alloc, freed with the user */
   uint64_t profile_stamp;       /* which program and profile_version they are of */
   int64_t first_dirty;          /* oldest row not yet in the stored state; 0 = clean */
+  uint64_t wave;                /* flow: the last wave it was in */
   uint32_t heap_place;          /* lane: place in the tick heap + 1; 0 = not there */
   struct user *older, *newer;   /* book: recently used list */
   struct user *next_dirty;      /* book: who is written behind after this one */

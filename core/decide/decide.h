@@ -35,6 +35,7 @@ struct listening {
 };
 const struct listening *rules_listening(const struct rules *r, struct str event_type);
 /* For ticks other than the day's: the one trigger named in the tick. */
+const struct listening *rules_listening_all(const struct rules *r); /* every trigger: for a decision that is asked for */
 const struct listening *rules_listening_to(const struct rules *r, struct str trigger);
 uint64_t trigger_models(const struct rules *r,
                         uint32_t trigger); /* bit per model that its when, options, arms or messages read; set by rules_bind_models */
@@ -141,8 +142,9 @@ bool decision_apply_record(struct user *u, struct str record, struct arena *scra
 /* ---- ticks ---- */
 /* The user's next due moment (UTC ms), or 0. Cheap when the program has no moments. */
 int64_t ticks_next(const struct rules *r, const struct user *u);
-/* The oldest tick due at `now` as an envelope in `a`; false: none. Once its row is applied (ticks_fired) the next one shows. */
-bool ticks_due(const struct rules *r, const struct user *u, int64_t now, struct arena *a, struct str *body);
+/* The oldest tick due at `now` as an envelope in `a`; false: none. Once its row is applied (ticks_fired) the next one shows. Live, a tick
+ * that is more than TICK_DECIDES_WITHIN late becomes one tick.caught_up for all that was missed: nobody gets a week of mornings at once. */
+bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool live, struct arena *a, struct str *body);
 bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch);
 const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch); /* NULL: nobody any more */
 #define TICK_DECIDES_WITHIN (60 * CLOCK_MINUTE)

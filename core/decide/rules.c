@@ -329,6 +329,9 @@ static bool build_listening(struct building *b, const struct vocabulary *v) {
   struct rules *r = b->rules;
   bool ok = add_listening(b, STR("tick.day_started"));
   for (size_t i = 0; i < b->nouns->event_count; i++) ok = ok && add_listening(b, b->nouns->events[i].at.name);
+  uint32_t *all = ARENA_ARRAY(b->arena, uint32_t, r->trigger_count + 1);
+  for (uint32_t i = 0; i < r->trigger_count; i++) all[i] = i;
+  r->everyone = listening_of(b, all, r->trigger_count);
   r->single = ARENA_ARRAY(b->arena, struct listening, r->trigger_count + 1);
   for (uint32_t i = 0; i < r->trigger_count; i++) {
     r->single[i] = *listening_of(b, &i, 1);
@@ -394,6 +397,10 @@ uint32_t rules_trigger(const struct rules *r, struct str name) {
   for (size_t i = 0; i < r->trigger_count; i++)
     if (str_eq(r->triggers[i].noun->at.name, name)) return (uint32_t)i;
   return NO_ONE;
+}
+
+const struct listening *rules_listening_all(const struct rules *r) {
+  return r->everyone;
 }
 
 const struct listening *rules_listening_to(const struct rules *r, struct str trigger) {

@@ -65,7 +65,7 @@ struct rules {
   size_t trigger_count, option_count, experiment_count, rollout_count, choose_count;
   struct policy policy;
   struct map listening;       /* hash_64 of event type → struct listening * */
-  struct listening *everyone; /* for types that only "*" listens to; NULL when nobody does */
+  struct listening *everyone; /* all triggers */
   struct listening *single;   /* one per trigger */
   bool any_moment;            /* some trigger has a schedule, silence, follow-up or day */
   const struct symbols *symbols;

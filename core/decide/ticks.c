@@ -18,10 +18,18 @@ static int64_t spread(const struct user *u, int64_t within) {
   return (int64_t)(hash_64_seed(u->id, 0x7469636b) % (uint64_t)within);
 }
 
+/* Up to when everything missed was written off, or the beginning of time. */
+static int64_t caught_up(const struct user *u) {
+  const struct mark *m = user_mark(u, mark_key("tick", STR("caught_up")));
+  return m ? m->at : INT64_MIN;
+}
+
 /* The last time this tick fired, or when the user was first seen: ticks are owed only for the time after that. */
 static int64_t fired(const struct user *u, const char *family, struct str name) {
   const struct mark *m = user_mark(u, mark_key(family, name));
-  if (m) return m->at;
+  int64_t off = caught_up(u);
+  if (m && m->at > off) return m->at;
+  if (off != INT64_MIN) return off;
   const struct mark *since = user_mark(u, mark_key("user", STR("since")));
   return since ? since->at : u->clock;
 }
@@ -39,7 +47,7 @@ static int64_t next_local(const struct user *u, int64_t after, uint32_t weekdays
 
 static int64_t next_follow_up(const struct rules *r, const struct user *u, const struct trigger *t, const struct moment *m) {
   const struct mark *done = user_mark(u, mark_key("follow_up", t->noun->at.name));
-  int64_t since = done ? done->at : INT64_MIN, first = 0;
+  int64_t since = done && done->at > caught_up(u) ? done->at : caught_up(u), first = 0;
   struct str name = m->text, kind = {0};
   if (!str_split(&name, ':', &kind)) return 0;
   bool by_option = str_is(kind, "intervention");
@@ -58,7 +66,8 @@ static int64_t next_silence(const struct user *u, const struct trigger *t, const
   if (u->last_event == 0) return 0;
   const struct mark *done = user_mark(u, mark_key("silence", t->noun->at.name));
   if (done && done->at >= u->last_event) return 0; /* told once about this silence */
-  return u->last_event + (int64_t)(m->seconds * 1000);
+  int64_t due = u->last_event + (int64_t)(m->seconds * 1000);
+  return due > caught_up(u) ? due : 0;
 }
 
 static int64_t next_moment(const struct rules *r, const struct user *u, const struct trigger *t, const struct moment *m) {
@@ -87,7 +96,8 @@ static struct due earliest(const struct rules *r, const struct user *u) {
     const struct trigger *t = &r->triggers[i];
     for (size_t k = 0; k < t->noun->on_count; k++) {
       int64_t at = next_moment(r, u, t, &t->noun->on[k]);
-      if (at && (!first.at || at < first.at)) first = (struct due){at, t->noun->on[k].kind, t->noun->at.name, at - (int64_t)(t->noun->on[k].seconds * 1000)};
+      if (at && (!first.at || at < first.at))
+        first = (struct due){at, t->noun->on[k].kind, t->noun->at.name, at - (int64_t)(t->noun->on[k].seconds * 1000)};
     }
   }
   return first;
@@ -106,20 +116,22 @@ static const char *tick_type(enum moment_kind kind) {
   }
 }
 
-bool ticks_due(const struct rules *r, const struct user *u, int64_t now, struct arena *a, struct str *body) {
+bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool live, struct arena *a, struct str *body) {
   struct due first = earliest(r, u);
   if (!first.at || first.at > now) return false;
+  bool missed = live && now - first.at > TICK_DECIDES_WITHIN;
+  if (missed) first.at = now;
   char at[32];
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
   json_pair_str(&w, "userId", u->id);
-  json_pair_text(&w, "eventType", tick_type(first.kind));
+  json_pair_text(&w, "eventType", missed ? "tick.caught_up" : tick_type(first.kind));
   json_pair_str(&w, "timestamp", (struct str){at, clock_format(first.at, at)});
   json_key(&w, "data");
   json_open_object(&w);
-  if (first.kind != MOMENT_DAY) json_pair_str(&w, "trigger", first.trigger);
-  if (first.kind == MOMENT_FOLLOW_UP) json_pair_int(&w, "sent", first.sent);
+  if (first.kind != MOMENT_DAY && !missed) json_pair_str(&w, "trigger", first.trigger);
+  if (first.kind == MOMENT_FOLLOW_UP && !missed) json_pair_int(&w, "sent", first.sent);
   json_close_object(&w);
   json_close_object(&w);
   bool ok = !out.failed;
@@ -131,6 +143,7 @@ bool ticks_due(const struct rules *r, const struct user *u, int64_t now, struct 
 bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch) {
   struct str trigger = json_text(&tick->json, json_get(&tick->json, tick->data, "trigger"), scratch);
   if (str_is(tick->type, "tick.day_started")) return user_set_mark(u, mark_key("tick", STR("day_started")), tick->timestamp, 0);
+  if (str_is(tick->type, "tick.caught_up")) return user_set_mark(u, mark_key("tick", STR("caught_up")), tick->timestamp, 0);
   if (str_is(tick->type, "tick.schedule")) return user_set_mark(u, mark_key("schedule", trigger), tick->timestamp, 0);
   if (str_is(tick->type, "tick.silence")) return user_set_mark(u, mark_key("silence", trigger), u->last_event, 0);
   int64_t sent = 0;
