@@ -44,8 +44,8 @@ double math_round6(double x) {
   if (!(size < 4e9)) return x; /* doubles are no finer than that there; also infinities and NaN */
   struct pair millionths = pair_product(size, 1e6);
   double whole = (double)(int64_t)millionths.high;
-  double part = (millionths.high - whole) + millionths.low;
-  if (part >= 0.5) whole += 1;
+  double part = millionths.high - whole;
+  if (part > 0.5 || (part == 0.5 && millionths.low >= 0)) whole += 1;
   if (whole == 0) return 0; /* without a sign */
   return (x < 0 ? -whole : whole) / 1e6;
 }
