@@ -302,9 +302,9 @@ static inline uint64_t fingerprint(const struct reader *r, const struct json_tok
   if (r->end - at >= 8) {
     memcpy(&head, at, sizeof head);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (length < 8) head = length ? head << (64 - 8 * length) : 0;
+    if (length < 8) head &= (UINT64_C(1) << (8 * length)) - 1;
 #else
-    if (length < 8) head = length ? head >> (64 - 8 * length) : 0;
+    if (length < 8) head &= ~(UINT64_MAX >> (8 * length));
 #endif
   } else {
     memcpy(&head, at, length < 8 ? length : 8);
