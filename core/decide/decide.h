@@ -133,7 +133,11 @@ uint64_t decide_screen(const struct rules *r, const struct listening *l, const s
 size_t decide_event(struct moment_input *in, const unsigned char *maybe, struct arena *a, struct decision **out);
 /* The record: canonical JSON, the same bytes for the same decision everywhere. `symbols` names what was read. */
 void decision_record(const struct moment_input *in, const struct symbols *symbols, const struct decision *d, struct str message_json,
-                     struct arena *a, struct buf *out);
+                     struct buf *out);
+/* A decision made elsewhere (logged_decision: data.option, data.propensity, data.decisionId), booked with source "imported". */
+void decision_imported(uint64_t id, const struct user *u, const struct event *e, int64_t clock, struct arena *scratch, struct buf *out);
+/* hash_64 of "trigger:x", "intervention:x", "experiment:x" and of the first rollout that gates the trigger; 0 for none. */
+void decision_kill_names(const struct rules *r, const struct decision *d, uint64_t names[4]);
 /* Moves the user's state as the decision says: send, cooldowns, rollout entry, exposure. From the structure or from a stored record: the
  * same. */
 bool decision_apply(struct user *u, const struct rules *r, const struct decision *d);

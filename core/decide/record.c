@@ -119,8 +119,7 @@ static void put_send(struct json_writer *w, const struct decision *d, struct str
 }
 
 void decision_record(const struct moment_input *in, const struct symbols *symbols, const struct decision *d, struct str message_json,
-                     struct arena *a, struct buf *out) {
-  (void)a;
+                     struct buf *out) {
   const struct rules *r = in->rules;
   char id[32];
   struct json_writer w = json_to(out);
@@ -143,6 +142,34 @@ void decision_record(const struct moment_input *in, const struct symbols *symbol
   if (d->option != NO_ONE) json_pair_str(&w, "option", option_name(r, d->option));
   if (d->outcome == OUTCOME_SENT) put_send(&w, d, message_json);
   json_close_object(&w);
+}
+
+void decision_imported(uint64_t id, const struct user *u, const struct event *e, int64_t clock, struct arena *scratch, struct buf *out) {
+  char text[32];
+  const struct json *j = &e->json;
+  struct json_writer w = json_to(out);
+  json_open_object(&w);
+  json_pair_str(&w, "id", (struct str){text, decision_id_text(id, text)});
+  json_pair_str(&w, "user", u->id);
+  put_time(&w, "at", clock);
+  json_pair_text(&w, "source", "imported");
+  put_event(&w, e);
+  json_pair_str(&w, "external", json_text(j, json_get(j, e->data, "decisionId"), scratch));
+  json_pair_str(&w, "option", json_text(j, json_get(j, e->data, "option"), scratch));
+  uint32_t propensity = json_get(j, e->data, "propensity");
+  if (propensity != JSON_NONE) {
+    json_key(&w, "propensity");
+    json_put_raw(&w, json_raw(j, propensity));
+  }
+  json_close_object(&w);
+}
+
+void decision_kill_names(const struct rules *r, const struct decision *d, uint64_t names[4]) {
+  const struct trigger *t = &r->triggers[d->trigger];
+  names[0] = t->names[0];
+  names[1] = d->option == NO_ONE ? 0 : r->options[d->option].kill_name;
+  names[2] = d->experiment == NO_ONE ? 0 : r->experiments[d->experiment].kill_name;
+  names[3] = t->gates.count ? r->rollouts[t->gates.at[0]].kill_name : 0;
 }
 
 /* ---- moving the state ---- */

@@ -1,0 +1,590 @@
+/* flow: one turn of events through the verbs. The functions follow in the order of the list below; each knows when, the rooms know how.
+ *
+ *     cut_wave       the next event of each user that has one                      (ticks that are due come first)
+ *     meet           user, duplicate?, words of the vocabulary, the pinned program
+ *     move           features, profile, responses, consent                        compute, judge
+ *     screen         which triggers may be true on what is known so far            decide
+ *     believe        models, once a wave; or what was recorded                     compute
+ *     decide         the slate, safeguards, gates, arms and draws                  decide
+ *     render         the message in the user's language, the webhook's body        emit
+ *     keep           event, decisions and outbox rows, one transaction             book
+ *
+ * Promises: a user's events in their order; the same decisions whatever the waves; nothing acknowledged here (the lane answers after
+ * flow_commit). Runs on the lane's thread, or on a replay's; no lock, no clock, no chance of its own. */
+#include "flow/flow.h"
+#include "kit/clock.h"
+#include "kit/hash.h"
+#include "program/moving.h"
+#include <string.h>
+
+#define WAVE_MOST 64
+
+struct place { /* a partition: what is pinned there, and what operators said */
+  const struct program *program;
+  struct controls controls;
+};
+struct step {
+  struct item *item;
+  struct user *user;
+  uint32_t partition;
+  const struct program *program;
+  const struct listening *listening;
+  struct recorded recorded;
+  struct value *slots, *beliefs;
+  unsigned char *maybe;
+  uint64_t models;
+  struct decision *decisions;
+  struct speech speech;
+  size_t count;
+  bool dropped;
+};
+struct flow {
+  struct book *book; /* NULL in replay, as is volume */
+  struct volume *volume;
+  struct library *library;
+  struct flow_keeper keeper;
+  struct place places[BOOK_PARTITIONS];
+  struct arena scratch; /* one wave */
+  struct arena *out;    /* the walk's results */
+  const struct program *sessions_of;
+  struct sessions *sessions;
+  uint64_t wave;
+  struct step *steps;
+  size_t step_count;
+  struct letter **letters;
+  size_t letter_count, letter_cap;
+  struct user **due;
+  size_t due_count, due_cap;
+  struct flow_figures figures;
+  bool ready; /* control facts from before the tail are in */
+};
+
+/* ---- cut_wave ---- */
+
+static struct user *find_user(struct flow *f, struct str id, bool create, struct err *e) {
+  return f->keeper.find ? f->keeper.find(f->keeper.context, id, create, e) : volume_user(f->volume, id, create, e);
+}
+
+static int64_t decision_clock(const struct item *item, const struct user *u) {
+  if (item->recorded) return item->recorded->clock;
+  if (!item->event.history) return item->event.received;
+  return u && u->clock > item->event.timestamp ? u->clock : item->event.timestamp;
+}
+
+/* In history a user's due ticks come before the event that follows them; live ticks come from the lane's heap. */
+static struct item *due_tick(struct flow *f, const struct program *p, struct user *u, const struct item *before) {
+  struct str body;
+  if (!before->event.history || before->recorded || !p || !ticks_due(p->rules, u, decision_clock(before, u), false, f->out, &body))
+    return NULL;
+  struct item *tick = ARENA_NEW(f->out, struct item);
+  struct err e;
+  if (!tick || !event_parse(f->out, body, decision_clock(before, u), STR("tick"), true, &tick->event, &e)) return NULL;
+  tick->event.received = tick->event.timestamp;
+  tick->kind = ENTRY_TICK;
+  tick->asked = NO_ONE;
+  return tick;
+}
+
+/* Takes the next item of each user that is not yet in the wave; `first` moves over what is done. */
+static bool cut_wave(struct flow *f, struct item *items, size_t count, unsigned char *taken, size_t *first, struct err *e) {
+  f->wave++;
+  f->step_count = 0;
+  for (size_t i = *first; i < count && f->step_count < WAVE_MOST; i++) {
+    if (taken[i]) continue;
+    struct err why = {0};
+    struct user *u = find_user(f, items[i].event.user, false, &why);
+    if (!u && why.kind != ERR_NONE) return err_set(e, why.kind, "%s", why.text);
+    if (u && u->wave == f->wave) continue;
+    struct step *s = &f->steps[f->step_count++];
+    uint32_t partition = u ? u->partition : book_partition_of(f->book, items[i].event.user);
+    *s = (struct step){.item = &items[i], .user = u, .partition = partition, .program = f->places[partition].program};
+    struct item *tick = u ? due_tick(f, s->program, u, &items[i]) : NULL;
+    if (tick) s->item = tick;
+    else taken[i] = 1;
+    if (u) u->wave = f->wave;
+    if (!u && i + 1 < count) break; /* a new user gets a struct, and with it a place in waves, only once met */
+  }
+  while (*first < count && taken[*first]) (*first)++;
+  return true;
+}
+
+/* ---- meet ---- */
+
+static void refuse(struct flow *f, struct step *s, const struct err *why) {
+  s->item->state = ITEM_REFUSED;
+  s->item->err = *why;
+  s->dropped = true;
+  f->figures.refused++;
+}
+
+static bool known_words(struct step *s, struct err *why) {
+  const struct program *p = s->program;
+  if (s->item->kind == ENTRY_TICK || s->item->kind == ENTRY_CONSENT || s->item->kind == ENTRY_ASKED || !p) return true;
+  const struct event_type *t = vocabulary_type(p->vocabulary, s->item->event.type);
+  if (t) return vocabulary_check(p->vocabulary, t, &s->item->event, why);
+  if (!p->strict) return true;
+  return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is not in the vocabulary, and the program is strict",
+                 STR_ARG(s->item->event.type));
+}
+
+static bool is_duplicate(struct flow *f, struct step *s, struct err *e) {
+  const struct event *ev = &s->item->event;
+  if (!s->user || !f->volume || ev->id_given || s->item->kind == ENTRY_TICK) return false;
+  enum duplicate d = volume_duplicate(f->volume, s->user, ev->source, ev->id, ev->body, ev->received, e);
+  if (d == DUPLICATE_NO) return false;
+  s->dropped = true;
+  f->figures.duplicates++;
+  s->item->state = ITEM_DUPLICATE;
+  if (d == DUPLICATE_OTHER) {
+    s->item->state = ITEM_REFUSED;
+    err_set(&s->item->err, ERR_CONFLICT, "/id: \"" STR_FORMAT "\" was sent before with other content", STR_ARG(ev->id));
+  }
+  return true;
+}
+
+static void set_recorded(struct step *s) {
+  const struct item *i = s->item;
+  if (i->recorded) {
+    s->recorded = *i->recorded;
+    return;
+  }
+  int64_t clock = decision_clock(i, s->user);
+  int64_t late = clock - i->event.timestamp;
+  bool in_time = i->event.history || late <= (i->kind == ENTRY_TICK ? TICK_DECIDES_WITHIN : EVENT_DECIDES_WITHIN);
+  s->recorded = (struct recorded){.clock = clock,
+                                  .received = i->event.received,
+                                  .history = i->event.history,
+                                  .may_identify = i->may_identify,
+                                  .decides = in_time && s->program != NULL,
+                                  .source = i->event.source};
+  if (i->event.id_given) s->recorded.given_id = i->event.id;
+}
+
+static bool meet(struct flow *f, struct step *s, struct err *e) {
+  struct err why = {0};
+  if (is_duplicate(f, s, e)) return true;
+  if (!known_words(s, &why)) {
+    refuse(f, s, &why);
+    return true;
+  }
+  if (!s->user && !(s->user = find_user(f, s->item->event.user, true, e))) return false;
+  s->user->wave = f->wave;
+  set_recorded(s);
+  return true;
+}
+
+/* ---- move ---- */
+
+static void move(struct flow *f, struct step *s) {
+  struct err why = {0};
+  if (!program_move(s->program, s->user, s->item->kind, &s->item->event, &s->recorded, &f->scratch, &s->item->learned, &why))
+    refuse(f, s, &why);
+}
+
+/* ---- screen ---- */
+
+static const struct listening *who_listens(struct flow *f, const struct step *s) {
+  const struct rules *r = s->program->rules;
+  if (s->item->kind == ENTRY_CONSENT || s->item->kind == ENTRY_IMPORTED) return NULL;
+  if (s->item->kind == ENTRY_TICK) return ticks_listening(r, &s->item->event, &f->scratch);
+  if (s->item->kind == ENTRY_ASKED)
+    return s->item->asked == NO_ONE ? rules_listening_all(r) : rules_listening_to(r, trigger_name(r, s->item->asked));
+  return rules_listening(r, s->item->event.type);
+}
+
+static void screen(struct flow *f, struct step *s) {
+  if (!s->recorded.decides || !(s->listening = who_listens(f, s))) return;
+  s->slots = ARENA_ARRAY(&f->scratch, struct value, s->program->symbols.count + 1);
+  s->maybe = arena_alloc(&f->scratch, s->listening->count + 1);
+  program_fill(s->program, s->listening->screen, s->listening->screen_count, &s->item->event, s->user, s->recorded.clock, s->slots,
+               &f->scratch);
+  s->models = decide_screen(s->program->rules, s->listening, s->slots, s->maybe);
+}
+
+/* ---- believe ---- */
+
+static struct sessions *sessions_for(struct flow *f, const struct program *p) {
+  if (f->sessions_of == p) return f->sessions;
+  sessions_close(f->sessions);
+  f->sessions = sessions_open(p->models, WAVE_MOST);
+  f->sessions_of = p;
+  return f->sessions;
+}
+
+static bool model_killed(const struct controls *c, const struct program *p, uint32_t model, struct arena *scratch) {
+  if (c->killed_count == 0) return false;
+  const char *name = arena_printf(scratch, "model:%s", model_name(p->models, model));
+  return controls_killed(c, hash_64(str_from(name)));
+}
+
+static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
+  struct belief_row rows[WAVE_MOST];
+  size_t count = 0;
+  for (size_t i = 0; i < f->step_count; i++) {
+    struct step *s = &f->steps[i];
+    if (s->dropped || s->program != p || !(s->models >> model & 1) || s->item->recorded) continue;
+    bool killed = model_killed(&f->places[s->partition].controls, p, model, &f->scratch);
+    for (uint32_t b = 0; b < beliefs_count(p->models); b++)
+      if (belief_model(p->models, b) == model) s->beliefs[b] = value_missing(killed ? MISSING_SUSPENDED : MISSING_FAILED);
+    if (killed) continue;
+    uint64_t seed = hash_64_seed(s->item->event.id, (uint64_t)s->recorded.clock);
+    rows[count++] = (struct belief_row){s->user, s->recorded.clock, seed, s->slots, s->beliefs};
+  }
+  if (count) models_predict(p->models, sessions_for(f, p), model, rows, count, p->features, &f->scratch);
+}
+
+static void record_beliefs(struct flow *f, struct step *s) {
+  uint32_t total = beliefs_count(s->program->models);
+  s->recorded.beliefs = ARENA_ARRAY(&f->scratch, struct recorded_belief, total + 1);
+  for (uint32_t b = 0; b < total; b++)
+    if (s->models >> belief_model(s->program->models, b) & 1)
+      s->recorded.beliefs[s->recorded.belief_count++] = (struct recorded_belief){b, s->beliefs[b]};
+}
+
+static void set_beliefs(struct step *s) {
+  const struct symbols *symbols = &s->program->symbols;
+  for (uint32_t k = 0; k < s->recorded.belief_count; k++)
+    for (uint32_t i = 0; i < symbols->count; i++)
+      if (symbols->at[i].kind == SYMBOL_BELIEF && symbols->at[i].index == s->recorded.beliefs[k].belief)
+        s->slots[i] = s->recorded.beliefs[k].value;
+}
+
+static void believe(struct flow *f) {
+  for (size_t i = 0; i < f->step_count; i++) {
+    struct step *s = &f->steps[i];
+    if (!s->dropped && s->models && !s->item->recorded)
+      s->beliefs = ARENA_ARRAY(&f->scratch, struct value, beliefs_count(s->program->models) + 1);
+  }
+  for (size_t i = 0; i < f->step_count; i++) {
+    struct step *s = &f->steps[i];
+    if (s->dropped || !s->models) continue;
+    for (uint32_t m = 0; !s->item->recorded && s->recorded.belief_count == 0 && m < models_count(s->program->models); m++) {
+      bool first = s->models >> m & 1;
+      for (size_t k = 0; first && k < i; k++)
+        first = f->steps[k].dropped || f->steps[k].program != s->program || !(f->steps[k].models >> m & 1);
+      if (first) ask_model(f, s->program, m); /* once for all rows of the wave */
+    }
+    if (!s->item->recorded) record_beliefs(f, s);
+    set_beliefs(s);
+  }
+}
+
+/* ---- decide and render ---- */
+
+static struct moment_input input_of(struct flow *f, struct step *s, uint64_t first) {
+  return (struct moment_input){.rules = s->program->rules,
+                               .controls = &f->places[s->partition].controls,
+                               .user = s->user,
+                               .event = &s->item->event,
+                               .listening = s->listening,
+                               .slots = s->slots,
+                               .clock = s->recorded.clock,
+                               .first_decision = first,
+                               .program = s->program->brief,
+                               .asked = s->item->kind == ENTRY_ASKED ? s->item->asked : NO_ONE,
+                               .sayable = speech_sayable,
+                               .context = &s->speech};
+}
+
+static bool any(const unsigned char *maybe, size_t count) {
+  for (size_t k = 0; k < count; k++)
+    if (maybe[k]) return true;
+  return false;
+}
+
+static void tell(struct flow *f, struct step *s, const struct moment_input *in) {
+  struct item *item = s->item;
+  item->told_count = s->count;
+  item->told = ARENA_ARRAY(f->out, struct told, s->count + 1);
+  item->records = ARENA_ARRAY(f->out, struct str, s->count + 1);
+  for (size_t k = 0; k < s->count; k++) {
+    const struct decision *d = &s->decisions[k];
+    struct str option = d->option == NO_ONE ? (struct str){0} : option_name(s->program->rules, d->option);
+    item->told[k] = (struct told){d->id, item->event.user, trigger_name(s->program->rules, d->trigger), option, d->outcome, d->reason};
+    item->records[k] = speech_record(&s->speech, in, d, f->out);
+  }
+}
+
+static bool decide(struct flow *f, struct step *s, struct err *e) {
+  if (!s->listening || !any(s->maybe, s->listening->count)) return true;
+  program_fill(s->program, s->listening->rest, s->listening->rest_count, &s->item->event, s->user, s->recorded.clock, s->slots,
+               &f->scratch);
+  uint64_t first = s->item->recorded ? s->item->recorded->first_decision : volume_next_decision(f->volume, s->partition);
+  s->speech = (struct speech){.program = s->program, .user = s->user, .slots = s->slots, .scratch = &f->scratch};
+  struct moment_input in = input_of(f, s, first);
+  s->count = decide_event(&in, s->maybe, &f->scratch, &s->decisions);
+  s->recorded.first_decision = first;
+  s->recorded.decision_count = (uint32_t)s->count;
+  tell(f, s, &in);
+  for (size_t k = 0; k < s->count && !s->item->dry_run; k++)
+    if (!decision_apply(s->user, s->program->rules, &s->decisions[k])) return err_set(e, ERR_INTERNAL, "no memory for a decision");
+  return true;
+}
+
+/* ---- keep ---- */
+
+/* An imported decision (logged_decision) is booked as it was made elsewhere: its own propensities, outside caps, changing nobody's state.
+ */
+static bool imported_record(struct flow *f, struct step *s) {
+  s->recorded.first_decision = s->item->recorded ? s->item->recorded->first_decision : volume_next_decision(f->volume, s->partition);
+  s->recorded.decision_count = 1;
+  s->count = 1;
+  s->decisions = ARENA_NEW(&f->scratch, struct decision);
+  s->decisions->id = s->recorded.first_decision;
+  s->item->records = ARENA_NEW(f->out, struct str);
+  struct buf out = {0};
+  decision_imported(s->decisions->id, s->user, &s->item->event, s->recorded.clock, &f->scratch, &out);
+  s->item->records[0] = (struct str){arena_text(f->out, out.at, out.len), out.len};
+  buf_free(&out);
+  return s->item->records[0].at != NULL;
+}
+
+static void hold_letter(struct flow *f, struct letter *l) {
+  if (!l) return;
+  if (f->letter_count == f->letter_cap) {
+    size_t cap = f->letter_cap ? f->letter_cap * 2 : 64;
+    struct letter **grown = kit_realloc(f->letters, cap * sizeof *grown);
+    if (!grown) { /* the outbox row is there; the courier will ask for it */
+      letter_free(l);
+      return;
+    }
+    f->letters = grown;
+    f->letter_cap = cap;
+  }
+  f->letters[f->letter_count++] = l;
+}
+
+static void note_due(struct flow *f, struct step *s) {
+  int64_t due = s->program ? ticks_next(s->program->rules, s->user) : 0;
+  if (due == s->user->due && !due) return;
+  s->user->due = due;
+  if (f->due_count == f->due_cap) {
+    size_t cap = f->due_cap ? f->due_cap * 2 : 64;
+    struct user **grown = kit_realloc(f->due, cap * sizeof(struct user *));
+    if (!grown) return; /* the due time is in the state; the next event or start finds it */
+    f->due = grown;
+    f->due_cap = cap;
+  }
+  f->due[f->due_count++] = s->user;
+}
+
+static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
+  if (!volume_append(f->volume, k->user, k->entry, e)) return false;
+  for (size_t i = 0; i < k->count; i++) {
+    if (!volume_add_decision(f->volume, k->user, k->decisions[i].id, k->entry->seq, k->records[i], e)) return false;
+    struct letter *l = k->letters[i];
+    if (!l) continue;
+    struct buf names = {0};
+    for (int n = 0; n < 4; n++) pack_u64(&names, l->names[n]);
+    struct outbox_row row = {.id = l->id,
+                             .user = l->user,
+                             .send_before = l->send_before,
+                             .due = l->due,
+                             .body = l->body,
+                             .names = buf_view(&names),
+                             .end = k->recorded->history ? OUTBOX_EXPIRED : OUTBOX_WAITING};
+    bool ok = volume_add_outbox(f->volume, k->user, &row, e);
+    buf_free(&names);
+    if (!ok) return false;
+    if (k->recorded->history) letter_free(l);
+    else hold_letter(f, l);
+    k->letters[i] = NULL;
+  }
+  const struct event *ev = &k->item->event;
+  return ev->id_given || k->item->kind == ENTRY_TICK || volume_remember(f->volume, k->user, ev->source, ev->id, k->entry->seq);
+}
+
+static bool keep(struct flow *f, struct step *s, struct err *e) {
+  struct buf record = {0};
+  recorded_pack(&s->recorded, &record);
+  struct entry entry = {.partition = s->partition, .kind = s->item->kind, .body = s->item->event.body, .record = buf_view(&record)};
+  struct letter **letters = ARENA_ARRAY(&f->scratch, struct letter *, s->count + 1);
+  for (size_t i = 0; i < s->count && s->item->kind != ENTRY_IMPORTED; i++)
+    if (s->decisions[i].outcome == OUTCOME_SENT)
+      letters[i] = speech_letter(&s->speech, &s->decisions[i], f->volume ? volume_number(f->volume) : 0);
+  struct kept k = {s->user, &entry, &s->recorded, s->decisions, s->item->records, letters, s->count, s->item};
+  bool ok = f->keeper.keep ? f->keeper.keep(f->keeper.context, &k, e) : keep_in_volume(f, &k, e);
+  for (size_t i = 0; i < s->count; i++)
+    if (letters[i]) letter_free(letters[i]);
+  buf_free(&record);
+  if (ok && f->volume) volume_user_changed(f->volume, s->user);
+  return ok;
+}
+
+static void count_step(struct flow *f, const struct step *s) {
+  f->figures.events += s->item->kind != ENTRY_TICK;
+  f->figures.ticks += s->item->kind == ENTRY_TICK;
+  f->figures.late += !s->recorded.decides;
+  for (size_t i = 0; i < s->count && s->item->kind != ENTRY_IMPORTED; i++) f->figures.decisions[s->decisions[i].outcome]++;
+}
+
+/* ---- the walk ---- */
+
+static bool walk_wave(struct flow *f, struct err *e) {
+  for (size_t i = 0; i < f->step_count; i++) {
+    struct step *s = &f->steps[i];
+    if (!meet(f, s, e)) return false;
+    if (!s->dropped) move(f, s);
+    if (!s->dropped) screen(f, s);
+  }
+  believe(f);
+  for (size_t i = 0; i < f->step_count; i++) {
+    struct step *s = &f->steps[i];
+    if (s->dropped) continue;
+    if (!decide(f, s, e)) return false;
+    if (s->item->kind == ENTRY_IMPORTED && !imported_record(f, s)) return err_set(e, ERR_INTERNAL, "no memory for an imported decision");
+    if (s->item->dry_run) continue;
+    if (!keep(f, s, e)) return false;
+    note_due(f, s);
+    count_step(f, s);
+  }
+  return true;
+}
+
+bool flow_walk(struct flow *f, struct item *items, size_t count, struct arena *a, struct err *e) {
+  f->out = a;
+  unsigned char *taken = arena_zero(a, count + 1, 1);
+  bool ok = taken != NULL;
+  for (size_t first = 0; ok && first < count;) {
+    struct arena_mark mark = arena_mark(&f->scratch);
+    ok = cut_wave(f, items, count, taken, &first, e) && walk_wave(f, e);
+    arena_rewind(&f->scratch, mark);
+  }
+  return ok;
+}
+
+/* ---- control facts ---- */
+
+bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e) {
+  struct arena_mark mark = arena_mark(&f->scratch);
+  struct json j;
+  bool ok = json_parse(&j, &f->scratch, fact_json, &json_limits_default, e);
+  if (ok && json_text_is(&j, json_get(&j, 0, "kind"), "program")) {
+    const struct program *p = library_get(f->library, json_text(&j, json_get(&j, 0, "name"), &f->scratch), e);
+    if (p) f->places[partition].program = p;
+    ok = p != NULL;
+  } else if (ok) ok = controls_apply(&f->places[partition].controls, fact_json, &f->scratch, e);
+  arena_rewind(&f->scratch, mark);
+  return ok || err_wrap(e, "partition %u", partition);
+}
+
+bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e) {
+  if (!flow_apply_fact(f, partition, fact_json, e)) return false;
+  struct entry entry = {.partition = partition, .kind = ENTRY_CONTROL, .body = fact_json};
+  return volume_append(f->volume, NULL, &entry, e);
+}
+
+/* ---- recovery: stored decisions are applied, never made again ---- */
+
+bool flow_apply_row(struct flow *f, struct user *u, const struct entry *row, struct str *stored, size_t stored_count, struct err *e) {
+  if (row->kind == ENTRY_CONTROL) return flow_apply_fact(f, row->partition, row->body, e);
+  struct arena_mark mark = arena_mark(&f->scratch);
+  bool ok = program_apply(f->places[row->partition].program, u, row, stored, stored_count, &f->scratch, e);
+  arena_rewind(&f->scratch, mark);
+  return ok || err_wrap(e, "journal row %lld", (long long)row->seq);
+}
+
+static bool recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e) {
+  struct flow *f = context;
+  if (row->kind == ENTRY_CONTROL) return flow_apply_fact(f, row->partition, row->body, e);
+  struct arena_mark mark = arena_mark(&f->scratch);
+  struct recorded r;
+  bool ok = recorded_unpack(row->record, &f->scratch, &r, e);
+  struct str *stored = ok ? ARENA_ARRAY(&f->scratch, struct str, r.decision_count + 1) : NULL;
+  for (uint32_t i = 0; ok && i < r.decision_count; i++) ok = volume_decision(v, r.first_decision + i, &f->scratch, &stored[i], NULL, e);
+  ok = ok && flow_apply_row(f, user, row, stored, r.decision_count, e);
+  if (ok) user->due = f->places[row->partition].program ? ticks_next(f->places[row->partition].program->rules, user) : 0;
+  arena_rewind(&f->scratch, mark);
+  return ok;
+}
+
+/* ---- life ---- */
+
+static struct flow *flow_new(struct library *library) {
+  struct flow *f = kit_alloc(sizeof *f);
+  if (!f) return NULL;
+  *f = (struct flow){.library = library};
+  f->steps = kit_alloc(WAVE_MOST * sizeof *f->steps);
+  if (f->steps) return f;
+  kit_free(f);
+  return NULL;
+}
+
+struct flow *flow_open(struct book *b, uint32_t volume, struct library *library, struct err *e) {
+  struct flow *f = flow_new(library);
+  if (!f) {
+    err_set(e, ERR_INTERNAL, "no memory for a flow");
+    return NULL;
+  }
+  f->book = b;
+  struct volume_replay replay = {recover_row, f};
+  if ((f->volume = volume_open(b, volume, &replay, e))) return f;
+  flow_close(f);
+  return NULL;
+}
+
+struct flow *flow_for_replay(struct library *library, const struct flow_keeper *keeper) {
+  struct flow *f = flow_new(library);
+  if (f) f->keeper = *keeper;
+  return f;
+}
+
+void flow_close(struct flow *f) {
+  if (!f) return;
+  if (f->volume) volume_close(f->volume);
+  sessions_close(f->sessions);
+  for (size_t i = 0; i < f->letter_count; i++) letter_free(f->letters[i]);
+  for (size_t i = 0; i < BOOK_PARTITIONS; i++) controls_free(&f->places[i].controls);
+  arena_free(&f->scratch);
+  kit_free(f->letters);
+  kit_free(f->due);
+  kit_free(f->steps);
+  kit_free(f);
+}
+
+static void forget_turn(struct flow *f) {
+  for (size_t i = 0; i < f->letter_count; i++) letter_free(f->letters[i]);
+  f->letter_count = f->due_count = 0;
+}
+
+bool flow_commit(struct flow *f, struct err *e) {
+  return volume_commit(f->volume, e);
+}
+
+bool flow_recover(struct flow *f, struct err *e) {
+  forget_turn(f);
+  for (size_t i = 0; i < BOOK_PARTITIONS; i++) {
+    controls_free(&f->places[i].controls);
+    f->places[i].program = NULL;
+  }
+  return volume_recover(f->volume, e);
+}
+
+size_t flow_letters_take(struct flow *f, struct letter **letters, size_t most) {
+  size_t taken = f->letter_count < most ? f->letter_count : most;
+  if (taken) memcpy(letters, f->letters, taken * sizeof(struct letter *));
+  memmove(f->letters, f->letters + taken, (f->letter_count - taken) * sizeof(struct letter *));
+  f->letter_count -= taken;
+  return taken;
+}
+
+size_t flow_due_take(struct flow *f, struct user **users, size_t most) {
+  size_t taken = f->due_count < most ? f->due_count : most;
+  if (taken) memcpy(users, f->due, taken * sizeof(struct user *));
+  memmove(f->due, f->due + taken, (f->due_count - taken) * sizeof(struct user *));
+  f->due_count -= taken;
+  return taken;
+}
+
+struct volume *flow_volume(struct flow *f) {
+  return f->volume;
+}
+const struct program *flow_program(const struct flow *f, uint32_t partition) {
+  return f->places[partition].program;
+}
+const struct controls *flow_controls(const struct flow *f, uint32_t partition) {
+  return &f->places[partition].controls;
+}
+const struct flow_figures *flow_figures(const struct flow *f) {
+  return &f->figures;
+}

@@ -1,0 +1,79 @@
+/* flow: the driver. Walks what happened to people through the verbs, one volume at a time: knows when each stage runs, never how. A lane
+ * owns one flow per volume; `kairos replay` owns flows of its own, which keep nothing and compare instead. */
+#pragma once
+#include "accept/accept.h"
+#include "book/book.h"
+#include "program/program.h"
+#include "program/recorded.h"
+
+/* One thing that happens to one user. */
+struct told { /* what the answer says of a decision */
+  uint64_t id;
+  struct str user, trigger, option;
+  enum outcome outcome;
+  const char *reason;
+};
+enum item_state { ITEM_TAKEN, ITEM_DUPLICATE, ITEM_REFUSED };
+struct item {
+  enum entry_kind kind;
+  struct event event;
+  bool may_identify;
+  uint32_t asked;                  /* ASKED: the trigger asked for, or NO_ONE for the whole slate */
+  bool dry_run;                    /* ASKED: decides on a copy of the moment, keeps nothing */
+  const struct recorded *recorded; /* replay: what was recorded; NULL live */
+  /* out */
+  enum item_state state;
+  struct err err; /* REFUSED */
+  bool learned;
+  struct told *told;
+  size_t told_count;
+  struct str *records; /* the decisions' records, as many as told */
+};
+
+struct flow;
+/* A step of the walk, as the keeper sees it. */
+struct kept {
+  struct user *user;
+  struct entry *entry;
+  const struct recorded *recorded;
+  const struct decision *decisions;
+  struct str *records;
+  struct letter **letters; /* beside each decision: NULL unless sent */
+  size_t count;
+  const struct item *item;
+};
+struct flow_keeper { /* live: the volume (NULL); replay: whoever compares */
+  bool (*keep)(void *context, const struct kept *k, struct err *e);
+  struct user *(*find)(void *context, struct str id, bool create, struct err *e);
+  void *context;
+};
+struct flow_figures {
+  uint64_t events, duplicates, refused, ticks, decisions[5], late;
+};
+
+struct flow *flow_open(struct book *b, uint32_t volume, struct library *library, struct err *e); /* recovers first [lane] */
+struct flow *flow_for_replay(struct library *library, const struct flow_keeper *keeper);         /* [any one thread] */
+void flow_close(struct flow *f);
+struct volume *flow_volume(struct flow *f);
+const struct program *flow_program(const struct flow *f, uint32_t partition); /* NULL before the first activation */
+const struct controls *flow_controls(const struct flow *f, uint32_t partition);
+const struct flow_figures *flow_figures(const struct flow *f);
+
+/* Walks items in order; a user's items stay in their order, models are called once a wave. Results lie in `a`. False: storage failed, the
+ * turn is lost. [lane] */
+bool flow_walk(struct flow *f, struct item *items, size_t count, struct arena *a, struct err *e);
+/* A control fact: applied to one partition and journaled there. [lane] */
+bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e);
+bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e); /* without journaling: replay */
+/* Moves a user's state by one stored row without deciding: recovery, and rebuilding a user as of a time. */
+bool flow_apply_row(struct flow *f, struct user *u, const struct entry *row, struct str *stored, size_t stored_count, struct err *e);
+/* Makes the turn durable; then the letters of its sends belong to the caller (letters_take). */
+bool flow_commit(struct flow *f, struct err *e);
+bool flow_recover(struct flow *f, struct err *e);
+size_t flow_letters_take(struct flow *f, struct letter **letters, size_t most);
+/* Users whose next tick may have changed since the last call, by number: for the lane's heap. */
+size_t flow_due_take(struct flow *f, struct user **users, size_t most);
+
+/* One look at a user as of `clock`, for API and command line: features, why-not. `slots` is filled for every symbol that the trigger reads,
+ * beliefs asked anew. [lane] */
+bool flow_look(struct flow *f, struct user *u, uint32_t trigger, int64_t clock, struct arena *a, struct value **slots, struct err *e);

@@ -1,0 +1,34 @@
+/* move: what a journal row does to its user's state; the one place where live, replay and recovery meet. Pure over the user; no clock, no
+ * chance. Called by flow in a lane, by replay, and by whoever rebuilds a user as of a time. */
+#include "accept/accept.h"
+#include "judge/judge.h"
+#include "kit/clock.h"
+#include "program/moving.h"
+
+bool program_move(const struct program *p, struct user *u, enum entry_kind kind, const struct event *ev, const struct recorded *r,
+                  struct arena *scratch, bool *learned, struct err *e) {
+  if (kind == ENTRY_CONSENT) u->consent = str_is(ev->type, "opt_in") ? CONSENT_GIVEN : CONSENT_WITHDRAWN;
+  else if (kind == ENTRY_TICK) {
+    if (!ticks_fired(u, ev, scratch)) return err_set(e, ERR_INTERNAL, "no memory for a tick");
+  } else if (kind != ENTRY_ASKED && p && !features_update(p->features, u, ev, p->vocabulary, r->may_identify, e)) return false;
+  reward_join(u, ev, scratch, learned);
+  if (kind != ENTRY_TICK) u->last_event = r->clock;
+  if (r->clock > u->clock) u->clock = r->clock;
+  uint64_t since = mark_key("user", STR("since"));
+  if (!user_mark(u, since) && !user_set_mark(u, since, r->clock, 0)) return err_set(e, ERR_INTERNAL, "no memory for a mark");
+  return true;
+}
+
+bool program_apply(const struct program *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count,
+                   struct arena *scratch, struct err *e) {
+  struct recorded r;
+  struct event ev;
+  bool learned;
+  if (!recorded_unpack(row->record, scratch, &r, e)) return false;
+  if (!event_parse(scratch, row->body, r.received, r.source, r.history, &ev, e)) return err_wrap(e, "stored event");
+  if (r.given_id.len) ev.id = r.given_id;
+  if (!program_move(p, u, row->kind, &ev, &r, scratch, &learned, e)) return false;
+  for (size_t i = 0; i < stored_count; i++)
+    if (!decision_apply_record(u, stored[i], scratch, e)) return false;
+  return true;
+}

@@ -1,0 +1,24 @@
+/* Moving a user by a row, and speaking for a decision: what flow asks a program to do between the verbs. */
+#pragma once
+#include "program/program.h"
+#include "program/recorded.h"
+
+/* What an event does to its user before anybody decides: features, profile, consent, responses, fired ticks. Live, in replay and in
+ * recovery the same. False: refused (wrong profile) or no memory; then the user is as before. [lane] */
+bool program_move(const struct program *p, struct user *u, enum entry_kind kind, const struct event *e, const struct recorded *r,
+                  struct arena *scratch, bool *learned, struct err *err);
+/* A stored row with its stored decisions: the same end state as when it was decided, without deciding. [lane or replay] */
+bool program_apply(const struct program *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count,
+                   struct arena *scratch, struct err *e);
+
+/* The messages of one moment, rendered at most once an option. */
+struct speech {
+  const struct program *program;
+  const struct user *user;
+  const struct value *slots;
+  struct arena *scratch;
+  struct rendered *texts; /* by option */
+};
+bool speech_sayable(void *speech, uint32_t option, struct str *missing);
+struct str speech_record(struct speech *s, const struct moment_input *in, const struct decision *d, struct arena *out);
+struct letter *speech_letter(struct speech *s, const struct decision *d, uint32_t volume); /* NULL: no memory, or the body is too large */
