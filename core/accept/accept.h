@@ -39,7 +39,8 @@ struct request {
   void *own;            /* the handler's, for while it waits */
   struct connection *connection;
 };
-struct str request_query(const struct request *r, const char *name); /* decoded into the request's arena; empty when absent */
+struct str request_query(const struct request *r, const char *name);  /* decoded into the request's arena; empty when absent */
+struct str request_header(const struct request *r, const char *name); /* lower case name; a view; empty when absent */
 
 /* Answers exactly once; body is copied; the request is gone afterwards. [main] */
 void request_answer(struct request *r, int status, const char *content_type, struct str body);
@@ -67,9 +68,13 @@ struct door_options {
   size_t key_count;
   uint32_t connections_most;  /* 0 = 4096 */
   int64_t header_ms, idle_ms; /* 0 = 10 s, 30 s (S3) */
+  int64_t body_grace_ms;      /* 0 = 5 s: from then on a body must have come in at body_rate on average */
+  uint32_t body_rate;         /* bytes a second; 0 = 500 */
+  uint64_t body_bytes_most;   /* room for the bodies of all open requests; 0 = 256 MiB; beyond it 503, but not for reserved routes */
 };
 struct door;
-struct door *door_open(uv_loop_t *loop, const struct door_options *options, struct err *e); /* "port 8080 on 127.0.0.1 is taken …" [main] */
+/* NULL with "port 8080 on 127.0.0.1 is taken …"; then the loop must run once more for what was begun to be given back. [main] */
+struct door *door_open(uv_loop_t *loop, const struct door_options *options, struct err *e);
 int door_port(const struct door *d);
 void door_keys(struct door *d, const struct door_key *keys,
                size_t count);             /* replaces at once: a revoked key is refused from the next request on; copies [main] */
@@ -99,7 +104,8 @@ struct event_batch {
  * journal rows and files. [any] */
 bool event_parse(struct arena *a, struct str text, int64_t received, struct str source, bool history, struct event *out, struct err *e);
 /* A request's body in its three shapes: an object, an array, or NDJSON (content type application/x-ndjson). At most 2 500 events. False:
- * nothing usable (the whole body is refused). [main] */
+ * the whole body is refused. True with `count` 0: an empty list, or each of its events was refused on its own. Pointers of refusals are
+ * within their event. [any] */
 bool event_batch_parse(struct arena *a, struct str body, bool ndjson, int64_t received, struct str source, bool history,
                        struct event_batch *out, struct err *e);
 /* Live clocks: more than 5 minutes ahead is refused; history may be at any time up to then. */
