@@ -5,6 +5,7 @@
 #pragma once
 #include "kit/arena.h"
 #include "kit/err.h"
+#include "kit/str.h"
 
 struct plugin;  /* an opened library, kept until exit (never dlclose'd) */
 struct trained; /* a model with its weights, frozen; immutable, any thread */
@@ -18,6 +19,9 @@ struct plugin_field {
 /* Copies `path` to `store_directory`/<sha256>.so while hashing, lints the ELF without running it, probes it in a child under limits (load,
  * describe), opens it. [builder] */
 bool plugin_open(const char *path, const char *store_directory, struct plugin **out, struct err *e);
+/* The same for a file that was not built with this engine: it then runs inside the engine's process, with all that this means. Only for
+ * an operator's explicit isolate = "none" in the model's file, for tools and for tests. [builder] */
+bool plugin_open_unlisted(const char *path, const char *store_directory, struct plugin **out, struct err *e);
 const char *plugin_id(const struct plugin *p);
 const char *plugin_version(const struct plugin *p);
 const unsigned char *plugin_sha256(const struct plugin *p);
@@ -40,12 +44,17 @@ bool model_create(const struct plugin *p, const struct model_spec *spec, struct 
 bool model_load(struct trained *m, struct str envelope, struct err *e);
 bool model_save(const struct trained *m, struct str metrics_json, struct buf *envelope, struct err *e);
 bool model_outputs(const struct trained *m, const struct plugin_field **fields, size_t *count);
+bool model_inputs(const struct trained *m, const struct plugin_field **fields, size_t *count);
+/* Weights from a file of the field that the plugin reads (svr: libsvm's model text) instead of an envelope; then model_save. [builder] */
+bool model_import(struct trained *m, struct str file, struct err *e);
+size_t model_memory(const struct trained *m); /* bytes held now, sessions included [any] */
 void model_free(struct trained *m);
 /* What an envelope says of itself, without a plugin. */
 struct envelope {
   struct str plugin, version, metrics;
   uint32_t state_version;
-  unsigned char schema[32];
+  struct str fields;        /* packed: name, type, width, unit of inputs, then outputs */
+  unsigned char schema[32]; /* SHA-256 of `fields` */
   struct str body;
 };
 bool envelope_read(struct str bytes, struct envelope *out, struct err *e);

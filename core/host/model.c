@@ -1,0 +1,225 @@
+/* Models: created from their configuration, loaded from an envelope, then frozen. Promises that a plugin sees a configuration only when it
+ * is a JSON object whose inputs are those of the model's file in order, and a state only when it was written by the same plugin, for the
+ * same fields, by no newer state version, and is whole. A model is built on one thread; once loaded it is only read, by any. Called by
+ * compute on the builder thread and by the tools. */
+#include "model.h"
+#include "contract.h"
+#include "envelope.h"
+#include "kit/json.h"
+#include <string.h>
+
+/* ---- configuration ---- */
+
+static bool check_inputs(const struct model_spec *spec, const struct json *j, uint32_t list, struct arena *a, struct err *e) {
+  const size_t count = json_type(j, list) == JSON_ARRAY ? j->tokens[list].count : 0;
+  if (count != spec->input_count)
+    return err_set(e, ERR_INPUT, "model '%s': its configuration names %zu inputs, the model's file %zu", spec->name, count,
+                   spec->input_count);
+  for (uint32_t i = 0; i < count; i++) {
+    const struct str name = json_text(j, json_child(j, list, i), a);
+    if (!str_is(name, spec->inputs[i]))
+      return err_set(e, ERR_INPUT, "model '%s': input %u is '" STR_FORMAT "' in its configuration and '%s' in the model's file", spec->name,
+                     i + 1, STR_ARG(name), spec->inputs[i]);
+  }
+  return true;
+}
+
+static void write_config(const struct model_spec *spec, const struct json *j, bool with_inputs, struct arena *a, struct buf *out) {
+  struct json_writer w = json_to(out);
+  json_open_object(&w);
+  for (uint32_t key = 1; key < j->count; key = j->tokens[key + 1].next) {
+    json_key_str(&w, json_text(j, key, a));
+    json_put_raw(&w, json_raw(j, key + 1));
+  }
+  if (with_inputs) {
+    json_key(&w, "inputs");
+    json_open_array(&w);
+    for (size_t i = 0; i < spec->input_count; i++) json_put_text(&w, spec->inputs[i]);
+    json_close_array(&w);
+  }
+  json_close_object(&w);
+  buf_char(out, 0);
+}
+
+/* The configuration as the plugin gets it: the given object, with "inputs" added when it has none. */
+static bool make_config(const struct model_spec *spec, struct arena *a, struct buf *out, struct err *e) {
+  struct json j;
+  const struct json_limits limits = {.depth = 16, .tokens = 100000};
+  const struct str config = spec->config.len ? spec->config : STR("{}");
+  if (!json_parse(&j, a, config, &limits, e)) return err_wrap(e, "model '%s': its configuration", spec->name);
+  if (json_type(&j, 0) != JSON_OBJECT) return err_set(e, ERR_INPUT, "model '%s': expected a JSON object as configuration", spec->name);
+  const uint32_t list = json_get(&j, 0, "inputs");
+  if (list != JSON_NONE && !check_inputs(spec, &j, list, a, e)) return false;
+  write_config(spec, &j, list == JSON_NONE && spec->input_count > 0, a, out);
+  return !out->failed || err_set(e, ERR_BUSY, "model '%s': no memory for its configuration", spec->name);
+}
+
+/* ---- life ---- */
+
+static struct plugin_field *copy_fields(struct arena *a, const kairos_schema *s) {
+  struct plugin_field *fields = ARENA_ARRAY(a, struct plugin_field, s->count);
+  for (uint32_t i = 0; fields && i < s->count; i++) {
+    const kairos_field *f = s->fields[i];
+    fields[i] = (struct plugin_field){.name = f->name, .unit = f->unit, .doc = f->doc, .width = f->width, .low = f->lo, .high = f->hi};
+  }
+  return fields;
+}
+
+static bool learn_schema(struct trained *m, const struct model_spec *spec, struct err *e) {
+  if (!contract_of_model(m->name, m->plugin->table, m->model, &m->inputs, &m->outputs, e)) return false;
+  if (m->inputs->count != spec->input_count)
+    return err_set(e, ERR_INPUT, "model '%s': the plugin takes %u inputs, the model's file names %zu", spec->name, m->inputs->count,
+                   spec->input_count);
+  for (uint32_t i = 0; i < m->inputs->count; i++)
+    if (strcmp(m->inputs->fields[i]->name, spec->inputs[i]) != 0)
+      return err_set(e, ERR_INPUT, "model '%s': the plugin's input %u is '%s', the model's file says '%s'", spec->name, i + 1,
+                     m->inputs->fields[i]->name, spec->inputs[i]);
+  struct buf packed = {0};
+  contract_pack(m->inputs, m->outputs, &packed);
+  const char *copy = packed.failed ? NULL : arena_copy(&m->arena, packed.at, packed.len);
+  m->fields = (struct str){copy, packed.len};
+  m->input_fields = copy_fields(&m->arena, m->inputs);
+  m->output_fields = copy_fields(&m->arena, m->outputs);
+  if (copy) hash_sha256(m->fields, m->schema);
+  buf_free(&packed);
+  return (copy && m->input_fields && m->output_fields) || err_set(e, ERR_BUSY, "model '%s': no memory for its fields", spec->name);
+}
+
+static bool make_model(struct trained *m, const struct model_spec *spec, struct err *e) {
+  struct buf config = {0};
+  kairos_error said = contract_error();
+  bool fine = make_config(spec, &m->arena, &config, e);
+  if (fine) {
+    const kairos_status status = m->plugin->table->create(&m->meter.host, config.at, &m->model, &said);
+    if (status != KAIROS_OK) fine = contract_status(m->name, "create", status, &said, e);
+    else if (!m->model) fine = err_set(e, ERR_INTERNAL, "%s: the plugin said that all is well and gave no model", m->name);
+  }
+  buf_free(&config);
+  return fine && learn_schema(m, spec, e);
+}
+
+bool model_create(const struct plugin *p, const struct model_spec *spec, struct trained **out, struct err *e) {
+  struct trained *m = kit_alloc(sizeof *m);
+  if (!m) return err_set(e, ERR_BUSY, "model '%s': no memory", spec->name);
+  memset(m, 0, sizeof *m);
+  m->plugin = p;
+  m->name = arena_printf(&m->arena, "model '%s' (%s)", spec->name, p->table->id);
+  bool fine = m->name != NULL || err_set(e, ERR_BUSY, "model '%s': no memory", spec->name);
+  if (fine) {
+    meter_begin(&m->meter, m->name, METER_MODEL_MOST);
+    fine = make_model(m, spec, e);
+  }
+  if (fine) *out = m;
+  else model_free(m);
+  return fine;
+}
+
+void model_free(struct trained *m) {
+  if (!m) return;
+  if (m->model) m->plugin->table->destroy(m->model);
+  arena_free(&m->arena);
+  kit_free(m);
+}
+
+bool model_outputs(const struct trained *m, const struct plugin_field **fields, size_t *count) {
+  *fields = m->output_fields;
+  *count = m->outputs->count;
+  return true;
+}
+
+bool model_inputs(const struct trained *m, const struct plugin_field **fields, size_t *count) {
+  *fields = m->input_fields;
+  *count = m->inputs->count;
+  return true;
+}
+
+size_t model_memory(const struct trained *m) {
+  return atomic_load(&m->meter.used) + m->arena.total + sizeof *m;
+}
+
+/* ---- state ---- */
+
+struct source {
+  struct str left;
+};
+
+static size_t read_source(const kairos_reader *reader, void *to, size_t n) {
+  struct source *s = reader->context;
+  if (n > s->left.len) n = s->left.len;
+  if (n) memcpy(to, s->left.at, n);
+  s->left = (struct str){s->left.at + n, s->left.len - n};
+  return n;
+}
+
+bool model_take_body(struct trained *m, struct str body, uint32_t state_version, struct err *e) {
+  const kairos_plugin *t = m->plugin->table;
+  if (!t->load) return err_set(e, ERR_INPUT, "%s: this plugin has no states", m->name);
+  if (m->loaded) return err_set(e, ERR_CONFLICT, "%s: it has its state already; a model is frozen once it has one", m->name);
+  struct source source = {body};
+  const kairos_reader reader = {.size = sizeof reader, .context = &source, .length = body.len, .read = read_source};
+  kairos_error said = contract_error();
+  const kairos_status status = t->load(m->model, &reader, state_version, &said);
+  if (status != KAIROS_OK) return contract_status(m->name, "load", status, &said, e);
+  if (source.left.len) return err_set(e, ERR_INPUT, "%s: the plugin left %zu bytes of the state unread", m->name, source.left.len);
+  m->loaded = true;
+  return true;
+}
+
+bool model_load(struct trained *m, struct str envelope, struct err *e) {
+  struct envelope x;
+  if (!envelope_read(envelope, &x, e)) return err_wrap(e, "%s", m->name);
+  const kairos_plugin *t = m->plugin->table;
+  if (!str_is(x.plugin, t->id))
+    return err_set(e, ERR_CONFLICT, "%s: the state was written by the plugin '" STR_FORMAT "'", m->name, STR_ARG(x.plugin));
+  if (x.state_version > t->state_version)
+    return err_set(e, ERR_CONFLICT, "%s: the state has version %u (plugin " STR_FORMAT "), this plugin (%s) reads up to %u", m->name,
+                   x.state_version, STR_ARG(x.version), t->version, t->state_version);
+  if (memcmp(x.schema, m->schema, sizeof m->schema) != 0) return contract_differ(m->name, x.fields, m->fields, e);
+  return model_take_body(m, x.body, x.state_version, e);
+}
+
+bool model_import(struct trained *m, struct str file, struct err *e) {
+  const kairos_plugin *t = m->plugin->table;
+  const kairos_import *import = t->extension ? t->extension(KAIROS_EXTENSION_IMPORT) : NULL;
+  if (!import || !KAIROS_HAS(kairos_import, import, import_state)) return err_set(e, ERR_INPUT, "%s: this plugin imports nothing", m->name);
+  if (m->loaded) return err_set(e, ERR_CONFLICT, "%s: it has its state already; a model is frozen once it has one", m->name);
+  struct source source = {file};
+  const kairos_reader reader = {.size = sizeof reader, .context = &source, .length = file.len, .read = read_source};
+  kairos_error said = contract_error();
+  const kairos_status status = import->import_state(m->model, &reader, &said);
+  if (status != KAIROS_OK) return contract_status(m->name, "import", status, &said, e);
+  m->loaded = true;
+  return true;
+}
+
+static bool write_buf(const kairos_writer *writer, const void *from, size_t n) {
+  struct buf *out = writer->context;
+  if (n > ENVELOPE_MOST - out->len) return false;
+  buf_put(out, from, n);
+  return !out->failed;
+}
+
+bool model_seal(const struct trained *m, struct str metrics_json, struct str body, struct buf *envelope, struct err *e) {
+  const struct envelope x = {.plugin = str_from(m->plugin->table->id),
+                             .version = str_from(m->plugin->table->version),
+                             .metrics = metrics_json.len ? metrics_json : STR("{}"),
+                             .state_version = m->plugin->table->state_version,
+                             .fields = m->fields,
+                             .body = body};
+  struct envelope check;
+  buf_clear(envelope);
+  if (!envelope_write(&x, envelope)) return err_set(e, ERR_BUSY, "%s: no memory for its state of %zu bytes", m->name, body.len);
+  return envelope_read(buf_view(envelope), &check, e) || err_wrap(e, "%s: what it would save cannot be read back", m->name);
+}
+
+bool model_save(const struct trained *m, struct str metrics_json, struct buf *envelope, struct err *e) {
+  struct buf body = {0};
+  if (!m->plugin->table->save) return err_set(e, ERR_INPUT, "%s: this plugin has no states", m->name);
+  const kairos_writer writer = {.size = sizeof writer, .context = &body, .write = write_buf};
+  kairos_error said = contract_error();
+  const kairos_status status = m->plugin->table->save(m->model, &writer, &said);
+  const bool fine =
+      status == KAIROS_OK ? model_seal(m, metrics_json, buf_view(&body), envelope, e) : contract_status(m->name, "save", status, &said, e);
+  buf_free(&body);
+  return fine;
+}
