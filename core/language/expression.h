@@ -7,7 +7,14 @@
 #include "language/value.h"
 
 /* ---- names ---- */
-enum symbol_kind { SYMBOL_EVENT, SYMBOL_PROFILE, SYMBOL_FEATURE, SYMBOL_BELIEF, SYMBOL_ARM, SYMBOL_CLOCK /* event.local_hour and the like: set by decide */ };
+enum symbol_kind {
+  SYMBOL_EVENT,
+  SYMBOL_PROFILE,
+  SYMBOL_FEATURE,
+  SYMBOL_BELIEF,
+  SYMBOL_ARM,
+  SYMBOL_CLOCK /* event.local_hour and the like: set by decide */
+};
 struct symbol {
   struct str name; /* as written: "event.local_hour", "skip_probability", "profile.constraints.availableTime", "arm.evening_walk" */
   enum symbol_kind kind;

@@ -26,7 +26,8 @@ void findings_add(struct findings *f, enum finding_level level, const char *file
     if (level != FINDING_ERROR) f->errors++;
     return;
   }
-  f->at[f->count++] = (struct finding){level, file ? file : "", line, text ? text : "memory failed"};
+  const char *place = arena_text(f->arena, file ? file : "", file ? strlen(file) : 0); /* findings outlive a refused program */
+  f->at[f->count++] = (struct finding){level, place ? place : "", line, text ? text : "memory failed"};
 }
 
 static bool finding_after(const struct finding *a, const struct finding *b) {

@@ -1,0 +1,175 @@
+/* What a single field cannot say: weights that sum to 1, shares that rise, a feature that is either a window or an expression, a policy
+ * that only lowers what the engine allows. Also the values of fields left out. References between nouns are resolved by the rooms that use
+ * them. [builder] */
+#include "fields.h"
+#include "kit/json.h"
+#include "sandbox.h"
+#include <stdio.h>
+#include <string.h>
+
+#define NOT_SAID __builtin_nan("")
+
+/* The engine's own limits (C1, C2), which no policy widens. */
+#define DAY_MOST   3
+#define WEEK_MOST  12
+#define GAP_LEAST  3600
+#define QUIET_FROM (21 * 60)
+#define QUIET_TO   (8 * 60)
+
+enum { EVENT, FEATURE, MODEL, TRIGGER, INTERVENTION, CHOOSE, EXPERIMENT, ROLLOUT, POLICY, SCENARIO }; /* the order of noun_words */
+
+static bool is_word(int noun, const char *word) {
+  return strcmp(noun_words[noun], word) == 0;
+}
+
+void noun_prepare(int noun, void *target) {
+  if (noun == MODEL) ((struct noun_model *)target)->fallback = NOT_SAID;
+  if (noun == INTERVENTION) {
+    struct noun_intervention *n = target;
+    n->effectiveness = 0.5;
+    n->burden = 1;
+    n->expires = 3 * 3600;
+    n->expected_impact = NOT_SAID;
+  }
+  if (noun == CHOOSE) {
+    struct noun_choose *n = target;
+    n->effectiveness = 0.4;
+    n->match = 0.3;
+    n->history = 0.2;
+    n->context = 0.1;
+  }
+  if (noun == EXPERIMENT) ((struct noun_experiment *)target)->revision = 1;
+  if (noun == POLICY) {
+    struct noun_policy *n = target;
+    n->quiet_from = n->quiet_to = -1;
+    n->per_day = n->per_week = n->gap = n->holdout = NOT_SAID;
+  }
+}
+
+static void check_name(struct setting *s, int noun) {
+  struct str name = s->at->name;
+  if (noun == EVENT && !event_name_good(name)) setting_problem(s, "an event type has 1 to 64 letters, digits, _ . - $ and inner spaces");
+  if (noun == FEATURE && !word_good(name))
+    setting_problem(s, "a feature's name is a word that conditions can read: letters, digits and _, none of the language's own");
+  if (noun == SCENARIO && (str_trim(name).len == 0 || name.len > 200)) setting_problem(s, "a scenario's name has 1 to 200 bytes");
+  if (noun != EVENT && noun != FEATURE && noun != SCENARIO && !name_good(name))
+    setting_problem(s, "a name has 1 to 64 letters, digits, _ . and -");
+}
+
+static void check_feature(struct setting *s, const struct noun_feature *n) {
+  if ((n->window.len > 0) == (n->value.len > 0)) {
+    setting_problem(s, n->window.len ? "a feature has a \"window\" or a \"value\", not both" : "field \"window\" or \"value\" is missing");
+    return;
+  }
+  if (n->value.len) {
+    if (n->of.len || n->field.len || n->where.len || n->days > 0) setting_problem(s, "a feature with a \"value\" has no window's fields");
+    return;
+  }
+  bool counts = str_is(n->window, "count") || str_is(n->window, "since_last") || str_is(n->window, "streak");
+  bool timed = str_is(n->window, "entropy") || str_is(n->window, "circular") || str_is(n->window, "rate");
+  if (n->of.len == 0) setting_problem(s, "field \"of\" is missing");
+  if (!counts && !timed && n->field.len == 0)
+    setting_problem(s, "field \"field\" is missing: window \"" STR_FORMAT "\" needs it", STR_ARG(n->window));
+  if (counts && n->field.len) setting_problem(s, "window \"" STR_FORMAT "\" has no \"field\"", STR_ARG(n->window));
+  bool endless = str_is(n->window, "since_last") || str_is(n->window, "streak");
+  if (n->days == 0 && endless) return;
+  if (!(n->days >= 1 && n->days <= 35)) setting_problem(s, "\"days\" must be from 1 to 35");
+}
+
+static void check_model(struct setting *s, const struct noun_model *n) {
+  if ((n->plugin.len > 0) == (n->combine != NULL))
+    setting_problem(s, n->combine ? "a model has a \"plugin\" or \"combine\", not both" : "field \"plugin\" or \"combine\" is missing");
+  if (n->plugin.len && n->input_count == 0) setting_problem(s, "field \"inputs\" is missing");
+}
+
+static void put_number(double v, char out[32]) {
+  out[json_number(v, out)] = 0;
+}
+
+static void check_sum(struct setting *s, const char *what, double sum) {
+  if (sum > 1 - 1e-9 && sum < 1 + 1e-9) return;
+  char digits[40];
+  snprintf(digits, sizeof digits, "%.10g", sum);
+  setting_problem(s, "the weights of %s must sum to 1, they sum to %s", what, digits);
+}
+
+static void check_experiment(struct setting *s, const struct noun_experiment *n) {
+  double sum = 0;
+  for (size_t i = 0; i < n->arm_count; i++) {
+    sum += n->arms[i].weight;
+    if (n->arms[i].weight <= 0)
+      setting_problem(s, "arm \"" STR_FORMAT "\" can never be drawn: its weight must be above 0", STR_ARG(n->arms[i].name));
+  }
+  if (n->arms && n->arm_count < 2) setting_problem(s, "an experiment has at least 2 arms");
+  if (n->arm_count >= 2) check_sum(s, "the arms", sum);
+  if (n->revision < 1) setting_problem(s, "\"revision\" begins at 1");
+  if (n->at_point.len && !(str_starts(n->at_point, "trigger:") && n->at_point.len > 8))
+    setting_problem(s, "\"at\" names a decision point: \"trigger:…\", got \"" STR_FORMAT "\"", STR_ARG(n->at_point));
+}
+
+static void check_rollout(struct setting *s, const struct noun_rollout *n) {
+  for (size_t i = 0; i < n->gate_count; i++) {
+    struct str gate = n->gates[i];
+    bool known =
+        str_starts(gate, "trigger:") || str_starts(gate, "intervention:") || str_starts(gate, "experiment:") || str_starts(gate, "model:");
+    if (!known)
+      setting_problem(s, "\"gates\" names triggers, interventions, experiments or models, as in \"trigger:x\"; got \"" STR_FORMAT "\"",
+                      STR_ARG(gate));
+  }
+  for (size_t i = 0; i < n->stage_count; i++) {
+    char share[40], before[40];
+    snprintf(share, sizeof share, "%.6g", n->stages[i].share);
+    if (n->stages[i].share <= 0) setting_problem(s, "stages.%zu: a stage's share is above 0", i + 1);
+    if (i == 0) continue;
+    snprintf(before, sizeof before, "%.6g", n->stages[i - 1].share);
+    if (n->stages[i].share < n->stages[i - 1].share)
+      setting_problem(s, "stages.%zu: the shares of stages rise, here %s follows %s", i + 1, share, before);
+    for (size_t k = 0; k < i; k++)
+      if (n->stages[i].name.len && str_eq(n->stages[i].name, n->stages[k].name))
+        setting_problem(s, "stages.%zu: a stage is named \"" STR_FORMAT "\" already", i + 1, STR_ARG(n->stages[i].name));
+  }
+}
+
+static void check_policy(struct setting *s, const struct noun_policy *n) {
+  char digits[32];
+  if (n->per_day > DAY_MOST) {
+    put_number(n->per_day, digits);
+    setting_problem(s, "\"per_day\" can only lower the engine's 3, got %s", digits);
+  }
+  if (n->per_week > WEEK_MOST) {
+    put_number(n->per_week, digits);
+    setting_problem(s, "\"per_week\" can only lower the engine's 12, got %s", digits);
+  }
+  if (n->gap < GAP_LEAST) {
+    put_number(n->gap, digits);
+    setting_problem(s, "\"gap\" can only lengthen the engine's 3600 seconds, got %s", digits);
+  }
+  bool said = n->quiet_from >= 0 && n->quiet_to >= 0,
+       holds = n->quiet_from <= QUIET_FROM && n->quiet_from >= n->quiet_to && n->quiet_to >= QUIET_TO;
+  if (said && !holds) setting_problem(s, "\"quiet\" can only lengthen the engine's 21:00 to 08:00");
+  if (str_is(n->consent, "by_enrolment") && n->why.len == 0)
+    setting_problem(s, "consent = \"by_enrolment\" needs a \"why\": who took the consent");
+}
+
+static void check_intervention(struct setting *s, const struct noun_intervention *n) {
+  if (n->burden < 0) setting_problem(s, "\"burden\" must be 0 or more");
+}
+
+void noun_check(struct setting *s, int noun, void *target) {
+  must(is_word(SCENARIO, "scenario") && is_word(EVENT, "event") && is_word(POLICY, "policy"));
+  check_name(s, noun);
+  switch (noun) {
+  case FEATURE: check_feature(s, target); return;
+  case MODEL: check_model(s, target); return;
+  case INTERVENTION: check_intervention(s, target); return;
+  case CHOOSE: {
+    const struct noun_choose *n = target;
+    if (str_is(n->by, "score")) check_sum(s, "the score", n->effectiveness + n->match + n->history + n->context);
+    return;
+  }
+  case EXPERIMENT: check_experiment(s, target); return;
+  case ROLLOUT: check_rollout(s, target); return;
+  case POLICY: check_policy(s, target); return;
+  default: return;
+  }
+}

@@ -1,0 +1,261 @@
+/* The sandbox: builds the rules' environment by hand (never luaL_openlibs), runs one source after the other in it, and turns whatever goes
+ * wrong into a finding with file and line. Fuel is counted by the instruction hook and charged by the words; memory and text length are
+ * bounded in the allocator, so nothing in Lua can go around them. The environment is a userdata without content: rules can neither add a
+ * word nor change one, and so cannot reach each other. Lua is entered through protected calls only; C holds nothing across them but the
+ * arena. One sandbox per load, used by one thread [builder]. */
+#include "sandbox.h"
+#include "kit/clock.h"
+#include <string.h>
+
+#define HOOK_EVERY 1000
+
+struct sandbox *sandbox_of(lua_State *L) {
+  return *(struct sandbox **)lua_getextraspace(L);
+}
+
+/* The allocator is told the old size, so the count is exact. Of a new object Lua says the kind in `old_size`. */
+static void *allocate(void *context, void *old, size_t old_size, size_t size) {
+  struct sandbox *s = context;
+  size_t had = old ? old_size : 0;
+  if (size == 0) {
+    kit_free(old);
+    s->bytes -= had;
+    return NULL;
+  }
+  if (!old && old_size == LUA_TSTRING && size > SANDBOX_TEXT + 64) {
+    s->text_too_long = true;
+    return NULL;
+  }
+  if (size > had && s->bytes + (size - had) > LOAD_MEMORY) return NULL;
+  void *p = kit_realloc(old, size);
+  if (p) s->bytes += size - had;
+  return p;
+}
+
+int sandbox_line(lua_State *L) {
+  lua_Debug d;
+  for (int level = 0; lua_getstack(L, level, &d); level++)
+    if (lua_getinfo(L, "l", &d) && d.currentline > 0) return d.currentline;
+  return 0;
+}
+
+static void overrun(lua_State *L, const char *what) {
+  struct sandbox *s = sandbox_of(L);
+  if (!s->overrun) {
+    s->overrun = what;
+    s->overrun_line = sandbox_line(L);
+  }
+  lua_pushstring(L, what);
+  lua_error(L);
+}
+
+static void count(lua_State *L, lua_Debug *d) {
+  (void)d;
+  struct sandbox *s = sandbox_of(L);
+  s->fuel -= HOOK_EVERY;
+  if (s->fuel <= 0) overrun(L, "the load needs too many steps: an endless loop?");
+  if (clock_monotonic() > s->deadline) overrun(L, "the load takes too long");
+}
+
+void sandbox_charge(lua_State *L, size_t amount) {
+  struct sandbox *s = sandbox_of(L);
+  s->fuel = amount < LOAD_FUEL ? s->fuel - (long)amount : -1;
+  if (s->fuel <= 0) overrun(L, "the load needs too many steps: an endless loop?");
+}
+
+/* ---- the environment ---- */
+const struct library libraries[] = {{NULL, words_plain},  {NULL, words_moment},   {"string", words_text},
+                                    {"utf8", words_utf8}, {"table", words_table}, {"math", words_math},
+                                    {NULL, NULL}};
+
+static void add_words(lua_State *L, const struct word *words) {
+  for (; words->name; words++) {
+    lua_pushcfunction(L, words->function);
+    lua_setfield(L, -2, words->name);
+  }
+}
+
+static int refuse_change(lua_State *L) {
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+  lua_getfield(L, lua_upvalueindex(1), name);
+  if (!lua_isnil(L, -1)) return luaL_error(L, "\"%s\" is a word of the language and cannot be changed", name);
+  return luaL_error(L, "global variables are not in the language (write local %s)", name);
+}
+
+/* Upvalue 1: the words; upvalue 2: the library's name, or false. The nearest word is looked for among the text keys, which need no order:
+ * they are collected sorted by language_words for the globals and by str_nearest's smallest distance, then first in the list. */
+static int look_up(lua_State *L) {
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+  const char *library = lua_tostring(L, lua_upvalueindex(2)), *near = NULL;
+  if (library) {
+    const struct library *l = libraries;
+    while (!l->name || strcmp(l->name, library) != 0) l++;
+    const char *list[40];
+    size_t n = 0;
+    while (n < 40 && l->words[n].name) {
+      list[n] = l->words[n].name;
+      n++;
+    }
+    near = str_nearest(str_from(name), list, n);
+    if (!near) return luaL_error(L, "%s has no word \"%s\"", library, name);
+    return luaL_error(L, "%s has no word \"%s\" (did you mean \"%s\"?)", library, name, near);
+  }
+  size_t n;
+  const char *const *words = language_words(&n);
+  near = str_nearest(str_from(name), words, n);
+  if (near) return luaL_error(L, "unknown word \"%s\" (did you mean \"%s\"?)", name, near);
+  return luaL_error(L, "unknown word \"%s\" (a text or a condition stands in quotes)", name);
+}
+
+static int no_method(lua_State *L) {
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  return luaL_error(L, "texts have no method \"%s\"", lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?");
+}
+
+/* Replaces the table of words on top by a userdata that only shows it. */
+static void close_words(lua_State *L, const char *library) {
+  lua_newuserdatauv(L, 0, 0);
+  lua_createtable(L, 0, 2);
+  lua_pushvalue(L, -3);
+  if (library) lua_pushstring(L, library);
+  else lua_pushboolean(L, 0);
+  lua_pushcclosure(L, look_up, 2);
+  lua_setfield(L, -2, "__index");
+  lua_pushvalue(L, -3);
+  lua_pushcclosure(L, refuse_change, 1);
+  lua_setfield(L, -2, "__newindex");
+  lua_setmetatable(L, -2);
+  lua_remove(L, -2);
+}
+
+static void open_text_methods(lua_State *L) {
+  lua_pushliteral(L, "");
+  lua_createtable(L, 0, 1);
+  lua_createtable(L, 0, 16);
+  add_words(L, words_text);
+  lua_pushcclosure(L, no_method, 1);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+  lua_pop(L, 1);
+}
+
+static const char environment_key = 0;
+
+static int build_environment(lua_State *L) {
+  lua_createtable(L, 0, 64);
+  for (const struct library *l = libraries; l->words; l++) {
+    if (!l->name) {
+      add_words(L, l->words);
+      continue;
+    }
+    lua_createtable(L, 0, 16);
+    add_words(L, l->words);
+    if (l->words == words_math) math_open(L);
+    close_words(L, l->name);
+    lua_setfield(L, -2, l->name);
+  }
+  units_open(L);
+  moments_open(L);
+  for (int i = 0; noun_words[i]; i++) {
+    lua_pushinteger(L, i);
+    lua_pushcclosure(L, noun_call, 1);
+    lua_setfield(L, -2, noun_words[i]);
+  }
+  close_words(L, NULL);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &environment_key);
+  open_text_methods(L);
+  return 0;
+}
+
+bool sandbox_open(struct sandbox *s) {
+  s->fuel = LOAD_FUEL;
+  s->deadline = clock_monotonic() + LOAD_SECONDS * INT64_C(1000000000);
+  s->L = lua_newstate(allocate, s);
+  if (!s->L) return false;
+  *(struct sandbox **)lua_getextraspace(s->L) = s;
+  lua_pushcfunction(s->L, build_environment);
+  if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
+    sandbox_close(s);
+    return false;
+  }
+  lua_sethook(s->L, count, LUA_MASKCOUNT, HOOK_EVERY);
+  return true;
+}
+
+void sandbox_close(struct sandbox *s) {
+  if (s->L) lua_close(s->L);
+  s->L = NULL;
+}
+
+/* ---- one source ---- */
+struct feed {
+  struct str text;
+  bool done;
+};
+static const char *read_feed(lua_State *L, void *context, size_t *size) {
+  (void)L;
+  struct feed *f = context;
+  *size = f->done ? 0 : f->text.len;
+  f->done = true;
+  return *size ? f->text.at : NULL;
+}
+
+static int note_line(lua_State *L) {
+  sandbox_of(L)->line = sandbox_line(L);
+  return 1;
+}
+
+/* Lua puts "rule:12: " in front of its sentences; the finding has a place of its own for that. */
+#define CHUNK "rule"
+static struct str cut_place(struct str message, int *line) {
+  if (!str_starts(message, CHUNK ":")) return message;
+  struct str rest = {message.at + sizeof CHUNK, message.len - sizeof CHUNK}, digits;
+  int64_t number;
+  if (!str_split(&rest, ':', &digits) || !str_to_int(digits, &number) || number < 1 || number > 10000000) return message;
+  *line = (int)number;
+  return str_trim(rest);
+}
+
+static void report(struct sandbox *s, int status) {
+  struct str message = STR("the error is no text");
+  int line = s->overrun ? s->overrun_line : s->line;
+  size_t length;
+  if (lua_type(s->L, -1) == LUA_TSTRING) {
+    message.at = lua_tolstring(s->L, -1, &length);
+    message.len = length;
+    if (!s->overrun) message = cut_place(message, &line);
+  }
+  if (s->overrun) message = str_from(s->overrun);
+  if (status == LUA_ERRMEM)
+    message = s->text_too_long ? STR("a text may have at most 65536 bytes") : STR("the load needs more than 64 MiB of memory");
+  if (message.len > 400) message.len = 400;
+  while (message.len && !str_utf8(message)) message.len--;
+  findings_add(s->findings, FINDING_ERROR, s->file, line, STR_FORMAT, STR_ARG(message));
+}
+
+static int run_chunk(lua_State *L) {
+  struct feed *feed = lua_touserdata(L, 1);
+  if (lua_load(L, read_feed, feed, "=" CHUNK, "t") != LUA_OK) return lua_error(L);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &environment_key);
+  lua_setupvalue(L, -2, 1);
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+bool sandbox_run(struct sandbox *s, const struct source *source) {
+  struct feed feed = {.text = source->text};
+  s->line = 0;
+  s->text_too_long = false;
+  lua_settop(s->L, 0);
+  lua_pushcfunction(s->L, note_line);
+  lua_pushcfunction(s->L, run_chunk);
+  lua_pushlightuserdata(s->L, &feed);
+  int status = lua_pcall(s->L, 1, 0, 1);
+  if (status != LUA_OK) report(s, status);
+  lua_settop(s->L, 0);
+  lua_gc(s->L, LUA_GCCOLLECT);
+  return !s->overrun && (status != LUA_ERRMEM || s->text_too_long);
+}

@@ -1,0 +1,130 @@
+/* The scan before Lua: a token walk over a rule file that refuses what must not run here. Bitwise operators and an index by a comparison
+ * are refused because Lua 5.4.4 compiles some of them wrongly; `^` because its result differs between machines; `_ENV` because it would put
+ * another environment in place of the language. It judges tokens only: what is not Lua at all is left to Lua's own parser. [builder] */
+#include "sandbox.h"
+#include <string.h>
+
+struct scan {
+  struct str text;
+  size_t at;
+  int line;
+  char open[220];            /* brackets around here; deeper nesting is refused by Lua itself */
+  size_t depth, index_depth; /* how many of them are [ */
+  struct findings *findings;
+  const char *file;
+};
+
+static char byte_at(const struct scan *s, size_t ahead) {
+  return s->at + ahead < s->text.len ? s->text.at[s->at + ahead] : 0;
+}
+
+static void step(struct scan *s) {
+  if (s->at < s->text.len && s->text.at[s->at] == '\n') s->line++;
+  s->at++;
+}
+
+/* At `[`, `[=` …: the level of a long bracket, or −1. */
+static int long_level(const struct scan *s) {
+  if (byte_at(s, 0) != '[') return -1;
+  size_t level = 0;
+  while (byte_at(s, 1 + level) == '=') level++;
+  return byte_at(s, 1 + level) == '[' ? (int)level : -1;
+}
+
+static void skip_long(struct scan *s, int level) {
+  s->at += (size_t)level + 2;
+  for (; s->at < s->text.len; step(s)) {
+    if (byte_at(s, 0) != ']') continue;
+    int n = 0;
+    while (byte_at(s, 1 + (size_t)n) == '=') n++;
+    if (n != level || byte_at(s, 1 + (size_t)n) != ']') continue;
+    s->at += (size_t)level + 2;
+    return;
+  }
+}
+
+static void skip_comment(struct scan *s) {
+  s->at += 2;
+  int level = long_level(s);
+  if (level >= 0) {
+    skip_long(s, level);
+    return;
+  }
+  while (s->at < s->text.len && byte_at(s, 0) != '\n') s->at++;
+}
+
+static void skip_text(struct scan *s) {
+  char quote = byte_at(s, 0);
+  s->at++;
+  while (s->at < s->text.len && byte_at(s, 0) != quote && byte_at(s, 0) != '\n') {
+    if (byte_at(s, 0) == '\\') step(s);
+    step(s);
+  }
+  s->at++;
+}
+
+static bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static void refuse(struct scan *s, const char *sentence) {
+  findings_add(s->findings, FINDING_ERROR, s->file, s->line, "%s", sentence);
+}
+
+static void scan_word(struct scan *s) {
+  size_t from = s->at;
+  bool number = byte_at(s, 0) >= '0' && byte_at(s, 0) <= '9';
+  while (is_word(byte_at(s, 0)) || (number && byte_at(s, 0) == '.')) s->at++;
+  struct str word = {s->text.at + from, s->at - from};
+  if (str_is(word, "_ENV")) refuse(s, "_ENV is not in the language");
+}
+
+static void scan_bracket(struct scan *s, char c) {
+  if (c == '(' || c == '[' || c == '{') {
+    if (s->depth < sizeof s->open) {
+      s->open[s->depth] = c;
+      s->index_depth += c == '[';
+    }
+    s->depth++;
+  } else if (s->depth > 0) {
+    s->depth--;
+    if (s->depth < sizeof s->open && s->open[s->depth] == '[') s->index_depth--;
+  }
+  s->at++;
+}
+
+static const struct {
+  const char *mark;
+  enum { MARK_FINE, MARK_BITWISE, MARK_COMPARE, MARK_POWER } kind;
+} marks[] = {{"...", MARK_FINE},   {"==", MARK_COMPARE}, {"~=", MARK_COMPARE}, {"<=", MARK_COMPARE}, {">=", MARK_COMPARE},
+             {"<<", MARK_BITWISE}, {">>", MARK_BITWISE}, {"..", MARK_FINE},    {"<", MARK_COMPARE},  {">", MARK_COMPARE},
+             {"&", MARK_BITWISE},  {"|", MARK_BITWISE},  {"~", MARK_BITWISE},  {"^", MARK_POWER}};
+
+static void scan_mark(struct scan *s) {
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+    size_t n = strlen(marks[i].mark);
+    if (s->text.len - s->at < n || memcmp(s->text.at + s->at, marks[i].mark, n) != 0) continue;
+    if (marks[i].kind == MARK_BITWISE) refuse(s, "bitwise operators are not in the language");
+    if (marks[i].kind == MARK_POWER) refuse(s, "`^` is not in the language (use math.pow(a, b), which is the same on every machine)");
+    if (marks[i].kind == MARK_COMPARE && s->index_depth) refuse(s, "a comparison cannot be an index (put it in a local first)");
+    s->at += n;
+    return;
+  }
+  step(s);
+}
+
+bool scan_source(struct findings *f, const char *file, struct str text) {
+  struct scan s = {.text = text, .line = 1, .findings = f, .file = file};
+  size_t errors = f->errors;
+  while (s.at < text.len) {
+    char c = byte_at(&s, 0);
+    if (c == '-' && byte_at(&s, 1) == '-') skip_comment(&s);
+    else if (c == '"' || c == '\'') skip_text(&s);
+    else if (long_level(&s) >= 0) skip_long(&s, long_level(&s));
+    else if (is_word(c)) scan_word(&s);
+    else if (c && strchr("()[]{}", c)) scan_bracket(&s, c);
+    else scan_mark(&s);
+    if (f->errors > errors + 20) break;
+  }
+  return f->errors == errors;
+}

@@ -1,0 +1,188 @@
+/* The plain words: what is left of Lua's base library. pairs goes in sorted order, so no rule can depend on a hash; pcall does not catch
+ * what ends a load (fuel, memory, time); tostring never shows an address. setmetatable, rawset, load, require, coroutines and all else of
+ * the stock library are not here, and why is said in docs/RULES.md. Called from rules while they load [builder]. */
+#include "sandbox.h"
+#include <string.h>
+
+static int next_item(lua_State *L) {
+  lua_Integer i = luaL_checkinteger(L, 2) + 1;
+  lua_pushinteger(L, i);
+  return lua_geti(L, 1, i) == LUA_TNIL ? 1 : 2;
+}
+
+static int word_ipairs(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_pushcfunction(L, next_item);
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, 0);
+  return 3;
+}
+
+/* ---- pairs ---- */
+/* Numbers first, ascending, then texts by bytes. */
+static int compare_keys(lua_State *L, int a, int b) {
+  int kind_a = lua_type(L, a), kind_b = lua_type(L, b);
+  if (kind_a != kind_b) return kind_a == LUA_TNUMBER ? -1 : 1;
+  if (kind_a == LUA_TNUMBER) return lua_compare(L, a, b, LUA_OPLT) ? -1 : lua_compare(L, b, a, LUA_OPLT);
+  struct str text_a, text_b;
+  text_a.at = lua_tolstring(L, a, &text_a.len);
+  text_b.at = lua_tolstring(L, b, &text_b.len);
+  return str_compare(text_a, text_b);
+}
+
+/* Sinks the key at `root` of the heap in the list at index `list`. */
+static void sink(lua_State *L, int list, lua_Integer root, lua_Integer count) {
+  for (;;) {
+    lua_Integer child = root * 2;
+    if (child > count) return;
+    sandbox_charge(L, 4);
+    lua_rawgeti(L, list, child);
+    if (child < count) {
+      lua_rawgeti(L, list, child + 1);
+      if (compare_keys(L, -2, -1) < 0) {
+        child++;
+        lua_remove(L, -2);
+      } else {
+        lua_pop(L, 1);
+      }
+    }
+    lua_rawgeti(L, list, root);
+    bool done = compare_keys(L, -1, -2) >= 0;
+    if (done) {
+      lua_pop(L, 2);
+      return;
+    }
+    lua_rawseti(L, list, child);
+    lua_rawseti(L, list, root);
+    root = child;
+  }
+}
+
+static void sort_keys(lua_State *L, int list, lua_Integer count) {
+  for (lua_Integer i = count / 2; i >= 1; i--) sink(L, list, i, count);
+  for (lua_Integer last = count; last > 1; last--) {
+    lua_rawgeti(L, list, 1);
+    lua_rawgeti(L, list, last);
+    lua_rawseti(L, list, 1);
+    lua_rawseti(L, list, last);
+    sink(L, list, 1, last - 1);
+  }
+}
+
+/* Upvalues: the table, its sorted keys, the place. Keys that went away meanwhile are passed over. */
+static int next_pair(lua_State *L) {
+  lua_Integer at = lua_tointeger(L, lua_upvalueindex(3));
+  for (;;) {
+    at++;
+    lua_settop(L, 0);
+    if (lua_rawgeti(L, lua_upvalueindex(2), at) == LUA_TNIL) return 1;
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) break;
+  }
+  lua_pushinteger(L, at);
+  lua_replace(L, lua_upvalueindex(3));
+  return 2;
+}
+
+static int word_pairs(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+    int kind = lua_type(L, -2);
+    if (kind != LUA_TNUMBER && kind != LUA_TSTRING) return luaL_error(L, "pairs goes over keys that are texts or numbers");
+    sandbox_charge(L, 2);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, 2, ++count);
+  }
+  sort_keys(L, 2, count);
+  lua_pushinteger(L, 0);
+  lua_pushcclosure(L, next_pair, 3);
+  return 1;
+}
+
+/* ---- the rest ---- */
+static int word_select(lua_State *L) {
+  int count = lua_gettop(L);
+  if (lua_type(L, 1) == LUA_TSTRING && strcmp(lua_tostring(L, 1), "#") == 0) {
+    lua_pushinteger(L, count - 1);
+    return 1;
+  }
+  lua_Integer from = luaL_checkinteger(L, 1);
+  if (from < 0) from = count + from;
+  luaL_argcheck(L, from >= 1, 1, "there are not so many values");
+  return from >= count ? 0 : count - (int)from;
+}
+
+static int word_tonumber(lua_State *L) {
+  luaL_checkany(L, 1);
+  if (lua_gettop(L) > 1) return luaL_error(L, "tonumber reads decimal numbers only");
+  if (lua_type(L, 1) == LUA_TNUMBER) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  size_t length;
+  const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &length) : NULL;
+  if (!text || lua_stringtonumber(L, text) != length + 1) lua_pushnil(L);
+  return 1;
+}
+
+void push_text_of(lua_State *L, int at) {
+  at = lua_absindex(L, at);
+  switch (lua_type(L, at)) {
+  case LUA_TNIL: lua_pushliteral(L, "nil"); return;
+  case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, at) ? "true" : "false"); return;
+  case LUA_TNUMBER:
+    lua_pushvalue(L, at);
+    lua_tolstring(L, -1, NULL);
+    return;
+  case LUA_TSTRING: lua_pushvalue(L, at); return;
+  default: lua_pushstring(L, is_nothing(L, at) ? "nothing" : moment_of(L, at) ? "moment" : luaL_typename(L, at));
+  }
+}
+
+static int word_tostring(lua_State *L) {
+  luaL_checkany(L, 1);
+  push_text_of(L, 1);
+  return 1;
+}
+
+static int word_type(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushstring(L, luaL_typename(L, 1));
+  return 1;
+}
+
+static int word_error(lua_State *L) {
+  int level = (int)luaL_optinteger(L, 2, 1);
+  lua_settop(L, 1);
+  if (lua_type(L, 1) == LUA_TSTRING && level > 0) {
+    luaL_where(L, level);
+    lua_pushvalue(L, 1);
+    lua_concat(L, 2);
+  }
+  return lua_error(L);
+}
+
+static int word_assert(lua_State *L) {
+  if (lua_toboolean(L, 1)) return lua_gettop(L);
+  luaL_checkany(L, 1);
+  const char *said = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "assertion failed";
+  return luaL_error(L, "%s", said);
+}
+
+/* What is spent stays spent: the stock pcall would let a rule go on after its budget. */
+static int word_pcall(lua_State *L) {
+  luaL_checkany(L, 1);
+  sandbox_charge(L, 10);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  if (status == LUA_ERRMEM || status == LUA_ERRERR || sandbox_of(L)->overrun) return lua_error(L);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_insert(L, 1);
+  return lua_gettop(L);
+}
+
+const struct word words_plain[] = {
+    {"assert", word_assert}, {"error", word_error},       {"ipairs", word_ipairs},     {"pairs", word_pairs}, {"pcall", word_pcall},
+    {"select", word_select}, {"tonumber", word_tonumber}, {"tostring", word_tostring}, {"type", word_type},   {NULL, NULL}};
