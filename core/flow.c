@@ -56,7 +56,6 @@ struct flow {
   struct user **due;
   size_t due_count, due_cap;
   struct flow_figures figures;
-  bool ready; /* control facts from before the tail are in */
 };
 
 /* ---- cut_wave ---- */
@@ -86,19 +85,19 @@ static struct item *due_tick(struct flow *f, const struct program *p, struct use
 }
 
 /* Takes the next item of each user that is not yet in the wave; `first` moves over what is done. */
-static bool cut_wave(struct flow *f, struct item *items, size_t count, unsigned char *taken, size_t *first, struct err *e) {
+static bool cut_wave(struct flow *f, struct item **items, size_t count, unsigned char *taken, size_t *first, struct err *e) {
   f->wave++;
   f->step_count = 0;
   for (size_t i = *first; i < count && f->step_count < WAVE_MOST; i++) {
     if (taken[i]) continue;
     struct err why = {0};
-    struct user *u = find_user(f, items[i].event.user, false, &why);
+    struct user *u = find_user(f, items[i]->event.user, false, &why);
     if (!u && why.kind != ERR_NONE) return err_set(e, why.kind, "%s", why.text);
     if (u && u->wave == f->wave) continue;
     struct step *s = &f->steps[f->step_count++];
-    uint32_t partition = u ? u->partition : book_partition_of(f->book, items[i].event.user);
-    *s = (struct step){.item = &items[i], .user = u, .partition = partition, .program = f->places[partition].program};
-    struct item *tick = u ? due_tick(f, s->program, u, &items[i]) : NULL;
+    uint32_t partition = u ? u->partition : book_partition_of(f->book, items[i]->event.user);
+    *s = (struct step){.item = items[i], .user = u, .partition = partition, .program = f->places[partition].program};
+    struct item *tick = u ? due_tick(f, s->program, u, items[i]) : NULL;
     if (tick) s->item = tick;
     else taken[i] = 1;
     if (u) u->wave = f->wave;
@@ -441,7 +440,7 @@ static bool walk_wave(struct flow *f, struct err *e) {
   return true;
 }
 
-bool flow_walk(struct flow *f, struct item *items, size_t count, struct arena *a, struct err *e) {
+bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *a, struct err *e) {
   f->out = a;
   unsigned char *taken = arena_zero(a, count + 1, 1);
   bool ok = taken != NULL;
@@ -517,7 +516,7 @@ struct flow *flow_open(struct book *b, uint32_t volume, struct library *library,
     return NULL;
   }
   f->book = b;
-  struct volume_replay replay = {recover_row, f};
+  struct volume_replay replay = {.row = recover_row, .context = f};
   if ((f->volume = volume_open(b, volume, &replay, e))) return f;
   flow_close(f);
   return NULL;

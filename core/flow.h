@@ -61,7 +61,7 @@ const struct flow_figures *flow_figures(const struct flow *f);
 
 /* Walks items in order; a user's items stay in their order, models are called once a wave. Results lie in `a`. False: storage failed, the
  * turn is lost. [lane] */
-bool flow_walk(struct flow *f, struct item *items, size_t count, struct arena *a, struct err *e);
+bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *a, struct err *e);
 /* A control fact: applied to one partition and journaled there. [lane] */
 bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e);
 bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e); /* without journaling: replay */

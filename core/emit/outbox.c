@@ -1,0 +1,93 @@
+/* outbox: hands committed rows to the courier and joins what it reports. Never blocks: a full courier only means that rows wait in the
+ * volume until it is hungry. Called by a lane between commits; owns nothing that another thread touches. */
+#include "emit/outbox.h"
+#include "kit/clock.h"
+
+#define REFILL_MOST 4096
+
+void outbox_send(struct outbox *o, struct letter *l) {
+  uint64_t id = l->id;
+  if (o->refused || !o->courier || !map_set(&o->held, id, 1)) {
+    o->refused = true;
+    letter_free(l);
+    return;
+  }
+  if (courier_push(o->courier, l)) return;
+  map_remove(&o->held, id);
+  o->refused = true;
+  letter_free(l);
+}
+
+static enum outbox_end end_of(enum letter_end end) {
+  switch (end) {
+  case LETTER_AGAIN: return OUTBOX_WAITING;
+  case LETTER_DELIVERED: return OUTBOX_DELIVERED;
+  case LETTER_FAILED: return OUTBOX_FAILED;
+  case LETTER_EXPIRED: return OUTBOX_EXPIRED;
+  case LETTER_WITHDRAWN: return OUTBOX_WITHDRAWN;
+  }
+  return OUTBOX_FAILED;
+}
+
+static void put_result(struct buf *out, const struct attempt_result *r) {
+  char at[32];
+  struct json_writer w = json_to(out);
+  json_open_object(&w);
+  json_pair_str(&w, "at", (struct str){at, clock_format(r->at, at)});
+  if (r->attempt) json_pair_int(&w, "attempt", r->attempt);
+  if (r->status) json_pair_int(&w, "status", r->status);
+  if (r->attempt) json_pair_int(&w, "milliseconds", r->milliseconds);
+  if (r->reason[0]) json_pair_text(&w, "reason", r->reason);
+  json_close_object(&w);
+}
+
+bool outbox_results(struct outbox *o, const struct attempt_result *results, size_t count, struct err *e) {
+  struct buf text = {0};
+  bool ok = true;
+  for (size_t i = 0; ok && i < count; i++) {
+    buf_clear(&text);
+    put_result(&text, &results[i]);
+    ok = volume_attempt(o->volume, results[i].id, results[i].at, buf_view(&text), results[i].next_due, end_of(results[i].end), e);
+    if (ok && results[i].end != LETTER_AGAIN) map_remove(&o->held, results[i].id);
+  }
+  buf_free(&text);
+  return ok;
+}
+
+static struct letter *letter_of(const struct outbox *o, const struct outbox_row *row) {
+  struct letter *l = letter_new(row->body);
+  if (!l) return NULL;
+  struct unpack names = unpack_from(row->names);
+  for (int i = 0; i < 4; i++) l->names[i] = unpack_u64(&names);
+  l->id = row->id;
+  l->volume = volume_number(o->volume);
+  l->user = row->user;
+  l->due = row->due;
+  l->send_before = row->send_before;
+  l->attempts = row->attempts;
+  return l;
+}
+
+bool outbox_refill(struct outbox *o, struct err *e) {
+  if (!o->courier) return true;
+  struct arena a = {0};
+  struct outbox_row *rows;
+  size_t count;
+  /* Everything that waits, whenever it is due: the courier keeps its own times. Rows that it has are skipped. */
+  uint32_t most = (uint32_t)o->held.count + REFILL_MOST;
+  bool ok = volume_waiting(o->volume, INT64_MAX, most, &a, &rows, &count, e);
+  o->refused = ok && count == most;
+  for (size_t i = 0; ok && i < count && !o->refused; i++) {
+    uint64_t there;
+    if (map_get(&o->held, rows[i].id, &there)) continue;
+    struct letter *l = letter_of(o, &rows[i]);
+    if (l) outbox_send(o, l);
+    else o->refused = true;
+  }
+  arena_free(&a);
+  return ok;
+}
+
+void outbox_close(struct outbox *o) {
+  map_free(&o->held);
+}

@@ -1,0 +1,19 @@
+/* outbox: what a lane keeps beside a volume about its committed messages: which rows the courier has, and whether some are waiting for
+ * room. A message is never lost for want of room: its row is in the volume, and the courier asks again. */
+#pragma once
+#include "book/book.h"
+#include "emit/emit.h"
+#include "kit/map.h"
+
+struct outbox {
+  struct volume *volume;
+  struct courier *courier; /* NULL: no endpoint; rows wait until they expire */
+  struct map held;         /* ids of rows that the courier has */
+  bool refused;            /* a push was refused: more rows wait in the volume */
+};
+void outbox_send(struct outbox *o, struct letter *l); /* takes the letter; after the commit [lane] */
+bool outbox_results(struct outbox *o, const struct attempt_result *results, size_t count,
+                    struct err *e); /* joins the turn's transaction [lane] */
+bool outbox_refill(struct outbox *o,
+                   struct err *e); /* at start and when the courier is hungry: pushes waiting rows that it does not have [lane] */
+void outbox_close(struct outbox *o);

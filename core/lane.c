@@ -1,0 +1,509 @@
+/* lane: the thread that owns volumes. A turn takes what is queued, walks it through the flow, commits once a volume, answers, hands letters
+ * to the courier, then settles.
+ *
+ *     take → work → commit → answer → send → settle → sleep
+ *
+ * Promises: nothing is answered before it is durable; a lost turn answers 503 to everyone in it and the volume is recovered before the
+ * next; no lock and no wait on another thread inside a turn. Does not know HTTP, SQLite or Lua. Started and fed by the main thread. */
+#include "lane/lane.h"
+#include "emit/outbox.h"
+#include "kit/clock.h"
+#include "kit/hash.h"
+#include "kit/heap.h"
+#include "kit/log.h"
+#include "kit/mailbox.h"
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAILBOX_CAP      8192
+#define MAILBOX_ORDINARY 6144 /* the rest is for opt-out, kill and what the courier reports */
+#define TURN_MOST        512
+#define TICKS_MOST       256
+#define LINGER_NS        500000
+
+/* What lies in a lane's mailbox: a job, or a note from the courier. */
+enum note_kind { NOTE_JOB, NOTE_RESULTS, NOTE_HUNGRY, NOTE_STOP };
+struct note {
+  enum note_kind kind;
+  struct job *job;
+  struct attempt_result *results;
+  size_t count;
+  uint32_t volume;
+  struct note *next; /* the courier's overflow, when the mailbox was full */
+};
+struct owned { /* a volume and what the lane keeps beside it */
+  uint32_t number;
+  struct flow *flow;
+  struct heap due; /* of users by their next tick; an entry is stale when its user is due at another time by now */
+  struct outbox outbox;
+  struct item **items; /* of this turn, not walked yet */
+  size_t item_count, item_cap;
+  bool touched, lost;
+  struct err err; /* why it is lost */
+};
+struct lane {
+  struct lanes *all;
+  pthread_t thread;
+  bool started, stopping;
+  struct mailbox *in;
+  struct owned owned[BOOK_VOLUMES_MOST];
+  uint32_t owned_count;
+  struct arena turn;
+  struct job *jobs[TURN_MOST];
+  size_t job_count;
+  int64_t committed_at;
+  struct lanes_figures figures; /* of the last turn: main reads it without care for tears */
+};
+struct lanes {
+  struct lanes_options options;
+  struct lane *lanes;
+  uint32_t lane_count;
+  struct lane *of_volume[BOOK_VOLUMES_MOST];
+  struct mailbox *done;
+  uv_poll_t poll;
+  bool polling;
+  struct courier *courier;
+  struct note *overflow; /* the courier's thread only */
+};
+
+static struct owned *owned_of(struct lane *lane, uint32_t volume) {
+  for (uint32_t i = 0; i < lane->owned_count; i++)
+    if (lane->owned[i].number == volume) return &lane->owned[i];
+  return NULL;
+}
+
+/* ---- work ---- */
+
+static void lose(struct owned *o, const struct err *why) {
+  if (!o->lost) o->err = *why;
+  o->lost = true;
+}
+
+static bool room_for_items(struct owned *o, size_t more) {
+  if (o->item_count + more <= o->item_cap) return true;
+  size_t cap = (o->item_count + more) * 2;
+  struct item **items = kit_realloc(o->items, cap * sizeof *items);
+  if (!items) return false;
+  o->items = items;
+  o->item_cap = cap;
+  return true;
+}
+
+/* Walks what was gathered for a volume: events of many requests share waves, and with them model calls. */
+static void walk_gathered(struct lane *lane, struct owned *o) {
+  struct err e = {0};
+  if (o->item_count && !o->lost && !flow_walk(o->flow, o->items, o->item_count, &lane->turn, &e)) lose(o, &e);
+  o->touched |= o->item_count > 0;
+  o->item_count = 0;
+}
+
+static void withdraw_one(void *context, uint64_t id) {
+  (void)context;
+  (void)id; /* the courier withdraws by user, which covers letters that are on their way to it */
+}
+
+static void work_withdraw(struct owned *o, struct job *job) {
+  struct err e = {0};
+  struct user *u = o->lost ? NULL : volume_user(flow_volume(o->flow), job->items[0].event.user, false, &e);
+  job->number = u ? u->number : 0;
+  if (u && !volume_withdraw(flow_volume(o->flow), u, withdraw_one, NULL, &e)) lose(o, &e);
+}
+
+static void work_fact(struct lane *lane, struct owned *o, const struct job *job) {
+  struct err e = {0};
+  for (uint32_t p = 0; p < BOOK_PARTITIONS && !o->lost; p++)
+    if (book_volume_of(lane->all->options.book, p) == o->number && !flow_fact(o->flow, p, job->fact, &e)) lose(o, &e);
+  o->touched = true;
+}
+
+static void work_job(struct lane *lane, struct job *job) {
+  struct owned *o = owned_of(lane, job->volume);
+  lane->jobs[lane->job_count++] = job;
+  if (job->call || job->fact.len || job->withdraw) walk_gathered(lane, o); /* what came before is seen */
+  if (job->fact.len) work_fact(lane, o, job);
+  if (job->call && !o->lost) job->call(job, o->flow);
+  if (job->item_count && !room_for_items(o, job->item_count)) {
+    err_set(&job->err, ERR_BUSY, "no memory for this request in the lane's turn");
+    return;
+  }
+  for (size_t i = 0; i < job->item_count; i++) o->items[o->item_count++] = &job->items[i];
+  if (!job->withdraw) return;
+  walk_gathered(lane, o);
+  work_withdraw(o, job);
+}
+
+static void work_note(struct lane *lane, struct note *n) {
+  struct owned *o = owned_of(lane, n->volume);
+  struct err e = {0};
+  if (n->kind == NOTE_STOP) lane->stopping = true;
+  if (n->kind == NOTE_HUNGRY && o && !o->lost) o->outbox.refused = true; /* refilled after the commit */
+  if (n->kind == NOTE_RESULTS && o && !o->lost) {
+    if (!outbox_results(&o->outbox, n->results, n->count, &e)) lose(o, &e);
+    o->touched = true;
+  }
+  kit_free(n->results);
+  kit_free(n);
+}
+
+/* A tick comes late or not at all when its user changed meanwhile: the user's own due time is the truth. */
+static void gather_ticks(struct lane *lane, struct owned *o) {
+  int64_t now = clock_now();
+  struct heap_entry next;
+  for (int i = 0; i < TICKS_MOST && heap_pop(&o->due, now, &next); i++) {
+    struct err e = {0};
+    struct user *u = volume_user_number(flow_volume(o->flow), next.number, &e);
+    const struct program *p = u ? flow_program(o->flow, u->partition) : NULL;
+    struct item *item = ARENA_NEW(&lane->turn, struct item);
+    struct str body;
+    if (!u || !p || !item || u->due != next.at || !room_for_items(o, 1)) continue;
+    if (!ticks_due(p->rules, u, now, true, &lane->turn, &body)) continue;
+    if (!event_parse(&lane->turn, body, now, STR("tick"), false, &item->event, &e)) continue;
+    item->kind = ENTRY_TICK;
+    item->asked = NO_ONE;
+    o->items[o->item_count++] = item;
+  }
+}
+
+/* ---- commit, answer, send, settle ---- */
+
+static void commit_one(struct lane *lane, struct owned *o) {
+  struct err e = {0};
+  if (!o->touched && !o->lost) return;
+  if (!o->lost && !flow_commit(o->flow, &e)) lose(o, &e);
+  lane->committed_at = clock_monotonic();
+  if (!o->lost) return;
+  log_error("lane", "volume %u: the turn is lost: %s", o->number, o->err.text);
+  if (!flow_recover(o->flow, &e)) log_error("lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
+}
+
+static void answer(struct lane *lane, struct job *job) {
+  struct owned *o = owned_of(lane, job->volume);
+  if (o->lost && job->err.kind == ERR_NONE) job->err = o->err;
+  if (o->lost && o->err.kind == ERR_INTERNAL) job->err.kind = ERR_STORAGE; /* nothing of it was kept: safe to send again */
+  if (job->withdraw && !o->lost && lane->all->courier && job->number)
+    courier_withdraw(lane->all->courier, o->number, job->number, job); /* answers when no attempt can start any more */
+  else mailbox_send(lane->all->done, job);
+}
+
+static void send_letters(struct owned *o) {
+  struct letter *letters[64];
+  for (size_t n; (n = flow_letters_take(o->flow, letters, 64)) > 0;)
+    for (size_t i = 0; i < n; i++) outbox_send(&o->outbox, letters[i]);
+  struct err e = {0};
+  if (o->outbox.refused && o->outbox.held.count < 1024 && !outbox_refill(&o->outbox, &e))
+    log_warn("lane", "volume %u: outbox: %s", o->number, e.text);
+}
+
+static void remember_due(struct owned *o) {
+  struct user *users[64];
+  for (size_t n; (n = flow_due_take(o->flow, users, 64)) > 0;)
+    for (size_t i = 0; i < n; i++)
+      if (users[i]->due) heap_push(&o->due, users[i]->due, users[i]->number);
+}
+
+static void finish_turn(struct lane *lane, bool idle) {
+  for (uint32_t i = 0; i < lane->owned_count; i++) walk_gathered(lane, &lane->owned[i]);
+  for (uint32_t i = 0; i < lane->owned_count; i++) commit_one(lane, &lane->owned[i]);
+  for (size_t i = 0; i < lane->job_count; i++) answer(lane, lane->jobs[i]);
+  lane->job_count = 0;
+  for (uint32_t i = 0; i < lane->owned_count; i++) {
+    struct owned *o = &lane->owned[i];
+    struct err e = {0};
+    bool lost = o->lost;
+    o->lost = o->touched = false;
+    if (lost) continue;
+    send_letters(o);
+    remember_due(o);
+    if (!volume_settle(flow_volume(o->flow), idle, &e)) log_error("lane", "volume %u: settling: %s", o->number, e.text);
+  }
+  arena_reset(&lane->turn);
+}
+
+static void count_turn(struct lane *lane, size_t items) {
+  struct lanes_figures sum = {.turns = lane->figures.turns + 1, .turn_items = lane->figures.turn_items + items};
+  for (uint32_t i = 0; i < lane->owned_count; i++) {
+    const struct flow_figures *f = flow_figures(lane->owned[i].flow);
+    struct volume_figures v = volume_figures(flow_volume(lane->owned[i].flow));
+    const uint64_t *from[2] = {(const uint64_t *)f, (const uint64_t *)&v};
+    uint64_t *to[2] = {(uint64_t *)&sum.flow, (uint64_t *)&sum.book};
+    for (size_t k = 0; k < sizeof *f / sizeof(uint64_t); k++) to[0][k] += from[0][k];
+    for (size_t k = 0; k < sizeof v / sizeof(uint64_t); k++) to[1][k] += from[1][k];
+    sum.ticks_due += lane->owned[i].due.count;
+  }
+  lane->figures = sum;
+}
+
+/* ---- the thread ---- */
+
+static int64_t sleep_until(const struct lane *lane) {
+  int64_t next = INT64_MAX;
+  for (uint32_t i = 0; i < lane->owned_count; i++)
+    if (heap_next(&lane->owned[i].due) < next) next = heap_next(&lane->owned[i].due);
+  if (next == INT64_MAX) return CLOCK_SECOND * 1000000;
+  int64_t wait = next - clock_now();
+  return (wait < 1 ? 1 : wait > CLOCK_SECOND ? CLOCK_SECOND : wait) * 1000000;
+}
+
+/* Under light load a little company is worth waiting for: one fsync then serves several. The first after a pause waits for nobody. */
+static void linger(const struct lane *lane) {
+  int64_t since = clock_monotonic() - lane->committed_at;
+  if (since >= LINGER_NS || mailbox_length(lane->in) >= 16) return;
+  struct timespec rest = {0, LINGER_NS - since};
+  nanosleep(&rest, NULL);
+}
+
+static void *lane_main(void *argument) {
+  struct lane *lane = argument;
+  void *taken[TURN_MOST];
+  while (!lane->stopping) {
+    size_t count = mailbox_take(lane->in, taken, 1);
+    if (count) {
+      linger(lane);
+      count += mailbox_take(lane->in, taken + 1, TURN_MOST - 1);
+    }
+    size_t items = 0;
+    for (size_t i = 0; i < count; i++) {
+      struct note *n = taken[i];
+      if (n->kind == NOTE_JOB) {
+        items += n->job->item_count;
+        work_job(lane, n->job);
+        kit_free(n);
+      } else work_note(lane, n);
+    }
+    for (uint32_t i = 0; i < lane->owned_count; i++) gather_ticks(lane, &lane->owned[i]);
+    bool idle = mailbox_length(lane->in) == 0;
+    finish_turn(lane, idle);
+    count_turn(lane, items);
+    if (count == 0 && !lane->stopping) mailbox_wait(lane->in, sleep_until(lane));
+  }
+  return NULL;
+}
+
+/* ---- what the courier says, on its thread ---- */
+
+static void post_note(struct lanes *l, struct note *n) {
+  struct note **last = &l->overflow;
+  while (*last) last = &(*last)->next;
+  *last = n;
+  while (l->overflow && mailbox_offer(l->of_volume[l->overflow->volume]->in, l->overflow)) l->overflow = l->overflow->next;
+}
+
+static struct note *note_new(enum note_kind kind, uint32_t volume) {
+  struct note *n = kit_alloc(sizeof *n);
+  must(n != NULL); /* a lost note would be an attempt nobody knows of */
+  *n = (struct note){.kind = kind, .volume = volume};
+  return n;
+}
+
+static void on_results(void *context, const struct attempt_result *results, size_t count) {
+  struct lanes *l = context;
+  for (size_t i = 0; i < count;) { /* one note for each run of the same volume */
+    size_t end = i + 1;
+    while (end < count && results[end].volume == results[i].volume) end++;
+    struct note *n = note_new(NOTE_RESULTS, results[i].volume);
+    n->results = kit_alloc((end - i) * sizeof *results);
+    must(n->results != NULL);
+    memcpy(n->results, results + i, (end - i) * sizeof *results);
+    n->count = end - i;
+    post_note(l, n);
+    i = end;
+  }
+}
+
+static void on_hungry(void *context, uint32_t volume) {
+  post_note(context, note_new(NOTE_HUNGRY, volume));
+}
+
+static void on_withdrawn(void *context, void *token) {
+  mailbox_send(((struct lanes *)context)->done, token);
+}
+
+/* ---- what the main thread asks ---- */
+
+struct job *job_new(uint32_t volume) {
+  struct job *j = kit_alloc(sizeof *j);
+  if (j) *j = (struct job){.volume = volume};
+  return j;
+}
+
+void job_free(struct job *j) {
+  if (!j) return;
+  arena_free(&j->arena);
+  kit_free(j);
+}
+
+bool lanes_room(const struct lanes *l, uint64_t volumes) {
+  for (uint32_t v = 0; v < BOOK_VOLUMES_MOST; v++)
+    if ((volumes >> v & 1) && l->of_volume[v] && mailbox_length(l->of_volume[v]->in) >= MAILBOX_ORDINARY) return false;
+  return true;
+}
+
+bool lanes_submit(struct lanes *l, struct job *j) {
+  struct lane *lane = l->of_volume[j->volume];
+  if (!j->urgent && mailbox_length(lane->in) >= MAILBOX_ORDINARY) return false;
+  struct note *n = kit_alloc(sizeof *n);
+  if (!n) return false;
+  *n = (struct note){.kind = NOTE_JOB, .job = j, .volume = j->volume};
+  if (mailbox_reserve(l->done, 1)) {
+    if (mailbox_offer(lane->in, n)) return true;
+    mailbox_release(l->done, 1);
+  }
+  kit_free(n);
+  return false;
+}
+
+static void drain_done(uv_poll_t *poll, int status, int events) {
+  (void)status;
+  (void)events;
+  struct lanes *l = poll->data;
+  void *jobs[256];
+  do
+    for (size_t n; (n = mailbox_take(l->done, jobs, 256)) > 0;)
+      for (size_t i = 0; i < n; i++) ((struct job *)jobs[i])->done(jobs[i]);
+  while (!mailbox_arm(l->done));
+}
+
+/* ---- life ---- */
+
+static bool push_due(void *context, int64_t number, int64_t due) {
+  return heap_push(&((struct owned *)context)->due, due, number);
+}
+
+static bool open_owned(struct lane *lane, uint32_t number, struct err *e) {
+  struct owned *o = &lane->owned[lane->owned_count];
+  o->number = number;
+  if (!(o->flow = flow_open(lane->all->options.book, number, lane->all->options.library, e))) return err_wrap(e, "volume %u", number);
+  lane->owned_count++;
+  lane->all->of_volume[number] = lane;
+  o->outbox = (struct outbox){.volume = flow_volume(o->flow)};
+  return volume_due_users(o->outbox.volume, push_due, o, e);
+}
+
+static bool start_courier(struct lanes *l, struct err *e) {
+  if (l->options.endpoint_count == 0) return true;
+  struct courier_options o = {.endpoints = l->options.endpoints,
+                              .endpoint_count = l->options.endpoint_count,
+                              .results = on_results,
+                              .hungry = on_hungry,
+                              .withdrawn = on_withdrawn,
+                              .context = l};
+  if (!(l->courier = courier_start(&o, e))) return false;
+  for (uint32_t i = 0; i < l->lane_count; i++)
+    for (uint32_t k = 0; k < l->lanes[i].owned_count; k++) {
+      l->lanes[i].owned[k].outbox.courier = l->courier;
+      l->lanes[i].owned[k].outbox.refused = true; /* what waited before the start is pushed in the first turn */
+    }
+  return true;
+}
+
+static uint32_t lanes_wanted(const struct lanes_options *o) {
+  long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  uint32_t wanted = o->lanes ? o->lanes : processors > 2 ? (uint32_t)processors - 1 : 1;
+  uint32_t volumes = book_volumes(o->book);
+  return wanted > volumes ? volumes : wanted;
+}
+
+static bool open_all(struct lanes *l, struct err *e) {
+  l->lane_count = lanes_wanted(&l->options);
+  l->lanes = kit_alloc(l->lane_count * sizeof *l->lanes);
+  if (!l->lanes || !(l->done = mailbox_new(MAILBOX_CAP * 2))) return err_set(e, ERR_INTERNAL, "no memory for lanes");
+  memset(l->lanes, 0, l->lane_count * sizeof *l->lanes);
+  for (uint32_t i = 0; i < l->lane_count; i++) {
+    l->lanes[i].all = l;
+    if (!(l->lanes[i].in = mailbox_new(MAILBOX_CAP))) return err_set(e, ERR_INTERNAL, "no memory for a mailbox");
+  }
+  for (uint32_t v = 0; v < book_volumes(l->options.book); v++)
+    if (!open_owned(&l->lanes[v % l->lane_count], v, e)) return false;
+  return start_courier(l, e);
+}
+
+bool lanes_run(struct lanes *l, struct err *e) {
+  for (uint32_t i = 0; i < l->lane_count; i++) {
+    if (pthread_create(&l->lanes[i].thread, NULL, lane_main, &l->lanes[i]) != 0)
+      return err_set(e, ERR_INTERNAL, "cannot start the thread of lane %u", i);
+    l->lanes[i].started = true;
+  }
+  uv_poll_init(l->options.loop, &l->poll, mailbox_descriptor(l->done));
+  l->poll.data = l;
+  l->polling = true;
+  uv_poll_start(&l->poll, UV_READABLE, drain_done);
+  if (!mailbox_arm(l->done)) drain_done(&l->poll, 0, UV_READABLE);
+  return true;
+}
+
+struct lanes *lanes_open(const struct lanes_options *options, struct err *e) {
+  struct lanes *l = kit_alloc(sizeof *l);
+  if (!l) return NULL;
+  *l = (struct lanes){.options = *options};
+  if (open_all(l, e)) return l;
+  lanes_close(l);
+  return NULL;
+}
+
+/* Before the threads run, their volumes are still ours: a program becomes live in all partitions before the first event can come. */
+bool lanes_activate(struct lanes *l, const struct program *p, struct err *e) {
+  char at[32], fact[160];
+  size_t length = clock_format(clock_now(), at);
+  int size = snprintf(fact, sizeof fact, "{\"kind\":\"program\",\"name\":\"%s\",\"at\":\"%.*s\"}", p->digest, (int)length, at);
+  for (uint32_t i = 0; i < l->lane_count; i++)
+    for (uint32_t k = 0; k < l->lanes[i].owned_count; k++) {
+      struct owned *o = &l->lanes[i].owned[k];
+      for (uint32_t part = 0; part < BOOK_PARTITIONS; part++) {
+        const struct program *live = flow_program(o->flow, part);
+        if (book_volume_of(l->options.book, part) != o->number || live == p) continue;
+        if (!flow_fact(o->flow, part, (struct str){fact, (size_t)size}, e)) return false;
+      }
+      if (!flow_commit(o->flow, e)) return false;
+    }
+  return true;
+}
+
+void lanes_close(struct lanes *l) {
+  if (!l) return;
+  for (uint32_t i = 0; i < l->lane_count && l->lanes; i++)
+    if (l->lanes[i].started) {
+      struct note *stop = note_new(NOTE_STOP, 0);
+      while (!mailbox_offer(l->lanes[i].in, stop)) nanosleep(&(struct timespec){0, 1000000}, NULL);
+      pthread_join(l->lanes[i].thread, NULL);
+    }
+  if (l->courier) courier_stop(l->courier);
+  if (l->polling) {
+    drain_done(&l->poll, 0, 0);
+    uv_poll_stop(&l->poll);
+    uv_close((uv_handle_t *)&l->poll, NULL);
+    uv_run(l->options.loop, UV_RUN_NOWAIT);
+  }
+  for (uint32_t i = 0; i < l->lane_count && l->lanes; i++) {
+    struct lane *lane = &l->lanes[i];
+    void *left;
+    while (lane->in && mailbox_take(lane->in, &left, 1)) work_note(lane, left);
+    for (uint32_t k = 0; k < lane->owned_count; k++) {
+      struct err e = {0};
+      if (lane->owned[k].touched && !flow_commit(lane->owned[k].flow, &e)) log_error("lane", "last results: %s", e.text);
+      outbox_close(&lane->owned[k].outbox);
+      heap_free(&lane->owned[k].due);
+      kit_free(lane->owned[k].items);
+      flow_close(lane->owned[k].flow);
+    }
+    if (lane->in) mailbox_free(lane->in);
+    arena_free(&lane->turn);
+  }
+  if (l->done) mailbox_free(l->done);
+  kit_free(l->lanes);
+  kit_free(l);
+}
+
+void lanes_figures(struct lanes *l, struct lanes_figures *out) {
+  *out = (struct lanes_figures){0};
+  const size_t words = sizeof *out / sizeof(uint64_t);
+  for (uint32_t i = 0; i < l->lane_count; i++) {
+    for (size_t k = 0; k < words; k++) ((uint64_t *)out)[k] += ((const uint64_t *)&l->lanes[i].figures)[k];
+    out->waiting += mailbox_length(l->lanes[i].in);
+  }
+  if (l->courier) out->courier = courier_figures(l->courier);
+}
+
+struct courier *lanes_courier(struct lanes *l) {
+  return l->courier;
+}
