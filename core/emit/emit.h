@@ -41,6 +41,8 @@ struct endpoint {
   const char *secrets[2]; /* "whsec_…"; the second during rotation, or NULL */
   bool allow_http;        /* plain http only where configured (W3) */
   bool allow_private;     /* private, loopback, link-local … addresses (W4) */
+  double rate, burst;     /* the token bucket: attempts per second and at once; 0 = 100 000 and one second's worth (W5) */
+  const char *ca_file;    /* PEM: certificates to trust instead of the system's; NULL = the system's */
 };
 /* A committed outbox row on its way. One malloc'd block by letter_new; the courier takes it. */
 struct letter {
@@ -50,10 +52,12 @@ struct letter {
   int64_t due, send_before, created; /* UTC ms */
   uint32_t attempts;                 /* made so far */
   uint64_t names[4]; /* hash_64 of "trigger:x", "intervention:x", "experiment:x", "rollout:x"; 0 = none: what a kill may name */
-  struct str body;
+  uint32_t endpoint; /* 0: the first endpoint whose breaker allows; n: endpoint n − 1 alone */
+  bool notice;       /* not an intervention: the long table of pauses (W2), ≥ 60 s after 429 or a timeout */
+  struct str body;   /* copied by letter_new, set by it */
 };
-struct letter *letter_new(struct str body);
-void letter_free(struct letter *l);
+struct letter *letter_new(struct str body); /* zeroed but for the body; NULL when memory failed. [any] */
+void letter_free(struct letter *l);         /* only for a letter that was not taken; NULL is fine. [any] */
 
 struct attempt_result {
   uint64_t id;
@@ -76,6 +80,11 @@ struct courier_options {
   void (*hungry)(void *context, uint32_t volume);
   void (*withdrawn)(void *context, void *token); /* acknowledges courier_withdraw / courier_kill: no attempt starts after this */
   void *context;
+  /* Told on the courier's thread, besides the log, when an endpoint's breaker opens or closes or when it is disabled (W6). May be NULL. */
+  void (*endpoint_changed)(void *context, size_t endpoint, const char *state, const char *why);
+  /* Goes into webhook-id, "msg_<origin>_d<partition>-<count>", so that two installations may share a receiver; NULL: "msg_d…". */
+  const char *origin;
+  int64_t connect_ms, total_ms; /* 0 = 5 000 and 15 000 (W3); tests shorten them */
 };
 struct courier;
 struct courier *courier_start(const struct courier_options *options, struct err *e); /* [main] */
@@ -87,13 +96,18 @@ void courier_kill(struct courier *c, const uint64_t *names, size_t count,
 struct courier_figures {
   uint64_t attempts, delivered, failed, expired, withdrawn, waiting, in_flight, breaker_open;
 };
-struct courier_figures courier_figures(struct courier *c); /* [any] */
+struct courier_figures courier_figures(struct courier *c);                                     /* [any] */
+enum endpoint_state { ENDPOINT_CLOSED, ENDPOINT_OPEN, ENDPOINT_HALF_OPEN, ENDPOINT_DISABLED }; /* the breaker's, as electricians say it */
+enum endpoint_state courier_endpoint(struct courier *c, size_t endpoint);                      /* [any] a moment's view */
+void courier_enable(struct courier *c, size_t endpoint); /* [any] takes a disabled endpoint back into service */
+void courier_nudge(struct courier *c);                   /* [any] the clock was moved (tests): look again at what is due */
 
 /* Standard Webhooks: "v1,<base64>" for each secret, space-separated. [any] */
 bool webhook_sign(const char *const *secrets, size_t count, struct str id, int64_t unix_seconds, struct str body, struct buf *out,
                   struct err *e);
 bool webhook_verify(const char *secret, struct str id, struct str timestamp, struct str signature, struct str body, int64_t now_ms,
                     struct err *e);
+/* A signature is accepted when any v1 among the space-separated ones fits and the timestamp is within 5 minutes of `now_ms`. */
 /* W4: is this numeric address one that must not be reached? (sockaddr of the connected peer; private, loopback, link-local, CGNAT,
  * multicast, unspecified, embedded IPv4 …) [any] */
 struct sockaddr;

@@ -1,0 +1,164 @@
+/* The courier as the others see it: a thread of its own behind one bounded mailbox. Pushing never blocks and never allocates; a refused
+ * push sets its volume's bit, and the courier calls `hungry` when there is room. Letters and commands of one sender share the mailbox, so
+ * an opt-out finds every letter that was pushed before it and none that was pushed after. Commands have room of their own. Nothing here
+ * reads a file: what the courier holds when it stops stays a waiting row in the outbox. The thread itself is turn.c. */
+#include "courier.h"
+#include "kit/arena.h"
+#include "kit/clock.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *courier_thread(void *context) {
+  pthread_setname_np(pthread_self(), "courier");
+  turn_run(context);
+  return NULL;
+}
+
+static void curl_setup(void) {
+  must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+}
+
+/* Signals belong to the main thread; SIGPIPE of a TLS write stays blocked here and is an EPIPE. */
+static bool thread_start(struct courier *c) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int failed = pthread_create(&c->thread, NULL, courier_thread, c);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return !failed;
+}
+
+static void courier_free(struct courier *c) {
+  kit_free(c->origin);
+  kit_free(c->killed);
+  mailbox_free(c->box);
+  kit_free(c);
+}
+
+static bool options_take(struct courier *c, const struct courier_options *options, struct err *e) {
+  struct courier_options *o = &c->options;
+  *o = *options;
+  if (o->letters_most == 0) o->letters_most = LETTERS_MOST_DEFAULT;
+  if (o->connect_ms == 0) o->connect_ms = 5 * CLOCK_SECOND;
+  if (o->total_ms == 0) o->total_ms = 15 * CLOCK_SECOND;
+  if (!o->results || !o->hungry || !o->withdrawn) return err_set(e, ERR_INTERNAL, "the courier needs results, hungry and withdrawn");
+  size_t length = o->origin ? strlen(o->origin) : 0;
+  if (length > 64 || (length && strchr(o->origin, '.')))
+    return err_set(e, ERR_INPUT, "the webhook origin must have at most 64 characters and no full stop, got \"%.80s\"", o->origin);
+  c->origin = kit_alloc(length + 1);
+  c->box = mailbox_new((size_t)o->letters_most + COMMANDS_MOST);
+  if (!c->origin || !c->box) return err_set(e, ERR_INTERNAL, "the courier could not start: out of memory");
+  memcpy(c->origin, length ? o->origin : "", length);
+  c->origin[length] = 0;
+  return true;
+}
+
+struct courier *courier_start(const struct courier_options *options, struct err *e) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, curl_setup);
+  struct courier *c = kit_alloc(sizeof *c);
+  if (!c) {
+    err_set(e, ERR_INTERNAL, "the courier could not start: out of memory");
+    return NULL;
+  }
+  memset(c, 0, sizeof *c);
+  c->stop.kind = MESSAGE_STOP;
+  bool ok = options_take(c, options, e);
+  if (ok && turn_open(c, e)) {
+    if (thread_start(c)) return c;
+    err_set(e, ERR_INTERNAL, "the courier could not start: no thread");
+    turn_discard(c);
+  }
+  courier_free(c);
+  return NULL;
+}
+
+/* Commands have room of their own; should even that be full, the courier is emptying it right now. */
+static void command_send(struct courier *c, struct message *m) {
+  while (!mailbox_offer(c->box, m)) sched_yield();
+}
+
+void courier_stop(struct courier *c) {
+  if (!c) return;
+  command_send(c, &c->stop);
+  pthread_join(c->thread, NULL);
+  courier_free(c);
+}
+
+bool courier_push(struct courier *c, struct letter *l) {
+  must(l->volume < VOLUMES_MOST);
+  uint64_t bit = UINT64_C(1) << l->volume;
+  if (atomic_fetch_add(&c->held, 1) >= c->options.letters_most) {
+    /* First the bit, then another look: either this look finds the room that the courier has just made, or the courier, which looks at the
+     * bits after making room, finds the bit. */
+    atomic_fetch_or(&c->hungry, bit);
+    if (atomic_load(&c->held) > c->options.letters_most) {
+      atomic_fetch_sub(&c->held, 1);
+      return false;
+    }
+  }
+  if (mailbox_offer(c->box, &parcel_of(l)->head)) return true;
+  atomic_fetch_or(&c->hungry, bit); /* commands fill the box for a moment */
+  atomic_fetch_sub(&c->held, 1);
+  return false;
+}
+
+void courier_withdraw(struct courier *c, uint32_t volume, int64_t user, void *token) {
+  struct withdraw_message *m = kit_alloc(sizeof *m);
+  must(m); /* an opt-out that cannot be carried out must not be answered */
+  *m = (struct withdraw_message){{MESSAGE_WITHDRAW}, volume, user, token};
+  command_send(c, &m->head);
+}
+
+static int compare_names(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+void courier_kill(struct courier *c, const uint64_t *names, size_t count, void *token) {
+  struct kill_message *m = kit_alloc(sizeof *m + count * sizeof *names);
+  must(m);
+  m->head.kind = MESSAGE_KILL;
+  m->token = token;
+  m->count = count;
+  if (count) memcpy(m->names, names, count * sizeof *names);
+  qsort(m->names, count, sizeof *names, compare_names);
+  command_send(c, &m->head);
+}
+
+void courier_enable(struct courier *c, size_t endpoint) {
+  struct enable_message *m = kit_alloc(sizeof *m);
+  must(m);
+  *m = (struct enable_message){{MESSAGE_ENABLE}, endpoint};
+  command_send(c, &m->head);
+}
+
+void courier_nudge(struct courier *c) {
+  struct message *m = kit_alloc(sizeof *m);
+  must(m);
+  m->kind = MESSAGE_NUDGE;
+  command_send(c, m);
+}
+
+enum endpoint_state courier_endpoint(struct courier *c, size_t endpoint) {
+  must(endpoint < c->outlets.count);
+  return (enum endpoint_state)atomic_load_explicit(&c->outlets.at[endpoint].state, memory_order_relaxed);
+}
+
+struct courier_figures courier_figures(struct courier *c) {
+  struct courier_figures f = {
+      .attempts = atomic_load_explicit(&c->attempts, memory_order_relaxed),
+      .delivered = atomic_load_explicit(&c->delivered, memory_order_relaxed),
+      .failed = atomic_load_explicit(&c->failed, memory_order_relaxed),
+      .expired = atomic_load_explicit(&c->expired, memory_order_relaxed),
+      .withdrawn = atomic_load_explicit(&c->withdrawn, memory_order_relaxed),
+      .in_flight = atomic_load_explicit(&c->in_flight, memory_order_relaxed),
+  };
+  uint64_t held = atomic_load_explicit(&c->held, memory_order_relaxed);
+  f.waiting = held > f.in_flight ? held - f.in_flight : 0;
+  for (size_t i = 0; i < c->outlets.count; i++) f.breaker_open += courier_endpoint(c, i) != ENDPOINT_CLOSED;
+  return f;
+}

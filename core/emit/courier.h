@@ -1,0 +1,61 @@
+/* The courier's inside: what courier.c (life and senders' side) and turn.c (its thread) share; private to emit. */
+#pragma once
+#include "attempt.h"
+#include "kit/mailbox.h"
+#include "outlet.h"
+#include <pthread.h>
+
+#define LETTERS_MOST_DEFAULT 65536
+#define COMMANDS_MOST        1024 /* room in the mailbox beyond the letters */
+#define RESULTS_BATCH        128
+#define VOLUMES_MOST         64
+
+struct withdraw_message {
+  struct message head;
+  uint32_t volume;
+  int64_t user;
+  void *token;
+};
+struct kill_message {
+  struct message head;
+  void *token;
+  size_t count;
+  uint64_t names[]; /* sorted */
+};
+struct enable_message {
+  struct message head;
+  size_t endpoint;
+};
+
+struct courier {
+  struct courier_options options; /* endpoints are not looked at after the start */
+  char *origin;
+  struct mailbox *box;
+  struct message stop;
+  pthread_t thread;
+  /* Shared with senders. `held` counts letters from push to end; `hungry` has a bit per volume whose push was refused. */
+  _Atomic uint32_t held;
+  _Atomic uint64_t hungry;
+  _Atomic uint64_t attempts, delivered, failed, expired, withdrawn, in_flight;
+  /* The thread's own from here on. */
+  uv_loop_t loop;
+  uv_prepare_t prepare;
+  uv_poll_t box_poll;
+  uv_timer_t wake;
+  uv_idle_t busy;
+  struct http *http;
+  struct outlets outlets;
+  struct parcels parcels;
+  struct kill_message *killed; /* NULL: nothing is */
+  struct attempt_result results[RESULTS_BATCH];
+  size_t result_count;
+  int64_t now, tick; /* of this turn: UTC ms, monotonic ms */
+  size_t running;
+  bool stopping, closed;
+};
+/* turn.c */
+bool turn_open(struct courier *c, struct err *e); /* [main] loop and handles, before the thread starts */
+void turn_run(struct courier *c);                 /* [courier] until stopped */
+void turn_discard(struct courier *c);             /* [main] for a start that failed after turn_open */
+bool gate_open(void *context, void *owner);
+void attempt_ended(void *context, const struct http_outcome *o);
