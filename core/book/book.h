@@ -27,6 +27,8 @@ uint32_t book_volumes(const struct book *b);
 uint32_t book_partition_of(const struct book *b, struct str user); /* [any] hash of the id, for ever */
 uint32_t book_volume_of(const struct book *b, uint32_t partition); /* [any] */
 const char *book_directory(const struct book *b);
+/* Names the SQLite VFS that every file opened from now on goes through; NULL = the default. Tests of power loss and failing disks only. */
+void book_use_vfs(const char *name);
 bool book_move(const char *directory, uint32_t volumes, void (*progress)(void *, double), void *context,
                struct err *e); /* offline: re-homes partitions in order, rewrites the chains' pointers */
 bool book_backup(const char *directory, const char *target,
@@ -58,20 +60,27 @@ enum entry_kind {
   ENTRY_IMPORTED = 7 /* a decision made elsewhere */
 };
 
-/* A journal row, decoded. Appending: fill all but seq and previous. */
+/* A journal row, decoded. Appending: fill partition, kind, body and record; the rest is set. */
 struct entry {
   int64_t seq;
   uint32_t partition;
   enum entry_kind kind;
-  int64_t user;      /* number; 0 for control facts */
-  int64_t previous;  /* the user's row before; for control facts the partition's control fact before */
-  struct str body;   /* envelope JSON (EVENT, TICK, CONSENT, PROFILE, ASKED), fact JSON (CONTROL) */
-  struct str record; /* what cannot be recomputed, packed by flow: clock, source, beliefs, fallbacks … */
+  int64_t user;       /* number; 0 for control facts */
+  int64_t previous;   /* the user's row before; for control facts the partition's control fact before */
+  struct str body;    /* envelope JSON (EVENT, TICK, CONSENT, PROFILE, ASKED), fact JSON (CONTROL) */
+  struct str record;  /* what cannot be recomputed, packed by flow: clock, source, beliefs, fallbacks … */
+  int64_t arrived;    /* UTC ms by our clock; volume_append sets it when 0. What the duplicates' window is measured in */
+  uint64_t count;     /* the row's place in its user's chain, from 1; 0 for control facts */
+  uint32_t decisions; /* how many decisions belong to the row (reading only) */
 };
-/* Called while a volume is opened (and after a failed commit) for each row newer than the stored states, in seq order: flow applies it to
- * the user without deciding again. `user` is NULL for control facts. Rows of erased users are skipped. */
+/* Called while a volume is opened (and after a failed commit), in seq order: with *every* control fact of the volume's partitions (`user`
+ * is NULL), and with each user's rows that are newer than that user's stored state: flow applies them without deciding again. Facts older
+ * than all such rows come first, the newer ones in their places between the rows. Rows of erased users are skipped. */
 struct volume_replay {
   bool (*row)(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e);
+  /* May be NULL. A clean user leaves memory (only ever inside volume_settle, volume_each_user, volume_recover and volume_erase): the lane
+   * takes it out of what points to it. */
+  void (*leaving)(void *context, struct volume *v, struct user *user);
   void *context;
 };
 struct volume *volume_open(struct book *b, uint32_t number, const struct volume_replay *replay, struct err *e); /* [lane] */
@@ -82,7 +91,9 @@ uint32_t volume_number(const struct volume *v);
  * `create`. NULL without error: unknown. */
 struct user *volume_user(struct volume *v, struct str id, bool create, struct err *e);
 struct user *volume_user_number(struct volume *v, int64_t number, struct err *e);
-void volume_user_changed(struct volume *v, struct user *u); /* remembers that its stored state is behind */
+/* Remembers that the stored state is behind; volume_append does so by itself. Only what rows can bring back may change: after a crash a
+ * change without a row is gone. Pointers to users live until volume_settle, volume_each_user, volume_recover or volume_erase. */
+void volume_user_changed(struct volume *v, struct user *u);
 /* Every user with a tick due: fills the lane's heap after opening. */
 bool volume_due_users(struct volume *v, bool (*each)(void *context, int64_t number, int64_t due), void *context, struct err *e);
 /* Walks all users in number order, loading each in turn (for program changes that need a look at everyone). */
@@ -92,6 +103,9 @@ bool volume_each_user(struct volume *v, bool (*each)(void *context, struct user 
  * before the next; until it succeeds nothing is acknowledged. */
 bool volume_append(struct volume *v, struct user *u, struct entry *entry,
                    struct err *e); /* sets seq and previous, moves u->head; u NULL for control facts */
+/* Rows get their seq at once and are written when the turn commits (or something reads them), so decisions of a row may follow it at any
+ * place in the turn. Rows come back from replay with head and events moved *after* `row` was called, as in a live turn volume_append moves
+ * them after the features. */
 /* Decision ids: (partition, count). Text form "d<partition>-<count>", number form partition << 48 | count; both by decision_id_*. */
 uint64_t volume_next_decision(struct volume *v, uint32_t partition);
 bool volume_add_decision(struct volume *v, struct user *u, uint64_t id, int64_t seq, struct str record,
@@ -108,7 +122,8 @@ struct outbox_row {
   struct str log;   /* JSON array of attempts */
 };
 bool volume_add_outbox(struct volume *v, struct user *u, const struct outbox_row *row, struct err *e);
-/* Joins an attempt's result: appends to the row's log, sets due or end. */
+/* Joins an attempt's result: appends to the row's log, sets due or end. `at` is when it ended: an ended row's due. ERR_MISSING when the row
+ * is gone (its user was erased): the turn goes on. */
 bool volume_attempt(struct volume *v, uint64_t id, int64_t at, struct str result_json, int64_t due, enum outbox_end end, struct err *e);
 /* Withdraws the user's waiting rows; their ids are given to `each` for the courier. */
 bool volume_withdraw(struct volume *v, struct user *u, void (*each)(void *context, uint64_t id), void *context, struct err *e);
@@ -116,13 +131,22 @@ bool volume_commit(struct volume *v, struct err *e);  /* COMMIT = durable */
 bool volume_recover(struct volume *v, struct err *e); /* reopen, verify, forget memory, replay the tail */
 /* After answering: writes some states behind and checkpoints when due (2 MB when `idle`, 8 MB always). */
 bool volume_settle(struct volume *v, bool idle, struct err *e);
-/* Erasure: the user's key, rows, decisions, outbox rows and state are deleted, WAL truncated. Its own transaction. */
+/* Erasure: the user's key, rows, decisions, outbox rows and state are deleted, WAL truncated. Its own transactions: first the
+ * key, so that a crash between leaves nothing readable, and the next start goes on. `u` is gone afterwards. When a reader holds the log,
+ * its truncation is owed (figures) and every volume_settle tries again. Only between turns. */
 bool volume_erase(struct volume *v, struct user *u, struct err *e);
 
-/* Duplicates [lane]: looks up (source, id) within the window, verifies against the row. */
-enum duplicate { DUPLICATE_NO, DUPLICATE_SAME, DUPLICATE_OTHER /* other content under the same id */ };
+/* Duplicates [lane]: looks up (source, id) within the window, verifies against the row. A row that retention has removed counts as the
+ * same. */
+enum duplicate {
+  DUPLICATE_NO,
+  DUPLICATE_SAME,
+  DUPLICATE_OTHER, /* other content under the same id */
+  DUPLICATE_FAILED /* the row cannot be read: error set, the turn is lost */
+};
 enum duplicate volume_duplicate(struct volume *v, struct user *u, struct str source, struct str id, struct str body, int64_t now,
                                 struct err *e);
+/* After volume_append, or inside replay's `row`, with that row's seq. False only when memory failed: the turn is lost. */
 bool volume_remember(struct volume *v, struct user *u, struct str source, struct str id, int64_t seq);
 
 /* Reading [lane or reader] */
@@ -136,15 +160,16 @@ bool volume_waiting(struct volume *v, int64_t due_before, uint32_t most, struct 
 /* A reader of a volume for replay, backup and doctor: own query_only connection, works beside a running engine and offline. [any one
  * thread] */
 struct volume *volume_reader(struct book *b, uint32_t number, struct err *e);
-/* Rows in seq order from `from`; the row's user comes with identity and key only (a fresh state, for rebuilding), the same struct for the
- * same number. Decoding is batched: the views are valid until the next call. false with no error at the end. */
+/* Rows in seq order from `from` on, each call the next one; after the end (or for a larger `from`) it starts anew there. The row's user
+ * comes with identity and key only (a fresh state, for rebuilding), the same struct for the same number. Decoding is batched: the views are
+ * valid until the next call. false with no error at the end. */
 bool volume_scan(struct volume *v, int64_t from, struct entry *out, struct user **user, struct err *e);
 bool volume_scan_decisions(struct volume *v, int64_t seq, struct arena *a, struct str **records, uint64_t **ids, size_t *count,
                            struct err *e); /* of one journal row, in id order */
 
 /* Figures for /metrics and /livez. [lane] */
 struct volume_figures {
-  uint64_t rows, users_hot, users_all, wal_bytes, commits, checkpoints, dirty;
+  uint64_t rows, users_hot, users_all, wal_bytes, commits, checkpoints, dirty, truncations_owed;
 };
 struct volume_figures volume_figures(const struct volume *v);
 

@@ -1,0 +1,109 @@
+/* Reading single rows and decisions back. Promises that what is returned was opened with its user's key for its place, and that a row of
+ * the turn that is still open is found as well. Called on the volume's thread: by flow, by live reads, and by readers. */
+#include "volume.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Reading what waits in memory writes it first (inside the open transaction). */
+static bool settled(struct volume *v, int64_t seq, struct err *e) {
+  if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+  return !turn_pending(v, seq) || turn_flush(v, e);
+}
+
+static bool owner(struct volume *v, int64_t number, const char *what, int64_t id, struct user **user, struct err *e) {
+  struct err why = {0};
+  *user = volume_user_number(v, number, &why);
+  if (*user) return true;
+  if (why.kind) {
+    if (e) *e = why;
+    return false;
+  }
+  return err_set(e, ERR_MISSING, "%s %lld belongs to a user who is not there any more", what, (long long)id);
+}
+
+static bool entry_read(struct volume *v, sqlite3_stmt *select, struct arena *a, struct entry *out, struct user **user, struct err *e) {
+  struct str sealed;
+  struct buf plain = {0};
+  struct user *u = NULL;
+  row_columns(select, out, &sealed);
+  bool done = (!out->user || owner(v, out->user, "journal row", out->seq, &u, e)) && row_open(v, u, sealed, out, &plain, e);
+  if (done) {
+    out->body.at = arena_text(a, out->body.at, out->body.len);
+    out->record.at = arena_text(a, out->record.at, out->record.len);
+    if (!out->body.at || !out->record.at) done = err_set(e, ERR_STORAGE, "memory for a journal row is missing");
+  }
+  if (user) *user = u;
+  buf_free(&plain);
+  return done;
+}
+
+bool volume_entry(struct volume *v, int64_t seq, struct arena *a, struct entry *out, struct user **user, struct err *e) {
+  if (!settled(v, seq, e)) return false;
+  sqlite3_stmt *select = volume_statement(v, SELECT_ROW);
+  sqlite3_bind_int64(select, 1, seq);
+  const int got = sql_row(select, "reading a journal row", e);
+  if (got < 0) return false;
+  if (!got) return err_set(e, ERR_MISSING, "volume %u has no journal row %lld", v->number, (long long)seq);
+  const bool done = entry_read(v, select, a, out, user, e);
+  sqlite3_reset(select);
+  return done;
+}
+
+static bool decision_read(struct volume *v, sqlite3_stmt *select, uint64_t id, struct arena *a, struct str *record, struct err *e) {
+  struct user *u;
+  if (!owner(v, sqlite3_column_int64(select, 1), "decision", (int64_t)id, &u, e)) return false;
+  buf_clear(&v->plain);
+  if (!piece_open(v, u, 'd', id, sql_column_str(select, 2), &v->plain, e)) return false;
+  *record = (struct str){arena_text(a, v->plain.at, v->plain.len), v->plain.len};
+  return record->at || err_set(e, ERR_STORAGE, "memory for a decision is missing");
+}
+
+bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e) {
+  if (!settled(v, 0, e)) return false;
+  char text[32];
+  decision_id_text(id, text);
+  sqlite3_stmt *select = volume_statement(v, SELECT_DECISION);
+  sqlite3_bind_int64(select, 1, (int64_t)id);
+  const int got = sql_row(select, "reading a decision", e);
+  if (got < 0) return false;
+  if (!got) return err_set(e, ERR_MISSING, "there is no decision %s", text);
+  if (seq) *seq = sqlite3_column_int64(select, 0);
+  const bool done = decision_read(v, select, id, a, record, e);
+  sqlite3_reset(select);
+  return done;
+}
+
+static int by_id(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static bool row_ids(struct volume *v, int64_t seq, struct buf *ids, struct err *e) {
+  sqlite3_stmt *select = volume_statement(v, SELECT_ROW_DECISIONS);
+  sqlite3_bind_int64(select, 1, seq);
+  const int got = sql_row(select, "reading a row's decisions", e);
+  const bool read = got == 1 && row_decision_ids(select, 0, ids);
+  sqlite3_reset(select);
+  if (got < 0) return false;
+  if (!got) return err_set(e, ERR_MISSING, "volume %u has no journal row %lld", v->number, (long long)seq);
+  return read || err_set(e, ERR_STORAGE, "the decisions of journal row %lld cannot be read", (long long)seq);
+}
+
+bool volume_scan_decisions(struct volume *v, int64_t seq, struct arena *a, struct str **records, uint64_t **ids, size_t *count,
+                           struct err *e) {
+  struct buf found = {0};
+  *count = 0;
+  bool done = settled(v, seq, e) && row_ids(v, seq, &found, e);
+  const size_t n = found.len / sizeof(uint64_t);
+  *records = ARENA_ARRAY(a, struct str, n + 1);
+  *ids = ARENA_ARRAY(a, uint64_t, n + 1);
+  if (done && (!*records || !*ids)) done = err_set(e, ERR_STORAGE, "memory for a row's decisions is missing");
+  if (done && n) {
+    memcpy(*ids, found.at, found.len);
+    qsort(*ids, n, sizeof **ids, by_id);
+  }
+  for (size_t i = 0; done && i < n; i++) done = volume_decision(v, (*ids)[i], a, &(*records)[i], NULL, e);
+  if (done) *count = n;
+  buf_free(&found);
+  return done;
+}

@@ -1,0 +1,107 @@
+/* After answering: checkpoints and states written behind. Promises that the log stays within its bound (a reader that holds it stops new
+ * turns before that), that a start never replays more than tail_hard rows, and that the watermark is stored with the states it speaks of.
+ * States written here ride in the next turn's transaction, so they cost no fsync of their own unless the lane is idle. Called by the lane
+ * between turns. */
+#include "kit/clock.h"
+#include "volume.h"
+#include <stdio.h>
+
+#define WAL_PAGE 4120u /* a page and its frame header */
+
+/* ---- checkpoints ---- */
+
+static bool checkpoint(struct volume *v, int mode, int patience_ms, struct err *e) {
+  int pages = 0, done = 0;
+  if (v->in_turn && !volume_commit(v, e)) return false;
+  sqlite3_busy_timeout(v->db, patience_ms);
+  const int rc = sqlite3_wal_checkpoint_v2(v->db, NULL, mode, &pages, &done);
+  sqlite3_busy_timeout(v->db, 2000);
+  if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
+    sql_fail(e, v->db, rc, "checkpointing");
+    return turn_fail(v);
+  }
+  v->checkpoints++;
+  v->wal_pages = rc == SQLITE_OK && pages == done ? 0 : (uint64_t)(pages > 0 ? pages : 0);
+  v->wal_tried = v->wal_pages;
+  if (mode == SQLITE_CHECKPOINT_TRUNCATE && rc == SQLITE_OK) v->truncate_owed = false;
+  return true;
+}
+
+static bool checkpoint_due(struct volume *v, bool idle, struct err *e) {
+  const uint64_t bytes = v->wal_pages * WAL_PAGE, grown = bytes - v->wal_tried * WAL_PAGE;
+  if (v->truncate_owed) return checkpoint(v, SQLITE_CHECKPOINT_TRUNCATE, idle ? 200 : 20, e);
+  if (bytes >= volume_limits.wal_wait) return checkpoint(v, SQLITE_CHECKPOINT_RESTART, 1200, e);
+  /* After a reader was in the way, only what has come since makes another try worth it. */
+  if (bytes >= volume_limits.wal_always && grown >= volume_limits.wal_idle) return checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);
+  if (idle && grown >= volume_limits.wal_idle) return checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);
+  return true;
+}
+
+/* ---- states ---- */
+
+static bool write_watermark(struct volume *v, struct err *e) {
+  v->watermark = v->dirty_first ? v->dirty_first->first_dirty - 1 : v->next_seq - 1;
+  if (!meta_put(v, "watermark", v->watermark, e)) return turn_fail(v);
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
+    char key[32];
+    if (v->control_head[p] == v->control_stored[p]) continue;
+    snprintf(key, sizeof key, "control_head_%u", p);
+    if (!meta_put(v, key, v->control_head[p], e)) return turn_fail(v);
+    v->control_stored[p] = v->control_head[p];
+  }
+  return true;
+}
+
+static uint64_t states_wanted(struct volume *v, bool idle) {
+  if (!v->dirty_first) return 0;
+  const int64_t tail = v->next_seq - v->dirty_first->first_dirty;
+  if (tail > volume_limits.tail_hard || v->dirty > volume_limits.hot_users) return UINT64_MAX;
+  if (tail > volume_limits.tail_soft || v->dirty > volume_limits.hot_users / 2) return volume_limits.states_a_turn;
+  if (!idle) return 0;
+  const int64_t now = clock_monotonic();
+  if (v->states_written_at && now - v->states_written_at < volume_limits.idle_states_ns) return 0;
+  v->states_written_at = now;
+  return volume_limits.states_a_turn * 4;
+}
+
+static bool write_behind(struct volume *v, bool idle, struct err *e) {
+  uint64_t wanted = states_wanted(v, idle);
+  if (!wanted || v->wal_pages * WAL_PAGE >= volume_limits.wal_most) return true;
+  if (!turn_begin(v, e)) return false;
+  while (wanted-- && v->dirty_first) {
+    const int64_t tail = v->next_seq - v->dirty_first->first_dirty;
+    /* Enough when everything must go: back to the soft bound. */
+    if (wanted > volume_limits.states_a_turn * 4 && tail <= volume_limits.tail_soft && v->dirty <= volume_limits.hot_users / 2) break;
+    if (!users_write_state(v, v->dirty_first, e)) return false;
+  }
+  return write_watermark(v, e);
+}
+
+bool volume_settle(struct volume *v, bool idle, struct err *e) {
+  if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+  must(!v->has_rows);
+  if (!checkpoint_due(v, idle, e) || !write_behind(v, idle, e)) return false;
+  if (idle && v->in_turn && !volume_commit(v, e)) return false;
+  users_trim(v, volume_limits.hot_users);
+  return true;
+}
+
+bool settle_all(struct volume *v, struct err *e) {
+  must(!v->has_rows);
+  if (v->dirty_first || v->watermark != v->next_seq - 1) {
+    if (!turn_begin(v, e)) return false;
+    while (v->dirty_first)
+      if (!users_write_state(v, v->dirty_first, e)) return false;
+    if (!write_watermark(v, e)) return false;
+  }
+  return volume_commit(v, e);
+}
+
+bool settle_truncate(struct volume *v, int patience_ms, struct err *e) {
+  v->truncate_owed = true;
+  return checkpoint(v, SQLITE_CHECKPOINT_TRUNCATE, patience_ms, e);
+}
+
+bool settle_passive(struct volume *v, struct err *e) {
+  return v->wal_pages * WAL_PAGE < volume_limits.wal_always || checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);
+}

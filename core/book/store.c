@@ -1,0 +1,31 @@
+/* The store: files named by the SHA-256 of their bytes. Promises that a name is there only with its whole bytes behind it, that a get
+ * verifies them, and that putting twice is putting once. Never deletes. Called by any thread. */
+#include "directory.h"
+#include "kit/file.h"
+#include <stdio.h>
+#include <string.h>
+
+#define STORE_MOST ((size_t)1 << 30)
+
+bool store_path(struct book *b, const unsigned char sha256[32], char *path, size_t size) {
+  char hex[65];
+  hash_hex(sha256, 32, hex);
+  const int length = snprintf(path, size, "%s/store/%s", b->directory, hex);
+  return length > 0 && (size_t)length < size;
+}
+
+bool store_put(struct book *b, struct str bytes, unsigned char sha256[32], struct err *e) {
+  char path[BOOK_PATH];
+  hash_sha256(bytes, sha256);
+  must(store_path(b, sha256, path, sizeof path));
+  return file_exists(path) || file_write_atomic(path, bytes, 0400, e);
+}
+
+bool store_get(struct book *b, const unsigned char sha256[32], struct buf *out, struct err *e) {
+  char path[BOOK_PATH];
+  unsigned char found[32];
+  must(store_path(b, sha256, path, sizeof path));
+  if (!file_read(path, out, STORE_MOST, e)) return false;
+  hash_sha256(buf_view(out), found);
+  return memcmp(found, sha256, sizeof found) == 0 || err_set(e, ERR_STORAGE, "%s is damaged: its bytes do not match its name", path);
+}

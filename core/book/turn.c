@@ -1,0 +1,174 @@
+/* The turn: rows, decisions and outbox rows of one transaction. Promises that they become durable together or not at all, and that after
+ * any failure the volume says no to everything until volume_recover has reopened it. Rows wait in memory until the commit, so that a row's
+ * decisions are stored with it in one insert. Called by flow on the volume's lane. */
+#include "kit/clock.h"
+#include "volume.h"
+#include <string.h>
+
+#define PENDING_BYTES ((size_t)4 << 20) /* written before the commit when a turn grows beyond */
+
+bool turn_fail(struct volume *v) {
+  v->failed = true;
+  return false;
+}
+
+void turn_forget(struct volume *v) {
+  for (size_t i = 0; i < v->pending_count; i++) buf_clear(&v->pending[i].decisions);
+  v->pending_count = 0;
+  buf_clear(&v->pending_bytes);
+  v->pending_bytes.failed = false;
+}
+
+bool turn_begin(struct volume *v, struct err *e) {
+  if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+  if (!v->writer) return err_set(e, ERR_CONFLICT, "volume %u is open for reading only", v->number);
+  if (v->in_turn) return true;
+  if (v->wal_pages * 4120 >= volume_limits.wal_most)
+    return err_set(e, ERR_BUSY, "volume %u: a reader holds %llu bytes of the log; no turn before it is done", v->number,
+                   (unsigned long long)v->wal_pages * 4120);
+  if (!sql_run(volume_statement(v, BEGIN_TURN), "beginning a turn", e)) return turn_fail(v);
+  v->in_turn = true;
+  return true;
+}
+
+struct pending *turn_pending(struct volume *v, int64_t seq) {
+  if (!v->pending_count || seq < v->pending[0].seq || seq >= v->next_seq) return NULL;
+  return &v->pending[seq - v->pending[0].seq];
+}
+
+static bool write_row(struct volume *v, const struct pending *p, struct err *e) {
+  sqlite3_stmt *insert = volume_statement(v, INSERT_ROW);
+  sqlite3_bind_int64(insert, 1, p->seq);
+  sqlite3_bind_int64(insert, 2, p->partition);
+  sqlite3_bind_int64(insert, 3, p->user);
+  sqlite3_bind_int64(insert, 4, p->previous);
+  sqlite3_bind_int64(insert, 5, p->kind);
+  sqlite3_bind_blob64(insert, 6, v->pending_bytes.at + p->from, p->length, SQLITE_STATIC);
+  if (p->decisions.len == 8) {
+    int64_t id;
+    memcpy(&id, p->decisions.at, sizeof id);
+    sqlite3_bind_int64(insert, 7, id);
+  } else if (p->decisions.len) sql_bind_str(insert, 7, buf_view(&p->decisions));
+  else sqlite3_bind_null(insert, 7);
+  return sql_run(insert, "writing a journal row", e);
+}
+
+bool turn_flush(struct volume *v, struct err *e) {
+  for (size_t i = 0; i < v->pending_count; i++)
+    if (!write_row(v, &v->pending[i], e)) return turn_fail(v);
+  turn_forget(v);
+  return true;
+}
+
+/* ---- rows ---- */
+
+static struct pending *pending_add(struct volume *v) {
+  if (v->pending_count == v->pending_cap) {
+    const size_t cap = v->pending_cap ? v->pending_cap * 2 : 64;
+    struct pending *grown = kit_realloc(v->pending, cap * sizeof *grown);
+    if (!grown) return NULL;
+    memset(grown + v->pending_cap, 0, (cap - v->pending_cap) * sizeof *grown);
+    v->pending = grown;
+    v->pending_cap = cap;
+  }
+  struct pending *p = &v->pending[v->pending_count++];
+  struct buf decisions = p->decisions; /* its memory is kept from turn to turn */
+  *p = (struct pending){.decisions = decisions};
+  return p;
+}
+
+bool volume_append(struct volume *v, struct user *u, struct entry *entry, struct err *e) {
+  if (!turn_begin(v, e)) return false;
+  must(entry->partition < BOOK_PARTITIONS && v->book->layout.volume_of[entry->partition] == v->number);
+  must((u != NULL) == (entry->kind != ENTRY_CONTROL) && (!u || u->partition == entry->partition));
+  v->has_rows = true;
+  if (v->pending_bytes.len > PENDING_BYTES && !turn_flush(v, e)) return false;
+  if (!entry->arrived) entry->arrived = clock_now();
+  entry->user = u ? u->number : 0;
+  entry->previous = u ? u->head : v->control_head[entry->partition];
+  entry->count = u ? u->events + 1 : 0;
+  entry->decisions = 0;
+  struct pending *p = pending_add(v);
+  if (!p) {
+    err_set(e, ERR_STORAGE, "memory for a journal row is missing");
+    return turn_fail(v);
+  }
+  p->from = v->pending_bytes.len;
+  if (!row_seal(v, u, entry, &v->pending_bytes, e)) {
+    v->pending_count--;
+    return turn_fail(v);
+  }
+  p->length = v->pending_bytes.len - p->from;
+  p->seq = entry->seq = v->next_seq++;
+  p->user = entry->user;
+  p->previous = entry->previous;
+  p->partition = entry->partition;
+  p->kind = (uint8_t)entry->kind;
+  v->row_seq = entry->seq;
+  v->row_arrived = entry->arrived;
+  if (u) {
+    u->head = entry->seq;
+    u->events++;
+    users_mark_dirty(v, u, entry->seq);
+  } else v->control_head[entry->partition] = entry->seq;
+  return true;
+}
+
+/* ---- decisions ---- */
+
+uint64_t volume_next_decision(struct volume *v, uint32_t partition) {
+  must(partition < BOOK_PARTITIONS);
+  return (uint64_t)partition << 48 | ++v->decisions[partition];
+}
+
+/* A row that was written already gets its list of decisions anew. */
+static bool join_written_row(struct volume *v, int64_t seq, uint64_t id, struct err *e) {
+  sqlite3_stmt *select = volume_statement(v, SELECT_ROW_DECISIONS);
+  struct buf ids = {0};
+  sqlite3_bind_int64(select, 1, seq);
+  const int got = sql_row(select, "reading a row's decisions", e);
+  bool done = got == 1 && row_decision_ids(select, 0, &ids);
+  if (got == 0) err_set(e, ERR_MISSING, "a decision names row %lld, which is not there", (long long)seq);
+  sqlite3_reset(select);
+  buf_put(&ids, &id, sizeof id);
+  if (done) {
+    sqlite3_stmt *update = volume_statement(v, UPDATE_ROW_DECISIONS);
+    sqlite3_bind_int64(update, 1, seq);
+    if (ids.len == 8) sqlite3_bind_int64(update, 2, (int64_t)id);
+    else sql_bind_str(update, 2, buf_view(&ids));
+    done = !ids.failed && sql_run(update, "writing a row's decisions", e);
+  }
+  buf_free(&ids);
+  return done;
+}
+
+bool volume_add_decision(struct volume *v, struct user *u, uint64_t id, int64_t seq, struct str record, struct err *e) {
+  if (!turn_begin(v, e)) return false;
+  v->has_rows = true;
+  buf_clear(&v->sealed);
+  if (!piece_seal(v, u, 'd', id, record, &v->sealed, e)) return turn_fail(v);
+  sqlite3_stmt *insert = volume_statement(v, INSERT_DECISION);
+  sqlite3_bind_int64(insert, 1, (int64_t)id);
+  sqlite3_bind_int64(insert, 2, seq);
+  sqlite3_bind_int64(insert, 3, u->number);
+  sql_bind_str(insert, 4, buf_view(&v->sealed));
+  if (!sql_run(insert, "writing a decision", e)) return turn_fail(v);
+  struct pending *p = turn_pending(v, seq);
+  if (!p) return join_written_row(v, seq, id, e) || turn_fail(v);
+  buf_put(&p->decisions, &id, sizeof id);
+  if (!p->decisions.failed) return true;
+  err_set(e, ERR_STORAGE, "memory for a decision is missing");
+  return turn_fail(v);
+}
+
+/* ---- the end of a turn ---- */
+
+bool volume_commit(struct volume *v, struct err *e) {
+  if (v->failed) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+  if (!v->in_turn) return true;
+  if (!turn_flush(v, e)) return false;
+  if (!sql_run(volume_statement(v, COMMIT_TURN), "committing a turn", e)) return turn_fail(v);
+  v->in_turn = v->has_rows = false;
+  v->commits++;
+  return true;
+}

@@ -1,0 +1,277 @@
+/* One volume: its file, statements, counters. Promises that a volume is only ever handed out with every row of its journal reflected in
+ * what is read from it, and that opening refuses a newer or damaged file with a sentence. The turn is in turn.c, users in users.c, recovery
+ * in tail.c. A volume belongs to one lane; a reader to one thread. */
+#include "volume.h"
+#include "kit/clock.h"
+#include "kit/log.h"
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+struct volume_limits volume_limits = {.hot_users = 200000,
+                                      .tail_soft = 200000,
+                                      .tail_hard = 400000,
+                                      .wal_idle = 2u << 20,
+                                      .wal_always = 8u << 20,
+                                      .wal_wait = 48u << 20,
+                                      .wal_most = 60u << 20,
+                                      .states_a_turn = 64,
+                                      .idle_states_ns = 1000000000};
+
+/* Due and applied stand before the state, so that a walk over them never follows a state's overflow pages. The journal has its one key and
+ * nothing else: any other index costs more than the whole insert. */
+static const char *const steps[] = {
+    "CREATE TABLE journal(seq INTEGER PRIMARY KEY, part INTEGER NOT NULL, user INTEGER NOT NULL, prev INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, body BLOB NOT NULL, decisions);"
+    "CREATE TABLE users(number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, part INTEGER NOT NULL, due INTEGER NOT NULL,"
+    " applied INTEGER NOT NULL, key BLOB NOT NULL, id BLOB NOT NULL, state BLOB);"
+    "CREATE TABLE decisions(id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, user INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE TABLE outbox(id INTEGER PRIMARY KEY, user INTEGER NOT NULL, send_before INTEGER NOT NULL, due INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL, fate INTEGER NOT NULL, body BLOB NOT NULL, names BLOB NOT NULL, log BLOB);"
+    "CREATE INDEX outbox_waiting ON outbox(due) WHERE fate=0;"
+    "CREATE INDEX outbox_of_user ON outbox(user) WHERE fate=0;"
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;",
+};
+#define STEPS ((int)(sizeof steps / sizeof *steps))
+
+#define USER_COLUMNS "number, digest, part, due, applied, key, id, state"
+#define ROW_COLUMNS  "seq, part, user, prev, kind, body, decisions"
+static const char *const texts[STATEMENTS] = {
+    [INSERT_ROW] = "INSERT INTO journal VALUES(?,?,?,?,?,?,?)",
+    [UPDATE_ROW_DECISIONS] = "UPDATE journal SET decisions=?2 WHERE seq=?1",
+    [SELECT_ROW] = "SELECT " ROW_COLUMNS " FROM journal WHERE seq=?",
+    [SELECT_ROW_DECISIONS] = "SELECT decisions, user FROM journal WHERE seq=?",
+    [SELECT_TAIL] = "SELECT " ROW_COLUMNS " FROM journal WHERE seq>? ORDER BY seq LIMIT ?",
+    [INSERT_USER] = "INSERT INTO users VALUES(?,?,?,0,0,?,?,NULL)",
+    [UPDATE_STATE] = "UPDATE users SET due=?2, applied=?3, state=?4 WHERE number=?1",
+    [SELECT_USER_DIGEST] = "SELECT " USER_COLUMNS " FROM users WHERE digest=?",
+    [SELECT_USER_NUMBER] = "SELECT " USER_COLUMNS " FROM users WHERE number=?",
+    [INSERT_DECISION] = "INSERT INTO decisions VALUES(?,?,?,?)",
+    [SELECT_DECISION] = "SELECT seq, user, body FROM decisions WHERE id=?",
+    [INSERT_OUTBOX] = "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?)",
+    [SELECT_OUTBOX] = "SELECT id, user, send_before, due, attempts, fate, body, names, log FROM outbox WHERE id=?",
+    [SELECT_WAITING] = "SELECT id, user, send_before, due, attempts, fate, body, names, log FROM outbox WHERE fate=0 AND due<=?"
+                       " ORDER BY due, id LIMIT ?",
+    [SELECT_WAITING_OF_USER] = "SELECT id FROM outbox WHERE fate=0 AND user=? ORDER BY id",
+    [UPDATE_ATTEMPT] = "UPDATE outbox SET due=?2, attempts=attempts+1, fate=?3, log=?4 WHERE id=?1",
+    [UPDATE_WITHDRAWN] = "UPDATE outbox SET fate=4 WHERE id=?",
+    [PUT_META] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
+    [DELETE_META] = "DELETE FROM meta WHERE key=?",
+    [DELETE_USER] = "DELETE FROM users WHERE number=?",
+    [DELETE_ROW] = "DELETE FROM journal WHERE seq=?",
+    [DELETE_DECISION] = "DELETE FROM decisions WHERE id=?",
+    [DELETE_OUTBOX] = "DELETE FROM outbox WHERE id=?",
+    [BEGIN_TURN] = "BEGIN IMMEDIATE",
+    [COMMIT_TURN] = "COMMIT",
+};
+
+bool volume_migrate(sqlite3 *db, struct err *e) {
+  return sql_migrate(db, steps, STEPS, e);
+}
+
+/* ---- small things ---- */
+
+sqlite3_stmt *volume_statement(struct volume *v, enum statement which) {
+  sqlite3_reset(v->statements[which]);
+  return v->statements[which];
+}
+
+bool meta_put(struct volume *v, const char *key, int64_t value, struct err *e) {
+  sqlite3_stmt *put = volume_statement(v, PUT_META);
+  sqlite3_bind_text(put, 1, key, -1, SQLITE_STATIC);
+  sqlite3_bind_int64(put, 2, value);
+  return sql_run(put, "writing meta", e);
+}
+
+bool meta_get(sqlite3 *db, const char *key, int64_t missing, int64_t *value, struct err *e) {
+  sqlite3_stmt *get = sql_prepare(db, "SELECT value FROM meta WHERE key=?", e);
+  if (!get) return false;
+  sqlite3_bind_text(get, 1, key, -1, SQLITE_STATIC);
+  const int got = sql_row(get, "reading meta", e);
+  *value = got == 1 ? sqlite3_column_int64(get, 0) : missing;
+  sql_finalize(&get);
+  return got >= 0;
+}
+
+static int wal_grew(void *context, sqlite3 *db, const char *name, int pages) {
+  (void)db;
+  (void)name;
+  struct volume *v = context;
+  v->wal_pages = (uint64_t)pages;
+  return SQLITE_OK;
+}
+
+/* ---- opening ---- */
+
+struct volume *volume_new(struct book *b, uint32_t number, bool writer, struct err *e) {
+  if (number >= b->layout.volumes) {
+    err_set(e, ERR_MISSING, "%s has %u files, there is no number %u", b->directory, b->layout.volumes, number);
+    return NULL;
+  }
+  struct volume *v = kit_alloc(sizeof *v);
+  if (!v) {
+    err_set(e, ERR_STORAGE, "memory for a volume is missing");
+    return NULL;
+  }
+  *v = (struct volume){.book = b, .number = number, .writer = writer};
+  book_volume_path(b, number, v->path);
+  sealer_init(&v->sealer);
+  if (packer_init(&v->packer, &b->dictionary, e)) return v;
+  kit_free(v);
+  return NULL;
+}
+
+void volume_disconnect(struct volume *v) {
+  for (int i = 0; i < STATEMENTS; i++) sql_finalize(&v->statements[i]);
+  sql_close(&v->db);
+  v->in_turn = v->has_rows = false;
+}
+
+static bool read_counters(struct volume *v, struct err *e) {
+  int64_t last, floor;
+  if (!sql_int(v->db, "SELECT max(seq) FROM journal", 0, &last, e) || !meta_get(v->db, "seq_floor", 1, &floor, e)) return false;
+  v->next_seq = last + 1 > floor ? last + 1 : floor;
+  if (!sql_int(v->db, "SELECT max(number) FROM users", 0, &last, e) || !meta_get(v->db, "user_floor", 1, &floor, e)) return false;
+  v->next_user = last + 1 > floor ? last + 1 : floor;
+  if (!meta_get(v->db, "rows_gone", 0, &v->rows_gone, e)) return false;
+  if (!sql_int(v->db, "SELECT count(*) FROM users", 0, &v->users_all, e)) return false;
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
+    char text[160], key[32];
+    snprintf(text, sizeof text, "SELECT max(id) FROM decisions WHERE id BETWEEN %lld AND %lld", (long long)p << 48,
+             ((long long)(p + 1) << 48) - 1);
+    snprintf(key, sizeof key, "decision_floor_%u", p);
+    if (!sql_int(v->db, text, 0, &last, e) || !meta_get(v->db, key, 0, &floor, e)) return false;
+    const int64_t count = last & ((INT64_C(1) << 48) - 1);
+    v->decisions[p] = (uint64_t)(count > floor ? count : floor);
+    snprintf(key, sizeof key, "control_head_%u", p);
+    if (!meta_get(v->db, key, 0, &v->control_head[p], e)) return false;
+    v->control_stored[p] = v->control_head[p];
+  }
+  return meta_get(v->db, "watermark", 0, &v->watermark, e);
+}
+
+bool volume_prepare(struct volume *v, struct err *e) {
+  v->db = sql_open(v->path, v->writer ? SQL_WRITER : SQL_READER, e);
+  if (!v->db) return false;
+  if (v->writer && !volume_migrate(v->db, e)) return false;
+  int64_t version;
+  if (!sql_int(v->db, "PRAGMA user_version", 0, &version, e)) return false;
+  if (version != STEPS)
+    return err_set(e, ERR_CONFLICT, "%s has schema version %lld; this engine reads %d", v->path, (long long)version, STEPS);
+  for (int i = 0; i < STATEMENTS; i++)
+    if (!(v->statements[i] = sql_prepare(v->db, texts[i], e))) return false;
+  v->wal_pages = v->wal_tried = 0;
+  if (v->writer) sqlite3_wal_hook(v->db, wal_grew, v);
+  return read_counters(v, e);
+}
+
+static void volume_free(struct volume *v) {
+  users_forget_all(v);
+  volume_disconnect(v);
+  scan_free(v->scan);
+  packer_free(&v->packer);
+  turn_forget(v);
+  for (size_t i = 0; i < v->pending_cap; i++) buf_free(&v->pending[i].decisions);
+  kit_free(v->pending);
+  buf_free(&v->pending_bytes);
+  buf_free(&v->plain);
+  buf_free(&v->packed);
+  buf_free(&v->sealed);
+  map_free(&v->by_digest);
+  map_free(&v->by_number);
+  sodium_memzero(v, sizeof *v);
+  kit_free(v);
+}
+
+/* What the last run left in the log is brought into the file before anything new is written: after a failed fsync the kernel may hold pages
+ * as clean that never reached the disk, and only writing them again makes them durable. */
+static bool start(struct volume *v, struct err *e) {
+  if (!volume_prepare(v, e)) return false;
+  const int rc = sqlite3_wal_checkpoint_v2(v->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+  if (rc != SQLITE_OK) return sql_fail(e, v->db, rc, "checkpointing at the start");
+  return erase_resume(v, e) && tail_apply(v, e);
+}
+
+struct volume *volume_open(struct book *b, uint32_t number, const struct volume_replay *replay, struct err *e) {
+  if (!b->writer) {
+    err_set(e, ERR_CONFLICT, "%s is open for reading only", b->directory);
+    return NULL;
+  }
+  struct volume *v = volume_new(b, number, true, e);
+  if (!v) return NULL;
+  if (replay) v->replay = *replay;
+  if (start(v, e)) return v;
+  err_wrap(e, "volume %u", number);
+  volume_free(v);
+  return NULL;
+}
+
+bool volume_recover(struct volume *v, struct err *e) {
+  if (v->replay.leaving)
+    for (struct user *u = v->newest; u; u = u->older) v->replay.leaving(v->replay.context, v, u);
+  users_forget_all(v);
+  turn_forget(v);
+  volume_disconnect(v);
+  v->failed = true;
+  if (!start(v, e)) {
+    users_forget_all(v);
+    volume_disconnect(v);
+    return err_wrap(e, "volume %u is out of service", v->number);
+  }
+  v->failed = false;
+  log_warn("book", "volume %u was reopened and verified; next row %lld", v->number, (long long)v->next_seq);
+  return true;
+}
+
+void volume_close(struct volume *v) {
+  if (!v) return;
+  if (v->writer && v->db && !v->failed) {
+    /* Memory that is ahead of the journal is never written: an unfinished turn is given up. */
+    if (!v->has_rows && settle_all(v, NULL)) sqlite3_wal_checkpoint_v2(v->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    else if (v->in_turn) sqlite3_exec(v->db, "ROLLBACK", NULL, NULL, NULL);
+  }
+  volume_free(v);
+}
+
+struct volume *volume_reader(struct book *b, uint32_t number, struct err *e) {
+  struct volume *v = volume_new(b, number, false, e);
+  if (!v) return NULL;
+  if (volume_prepare(v, e)) return v;
+  err_wrap(e, "volume %u", number);
+  volume_free(v);
+  return NULL;
+}
+
+uint32_t volume_number(const struct volume *v) {
+  return v->number;
+}
+
+struct volume_figures volume_figures(const struct volume *v) {
+  return (struct volume_figures){.rows = (uint64_t)(v->next_seq - 1 - v->rows_gone),
+                                 .users_hot = v->by_number.count,
+                                 .users_all = (uint64_t)v->users_all,
+                                 .wal_bytes = v->wal_pages * 4120,
+                                 .commits = v->commits,
+                                 .checkpoints = v->checkpoints,
+                                 .dirty = v->dirty,
+                                 .truncations_owed = v->truncate_owed};
+}
+
+/* ---- ids ---- */
+
+size_t decision_id_text(uint64_t id, char out[32]) {
+  const int length = snprintf(out, 32, "d%u-%llu", (unsigned)(id >> 48), (unsigned long long)(id & ((UINT64_C(1) << 48) - 1)));
+  return (size_t)length;
+}
+
+bool decision_id_parse(struct str text, uint64_t *id) {
+  struct str partition;
+  int64_t p, count;
+  if (!str_starts(text, "d")) return false;
+  struct str rest = {text.at + 1, text.len - 1};
+  if (!str_split(&rest, '-', &partition) || !rest.at || !str_to_int(partition, &p) || !str_to_int(rest, &count)) return false;
+  if (p < 0 || p >= BOOK_PARTITIONS || count < 1 || count >= INT64_C(1) << 48) return false;
+  *id = (uint64_t)p << 48 | (uint64_t)count;
+  char again[32];
+  return str_eq((struct str){again, decision_id_text(*id, again)}, text); /* one spelling an id */
+}

@@ -1,0 +1,146 @@
+/* A volume, seen from inside this room. */
+#pragma once
+#include "directory.h"
+#include "kit/map.h"
+#include "sql.h"
+
+/* Bounds, settable by tests before volume_open. */
+struct volume_limits {
+  uint64_t hot_users;     /* kept in memory when clean */
+  int64_t tail_soft;      /* rows: states older than this are written behind */
+  int64_t tail_hard;      /* rows: never more to replay at a start */
+  uint64_t wal_idle;      /* bytes: checkpoint when idle */
+  uint64_t wal_always;    /* bytes: checkpoint */
+  uint64_t wal_wait;      /* bytes: wait for readers */
+  uint64_t wal_most;      /* bytes: no new turn */
+  uint32_t states_a_turn; /* written in one settle */
+  int64_t idle_states_ns; /* states are written when idle, at most this often */
+};
+extern struct volume_limits volume_limits;
+
+/* A row that has its seq and waits to be written. */
+struct pending {
+  int64_t seq, user, previous;
+  uint32_t partition;
+  uint8_t kind;
+  size_t from, length;  /* of the sealed body in pending_bytes */
+  struct buf decisions; /* ids, 8 bytes each */
+};
+
+enum statement {
+  INSERT_ROW,
+  UPDATE_ROW_DECISIONS,
+  SELECT_ROW,
+  SELECT_ROW_DECISIONS,
+  SELECT_TAIL,
+  INSERT_USER,
+  UPDATE_STATE,
+  SELECT_USER_DIGEST,
+  SELECT_USER_NUMBER,
+  INSERT_DECISION,
+  SELECT_DECISION,
+  INSERT_OUTBOX,
+  SELECT_OUTBOX,
+  SELECT_WAITING,
+  SELECT_WAITING_OF_USER,
+  UPDATE_ATTEMPT,
+  UPDATE_WITHDRAWN,
+  PUT_META,
+  DELETE_META,
+  DELETE_USER,
+  DELETE_ROW,
+  DELETE_DECISION,
+  DELETE_OUTBOX,
+  BEGIN_TURN,
+  COMMIT_TURN,
+  STATEMENTS
+};
+
+struct volume {
+  struct book *book;
+  uint32_t number;
+  bool writer;
+  char path[BOOK_PATH];
+  sqlite3 *db;
+  sqlite3_stmt *statements[STATEMENTS];
+  struct volume_replay replay;
+  struct packer packer;
+  struct sealer sealer;
+  /* the turn */
+  bool failed;   /* a write or commit failed: only volume_recover helps */
+  bool in_turn;  /* a transaction is open */
+  bool has_rows; /* something of the caller's is in it, not only states written behind */
+  struct pending *pending;
+  size_t pending_count, pending_cap;
+  struct buf pending_bytes;
+  struct buf plain, packed, sealed; /* scratch */
+  int64_t row_seq, row_arrived;     /* the row appended or read last: whose arrival volume_remember asks for */
+  /* counters */
+  int64_t next_seq, next_user, users_all, rows_gone;
+  uint64_t decisions[BOOK_PARTITIONS]; /* last count given */
+  int64_t control_head[BOOK_PARTITIONS], control_stored[BOOK_PARTITIONS];
+  int64_t watermark; /* rows up to here are in stored states */
+  /* users */
+  struct map by_digest, by_number;
+  struct user *newest, *oldest; /* recently used */
+  struct user *dirty_first, *dirty_last;
+  uint64_t dirty;
+  int64_t states_written_at;
+  /* figures */
+  uint64_t wal_pages, wal_tried, commits, checkpoints;
+  bool truncate_owed; /* an erasure's log could not be truncated yet */
+  struct scan *scan;  /* readers */
+  bool fresh_users;   /* readers that scan: users come without their stored state */
+};
+
+/* volume.c */
+struct volume *volume_new(struct book *b, uint32_t number, bool writer, struct err *e);
+bool volume_prepare(struct volume *v, struct err *e);
+void volume_disconnect(struct volume *v);
+sqlite3_stmt *volume_statement(struct volume *v, enum statement which);
+bool volume_migrate(sqlite3 *db, struct err *e);
+bool meta_put(struct volume *v, const char *key, int64_t value, struct err *e);
+bool meta_get(sqlite3 *db, const char *key, int64_t missing, int64_t *value, struct err *e);
+
+/* turn.c */
+bool turn_begin(struct volume *v, struct err *e); /* lazily; refuses a failed volume */
+bool turn_flush(struct volume *v, struct err *e); /* writes pending rows */
+bool turn_fail(struct volume *v);                 /* marks the volume failed; always false */
+void turn_forget(struct volume *v);               /* drops what is pending */
+struct pending *turn_pending(struct volume *v, int64_t seq);
+
+/* rows.c */
+bool row_seal(struct volume *v, const struct user *u, const struct entry *entry, struct buf *out, struct err *e);
+/* Opens a sealed body; the views in `entry` lie in `plain`. */
+bool row_open(struct volume *v, const struct user *u, struct str sealed, struct entry *entry, struct buf *plain, struct err *e);
+/* Statement columns: seq, part, user, prev, kind, body, decisions. */
+void row_columns(sqlite3_stmt *row, struct entry *entry, struct str *sealed);
+bool row_decision_ids(sqlite3_stmt *row, int column, struct buf *ids); /* appended, 8 bytes each */
+bool piece_seal(struct volume *v, const struct user *u, char what, uint64_t count, struct str plain, struct buf *out, struct err *e);
+bool piece_open(struct volume *v, const struct user *u, char what, uint64_t count, struct str sealed, struct buf *out, struct err *e);
+
+/* users.c */
+bool users_write_state(struct volume *v, struct user *u, struct err *e);
+void users_mark_dirty(struct volume *v, struct user *u, int64_t seq);
+void users_forget_all(struct volume *v);
+void users_forget(struct volume *v, struct user *u);
+void users_trim(struct volume *v, uint64_t most);
+/* Reads one user from a statement with the columns number, digest, part, due, applied, key, id, state. */
+struct user *user_from_row(struct volume *v, sqlite3_stmt *row, bool with_state, int64_t *applied, struct err *e);
+
+struct user *users_hot(struct volume *v, int64_t number); /* only if in memory */
+void users_make_clean(struct volume *v, struct user *u);  /* out of the queue, unwritten: erasure only */
+
+/* settle.c */
+bool settle_all(struct volume *v, struct err *e);                       /* every dirty state, the watermark, commit */
+bool settle_truncate(struct volume *v, int patience_ms, struct err *e); /* true also when it is owed */
+bool settle_passive(struct volume *v, struct err *e);                   /* when the log has passed wal_always */
+
+/* tail.c */
+bool tail_apply(struct volume *v, struct err *e);
+
+/* erase.c */
+bool erase_resume(struct volume *v, struct err *e); /* goes on with erasures that were cut short */
+
+/* scan.c */
+void scan_free(struct scan *s);
