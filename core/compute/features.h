@@ -1,0 +1,168 @@
+/* Inside compute: what a program knows of its features, and the view through which one user is read as of one clock. */
+#pragma once
+#include "compute/compute.h"
+#include "stats/stats.h"
+
+/* ---- what is kept of a user ---- */
+enum ring {                /* day series of the built-in features: n observations, sum */
+            RING_ANY,      /* events of any type */
+            RING_DONE,     /* workouts completed; sum of completionRate */
+            RING_SKIPPED,  /* workout_skipped, or an app_interaction that names skip reasons */
+            RING_PLANNED,  /* workout_planned */
+            RING_SCREEN,   /* app_interaction; sum of screenTime */
+            RING_BARRIERS, /* app_interaction; sum of the barriers named */
+            RING_INTENSITY,
+            RING_PREPARATION,
+            RING_SLEEP,
+            RING_SLEEP_QUALITY,
+            RING_STRESS,
+            RING_HRV,
+            RING_MOTIVATION,
+            RING_COUNT
+};
+enum mark_name {
+  MARK_FIRST_DAY, /* value: civil day of the earliest event */
+  MARK_LAST_DONE, /* value: civil day of the newest completion */
+  MARK_LONGEST,   /* value: longest streak so far */
+  MARK_GOAL,      /* at: when; value: progress */
+  MARK_EXPECTED,  /* at: when; value: progress expected then */
+  MARK_TARGET,    /* at: profile version; value: workouts a week */
+  MARK_PREFERRED, /* at: profile version; value: bit h: hour h is preferred */
+  MARK_COUNT
+};
+
+/* ---- fields of events that the built-in features read, in one private table of symbols ---- */
+enum field {
+  FIELD_COMPLETION,
+  FIELD_INTENSITY,
+  FIELD_LOCATION,
+  FIELD_WORKOUT_TYPE,
+  FIELD_WORKOUT_ID,
+  FIELD_SOCIAL,
+  FIELD_WEATHER,
+  FIELD_PLANNED_HOUR,
+  FIELD_SCREEN,
+  FIELD_PREPARATION,
+  FIELD_SLEEP,
+  FIELD_SLEEP_QUALITY,
+  FIELD_STRESS,
+  FIELD_HRV,
+  FIELD_MOTIVATION,
+  FIELD_PROGRESS,
+  FIELD_EXPECTED,
+  FIELD_COUNT
+};
+extern const char *const field_names[FIELD_COUNT];
+#define EVENT_SLOTS_MOST 256 /* names of event fields that one program's features may read */
+
+/* ---- declared features ---- */
+enum window_kind {
+  WINDOW_SUM,
+  WINDOW_COUNT,
+  WINDOW_MEAN,
+  WINDOW_RATE,
+  WINDOW_TREND,
+  WINDOW_SINCE_LAST,
+  WINDOW_STREAK,
+  WINDOW_ENTROPY,
+  WINDOW_CIRCULAR,
+  WINDOW_DERIVED
+};
+struct declared_feature {
+  const struct noun_feature *noun;
+  enum window_kind kind;
+  uint32_t type;            /* vocabulary's number of the event type */
+  uint32_t field_slot;      /* in the private table; UINT32_MAX: none */
+  struct expression *where; /* over the private table; NULL: every event */
+  struct expression *value; /* DERIVED: over the program's table */
+  uint64_t digest;          /* of the definition: names the series or the mark */
+  int32_t days;
+  double at_least;
+};
+
+struct features {
+  uint32_t count, builtin;        /* declared ones follow the built-in ones */
+  const struct feature_doc *docs; /* [count]: built-in rows, then the declared ones'; doc.name is the feature's name */
+  const char **names;
+  struct declared_feature *declared;
+  const uint32_t **by_type; /* per event type of the vocabulary: declared windows that listen to it, UINT32_MAX at the end */
+  uint32_t type_count;
+  struct symbols fields; /* private: event.* that the features read */
+  struct event_plan *plan;
+  struct symbols *symbols; /* the program's */
+  uint64_t ring[RING_COUNT], mark[MARK_COUNT];
+  float circle[1440][2]; /* cosine and sine of each local minute */
+};
+
+/* ---- a user as of a clock ---- */
+struct profile_facts {
+  double target;      /* workouts a week */
+  uint32_t preferred; /* bit h: local hour h is preferred; 0: none said */
+};
+enum part_of_day { PART_MORNING, PART_MIDDAY, PART_EVENING, PART_NIGHT, PART_COUNT };
+#define GROUPS_MOST 8 /* 3-hour parts, kinds of weather */
+struct group {        /* attempts of one kind */
+  uint32_t n, done;
+  uint32_t minutes; /* sum of their local minutes */
+  uint16_t code;
+};
+struct patterns { /* attempts of the last LOOKBACK_DAYS; every double may be none */
+  uint32_t attempts, done;
+  struct group hours[GROUPS_MOST], parts[PART_COUNT], weekdays[7], weather[GROUPS_MOST], company[3];
+  uint32_t weather_count;
+  double rate, time_consistency, weekday_consistency, variety;
+  double time_spread, time_variance, best_hour, best_rate, worst_hour, worst_rate;
+  double part_rate[PART_COUNT], best_weekday, best_weekday_rate, weather_spread;
+  double social_rate, solo_rate, social_impact, social_ratio;
+};
+struct strength {
+  double frequency, frequency_compat, consistency, places, time_resultant, context, strength;
+};
+struct streaks {
+  double current, longest, automaticity;
+};
+#define LOOKBACK_DAYS 30 /* C05 */
+#define STRENGTH_DAYS 28 /* METHODS 1.1 */
+#define SHRINK_WEIGHT 4.0
+#define GROUP_LEAST   3u
+
+struct view {
+  const struct features *f;
+  const struct user *u;
+  int64_t clock;
+  int32_t today;
+  struct arena *arena;
+  uint32_t series_known; /* bit per ring */
+  bool has_patterns, has_strength, has_streaks, has_facts;
+  const struct series *series[RING_COUNT];
+  struct patterns patterns;
+  struct strength strength;
+  struct streaks streaks;
+  struct profile_facts facts;
+};
+void view_open(struct view *v, const struct features *f, const struct user *u, int64_t clock, struct arena *a);
+const struct series *view_series(struct view *v, enum ring ring);
+const struct patterns *patterns_of(struct view *v);
+const struct strength *strength_of(struct view *v);
+const struct streaks *streaks_of(struct view *v);
+const struct profile_facts *facts_of(struct view *v);
+int32_t local_day(const struct user *u, int64_t clock);
+
+/* Completed, skipped, or planned and over: what each of the last `days` days was; 0 no opportunity, 1 missed, 2 done. `out` oldest first.
+ */
+void opportunities(struct view *v, int32_t days, uint8_t *out);
+
+/* ---- declared ones ---- */
+bool declared_build(struct arena *a, struct features *f, const struct noun_feature *declared, size_t count,
+                    const struct vocabulary *vocabulary, struct findings *findings);
+bool declared_update(const struct declared_feature *d, struct user *u, int64_t timestamp, int32_t day, const float circle[2],
+                     const struct value *slots);
+struct value declared_read(struct view *v, const struct declared_feature *d, struct value *slots);
+
+struct value builtin_read(struct view *v, uint32_t index);
+struct value view_read(struct view *v, uint32_t index, struct value *slots);
+extern const struct feature_doc builtin_docs[];
+extern const uint32_t builtin_count;
+
+/* From the profile's text. [any] */
+struct profile_facts profile_facts(struct str profile, struct arena *a);
