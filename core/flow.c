@@ -166,6 +166,11 @@ static bool meet(struct flow *f, struct step *s, struct err *e) {
     refuse(f, s, &why);
     return true;
   }
+  if (!s->user && s->item->kind == ENTRY_ASKED) {
+    err_set(&why, ERR_MISSING, "/userId: no user \"" STR_FORMAT "\" is known yet: send an event first", STR_ARG(s->item->event.user));
+    refuse(f, s, &why);
+    return true;
+  }
   if (!s->user && !(s->user = find_user(f, s->item->event.user, true, e))) return false;
   s->user->wave = f->wave;
   set_recorded(s);
@@ -423,7 +428,7 @@ static bool walk_wave(struct flow *f, struct err *e) {
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
     if (!meet(f, s, e)) return false;
-    if (!s->dropped) move(f, s);
+    if (!s->dropped && !s->item->dry_run) move(f, s);
     if (!s->dropped) screen(f, s);
   }
   believe(f);

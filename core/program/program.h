@@ -51,3 +51,6 @@ struct library *library_new(struct book *b, const struct program_from *from);
 void library_free(struct library *l);
 const struct program *library_add(struct library *l, struct program *p); /* takes p; gives the one to use (an equal one may be there) */
 const struct program *library_get(struct library *l, struct str digest, struct err *e);
+/* A digest that may be asked for by its first 16 digits later (control facts name the programs of the past); and that question. */
+bool library_know(struct library *l, struct str digest);
+const struct program *library_brief(struct library *l, struct str brief, struct err *e);

@@ -1,0 +1,31 @@
+/* api: the HTTP handlers over all of it, one table of routes. Parses what a route takes, hands work to lanes as jobs, turns their results
+ * into answers. Runs on the main thread only; what needs a lane's data runs there as a job's call and comes back. */
+#pragma once
+#include "accept/accept.h"
+#include "lane/lane.h"
+
+struct api {
+  struct book *book;
+  struct library *library;
+  struct lanes *lanes;
+  const struct program *program; /* the live one */
+  const char *program_directory; /* as started, for /v1/programs */
+  int64_t started_at;
+  struct door *door;
+  struct str *kills; /* names killed now, for GET /v1/kill */
+  size_t kill_count;
+  struct api_stage *stages;
+  size_t stage_count;
+  uint64_t loop_lag_ms; /* of the main loop, by its watch */
+  bool draining;
+};
+struct api_stage { /* where operators moved a rollout */
+  char *name;
+  int32_t stage;
+  bool held;
+};
+const struct route *api_routes(size_t *count); /* context of the handlers is the struct api */
+/* Reads the control facts that are in force (kills, rollout stages) from control.db and gives the kills to the courier. Before serving.
+ * [main] */
+bool api_restore(struct api *a, struct err *e);
+void api_close(struct api *a);

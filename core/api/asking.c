@@ -1,0 +1,116 @@
+/* asking: one question to one lane, and one fact to all of them. The patterns that most handlers share. Main thread, but for the calls
+ * themselves. */
+#include "inside.h"
+#include "kit/clock.h"
+#include <string.h>
+
+struct asking *asking_new(struct request *r, struct api *api) {
+  struct asking *a = ARENA_NEW(&r->arena, struct asking);
+  if (a) *a = (struct asking){.api = api, .request = r, .trigger = NO_ONE};
+  return a;
+}
+
+void asking_answer_json(struct asking *a, struct job *j) {
+  if (j->err.kind != ERR_NONE) request_refuse(a->request, &j->err);
+  else request_answer(a->request, 200, "application/json", j->text);
+}
+
+static void asked(struct job *j) {
+  struct asking *a = j->owner;
+  a->answer(a, j);
+  job_free(j);
+}
+
+void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t number, void (*call)(struct job *, struct flow *)) {
+  struct job *j = job_new(volume);
+  if (!a->answer) a->answer = asking_answer_json;
+  if (j) {
+    j->owner = a;
+    j->done = asked;
+    j->user = user;
+    j->number = number;
+    j->call = call;
+    if (lanes_submit(a->api->lanes, j)) return;
+  }
+  job_free(j);
+  struct err busy;
+  err_set(&busy, ERR_BUSY, "every place in the queue is taken: send again in a second");
+  request_refuse(a->request, &busy);
+}
+
+void job_text(struct job *j, struct buf *b) {
+  const char *copy = b->failed ? NULL : arena_text(&j->arena, b->at ? b->at : "", b->len);
+  if (copy) j->text = (struct str){copy, b->len};
+  else err_set(&j->err, ERR_INTERNAL, "no memory for an answer");
+  buf_free(b);
+}
+
+/* ---- facts ---- */
+
+struct telling {
+  struct api *api;
+  struct request *request;
+  struct str answer;
+  uint32_t waiting;
+  struct err err;
+};
+
+static void told_volume(struct job *j) {
+  struct telling *t = j->owner;
+  if (j->err.kind != ERR_NONE) t->err = j->err;
+  job_free(j);
+  if (--t->waiting > 0) return;
+  if (t->err.kind != ERR_NONE) request_refuse(t->request, &t->err);
+  else request_answer(t->request, 200, "application/json", t->answer);
+}
+
+static struct str fact_text(struct arena *a, const char *kind, struct str name, const char *more_json) {
+  char at[32];
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  json_pair_text(&w, "kind", kind);
+  json_pair_str(&w, "name", name);
+  json_pair_str(&w, "at", (struct str){at, clock_format(clock_now(), at)});
+  json_close_object(&w);
+  if (more_json && out.len) { /* "\"stage\":1" goes in before the last brace */
+    out.len--;
+    buf_printf(&out, ",%s}", more_json);
+  }
+  struct str copy = {arena_text(a, out.at, out.len), out.len};
+  buf_free(&out);
+  return copy;
+}
+
+static void tell_volume(struct telling *t, uint32_t volume, struct str fact) {
+  struct job *j = job_new(volume);
+  if (j) {
+    j->fact = (struct str){arena_text(&j->arena, fact.at, fact.len), fact.len};
+    j->owner = t;
+    j->done = told_volume;
+    j->urgent = true;
+    t->waiting++;
+    if (lanes_submit(t->api->lanes, j)) return;
+    t->waiting--;
+    job_free(j);
+  }
+  err_set(&t->err, ERR_BUSY, "volume %u did not take the fact: send again", volume);
+}
+
+void fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json) {
+  struct err e = {0};
+  struct telling *t = ARENA_NEW(&r->arena, struct telling);
+  struct str fact = fact_text(&r->arena, kind, name, more_json);
+  const char *author = r->key_name.len ? arena_text(&r->arena, r->key_name.at, r->key_name.len) : "local";
+  const char *named = arena_text(&r->arena, name.at, name.len);
+  int64_t number;
+  if (!t || !control_append(api->book, author, kind, named, fact, &number, &e)) {
+    request_refuse(r, &e);
+    return;
+  }
+  *t = (struct telling){.api = api, .request = r, .answer = answer_json, .waiting = 1};
+  for (uint32_t v = 0; v < book_volumes(api->book); v++) tell_volume(t, v, fact);
+  if (--t->waiting > 0) return;
+  if (t->err.kind != ERR_NONE) request_refuse(r, &t->err);
+  else request_answer(r, 200, "application/json", answer_json);
+}

@@ -1,0 +1,224 @@
+/* controls: what operators do: kill and lift, move a rollout, look at the program. Every act is a control fact with its author before it
+ * acts. Main thread. */
+#include "inside.h"
+#include "kit/clock.h"
+#include "kit/hash.h"
+#include <stdio.h>
+#include <string.h>
+
+/* ---- kill ---- */
+
+static char *keep_text(struct str s) {
+  char *copy = kit_alloc(s.len + 1);
+  if (!copy) return NULL;
+  memcpy(copy, s.at, s.len);
+  copy[s.len] = 0;
+  return copy;
+}
+
+static bool add_kill(struct api *a, struct str name) {
+  for (size_t i = 0; i < a->kill_count; i++)
+    if (str_eq(a->kills[i], name)) return true;
+  struct str *grown = kit_realloc(a->kills, (a->kill_count + 1) * sizeof *grown);
+  char *copy = grown ? keep_text(name) : NULL;
+  if (grown) a->kills = grown;
+  if (!copy) return false;
+  a->kills[a->kill_count++] = (struct str){copy, name.len};
+  return true;
+}
+
+static void remove_kill(struct api *a, struct str name) {
+  for (size_t i = 0; i < a->kill_count; i++) {
+    if (!str_eq(a->kills[i], name)) continue;
+    kit_free((void *)(uintptr_t)a->kills[i].at);
+    a->kills[i] = a->kills[--a->kill_count];
+    return;
+  }
+}
+
+/* The courier knows before any lane does: a message that is about to leave is the one that matters. */
+static void tell_courier(struct api *a) {
+  struct courier *c = lanes_courier(a->lanes);
+  uint64_t *names = c ? kit_alloc((a->kill_count + 1) * sizeof *names) : NULL;
+  if (!names) return;
+  for (size_t i = 0; i < a->kill_count; i++) names[i] = hash_64(a->kills[i]);
+  courier_kill(c, names, a->kill_count, NULL);
+  kit_free(names);
+}
+
+static struct str killable(struct request *r) {
+  static const char *const kinds[] = {"trigger", "intervention", "experiment", "rollout", "model"};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (str_is(r->params[0], kinds[i])) return str_from(arena_printf(&r->arena, "%s:" STR_FORMAT, kinds[i], STR_ARG(r->params[1])));
+  const char *near = str_nearest(r->params[0], kinds, sizeof kinds / sizeof *kinds);
+  request_problem(r, 404, "kind-unknown", NULL,
+                  "expected trigger, intervention, experiment, rollout or model, got \"" STR_FORMAT "\"%s%s%s", STR_ARG(r->params[0]),
+                  near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+  return (struct str){0};
+}
+
+static void kill_name(struct request *r, struct api *a, struct str name, bool on) {
+  if (name.len == 0) return;
+  if (on && !add_kill(a, name)) {
+    request_problem(r, 503, "memory", NULL, "no memory to remember the kill");
+    return;
+  }
+  if (!on) remove_kill(a, name);
+  tell_courier(a);
+  const char *answer = arena_printf(&r->arena, "{\"name\":\"" STR_FORMAT "\",\"killed\":%s}", STR_ARG(name), on ? "true" : "false");
+  fact_submit(r, a, on ? "kill" : "unkill", name, NULL, str_from(answer));
+}
+
+void api_kill(struct request *r, void *context) {
+  kill_name(r, context, killable(r), true);
+}
+void api_unkill(struct request *r, void *context) {
+  kill_name(r, context, killable(r), false);
+}
+void api_kill_all(struct request *r, void *context) {
+  kill_name(r, context, STR("all"), true);
+}
+void api_unkill_all(struct request *r, void *context) {
+  kill_name(r, context, STR("all"), false);
+}
+
+void api_kill_list(struct request *r, void *context) {
+  struct api *a = context;
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  json_key(&w, "killed");
+  json_open_array(&w);
+  for (size_t i = 0; i < a->kill_count; i++) json_put_str(&w, a->kills[i]);
+  json_close_array(&w);
+  json_close_object(&w);
+  request_answer(r, 200, "application/json", buf_view(&out));
+  buf_free(&out);
+}
+
+/* ---- rollouts ---- */
+
+static struct api_stage *stage_of(struct api *a, struct str name) {
+  for (size_t i = 0; i < a->stage_count; i++)
+    if (str_is(name, a->stages[i].name)) return &a->stages[i];
+  struct api_stage *grown = kit_realloc(a->stages, (a->stage_count + 1) * sizeof *grown);
+  char *copy = grown ? keep_text(name) : NULL;
+  if (grown) a->stages = grown;
+  if (!copy) return NULL;
+  a->stages[a->stage_count] = (struct api_stage){.name = copy};
+  return &a->stages[a->stage_count++];
+}
+
+static const struct noun_rollout *find_rollout(const struct program *p, struct str name) {
+  for (uint32_t i = 0; i < rules_rollouts(p->rules); i++)
+    if (str_eq(rollout_noun(p->rules, i)->at.name, name)) return rollout_noun(p->rules, i);
+  return NULL;
+}
+
+static bool next_stage(const struct noun_rollout *n, struct str verb, struct api_stage *s, struct err *e) {
+  int32_t last = (int32_t)n->stage_count - 1;
+  if (str_is(verb, "advance")) {
+    if (s->held) return err_set(e, ERR_CONFLICT, "the rollout is held: resume it first");
+    if (s->stage >= last) return err_set(e, ERR_CONFLICT, "the rollout is at its last stage already");
+    s->stage++;
+  } else if (str_is(verb, "back")) {
+    if (s->stage <= 0) return err_set(e, ERR_CONFLICT, "the rollout is at its first stage already");
+    s->stage--;
+  } else if (str_is(verb, "hold")) s->held = true;
+  else if (str_is(verb, "resume")) {
+    s->held = false;
+    if (s->stage < 0) s->stage = 0;
+  } else if (str_is(verb, "halt")) s->stage = -1;
+  else return err_set(e, ERR_MISSING, "expected advance, back, hold, resume or halt, got \"" STR_FORMAT "\"", STR_ARG(verb));
+  return true;
+}
+
+static void put_rollout(struct json_writer *w, const struct noun_rollout *n, const struct api_stage *s) {
+  json_open_object(w);
+  json_pair_str(w, "name", n->at.name);
+  json_pair_str(w, "why", n->why);
+  json_pair_int(w, "stage", s->stage);
+  json_pair_bool(w, "held", s->held);
+  json_pair_bool(w, "halted", s->stage < 0);
+  json_key(w, "stages");
+  json_open_array(w);
+  for (size_t i = 0; i < n->stage_count; i++) {
+    json_open_object(w);
+    json_pair_str(w, "name", n->stages[i].name);
+    json_pair_double(w, "share", n->stages[i].share);
+    json_close_object(w);
+  }
+  json_close_array(w);
+  json_close_object(w);
+}
+
+void api_rollouts(struct request *r, void *context) {
+  struct api *a = context;
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_array(&w);
+  for (uint32_t i = 0; i < rules_rollouts(a->program->rules); i++) {
+    const struct noun_rollout *n = rollout_noun(a->program->rules, i);
+    const struct api_stage *s = stage_of(a, n->at.name);
+    if (s) put_rollout(&w, n, s);
+  }
+  json_close_array(&w);
+  request_answer(r, 200, "application/json", buf_view(&out));
+  buf_free(&out);
+}
+
+void api_rollout_move(struct request *r, void *context) {
+  struct api *a = context;
+  struct err e = {0};
+  const struct noun_rollout *n = find_rollout(a->program, r->params[0]);
+  struct api_stage *s = n ? stage_of(a, n->at.name) : NULL;
+  if (!s) {
+    request_problem(r, 404, "rollout-unknown", NULL, "no rollout is named \"" STR_FORMAT "\"", STR_ARG(r->params[0]));
+    return;
+  }
+  if (!next_stage(n, r->params[1], s, &e)) {
+    request_refuse(r, &e);
+    return;
+  }
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  put_rollout(&w, n, s);
+  struct str answer = {arena_text(&r->arena, out.at, out.len), out.len};
+  buf_free(&out);
+  fact_submit(r, a, "rollout", n->at.name, arena_printf(&r->arena, "\"stage\":%d,\"held\":%s", s->stage, s->held ? "true" : "false"),
+              answer);
+}
+
+/* ---- after a start ---- */
+
+static bool restore_fact(void *context, const struct control_fact *fact) {
+  struct api *a = context;
+  struct str name = str_from(fact->name);
+  if (strcmp(fact->kind, "kill") == 0) return add_kill(a, name);
+  if (strcmp(fact->kind, "unkill") == 0) remove_kill(a, name);
+  if (strcmp(fact->kind, "rollout") != 0) return true;
+  struct arena scratch = {0};
+  struct json j;
+  int64_t stage = 0;
+  struct api_stage *s = stage_of(a, name);
+  bool ok = s && json_parse(&j, &scratch, fact->body, &json_limits_default, NULL) && json_int(&j, json_get(&j, 0, "stage"), &stage);
+  if (ok) {
+    s->stage = (int32_t)stage;
+    json_bool(&j, json_get(&j, 0, "held"), &s->held);
+  }
+  arena_free(&scratch);
+  return ok;
+}
+
+bool api_restore(struct api *a, struct err *e) {
+  if (!control_each(a->book, 0, restore_fact, a, e)) return err_wrap(e, "control facts");
+  tell_courier(a);
+  return true;
+}
+
+void api_close(struct api *a) {
+  for (size_t i = 0; i < a->kill_count; i++) kit_free((void *)(uintptr_t)a->kills[i].at);
+  for (size_t i = 0; i < a->stage_count; i++) kit_free(a->stages[i].name);
+  kit_free(a->kills);
+  kit_free(a->stages);
+}

@@ -1,0 +1,111 @@
+/* health: what machines ask: metrics as Prometheus text, liveness, readiness; and the live program for people. Never labelled by user. Main
+ * thread. */
+#include "inside.h"
+#include "kit/clock.h"
+#include <inttypes.h>
+
+struct metric {
+  const char *name, *type, *help;
+  uint64_t value;
+};
+
+static void put_metric(struct buf *out, const struct metric *m) {
+  buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", m->name, m->help, m->name, m->type, m->name, m->value);
+}
+
+static void put_decisions(struct buf *out, const struct flow_figures *f) {
+  buf_text(out, "# HELP kairos_decisions_total Decisions by outcome.\n# TYPE kairos_decisions_total counter\n");
+  for (int o = 0; o < 5; o++)
+    buf_printf(out, "kairos_decisions_total{outcome=\"%s\"} %" PRIu64 "\n", outcome_word((enum outcome)o), f->decisions[o]);
+}
+
+static void put_deliveries(struct buf *out, const struct courier_figures *c) {
+  const struct {
+    const char *end;
+    uint64_t value;
+  } ends[] = {{"delivered", c->delivered}, {"failed", c->failed}, {"expired", c->expired}, {"withdrawn", c->withdrawn}};
+  buf_text(out, "# HELP kairos_webhooks_total Webhooks that have ended, by how.\n# TYPE kairos_webhooks_total counter\n");
+  for (int i = 0; i < 4; i++) buf_printf(out, "kairos_webhooks_total{end=\"%s\"} %" PRIu64 "\n", ends[i].end, ends[i].value);
+}
+
+void api_metrics(struct request *r, void *context) {
+  struct api *a = context;
+  struct lanes_figures f;
+  struct door_figures d = door_figures(a->door);
+  lanes_figures(a->lanes, &f);
+  const struct metric metrics[] = {
+      {"kairos_events_total", "counter", "Events taken.", f.flow.events},
+      {"kairos_events_duplicate_total", "counter", "Events seen before.", f.flow.duplicates},
+      {"kairos_events_refused_total", "counter", "Events refused by the vocabulary or as conflicts.", f.flow.refused},
+      {"kairos_events_late_total", "counter", "Events that moved state but came too late to decide.", f.flow.late},
+      {"kairos_ticks_total", "counter", "Ticks journaled.", f.flow.ticks},
+      {"kairos_turns_total", "counter", "Lane turns.", f.turns},
+      {"kairos_commits_total", "counter", "Commits, each with one fsync.", f.book.commits},
+      {"kairos_checkpoints_total", "counter", "WAL checkpoints.", f.book.checkpoints},
+      {"kairos_wal_bytes", "gauge", "Bytes in write-ahead logs.", f.book.wal_bytes},
+      {"kairos_users", "gauge", "Users stored.", f.book.users_all},
+      {"kairos_users_hot", "gauge", "Users in memory.", f.book.users_hot},
+      {"kairos_users_dirty", "gauge", "Users whose stored state is behind.", f.book.dirty},
+      {"kairos_lane_queue", "gauge", "Jobs waiting for lanes.", f.waiting},
+      {"kairos_ticks_due", "gauge", "Users in the tick heaps.", f.ticks_due},
+      {"kairos_webhook_attempts_total", "counter", "Webhook attempts.", f.courier.attempts},
+      {"kairos_webhooks_waiting", "gauge", "Webhooks at the courier.", f.courier.waiting},
+      {"kairos_webhooks_in_flight", "gauge", "Webhook requests running.", f.courier.in_flight},
+      {"kairos_webhook_breakers_open", "gauge", "Endpoints whose breaker is open.", f.courier.breaker_open},
+      {"kairos_http_requests_total", "counter", "HTTP requests.", d.requests},
+      {"kairos_http_requests_refused_total", "counter", "HTTP requests refused at the door.", d.refused},
+      {"kairos_http_connections", "gauge", "Open connections.", d.connections},
+  };
+  struct buf out = {0};
+  for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) put_metric(&out, &metrics[i]);
+  put_decisions(&out, &f.flow);
+  put_deliveries(&out, &f.courier);
+  buf_printf(&out, "# HELP kairos_build_info The engine's version.\n# TYPE kairos_build_info gauge\nkairos_build_info{version=\"%s\"} 1\n",
+             KAIROS_VERSION);
+  buf_printf(&out, "# HELP kairos_program_info The live program.\n# TYPE kairos_program_info gauge\nkairos_program_info{digest=\"%s\"} 1\n",
+             a->program->digest);
+  buf_printf(&out,
+             "# HELP kairos_uptime_seconds Seconds since the start.\n# TYPE kairos_uptime_seconds gauge\nkairos_uptime_seconds %.3f\n",
+             (double)(clock_now() - a->started_at) / 1000.0);
+  request_answer(r, 200, "text/plain; version=0.0.4; charset=utf-8", buf_view(&out));
+  buf_free(&out);
+}
+
+void api_livez(struct request *r, void *context) {
+  (void)context;
+  request_answer(r, 200, "text/plain; charset=utf-8", STR("ok\n"));
+}
+
+void api_readyz(struct request *r, void *context) {
+  const struct api *a = context;
+  if (a->draining) request_answer(r, 503, "text/plain; charset=utf-8", STR("[-]draining\n"));
+  else request_answer(r, 200, "text/plain; charset=utf-8", STR("[+]program live\n[+]volumes open\nok\n"));
+}
+
+void api_programs(struct request *r, void *context) {
+  const struct program *p = ((struct api *)context)->program;
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_array(&w);
+  json_open_object(&w);
+  json_pair_text(&w, "digest", p->digest);
+  json_pair_text(&w, "state", "live");
+  json_key(&w, "files");
+  json_open_array(&w);
+  for (size_t i = 0; i < p->source_count; i++) json_put_text(&w, p->sources[i].path);
+  json_close_array(&w);
+  json_key(&w, "findings");
+  json_open_array(&w);
+  for (size_t i = 0; i < p->findings.count; i++) {
+    json_open_object(&w);
+    json_pair_text(&w, "file", p->findings.at[i].file);
+    json_pair_int(&w, "line", p->findings.at[i].line);
+    json_pair_text(&w, "text", p->findings.at[i].text);
+    json_close_object(&w);
+  }
+  json_close_array(&w);
+  json_close_object(&w);
+  json_close_array(&w);
+  request_answer(r, 200, "application/json", buf_view(&out));
+  buf_free(&out);
+}

@@ -1,0 +1,45 @@
+/* Inside api: what the handlers share. */
+#pragma once
+#include "api/api.h"
+
+void api_events(struct request *r, void *context);
+void api_decide(struct request *r, void *context);
+void api_user_get(struct request *r, void *context);
+void api_user_put(struct request *r, void *context);
+void api_user_delete(struct request *r, void *context);
+void api_user_opt_in(struct request *r, void *context);
+void api_user_opt_out(struct request *r, void *context);
+void api_user_why(struct request *r, void *context);
+void api_user_timeline(struct request *r, void *context);
+void api_user_export(struct request *r, void *context);
+void api_decision(struct request *r, void *context);
+void api_decision_why(struct request *r, void *context);
+void api_kill_list(struct request *r, void *context);
+void api_kill(struct request *r, void *context);
+void api_kill_all(struct request *r, void *context);
+void api_unkill(struct request *r, void *context);
+void api_unkill_all(struct request *r, void *context);
+void api_rollouts(struct request *r, void *context);
+void api_rollout_move(struct request *r, void *context);
+void api_programs(struct request *r, void *context);
+void api_metrics(struct request *r, void *context);
+void api_livez(struct request *r, void *context);
+void api_readyz(struct request *r, void *context);
+
+/* One job for one user's lane that runs `call` there; `answer` then runs on the main thread with job->text as the JSON, or the error is
+ * answered. */
+struct asking {
+  struct api *api;
+  struct request *request;
+  void (*answer)(struct asking *a, struct job *j);
+  uint32_t trigger;
+  struct str language;
+  int64_t at;
+};
+struct asking *asking_new(struct request *r, struct api *api);
+void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t number, void (*call)(struct job *, struct flow *));
+void asking_answer_json(struct asking *a, struct job *j); /* job->text as application/json, or the job's error */
+/* Copies `b` into the job's arena as its text and frees it. [lane] */
+void job_text(struct job *j, struct buf *b);
+/* The same fact into control.db, then into every volume; `answer` runs once all have it. */
+void fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json);

@@ -1,0 +1,40 @@
+/* routes: the one table of what the engine answers. The door checks scope, method and size by it; `kairos help routes` and the docs print
+ * it. Main thread. */
+#include "inside.h"
+
+#define OPEN SCOPE_NONE
+static const struct route routes[] = {
+    {METHOD_POST, "/v1/events", SCOPE_TRACK, false, 0, api_events,
+     "one event, an array (at most 2 500), or NDJSON; ?clock=event decides on the events' own time (operate)"},
+    {METHOD_POST, "/v1/decide", SCOPE_DECIDE, false, 0, api_decide,
+     "a decision now, asked for instead of triggered: {userId, trigger?, context?, dryRun?}"},
+    {METHOD_GET, "/v1/decisions/{id}", SCOPE_READ, false, 0, api_decision, "the record of a decision with its terms and delivery attempts"},
+    {METHOD_GET, "/v1/decisions/{id}/why", SCOPE_READ, false, 0, api_decision_why, "the same in words; ?lang=en or ru"},
+    {METHOD_GET, "/v1/users/{id}", SCOPE_READ, false, 0, api_user_get, "profile, features, patterns, beliefs, habit strength"},
+    {METHOD_PUT, "/v1/users/{id}", SCOPE_INGEST, false, 0, api_user_put, "merges into the profile; top-level null removes"},
+    {METHOD_DELETE, "/v1/users/{id}", SCOPE_OPERATE, false, 0, api_user_delete,
+     "erasure: the user's key is destroyed, the rows are deleted"},
+    {METHOD_POST, "/v1/users/{id}/opt-in", SCOPE_INGEST, false, 0, api_user_opt_in, "consent given"},
+    {METHOD_POST, "/v1/users/{id}/opt-out", SCOPE_INGEST, true, 0, api_user_opt_out,
+     "consent withdrawn; answered once no message can start any more"},
+    {METHOD_GET, "/v1/users/{id}/why", SCOPE_READ, false, 0, api_user_why,
+     "why a trigger does not fire for this user now: ?trigger=NAME&lang=en"},
+    {METHOD_GET, "/v1/users/{id}/timeline", SCOPE_READ, false, 0, api_user_timeline, "events and decisions, newest first; ?limit=50"},
+    {METHOD_GET, "/v1/users/{id}/export", SCOPE_OPERATE, false, 0, api_user_export, "everything about the user, as NDJSON"},
+    {METHOD_GET, "/v1/kill", SCOPE_READ, false, 0, api_kill_list, "what is killed now"},
+    {METHOD_PUT, "/v1/kill/all", SCOPE_OPERATE, true, 0, api_kill_all, "stops every send"},
+    {METHOD_DELETE, "/v1/kill/all", SCOPE_OPERATE, true, 0, api_unkill_all, "lifts the global stop"},
+    {METHOD_PUT, "/v1/kill/{kind}/{name}", SCOPE_OPERATE, true, 0, api_kill, "stops a trigger, intervention, experiment, rollout or model"},
+    {METHOD_DELETE, "/v1/kill/{kind}/{name}", SCOPE_OPERATE, true, 0, api_unkill, "lifts that stop"},
+    {METHOD_GET, "/v1/rollouts", SCOPE_READ, false, 0, api_rollouts, "stages, and where each rollout stands"},
+    {METHOD_POST, "/v1/rollouts/{name}/{verb}", SCOPE_OPERATE, true, 0, api_rollout_move, "advance, back, hold, resume or halt"},
+    {METHOD_GET, "/v1/programs", SCOPE_READ, false, 0, api_programs, "the live program: digest, files, findings"},
+    {METHOD_GET, "/metrics", OPEN, false, 0, api_metrics, "Prometheus text"},
+    {METHOD_GET, "/livez", OPEN, false, 0, api_livez, "the process is alive"},
+    {METHOD_GET, "/readyz", OPEN, false, 0, api_readyz, "the program is live and the volumes are open"},
+};
+
+const struct route *api_routes(size_t *count) {
+  *count = sizeof routes / sizeof *routes;
+  return routes;
+}

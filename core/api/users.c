@@ -1,0 +1,206 @@
+/* users: one person's profile, consent, state and erasure. What is read is read in the person's own lane, so that nobody sees a stale file.
+ * Handlers on the main thread, functions named *_in_lane on the lane. */
+#include "inside.h"
+#include "kit/clock.h"
+#include <string.h>
+
+static uint32_t volume_for(const struct api *api, struct str user) {
+  return book_volume_of(api->book, book_partition_of(api->book, user));
+}
+
+static struct user *known_user(struct job *j, struct flow *f) {
+  struct user *u = volume_user(flow_volume(f), j->user, false, &j->err);
+  if (!u && j->err.kind == ERR_NONE) err_set(&j->err, ERR_MISSING, "no user \"" STR_FORMAT "\" is known here", STR_ARG(j->user));
+  return u;
+}
+
+/* ---- GET /v1/users/{id} ---- */
+
+static void put_features(struct json_writer *w, const struct program *p, struct user *u, int64_t now, struct arena *a) {
+  struct value *slots = ARENA_ARRAY(a, struct value, p->symbols.count + 1);
+  json_key(w, "features");
+  json_open_object(w);
+  for (uint32_t i = 0; i < features_count(p->features); i++) {
+    struct value v = feature_read(p->features, i, u, now, slots, a);
+    json_key(w, feature_name(p->features, i));
+    if (v.kind == VALUE_MISSING) json_put_null(w);
+    else value_to_json(w, &v);
+  }
+  json_close_object(w);
+}
+
+static void put_who(struct json_writer *w, const struct user *u) {
+  static const char *const consents[] = {"unknown", "given", "withdrawn"};
+  char at[32];
+  json_pair_str(w, "userId", u->id);
+  json_pair_int(w, "partition", u->partition);
+  json_pair_text(w, "consent", consents[u->consent]);
+  if (u->age >= 0) json_pair_int(w, "age", u->age);
+  json_pair_str(w, "timezone", u->zone_name);
+  json_pair_int(w, "events", (int64_t)u->events);
+  if (u->clock) json_pair_str(w, "lastSeen", (struct str){at, clock_format(u->clock, at)});
+  json_key(w, "profile");
+  json_put_raw(w, u->profile.len ? u->profile : STR("{}"));
+}
+
+static void put_sends(struct json_writer *w, const struct user *u) {
+  static const char *const responses[] = {"none", "good", "bad", "other"};
+  json_key(w, "sends");
+  json_open_array(w);
+  for (size_t i = 0; i < u->send_count; i++) {
+    char text[32];
+    json_open_object(w);
+    json_pair_str(w, "decision", (struct str){text, decision_id_text(u->sends[i].decision, text)});
+    json_pair_str(w, "at", (struct str){text, clock_format(u->sends[i].at, text)});
+    json_pair_text(w, "response", responses[u->sends[i].response & 3]);
+    json_close_object(w);
+  }
+  json_close_array(w);
+}
+
+static void describe_in_lane(struct job *j, struct flow *f) {
+  struct user *u = known_user(j, f);
+  if (!u) return;
+  const struct program *p = flow_program(f, u->partition);
+  int64_t now = clock_now() > u->clock ? clock_now() : u->clock;
+  if (u->events && u->clock < now - 400 * CLOCK_DAY) now = u->clock; /* history: as of its own last day */
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  put_who(&w, u);
+  if (p) {
+    put_features(&w, p, u, now, &j->arena);
+    json_key(&w, "patterns");
+    features_describe(p->features, u, now, &w, &j->arena);
+  }
+  put_sends(&w, u);
+  json_close_object(&w);
+  job_text(j, &out);
+}
+
+void api_user_get(struct request *r, void *context) {
+  struct asking *a = asking_new(r, context);
+  asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, describe_in_lane);
+}
+
+/* ---- PUT, opt-in, opt-out ---- */
+
+static void item_done(struct job *j) {
+  struct asking *a = j->owner;
+  const struct item *item = j->items;
+  if (j->err.kind != ERR_NONE) request_refuse(a->request, &j->err);
+  else if (item->state == ITEM_REFUSED) request_refuse(a->request, &item->err);
+  else request_answer(a->request, 200, "application/json", STR("{\"state_updated\":true}"));
+  job_free(j);
+}
+
+static struct str envelope(struct job *j, struct str user, const char *type, int64_t now, struct str data) {
+  char at[32];
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  json_pair_str(&w, "userId", user);
+  json_pair_text(&w, "eventType", type);
+  json_pair_str(&w, "timestamp", (struct str){at, clock_format(now, at)});
+  json_key(&w, "data");
+  json_put_raw(&w, data.len ? data : STR("{}"));
+  json_close_object(&w);
+  job_text(j, &out);
+  return j->text;
+}
+
+static void submit_item(struct request *r, struct api *api, enum entry_kind kind, const char *type, struct str data) {
+  struct err e = {0};
+  struct str user = r->params[0], source = r->key_name.len ? r->key_name : STR("local");
+  struct asking *a = asking_new(r, api);
+  struct job *j = job_new(volume_for(api, user));
+  struct item *item = j ? ARENA_NEW(&j->arena, struct item) : NULL;
+  if (a && item && event_parse(&j->arena, envelope(j, user, type, r->received, data), r->received, source, false, &item->event, &e)) {
+    item->kind = kind;
+    item->may_identify = true;
+    item->asked = NO_ONE;
+    j->items = item;
+    j->item_count = 1;
+    j->owner = a;
+    j->done = item_done;
+    j->withdraw = j->urgent = strcmp(type, "opt_out") == 0;
+    if (lanes_submit(api->lanes, j)) return;
+    err_set(&e, ERR_BUSY, "every place in the queue is taken: send again in a second");
+  }
+  job_free(j);
+  if (e.kind == ERR_NONE) err_set(&e, ERR_BUSY, "no memory for this request: send again in a second");
+  request_refuse(r, &e);
+}
+
+void api_user_put(struct request *r, void *context) {
+  struct json body;
+  struct err e = {0};
+  if (!json_parse(&body, &r->arena, r->body, &json_limits_default, &e) || json_type(&body, 0) != JSON_OBJECT) {
+    request_problem(r, 400, "profile-invalid", NULL, "expected a JSON object%s%s", e.text[0] ? ": " : "", e.text);
+    return;
+  }
+  submit_item(r, context, ENTRY_PROFILE, "profile_updated", r->body);
+}
+
+void api_user_opt_in(struct request *r, void *context) {
+  submit_item(r, context, ENTRY_CONSENT, "opt_in", (struct str){0});
+}
+void api_user_opt_out(struct request *r, void *context) {
+  submit_item(r, context, ENTRY_CONSENT, "opt_out", (struct str){0});
+}
+
+/* ---- DELETE ---- */
+
+static void erase_in_lane(struct job *j, struct flow *f) {
+  struct user *u = known_user(j, f);
+  if (!u) return;
+  j->number = u->number;
+  struct err e = {0};
+  if (!flow_commit(f, &e) || !volume_erase(flow_volume(f), u, &e)) {
+    j->err = e;
+    return;
+  }
+  j->text = STR("{\"erased\":true}");
+}
+
+void api_user_delete(struct request *r, void *context) {
+  struct asking *a = asking_new(r, context);
+  asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, erase_in_lane);
+}
+
+/* ---- why not ---- */
+
+static void why_not_in_lane(struct job *j, struct flow *f) {
+  struct asking *a = j->owner;
+  struct user *u = known_user(j, f);
+  const struct program *p = u ? flow_program(f, u->partition) : NULL;
+  struct value *slots;
+  struct buf out = {0};
+  if (!u) return;
+  uint32_t trigger = p ? rules_trigger(p->rules, a->request->params[1]) : NO_ONE;
+  if (trigger == NO_ONE) {
+    err_set(&j->err, ERR_MISSING, "no trigger is named \"" STR_FORMAT "\"", STR_ARG(a->request->params[1]));
+    return;
+  }
+  if (!flow_look(f, u, trigger, clock_now(), &j->arena, &slots, &j->err)) return;
+  const char *language = str_is(a->language, "ru") ? "ru" : "en";
+  why_not_text(p->rules, &p->symbols, trigger, slots, language, &j->arena, &out);
+  job_text(j, &out);
+}
+
+static void answer_text(struct asking *a, struct job *j) {
+  if (j->err.kind != ERR_NONE) request_refuse(a->request, &j->err);
+  else request_answer(a->request, 200, "text/plain; charset=utf-8", j->text);
+}
+
+void api_user_why(struct request *r, void *context) {
+  struct asking *a = asking_new(r, context);
+  r->params[1] = request_query(r, "trigger");
+  if (r->params[1].len == 0) {
+    request_problem(r, 400, "query-invalid", NULL, "trigger: expected the name of a trigger, as in ?trigger=high_skip_risk");
+    return;
+  }
+  a->language = request_query(r, "lang");
+  a->answer = answer_text;
+  asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, why_not_in_lane);
+}
