@@ -196,9 +196,9 @@ void parcels_wait(struct parcels *p, struct parcel *parcel) {
 
 void parcels_queue(struct parcels *p, struct parcel *parcel, struct parcel_list *queue) {
   must(parcel->state == PARCEL_WAITING);
-  heap_remove(p, parcel);
-  parcel->state = PARCEL_QUEUED;
-  heap_add(p, parcel);
+  parcel->state = PARCEL_QUEUED; /* its moment is another now */
+  heap_up(p, parcel->heap_at);
+  heap_down(p, parcel->heap_at);
   list_add(queue, parcel);
 }
 
