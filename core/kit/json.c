@@ -9,6 +9,9 @@
 #include "number.h"
 #include "utf8.h"
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 const struct json_limits json_limits_default = {.depth = 32, .tokens = 1000000};
 
@@ -16,8 +19,10 @@ const struct json_limits json_limits_default = {.depth = 32, .tokens = 1000000};
 #define DUPLICATES_FEW  16
 #define POINTER_LONGEST 160
 
+/* Every reading step takes the place it stands at and returns the place behind what it read, or NULL when it refused: the place stays in a
+ * register. */
 struct reader {
-  const unsigned char *start, *at, *end;
+  const unsigned char *start, *end;
   struct json_token *tokens;
   uint32_t count, cap;
   uint32_t depth, depth_most, tokens_most;
@@ -29,19 +34,20 @@ struct reader {
 
 /* --- refusing --- */
 
-static bool refuse_at(struct reader *r, const unsigned char *at, const char *what) {
+static const unsigned char *refuse(struct reader *r, const unsigned char *at, const char *what) {
   size_t offset = (size_t)(at - r->start);
-  if (at >= r->end) return err_set(r->e, ERR_INPUT, "JSON: %s, but the text ends at byte %zu", what, offset);
-  if (*at >= 0x21 && *at <= 0x7E) return err_set(r->e, ERR_INPUT, "JSON: %s, got '%c' at byte %zu", what, *at, offset);
-  return err_set(r->e, ERR_INPUT, "JSON: %s, got byte 0x%02X at byte %zu", what, *at, offset);
-}
-
-static bool refuse(struct reader *r, const char *what) {
-  return refuse_at(r, r->at, what);
+  if (at >= r->end) {
+    err_set(r->e, ERR_INPUT, "JSON: %s, but the text ends at byte %zu", what, offset);
+  } else if (*at >= 0x21 && *at <= 0x7E) {
+    err_set(r->e, ERR_INPUT, "JSON: %s, got '%c' at byte %zu", what, *at, offset);
+  } else {
+    err_set(r->e, ERR_INPUT, "JSON: %s, got byte 0x%02X at byte %zu", what, *at, offset);
+  }
+  return NULL;
 }
 
 /* Puts one segment in front of the pointer. What does not fit is lost at the front, where "…" then says so. */
-static bool pointer_push(struct reader *r, const char *segment, size_t length) {
+static const unsigned char *pointer_push(struct reader *r, const char *segment, size_t length) {
   static const char cut[] = "...";
   size_t room = r->pointer_at;
   if (room < length + 1 + sizeof cut) {
@@ -49,16 +55,16 @@ static bool pointer_push(struct reader *r, const char *segment, size_t length) {
       r->pointer_at -= sizeof cut - 1;
       memcpy(r->pointer + r->pointer_at, cut, sizeof cut - 1);
     }
-    return false;
+    return NULL;
   }
   r->pointer_at -= length;
   memcpy(r->pointer + r->pointer_at, segment, length);
   r->pointer[--r->pointer_at] = '/';
-  return false;
+  return NULL;
 }
 
 /* The key as written; `~` and `/` as RFC 6901 wants them. */
-static bool pointer_push_key(struct reader *r, uint32_t key) {
+static const unsigned char *pointer_push_key(struct reader *r, uint32_t key) {
   char segment[POINTER_LONGEST];
   size_t length = 0;
   const struct json_token *t = &r->tokens[key];
@@ -74,7 +80,7 @@ static bool pointer_push_key(struct reader *r, uint32_t key) {
   return pointer_push(r, segment, length);
 }
 
-static bool pointer_push_index(struct reader *r, uint32_t index) {
+static const unsigned char *pointer_push_index(struct reader *r, uint32_t index) {
   char digits[10];
   size_t at = sizeof digits;
   do {
@@ -86,8 +92,8 @@ static bool pointer_push_index(struct reader *r, uint32_t index) {
 
 /* --- tokens --- */
 
-static bool tokens_grow(struct reader *r) {
-  if (r->count >= r->tokens_most) return refuse(r, "more values than the limit allows");
+static bool tokens_grow(struct reader *r, const unsigned char *at) {
+  if (r->count >= r->tokens_most) return refuse(r, at, "more values than the limit allows") != NULL;
   uint32_t cap = r->cap > r->tokens_most / 2 ? r->tokens_most : r->cap * 2;
   struct json_token *tokens = arena_alloc(r->a, (size_t)cap * sizeof *tokens);
   if (!tokens) return err_set(r->e, ERR_BUSY, "JSON: no memory for %u values", cap);
@@ -97,11 +103,12 @@ static bool tokens_grow(struct reader *r) {
   return true;
 }
 
-static inline struct json_token *token_add(struct reader *r, enum json_type type, const unsigned char *start) {
-  if (r->count == r->cap && !tokens_grow(r)) return NULL;
+/* A token from `at` to `end`; NULL when there is no room. */
+static inline struct json_token *token_add(struct reader *r, enum json_type type, const unsigned char *at, const unsigned char *end) {
+  if (r->count == r->cap && !tokens_grow(r, at)) return NULL;
   struct json_token *t = &r->tokens[r->count++];
-  t->start = (uint32_t)(start - r->start);
-  t->end = t->start;
+  t->start = (uint32_t)(at - r->start);
+  t->end = (uint32_t)(end - r->start);
   t->next = r->count;
   t->count = 0;
   t->type = (uint8_t)type;
@@ -109,10 +116,14 @@ static inline struct json_token *token_add(struct reader *r, enum json_type type
   return t;
 }
 
-static inline void skip_blanks(struct reader *r) {
-  const unsigned char *at = r->at;
+static inline const unsigned char *skip_blanks(const struct reader *r, const unsigned char *at) {
   while (at < r->end && *at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r')) at++;
-  r->at = at;
+  return at;
+}
+
+/* Is `c` at this place? */
+static inline bool stands(const struct reader *r, const unsigned char *at, unsigned char c) {
+  return at < r->end && *at == c;
 }
 
 /* --- strings --- */
@@ -128,6 +139,16 @@ static inline uint64_t special_bytes(uint64_t w) {
 }
 
 static inline const unsigned char *plain_end(const unsigned char *at, const unsigned char *end) {
+#if defined(__SSE2__)
+  while (end - at >= 16) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    __m128i odd = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* as signed bytes: control bytes and everything from 0x80 on */
+    unsigned marks = (unsigned)_mm_movemask_epi8(_mm_or_si128(ends, odd));
+    if (marks) return at + __builtin_ctz(marks);
+    at += 16;
+  }
+#endif
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   while (end - at >= 8) {
     uint64_t w;
@@ -159,26 +180,26 @@ static bool read_hex4(const unsigned char *at, const unsigned char *end, uint32_
   return true;
 }
 
-/* r->at is behind `\u`. */
-static bool read_unicode_escape(struct reader *r) {
-  const unsigned char *escape = r->at - 2;
+/* `at` is behind `\u`. */
+static const unsigned char *read_unicode_escape(struct reader *r, const unsigned char *at) {
+  const unsigned char *escape = at - 2;
   uint32_t code;
   uint32_t low;
-  if (!read_hex4(r->at, r->end, &code)) return refuse(r, "expected four hex digits after \\u");
-  r->at += 4;
-  if (code == 0) return refuse_at(r, escape, "\\u0000 is not allowed in a string");
-  if (code >= 0xDC00 && code <= 0xDFFF) return refuse_at(r, escape, "a low surrogate without the high one before it");
-  if (code < 0xD800 || code > 0xDBFF) return true;
-  bool pair = r->end - r->at >= 6 && r->at[0] == '\\' && r->at[1] == 'u' && read_hex4(r->at + 2, r->end, &low);
-  if (!pair || low < 0xDC00 || low > 0xDFFF) return refuse_at(r, escape, "a high surrogate without the low one after it");
-  r->at += 6;
-  return true;
+  if (!read_hex4(at, r->end, &code)) return refuse(r, at, "expected four hex digits after \\u");
+  at += 4;
+  if (code == 0) return refuse(r, escape, "\\u0000 is not allowed in a string");
+  if (code >= 0xDC00 && code <= 0xDFFF) return refuse(r, escape, "a low surrogate without the high one before it");
+  if (code < 0xD800 || code > 0xDBFF) return at;
+  bool pair = r->end - at >= 6 && at[0] == '\\' && at[1] == 'u' && read_hex4(at + 2, r->end, &low);
+  if (!pair || low < 0xDC00 || low > 0xDFFF) return refuse(r, escape, "a high surrogate without the low one after it");
+  return at + 6;
 }
 
-static bool read_escape(struct reader *r) {
-  r->at++;
-  if (r->at == r->end) return refuse(r, "expected an escape after the backslash");
-  switch (*r->at) {
+/* `at` is on the backslash. */
+static const unsigned char *read_escape(struct reader *r, const unsigned char *at) {
+  at++;
+  if (at == r->end) return refuse(r, at, "expected an escape after the backslash");
+  switch (*at) {
   case '"':
   case '\\':
   case '/':
@@ -186,99 +207,96 @@ static bool read_escape(struct reader *r) {
   case 'f':
   case 'n':
   case 'r':
-  case 't': r->at++; return true;
-  case 'u': r->at++; return read_unicode_escape(r);
-  default: return refuse(r, "expected one of \"\\/bfnrtu after a backslash");
+  case 't': return at + 1;
+  case 'u': return read_unicode_escape(r, at + 1);
+  default: return refuse(r, at, "expected one of \"\\/bfnrtu after a backslash");
   }
 }
 
-/* The rest of a string in which something out of the ordinary stands at r->at. */
-static bool read_string_slowly(struct reader *r, uint32_t token) {
+/* From where something out of the ordinary stands to the closing quote. */
+static const unsigned char *read_string_slowly(struct reader *r, const unsigned char *at, uint8_t *escaped) {
   for (;;) {
-    r->at = plain_end(r->at, r->end);
-    if (r->at == r->end) return refuse(r, "expected the closing quote of a string");
-    unsigned char c = *r->at;
-    if (c == '"') return true;
+    at = plain_end(at, r->end);
+    if (at == r->end) return refuse(r, at, "expected the closing quote of a string");
+    unsigned char c = *at;
+    if (c == '"') return at;
     if (c == '\\') {
-      r->tokens[token].escaped = 1;
-      if (!read_escape(r)) return false;
+      *escaped = 1;
+      at = read_escape(r, at);
+      if (!at) return NULL;
     } else if (c < 0x20) {
-      return refuse(r, "a control byte in a string must be written as an escape");
+      return refuse(r, at, "a control byte in a string must be written as an escape");
     } else {
-      size_t step = utf8_step(r->at, r->end);
-      if (step == 0) return refuse(r, "a string must be well-formed UTF-8");
-      r->at += step;
+      do { /* such characters come in words */
+        size_t step = utf8_step(at, r->end);
+        if (step == 0) return refuse(r, at, "a string must be well-formed UTF-8");
+        at += step;
+      } while (at < r->end && *at >= 0x80);
     }
   }
 }
 
-/* r->at is on the opening quote. */
-static inline bool read_string(struct reader *r) {
-  if (!token_add(r, JSON_STRING, r->at + 1)) return false;
-  uint32_t token = r->count - 1;
-  r->at = plain_end(r->at + 1, r->end);
-  if ((r->at == r->end || *r->at != '"') && !read_string_slowly(r, token)) return false;
-  r->tokens[token].end = (uint32_t)(r->at - r->start);
-  r->at++;
-  return true;
+/* `at` is on the opening quote. */
+static inline const unsigned char *read_string(struct reader *r, const unsigned char *at) {
+  const unsigned char *start = at + 1;
+  uint8_t escaped = 0;
+  at = plain_end(start, r->end);
+  if (!stands(r, at, '"')) {
+    at = read_string_slowly(r, at, &escaped);
+    if (!at) return NULL;
+  }
+  struct json_token *t = token_add(r, JSON_STRING, start, at);
+  if (!t) return NULL;
+  t->escaped = escaped;
+  return at + 1;
 }
 
 /* --- numbers and words --- */
 
-static bool read_number(struct reader *r) {
-  const char *end = number_end((const char *)r->at, (const char *)r->end);
-  if (!end) return refuse(r, "expected a number");
-  struct json_token *t = token_add(r, JSON_NUMBER, r->at);
-  if (!t) return false;
-  r->at = (const unsigned char *)end;
-  t->end = (uint32_t)(r->at - r->start);
-  return true;
+static inline const unsigned char *read_number(struct reader *r, const unsigned char *at) {
+  const unsigned char *end = (const unsigned char *)number_end((const char *)at, (const char *)r->end);
+  if (!end) return refuse(r, at, "expected a number");
+  return token_add(r, JSON_NUMBER, at, end) ? end : NULL;
 }
 
-static bool read_word(struct reader *r, const char *word, size_t length, enum json_type type) {
-  if ((size_t)(r->end - r->at) < length || memcmp(r->at, word, length) != 0) return refuse(r, "expected a value");
-  struct json_token *t = token_add(r, type, r->at);
-  if (!t) return false;
-  r->at += length;
-  t->end = (uint32_t)(r->at - r->start);
-  return true;
+static const unsigned char *read_word(struct reader *r, const unsigned char *at, const char *word, size_t length, enum json_type type) {
+  if ((size_t)(r->end - at) < length || memcmp(at, word, length) != 0) return refuse(r, at, "expected a value");
+  return token_add(r, type, at, at + length) ? at + length : NULL;
 }
 
 /* --- containers --- */
 
-static bool read_value(struct reader *r);
+static const unsigned char *read_value(struct reader *r, const unsigned char *at);
 
-static bool container_close(struct reader *r, uint32_t container, uint32_t children) {
+/* `at` is on the closing bracket. */
+static inline const unsigned char *container_close(struct reader *r, const unsigned char *at, uint32_t container, uint32_t children) {
   struct json_token *t = &r->tokens[container];
-  r->at++;
   r->depth--;
-  t->end = (uint32_t)(r->at - r->start);
+  t->end = (uint32_t)(at + 1 - r->start);
   t->next = r->count;
   t->count = children;
-  return true;
+  return at + 1;
 }
 
-static bool container_open(struct reader *r, enum json_type type, uint32_t *container) {
-  if (r->depth == r->depth_most) return refuse(r, "nested deeper than the limit allows");
-  if (!token_add(r, type, r->at)) return false;
-  *container = r->count - 1;
+static inline const unsigned char *container_open(struct reader *r, const unsigned char *at, enum json_type type) {
+  if (r->depth == r->depth_most) return refuse(r, at, "nested deeper than the limit allows");
+  if (!token_add(r, type, at, at)) return NULL;
   r->depth++;
-  r->at++;
-  skip_blanks(r);
-  return true;
+  return skip_blanks(r, at + 1);
 }
 
-static bool read_array(struct reader *r) {
-  uint32_t array;
-  if (!container_open(r, JSON_ARRAY, &array)) return false;
-  if (r->at < r->end && *r->at == ']') return container_close(r, array, 0);
+static const unsigned char *read_array(struct reader *r, const unsigned char *at) {
+  uint32_t array = r->count;
+  at = container_open(r, at, JSON_ARRAY);
+  if (!at) return NULL;
+  if (stands(r, at, ']')) return container_close(r, at, array, 0);
   for (uint32_t n = 0;; n++) {
-    if (!read_value(r)) return pointer_push_index(r, n);
-    skip_blanks(r);
-    if (r->at < r->end && *r->at == ']') return container_close(r, array, n + 1);
-    if (r->at == r->end || *r->at != ',') return refuse(r, "expected ',' or ']' in an array");
-    r->at++;
-    skip_blanks(r);
+    at = read_value(r, at);
+    if (!at) return pointer_push_index(r, n);
+    at = skip_blanks(r, at);
+    if (stands(r, at, ']')) return container_close(r, at, array, n + 1);
+    if (!stands(r, at, ',')) return refuse(r, at, "expected ',' or ']' in an array");
+    at = skip_blanks(r, at + 1);
   }
 }
 
@@ -312,16 +330,21 @@ static inline uint64_t fingerprint(const struct reader *r, const struct json_tok
   return head + length * UINT64_C(0x9E3779B97F4A7C15);
 }
 
+/* Keys are compared only when a filter of 256 bits has seen something like them: most objects need no comparison at all. */
 static bool few_keys_differ(struct reader *r, uint32_t object, uint32_t pairs) {
+  uint64_t seen[4] = {0};
   uint64_t prints[DUPLICATES_FEW];
   uint32_t keys[DUPLICATES_FEW];
   uint32_t key = object + 1;
   for (uint32_t n = 0; n < pairs; n++) {
     uint64_t print = fingerprint(r, &r->tokens[key]);
-    for (uint32_t i = 0; i < n; i++) {
+    uint64_t place = (print * UINT64_C(0xD6E8FEB86659FD93)) >> 56;
+    uint64_t bit = UINT64_C(1) << (place & 63);
+    for (uint32_t i = 0; (seen[place >> 6] & bit) && i < n; i++) {
       if (prints[i] != print) continue;
       if (str_eq(json_key_view(r->start, &r->tokens[key]), json_key_view(r->start, &r->tokens[keys[i]]))) return refuse_duplicate(r, key);
     }
+    seen[place >> 6] |= bit;
     prints[n] = print;
     keys[n] = key;
     key = r->tokens[key + 1].next;
@@ -346,48 +369,52 @@ static bool many_keys_differ(struct reader *r, uint32_t object, uint32_t pairs) 
   return fine;
 }
 
-static bool object_close(struct reader *r, uint32_t object, uint32_t pairs, bool escaped) {
-  bool differ = pairs > DUPLICATES_FEW || escaped ? many_keys_differ(r, object, pairs) : few_keys_differ(r, object, pairs);
-  return differ && container_close(r, object, pairs);
+static bool keys_differ(struct reader *r, uint32_t object, uint32_t pairs, bool escaped) {
+  if (pairs < 2) return true;
+  return pairs > DUPLICATES_FEW || escaped ? many_keys_differ(r, object, pairs) : few_keys_differ(r, object, pairs);
 }
 
-/* r->at is on the key's quote; ends behind the pair's value. */
-static inline bool read_pair(struct reader *r, bool *escaped) {
-  if (r->at == r->end || *r->at != '"') return refuse(r, "expected a key in quotes");
+/* `at` is where a key must begin; ends behind the pair's value. */
+static inline const unsigned char *read_pair(struct reader *r, const unsigned char *at, bool *escaped) {
+  if (!stands(r, at, '"')) return refuse(r, at, "expected a key in quotes");
   uint32_t key = r->count;
-  if (!read_string(r)) return false;
+  at = read_string(r, at);
+  if (!at) return NULL;
   *escaped |= r->tokens[key].escaped != 0;
-  skip_blanks(r);
-  if (r->at == r->end || *r->at != ':') return refuse(r, "expected ':' after a key") || pointer_push_key(r, key);
-  r->at++;
-  skip_blanks(r);
-  return read_value(r) || pointer_push_key(r, key);
+  at = skip_blanks(r, at);
+  if (!stands(r, at, ':')) {
+    refuse(r, at, "expected ':' after a key");
+    return pointer_push_key(r, key);
+  }
+  at = read_value(r, skip_blanks(r, at + 1));
+  return at ? at : pointer_push_key(r, key);
 }
 
-static bool read_object(struct reader *r) {
-  uint32_t object;
+static const unsigned char *read_object(struct reader *r, const unsigned char *at) {
+  uint32_t object = r->count;
   bool escaped = false;
-  if (!container_open(r, JSON_OBJECT, &object)) return false;
-  if (r->at < r->end && *r->at == '}') return container_close(r, object, 0);
+  at = container_open(r, at, JSON_OBJECT);
+  if (!at) return NULL;
+  if (stands(r, at, '}')) return container_close(r, at, object, 0);
   for (uint32_t n = 0;; n++) {
-    if (!read_pair(r, &escaped)) return false;
-    skip_blanks(r);
-    if (r->at < r->end && *r->at == '}') return object_close(r, object, n + 1, escaped);
-    if (r->at == r->end || *r->at != ',') return refuse(r, "expected ',' or '}' in an object");
-    r->at++;
-    skip_blanks(r);
+    at = read_pair(r, at, &escaped);
+    if (!at) return NULL;
+    at = skip_blanks(r, at);
+    if (stands(r, at, '}')) return keys_differ(r, object, n + 1, escaped) ? container_close(r, at, object, n + 1) : NULL;
+    if (!stands(r, at, ',')) return refuse(r, at, "expected ',' or '}' in an object");
+    at = skip_blanks(r, at + 1);
   }
 }
 
-static bool read_value(struct reader *r) {
-  if (r->at == r->end) return refuse(r, "expected a value");
-  switch (*r->at) {
-  case '"': return read_string(r);
-  case '{': return read_object(r);
-  case '[': return read_array(r);
-  case 't': return read_word(r, "true", 4, JSON_TRUE);
-  case 'f': return read_word(r, "false", 5, JSON_FALSE);
-  case 'n': return read_word(r, "null", 4, JSON_NULL);
+static const unsigned char *read_value(struct reader *r, const unsigned char *at) {
+  if (at == r->end) return refuse(r, at, "expected a value");
+  switch (*at) {
+  case '"': return read_string(r, at);
+  case '{': return read_object(r, at);
+  case '[': return read_array(r, at);
+  case 't': return read_word(r, at, "true", 4, JSON_TRUE);
+  case 'f': return read_word(r, at, "false", 5, JSON_FALSE);
+  case 'n': return read_word(r, at, "null", 4, JSON_NULL);
   case '-':
   case '0':
   case '1':
@@ -398,9 +425,9 @@ static bool read_value(struct reader *r) {
   case '6':
   case '7':
   case '8':
-  case '9': return read_number(r);
-  case 0xEF: return refuse(r, "expected a value (a byte order mark is not allowed)");
-  default: return refuse(r, "expected a value");
+  case '9': return read_number(r, at);
+  case 0xEF: return refuse(r, at, "expected a value (a byte order mark is not allowed)");
+  default: return refuse(r, at, "expected a value");
   }
 }
 
@@ -411,7 +438,7 @@ static bool reader_open(struct reader *r, struct arena *a, struct str text, cons
   if (text.len >= UINT32_MAX) return err_set(e, ERR_INPUT, "JSON: a text of %zu bytes is beyond 4 GiB", text.len);
   if (!limits) limits = &json_limits_default;
   static const unsigned char nothing[1] = {0};
-  r->start = r->at = text.at ? (const unsigned char *)text.at : nothing;
+  r->start = text.at ? (const unsigned char *)text.at : nothing;
   r->end = r->start + text.len;
   r->depth_most = limits->depth < DEPTH_MOST ? limits->depth : DEPTH_MOST;
   r->tokens_most = limits->tokens;
@@ -426,31 +453,40 @@ static bool reader_open(struct reader *r, struct arena *a, struct str text, cons
   return r->tokens || err_set(e, ERR_BUSY, "JSON: no memory for %u values", r->cap);
 }
 
-static bool reader_refused(struct reader *r) {
+/* Adds to the sentence where in the document the refusal climbed out. */
+static void pointer_say(struct reader *r) {
   size_t length = sizeof r->pointer - r->pointer_at;
-  if (!r->e || length == 0) return false;
+  if (!r->e || length == 0) return;
   char inner[sizeof r->e->text];
   memcpy(inner, r->e->text, sizeof inner);
-  return err_set(r->e, r->e->kind, "%s (in %.*s)", inner, (int)length, r->pointer + r->pointer_at);
+  err_set(r->e, r->e->kind, "%s (in %.*s)", inner, (int)length, r->pointer + r->pointer_at);
 }
 
-static bool read_document(struct reader *r, struct json *out) {
-  skip_blanks(r);
-  if (!read_value(r)) return reader_refused(r);
+/* Returns the place behind the value. */
+static const unsigned char *read_document(struct reader *r, struct json *out) {
+  const unsigned char *at = read_value(r, skip_blanks(r, r->start));
+  if (!at) {
+    pointer_say(r);
+    return NULL;
+  }
   *out = (struct json){.text = (const char *)r->start, .tokens = r->tokens, .count = r->count};
-  return true;
+  return at;
 }
 
 bool json_parse_one(struct json *out, struct arena *a, struct str text, const struct json_limits *limits, size_t *used, struct err *e) {
   struct reader r;
-  if (!reader_open(&r, a, text, limits, e) || !read_document(&r, out)) return false;
-  *used = (size_t)(r.at - r.start);
+  if (!reader_open(&r, a, text, limits, e)) return false;
+  const unsigned char *at = read_document(&r, out);
+  if (!at) return false;
+  *used = (size_t)(at - r.start);
   return true;
 }
 
 bool json_parse(struct json *out, struct arena *a, struct str text, const struct json_limits *limits, struct err *e) {
   struct reader r;
-  if (!reader_open(&r, a, text, limits, e) || !read_document(&r, out)) return false;
-  skip_blanks(&r);
-  return r.at == r.end || refuse(&r, "expected the end of the text after the value");
+  if (!reader_open(&r, a, text, limits, e)) return false;
+  const unsigned char *at = read_document(&r, out);
+  if (!at) return false;
+  at = skip_blanks(&r, at);
+  return at == r.end || refuse(&r, at, "expected the end of the text after the value");
 }

@@ -11,34 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-static const char *skip_digits(const char *at, const char *end) {
-  while (at < end && is_digit(*at)) at++;
-  return at;
-}
-
-const char *number_end(const char *at, const char *end) {
-  if (at < end && *at == '-') at++;
-  if (at == end || !is_digit(*at)) return NULL;
-  at = *at == '0' ? at + 1 : skip_digits(at, end);
-  if (at < end && *at == '.') {
-    const char *fraction = at + 1;
-    at = skip_digits(fraction, end);
-    if (at == fraction) return NULL;
-  }
-  if (at < end && (*at == 'e' || *at == 'E')) {
-    at++;
-    if (at < end && (*at == '+' || *at == '-')) at++;
-    const char *exponent = at;
-    at = skip_digits(exponent, end);
-    if (at == exponent) return NULL;
-  }
-  return at;
-}
-
 /* A double is decided by at most 767 digits; what comes after can only break a tie, and one more non-zero digit says so. */
 #define DIGITS_MOST  780
 #define EXPONENT_FAR 100000 /* beyond it nothing but "zero" or "too large" is left to know */
@@ -208,7 +180,7 @@ static void decimal_of(struct decimal *d, double size, int digits) {
   d->minus = d->more = false;
   d->count = 0;
   for (; *at && *at != 'e'; at++) {
-    if (is_digit(*at)) d->digits[d->count++] = *at;
+    if (number_digit(*at)) d->digits[d->count++] = *at;
   }
   must(*at == 'e');
   d->point = 1 + read_exponent(at + 1, at + strlen(at));
