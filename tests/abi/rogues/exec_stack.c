@@ -1,0 +1,3 @@
+/* Linked with an executable stack. */
+#include "rogue.h"
+PLUGIN(.flags = 0)

@@ -1,0 +1,3 @@
+/* A policy without a propensity. */
+#include "rogue.h"
+PLUGIN(.caps = KAIROS_CAP_POLICY)

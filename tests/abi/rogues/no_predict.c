@@ -1,0 +1,3 @@
+/* Has no predict. */
+#include "rogue.h"
+PLUGIN(.predict = NULL)

@@ -1,0 +1,3 @@
+/* Of general shape, and tells no schema. */
+#include "rogue.h"
+PLUGIN(.inputs = NULL)

@@ -1,0 +1,3 @@
+/* Loads, and cannot save. */
+#include "rogue.h"
+PLUGIN(.save = NULL)

@@ -1,0 +1,3 @@
+/* Changes where libraries are found. */
+#include "rogue.h"
+PLUGIN(.flags = 0)

@@ -1,0 +1,3 @@
+/* Was built against a shorter table. */
+#include "rogue.h"
+PLUGIN(.size = 24)
