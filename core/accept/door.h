@@ -75,6 +75,7 @@ struct door {
   void *context;
   struct key *keys;
   size_t key_count;
+  bool keyless; /* opened without keys, on loopback: everything is allowed. Never again once a key was set */
   int64_t header_ms, idle_ms, body_grace_ms;
   uint32_t body_rate;
   uint32_t most;

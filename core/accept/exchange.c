@@ -95,7 +95,7 @@ static bool is_loopback_name(struct str host) {
 }
 
 static bool ask_origin(struct exchange *x, const struct http_head *head) {
-  if (x->door->key_count) return true;
+  if (!x->door->keyless) return true;
   struct str origin = head->origin;
   for (const char *const *scheme = (const char *const[]){"http://", "https://", NULL}; *scheme; scheme++) {
     if (str_starts(origin, *scheme)) origin = (struct str){origin.at + strlen(*scheme), origin.len - strlen(*scheme)};
@@ -150,8 +150,8 @@ static bool ask_route(struct exchange *x, const struct http_head *head) {
 
 static bool ask_key(struct exchange *x, const struct http_head *head) {
   struct request *r = &x->request;
-  if (x->door->key_count == 0) r->scopes = SCOPE_ADMIN;
-  if (x->door->key_count == 0 || r->route->scope == SCOPE_NONE) return true;
+  if (x->door->keyless) r->scopes = SCOPE_ADMIN;
+  if (x->door->keyless || r->route->scope == SCOPE_NONE) return true;
   const struct key *key;
   const enum key_found found = keys_find(x->door, head->authorization, x->head, &r->arena, &key);
   if (found != KEY_FOUND) {

@@ -17,6 +17,7 @@ bool keys_set(struct door *d, const struct door_key *keys, size_t count) {
     const struct str name = str_from(keys[i].name);
     memcpy(copy[i].name, name.at, name.len < sizeof copy[i].name ? name.len : sizeof copy[i].name - 1);
   }
+  d->keyless = d->loop ? d->keyless && count == 0 : count == 0; /* taking the last key away does not throw the door open */
   kit_free(d->keys);
   d->keys = copy;
   d->key_count = count;
