@@ -18,6 +18,8 @@ struct world {
   struct features *features;
   struct user *user;
   struct value slots[256];
+  struct arena *nouns_arena; /* world_lua's */
+  struct nouns nouns;
 };
 
 static inline bool world_find(void *context, struct str name, struct symbol *out, struct err *e) {
@@ -46,6 +48,8 @@ static inline struct world *world_new(const struct noun_event *events, size_t ev
 static inline void world_free(struct world *w) {
   user_free(w->user);
   arena_free(&w->arena);
+  if (w->nouns_arena) arena_free(w->nouns_arena);
+  kit_free(w->nouns_arena);
   kit_free(w);
 }
 
@@ -90,4 +94,20 @@ static inline void world_missing(struct world *w, const char *feature, const cha
 static inline void assert_near(double got, double expected, double within, const char *what) {
   double off = got > expected ? got - expected : expected - got;
   if (!(off <= within)) fail_msg("%s: expected %.15g within %g, got %.15g", what, expected, within, got);
+}
+
+/* A world from rule text: one source, "rules/x.lua". */
+static inline struct world *world_lua(const char *text) {
+  struct arena *a = kit_alloc(sizeof *a); /* the nouns' texts live as long as the test */
+  struct nouns nouns = {0};
+  *a = (struct arena){0};
+  struct findings findings = {.arena = a};
+  struct source source = {.path = "rules/x.lua", .text = str_from(text)};
+  language_load(a, &source, 1, &nouns, &findings);
+  struct world *w = world_new(nouns.events, nouns.event_count, nouns.features, nouns.feature_count);
+  w->nouns_arena = a;
+  w->nouns = nouns;
+  for (size_t i = 0; i < findings.count; i++)
+    findings_add(&w->findings, findings.at[i].level, findings.at[i].file, findings.at[i].line, "%s", findings.at[i].text);
+  return w;
 }
