@@ -210,7 +210,8 @@ static uint16_t emit_truth(struct compiler *c, const struct tree *t, struct leaf
   case TREE_COMPARE: return emit_compare(c, t, l);
   case TREE_CALL:
     if (t->operation == CALL_KNOWN && t->parts[0]->kind == TREE_NAME) return emit(c, leaf_step(STEP_KNOWN, t->parts[0]->slot, l));
-    if (t->operation == CALL_HAS && t->parts[0]->kind == TREE_NAME && t->parts[1]->kind == TREE_LITERAL && !t->parts[1]->nil) {
+    if (t->operation == CALL_HAS && t->parts[0]->kind == TREE_NAME && t->parts[1]->kind == TREE_LITERAL &&
+        t->parts[1]->literal.kind != VALUE_MISSING) {
       struct step s = leaf_step(STEP_HAS, t->parts[0]->slot, l);
       s.literal = &t->parts[1]->literal;
       return emit(c, s);

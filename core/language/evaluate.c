@@ -178,6 +178,7 @@ static struct value value_of_truth(enum truth v) {
 
 static struct value and_value(const struct tree *t, const struct value *slots, const struct forced *f) {
   enum truth left = tree_truth(t->parts[0], slots, f);
+  if (!t->logical) return left == TRUTH_TRUE ? tree_value(t->parts[1], slots, f) : value_missing(MISSING_ABSENT); /* c and "text" */
   if (left == TRUTH_FALSE) return value_bool(false);
   struct value right = tree_value(t->parts[1], slots, f);
   bool settled = left == TRUTH_TRUE || (right.kind == VALUE_BOOL && right.number == 0);
@@ -186,24 +187,20 @@ static struct value and_value(const struct tree *t, const struct value *slots, c
 
 struct value tree_value(const struct tree *t, const struct value *slots, const struct forced *f) {
   if (f && f->term == t) return value_of_truth(f->truth);
-  if (t->type == VALUE_BOOL && t->kind != TREE_NAME) return value_of_truth(tree_truth(t, slots, f));
-  switch (t->kind) {
-  case TREE_LITERAL: return t->literal;
-  case TREE_NAME: return slots[t->slot];
-  case TREE_AND: return and_value(t, slots, f);
-  case TREE_OR: {
-    struct value left = tree_value(t->parts[0], slots, f);
-    if (left.kind == VALUE_MISSING || (left.kind == VALUE_BOOL && left.number == 0)) return tree_value(t->parts[1], slots, f);
-    return left;
-  }
-  case TREE_MINUS:
-  case TREE_ARITHMETIC:
-  case TREE_CALL: {
+  if (t->kind == TREE_LITERAL) return t->literal;
+  if (t->kind == TREE_NAME) return slots[t->slot];
+  if (t->type == VALUE_BOOL) return value_of_truth(tree_truth(t, slots, f));
+  if (t->type == VALUE_NUMBER) {
     double v = tree_number(t, slots, f);
     return v == v ? value_number(v) : value_missing(MISSING_ABSENT);
   }
-  case TREE_NOT:
-  case TREE_COMPARE: break;
+  switch (t->kind) {
+  case TREE_AND: return and_value(t, slots, f);
+  case TREE_OR: {
+    struct value left = tree_value(t->parts[0], slots, f);
+    bool none = left.kind == VALUE_MISSING || (left.kind == VALUE_BOOL && left.number == 0) || (t->type && left.kind != t->type);
+    return none ? tree_value(t->parts[1], slots, f) : left;
   }
-  return value_of_truth(tree_truth(t, slots, f));
+  default: return value_missing(MISSING_ABSENT); /* the others are truths or numbers */
+  }
 }
