@@ -4,8 +4,8 @@
  * json_read.c, for the few tokens that are asked for. The hot path of accept: called by every room on every thread. */
 #include "kit/json.h"
 #include "json_key.h"
+#include "json_reader.h"
 #include "kit/arena.h"
-#include "kit/hash.h"
 #include "number.h"
 #include "utf8.h"
 #include <string.h>
@@ -15,85 +15,16 @@
 
 const struct json_limits json_limits_default = {.depth = 32, .tokens = 1000000};
 
-#define DEPTH_MOST      256 /* values are read by recursion: whatever a caller asks for, the thread's stack stays small */
-#define DUPLICATES_FEW  16
-#define POINTER_LONGEST 160
+#define DEPTH_MOST     256 /* values are read by recursion: whatever a caller asks for, the thread's stack stays small */
+#define DUPLICATES_FEW 16
 
 /* Every reading step takes the place it stands at and returns the place behind what it read, or NULL when it refused: the place stays in a
  * register. */
-struct reader {
-  const unsigned char *start, *end;
-  struct json_token *tokens;
-  uint32_t count, cap;
-  uint32_t depth, depth_most, tokens_most;
-  struct arena *a;
-  struct err *e;
-  char pointer[POINTER_LONGEST]; /* filled from its end while a refusal climbs out */
-  size_t pointer_at;
-};
-
-/* --- refusing --- */
-
-static const unsigned char *refuse(struct reader *r, const unsigned char *at, const char *what) {
-  size_t offset = (size_t)(at - r->start);
-  if (at >= r->end) {
-    err_set(r->e, ERR_INPUT, "JSON: %s, but the text ends at byte %zu", what, offset);
-  } else if (*at >= 0x21 && *at <= 0x7E) {
-    err_set(r->e, ERR_INPUT, "JSON: %s, got '%c' at byte %zu", what, *at, offset);
-  } else {
-    err_set(r->e, ERR_INPUT, "JSON: %s, got byte 0x%02X at byte %zu", what, *at, offset);
-  }
-  return NULL;
-}
-
-/* Puts one segment in front of the pointer. What does not fit is lost at the front, where "…" then says so. */
-static const unsigned char *pointer_push(struct reader *r, const char *segment, size_t length) {
-  static const char cut[] = "...";
-  size_t room = r->pointer_at;
-  if (room < length + 1 + sizeof cut) {
-    if (room >= sizeof cut) {
-      r->pointer_at -= sizeof cut - 1;
-      memcpy(r->pointer + r->pointer_at, cut, sizeof cut - 1);
-    }
-    return NULL;
-  }
-  r->pointer_at -= length;
-  memcpy(r->pointer + r->pointer_at, segment, length);
-  r->pointer[--r->pointer_at] = '/';
-  return NULL;
-}
-
-/* The key as written; `~` and `/` as RFC 6901 wants them. */
-static const unsigned char *pointer_push_key(struct reader *r, uint32_t key) {
-  char segment[POINTER_LONGEST];
-  size_t length = 0;
-  const struct json_token *t = &r->tokens[key];
-  for (uint32_t i = t->start; i < t->end && length + 2 < sizeof segment; i++) {
-    char c = (char)r->start[i];
-    if (c == '~' || c == '/') {
-      segment[length++] = '~';
-      segment[length++] = c == '~' ? '0' : '1';
-    } else {
-      segment[length++] = c;
-    }
-  }
-  return pointer_push(r, segment, length);
-}
-
-static const unsigned char *pointer_push_index(struct reader *r, uint32_t index) {
-  char digits[10];
-  size_t at = sizeof digits;
-  do {
-    digits[--at] = (char)('0' + index % 10);
-    index /= 10;
-  } while (index);
-  return pointer_push(r, digits + at, sizeof digits - at);
-}
 
 /* --- tokens --- */
 
-static bool tokens_grow(struct reader *r, const unsigned char *at) {
-  if (r->count >= r->tokens_most) return refuse(r, at, "more values than the limit allows") != NULL;
+static bool tokens_grow(struct json_reader *r, const unsigned char *at) {
+  if (r->count >= r->tokens_most) return json_refuse(r, at, "more values than the limit allows") != NULL;
   uint32_t cap = r->cap > r->tokens_most / 2 ? r->tokens_most : r->cap * 2;
   struct json_token *tokens = arena_alloc(r->a, (size_t)cap * sizeof *tokens);
   if (!tokens) return err_set(r->e, ERR_BUSY, "JSON: no memory for %u values", cap);
@@ -104,7 +35,7 @@ static bool tokens_grow(struct reader *r, const unsigned char *at) {
 }
 
 /* A token from `at` to `end`; NULL when there is no room. */
-static inline struct json_token *token_add(struct reader *r, enum json_type type, const unsigned char *at, const unsigned char *end) {
+static inline struct json_token *token_add(struct json_reader *r, enum json_type type, const unsigned char *at, const unsigned char *end) {
   if (r->count == r->cap && !tokens_grow(r, at)) return NULL;
   struct json_token *t = &r->tokens[r->count++];
   t->start = (uint32_t)(at - r->start);
@@ -116,13 +47,13 @@ static inline struct json_token *token_add(struct reader *r, enum json_type type
   return t;
 }
 
-static inline const unsigned char *skip_blanks(const struct reader *r, const unsigned char *at) {
+static inline const unsigned char *skip_blanks(const struct json_reader *r, const unsigned char *at) {
   while (at < r->end && *at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r')) at++;
   return at;
 }
 
 /* Is `c` at this place? */
-static inline bool stands(const struct reader *r, const unsigned char *at, unsigned char c) {
+static inline bool stands(const struct json_reader *r, const unsigned char *at, unsigned char c) {
   return at < r->end && *at == c;
 }
 
@@ -181,24 +112,24 @@ static bool read_hex4(const unsigned char *at, const unsigned char *end, uint32_
 }
 
 /* `at` is behind `\u`. */
-static const unsigned char *read_unicode_escape(struct reader *r, const unsigned char *at) {
+static const unsigned char *read_unicode_escape(struct json_reader *r, const unsigned char *at) {
   const unsigned char *escape = at - 2;
   uint32_t code;
   uint32_t low;
-  if (!read_hex4(at, r->end, &code)) return refuse(r, at, "expected four hex digits after \\u");
+  if (!read_hex4(at, r->end, &code)) return json_refuse(r, at, "expected four hex digits after \\u");
   at += 4;
-  if (code == 0) return refuse(r, escape, "\\u0000 is not allowed in a string");
-  if (code >= 0xDC00 && code <= 0xDFFF) return refuse(r, escape, "a low surrogate without the high one before it");
+  if (code == 0) return json_refuse(r, escape, "\\u0000 is not allowed in a string");
+  if (code >= 0xDC00 && code <= 0xDFFF) return json_refuse(r, escape, "a low surrogate without the high one before it");
   if (code < 0xD800 || code > 0xDBFF) return at;
   bool pair = r->end - at >= 6 && at[0] == '\\' && at[1] == 'u' && read_hex4(at + 2, r->end, &low);
-  if (!pair || low < 0xDC00 || low > 0xDFFF) return refuse(r, escape, "a high surrogate without the low one after it");
+  if (!pair || low < 0xDC00 || low > 0xDFFF) return json_refuse(r, escape, "a high surrogate without the low one after it");
   return at + 6;
 }
 
 /* `at` is on the backslash. */
-static const unsigned char *read_escape(struct reader *r, const unsigned char *at) {
+static const unsigned char *read_escape(struct json_reader *r, const unsigned char *at) {
   at++;
-  if (at == r->end) return refuse(r, at, "expected an escape after the backslash");
+  if (at == r->end) return json_refuse(r, at, "expected an escape after the backslash");
   switch (*at) {
   case '"':
   case '\\':
@@ -209,15 +140,15 @@ static const unsigned char *read_escape(struct reader *r, const unsigned char *a
   case 'r':
   case 't': return at + 1;
   case 'u': return read_unicode_escape(r, at + 1);
-  default: return refuse(r, at, "expected one of \"\\/bfnrtu after a backslash");
+  default: return json_refuse(r, at, "expected one of \"\\/bfnrtu after a backslash");
   }
 }
 
 /* From where something out of the ordinary stands to the closing quote. */
-static const unsigned char *read_string_slowly(struct reader *r, const unsigned char *at, uint8_t *escaped) {
+static const unsigned char *read_string_slowly(struct json_reader *r, const unsigned char *at, uint8_t *escaped) {
   for (;;) {
     at = plain_end(at, r->end);
-    if (at == r->end) return refuse(r, at, "expected the closing quote of a string");
+    if (at == r->end) return json_refuse(r, at, "expected the closing quote of a string");
     unsigned char c = *at;
     if (c == '"') return at;
     if (c == '\\') {
@@ -225,11 +156,11 @@ static const unsigned char *read_string_slowly(struct reader *r, const unsigned 
       at = read_escape(r, at);
       if (!at) return NULL;
     } else if (c < 0x20) {
-      return refuse(r, at, "a control byte in a string must be written as an escape");
+      return json_refuse(r, at, "a control byte in a string must be written as an escape");
     } else {
       do { /* such characters come in words */
         size_t step = utf8_step(at, r->end);
-        if (step == 0) return refuse(r, at, "a string must be well-formed UTF-8");
+        if (step == 0) return json_refuse(r, at, "a string must be well-formed UTF-8");
         at += step;
       } while (at < r->end && *at >= 0x80);
     }
@@ -237,7 +168,7 @@ static const unsigned char *read_string_slowly(struct reader *r, const unsigned 
 }
 
 /* `at` is on the opening quote. */
-static inline const unsigned char *read_string(struct reader *r, const unsigned char *at) {
+static inline const unsigned char *read_string(struct json_reader *r, const unsigned char *at) {
   const unsigned char *start = at + 1;
   uint8_t escaped = 0;
   at = plain_end(start, r->end);
@@ -253,23 +184,24 @@ static inline const unsigned char *read_string(struct reader *r, const unsigned 
 
 /* --- numbers and words --- */
 
-static inline const unsigned char *read_number(struct reader *r, const unsigned char *at) {
+static inline const unsigned char *read_number(struct json_reader *r, const unsigned char *at) {
   const unsigned char *end = (const unsigned char *)number_end((const char *)at, (const char *)r->end);
-  if (!end) return refuse(r, at, "expected a number");
+  if (!end) return json_refuse(r, at, "expected a number");
   return token_add(r, JSON_NUMBER, at, end) ? end : NULL;
 }
 
-static const unsigned char *read_word(struct reader *r, const unsigned char *at, const char *word, size_t length, enum json_type type) {
-  if ((size_t)(r->end - at) < length || memcmp(at, word, length) != 0) return refuse(r, at, "expected a value");
+static const unsigned char *read_word(struct json_reader *r, const unsigned char *at, const char *word, size_t length,
+                                      enum json_type type) {
+  if ((size_t)(r->end - at) < length || memcmp(at, word, length) != 0) return json_refuse(r, at, "expected a value");
   return token_add(r, type, at, at + length) ? at + length : NULL;
 }
 
 /* --- containers --- */
 
-static const unsigned char *read_value(struct reader *r, const unsigned char *at);
+static const unsigned char *read_value(struct json_reader *r, const unsigned char *at);
 
 /* `at` is on the closing bracket. */
-static inline const unsigned char *container_close(struct reader *r, const unsigned char *at, uint32_t container, uint32_t children) {
+static inline const unsigned char *container_close(struct json_reader *r, const unsigned char *at, uint32_t container, uint32_t children) {
   struct json_token *t = &r->tokens[container];
   r->depth--;
   t->end = (uint32_t)(at + 1 - r->start);
@@ -278,29 +210,29 @@ static inline const unsigned char *container_close(struct reader *r, const unsig
   return at + 1;
 }
 
-static inline const unsigned char *container_open(struct reader *r, const unsigned char *at, enum json_type type) {
-  if (r->depth == r->depth_most) return refuse(r, at, "nested deeper than the limit allows");
+static inline const unsigned char *container_open(struct json_reader *r, const unsigned char *at, enum json_type type) {
+  if (r->depth == r->depth_most) return json_refuse(r, at, "nested deeper than the limit allows");
   if (!token_add(r, type, at, at)) return NULL;
   r->depth++;
   return skip_blanks(r, at + 1);
 }
 
-static const unsigned char *read_array(struct reader *r, const unsigned char *at) {
+static const unsigned char *read_array(struct json_reader *r, const unsigned char *at) {
   uint32_t array = r->count;
   at = container_open(r, at, JSON_ARRAY);
   if (!at) return NULL;
   if (stands(r, at, ']')) return container_close(r, at, array, 0);
   for (uint32_t n = 0;; n++) {
     at = read_value(r, at);
-    if (!at) return pointer_push_index(r, n);
+    if (!at) return json_pointer_index(r, n);
     at = skip_blanks(r, at);
     if (stands(r, at, ']')) return container_close(r, at, array, n + 1);
-    if (!stands(r, at, ',')) return refuse(r, at, "expected ',' or ']' in an array");
+    if (!stands(r, at, ',')) return json_refuse(r, at, "expected ',' or ']' in an array");
     at = skip_blanks(r, at + 1);
   }
 }
 
-static bool refuse_duplicate(struct reader *r, uint32_t key) {
+static bool refuse_duplicate(struct json_reader *r, uint32_t key) {
   const struct json_token *t = &r->tokens[key];
   const unsigned char *key_text = r->start + t->start;
   uint32_t length = t->end - t->start;
@@ -313,7 +245,7 @@ static bool refuse_duplicate(struct reader *r, uint32_t key) {
 }
 
 /* Two keys with different fingerprints differ: the first eight bytes mixed with the length. */
-static inline uint64_t fingerprint(const struct reader *r, const struct json_token *t) {
+static inline uint64_t fingerprint(const struct json_reader *r, const struct json_token *t) {
   size_t length = t->end - t->start;
   const unsigned char *at = r->start + t->start;
   uint64_t head = 0;
@@ -331,7 +263,7 @@ static inline uint64_t fingerprint(const struct reader *r, const struct json_tok
 }
 
 /* Keys are compared only when a filter of 256 bits has seen something like them: most objects need no comparison at all. */
-static bool few_keys_differ(struct reader *r, uint32_t object, uint32_t pairs) {
+static bool few_keys_differ(struct json_reader *r, uint32_t object, uint32_t pairs) {
   uint64_t seen[4] = {0};
   uint64_t prints[DUPLICATES_FEW];
   uint32_t keys[DUPLICATES_FEW];
@@ -353,7 +285,7 @@ static bool few_keys_differ(struct reader *r, uint32_t object, uint32_t pairs) {
 }
 
 /* Large objects, and objects with an escaped key: compared unescaped, through a table in scratch memory. */
-static bool many_keys_differ(struct reader *r, uint32_t object, uint32_t pairs) {
+static bool many_keys_differ(struct json_reader *r, uint32_t object, uint32_t pairs) {
   struct arena_mark mark = arena_mark(r->a);
   struct json_key_set set;
   bool fine = json_key_set_open(&set, r->a, pairs);
@@ -369,28 +301,28 @@ static bool many_keys_differ(struct reader *r, uint32_t object, uint32_t pairs) 
   return fine;
 }
 
-static bool keys_differ(struct reader *r, uint32_t object, uint32_t pairs, bool escaped) {
+static bool keys_differ(struct json_reader *r, uint32_t object, uint32_t pairs, bool escaped) {
   if (pairs < 2) return true;
   return pairs > DUPLICATES_FEW || escaped ? many_keys_differ(r, object, pairs) : few_keys_differ(r, object, pairs);
 }
 
 /* `at` is where a key must begin; ends behind the pair's value. */
-static inline const unsigned char *read_pair(struct reader *r, const unsigned char *at, bool *escaped) {
-  if (!stands(r, at, '"')) return refuse(r, at, "expected a key in quotes");
+static inline const unsigned char *read_pair(struct json_reader *r, const unsigned char *at, bool *escaped) {
+  if (!stands(r, at, '"')) return json_refuse(r, at, "expected a key in quotes");
   uint32_t key = r->count;
   at = read_string(r, at);
   if (!at) return NULL;
   *escaped |= r->tokens[key].escaped != 0;
   at = skip_blanks(r, at);
   if (!stands(r, at, ':')) {
-    refuse(r, at, "expected ':' after a key");
-    return pointer_push_key(r, key);
+    json_refuse(r, at, "expected ':' after a key");
+    return json_pointer_key(r, key);
   }
   at = read_value(r, skip_blanks(r, at + 1));
-  return at ? at : pointer_push_key(r, key);
+  return at ? at : json_pointer_key(r, key);
 }
 
-static const unsigned char *read_object(struct reader *r, const unsigned char *at) {
+static const unsigned char *read_object(struct json_reader *r, const unsigned char *at) {
   uint32_t object = r->count;
   bool escaped = false;
   at = container_open(r, at, JSON_OBJECT);
@@ -401,13 +333,13 @@ static const unsigned char *read_object(struct reader *r, const unsigned char *a
     if (!at) return NULL;
     at = skip_blanks(r, at);
     if (stands(r, at, '}')) return keys_differ(r, object, n + 1, escaped) ? container_close(r, at, object, n + 1) : NULL;
-    if (!stands(r, at, ',')) return refuse(r, at, "expected ',' or '}' in an object");
+    if (!stands(r, at, ',')) return json_refuse(r, at, "expected ',' or '}' in an object");
     at = skip_blanks(r, at + 1);
   }
 }
 
-static const unsigned char *read_value(struct reader *r, const unsigned char *at) {
-  if (at == r->end) return refuse(r, at, "expected a value");
+static const unsigned char *read_value(struct json_reader *r, const unsigned char *at) {
+  if (at == r->end) return json_refuse(r, at, "expected a value");
   switch (*at) {
   case '"': return read_string(r, at);
   case '{': return read_object(r, at);
@@ -426,15 +358,15 @@ static const unsigned char *read_value(struct reader *r, const unsigned char *at
   case '7':
   case '8':
   case '9': return read_number(r, at);
-  case 0xEF: return refuse(r, at, "expected a value (a byte order mark is not allowed)");
-  default: return refuse(r, at, "expected a value");
+  case 0xEF: return json_refuse(r, at, "expected a value (a byte order mark is not allowed)");
+  default: return json_refuse(r, at, "expected a value");
   }
 }
 
 /* --- doors --- */
 
-static bool reader_open(struct reader *r, struct arena *a, struct str text, const struct json_limits *limits, struct err *e) {
-  memset(r, 0, offsetof(struct reader, pointer));
+static bool reader_open(struct json_reader *r, struct arena *a, struct str text, const struct json_limits *limits, struct err *e) {
+  memset(r, 0, offsetof(struct json_reader, pointer));
   if (text.len >= UINT32_MAX) return err_set(e, ERR_INPUT, "JSON: a text of %zu bytes is beyond 4 GiB", text.len);
   if (!limits) limits = &json_limits_default;
   static const unsigned char nothing[1] = {0};
@@ -453,20 +385,11 @@ static bool reader_open(struct reader *r, struct arena *a, struct str text, cons
   return r->tokens || err_set(e, ERR_BUSY, "JSON: no memory for %u values", r->cap);
 }
 
-/* Adds to the sentence where in the document the refusal climbed out. */
-static void pointer_say(struct reader *r) {
-  size_t length = sizeof r->pointer - r->pointer_at;
-  if (!r->e || length == 0) return;
-  char inner[sizeof r->e->text];
-  memcpy(inner, r->e->text, sizeof inner);
-  err_set(r->e, r->e->kind, "%s (in %.*s)", inner, (int)length, r->pointer + r->pointer_at);
-}
-
 /* Returns the place behind the value. */
-static const unsigned char *read_document(struct reader *r, struct json *out) {
+static const unsigned char *read_document(struct json_reader *r, struct json *out) {
   const unsigned char *at = read_value(r, skip_blanks(r, r->start));
   if (!at) {
-    pointer_say(r);
+    json_pointer_say(r);
     return NULL;
   }
   *out = (struct json){.text = (const char *)r->start, .tokens = r->tokens, .count = r->count};
@@ -474,7 +397,7 @@ static const unsigned char *read_document(struct reader *r, struct json *out) {
 }
 
 bool json_parse_one(struct json *out, struct arena *a, struct str text, const struct json_limits *limits, size_t *used, struct err *e) {
-  struct reader r;
+  struct json_reader r;
   if (!reader_open(&r, a, text, limits, e)) return false;
   const unsigned char *at = read_document(&r, out);
   if (!at) return false;
@@ -483,10 +406,10 @@ bool json_parse_one(struct json *out, struct arena *a, struct str text, const st
 }
 
 bool json_parse(struct json *out, struct arena *a, struct str text, const struct json_limits *limits, struct err *e) {
-  struct reader r;
+  struct json_reader r;
   if (!reader_open(&r, a, text, limits, e)) return false;
   const unsigned char *at = read_document(&r, out);
   if (!at) return false;
   at = skip_blanks(&r, at);
-  return at == r.end || refuse(&r, at, "expected the end of the text after the value");
+  return at == r.end || json_refuse(&r, at, "expected the end of the text after the value");
 }
