@@ -73,13 +73,9 @@ static bool delete_chain(struct volume *v, int64_t number, int64_t seq, struct e
   return turn_begin(v, e) && sql_run(forget, "erasing", e) && volume_commit(v, e);
 }
 
-bool volume_erase(struct volume *v, struct user *u, struct err *e) {
-  must(!v->has_rows);
-  struct erasure erasure;
-  const int64_t number = u->number, head = u->head;
-  erasure_of(u, &erasure);
-  /* First the record: a deletion without it would come back with the next restored backup. */
-  if (!control_add_erasure(v->book, &erasure, e)) return false;
+/* Everything after the record. */
+static bool erase_recorded(struct volume *v, struct user *u, int64_t head, struct err *e) {
+  const int64_t number = u->number;
   if (!destroy_key(v, number, head, e)) return turn_fail(v);
   if (v->replay.leaving) v->replay.leaving(v->replay.context, v, u);
   users_make_clean(v, u);
@@ -89,6 +85,37 @@ bool volume_erase(struct volume *v, struct user *u, struct err *e) {
   if (!settle_truncate(v, 1200, e)) return false;
   if (v->truncate_owed) log_warn("book", "volume %u: a reader holds the log; its truncation after an erasure is owed", v->number);
   return true;
+}
+
+bool volume_erase(struct volume *v, struct user *u, struct err *e) {
+  must(!v->has_rows);
+  struct erasure erasure;
+  erasure_of(u, &erasure);
+  /* First the record: a deletion without it would come back with the next restored backup. */
+  return control_add_erasure(v->book, &erasure, e) && erase_recorded(v, u, u->head, e);
+}
+
+bool erase_by_mark(struct volume *v, const struct erasure *erasure, struct err *e) {
+  sqlite3_stmt *select = volume_statement(v, SELECT_USER_DIGEST);
+  sqlite3_bind_blob(select, 1, &erasure->digest, sizeof erasure->digest, SQLITE_STATIC);
+  const int got = sql_row(select, "looking for an erased user", e);
+  const int64_t number = got == 1 ? sqlite3_column_int64(select, 0) : 0;
+  sqlite3_reset(select);
+  if (got <= 0) return got == 0;
+  struct erasure theirs;
+  struct user *u = volume_user_number(v, number, e);
+  if (!u) return false;
+  erasure_of(u, &theirs);
+  if (memcmp(theirs.mark, erasure->mark, sizeof theirs.mark) != 0) return true; /* somebody new under the old id */
+  /* The stored state may be behind the journal: its tail knows the newest row. */
+  sqlite3_stmt *newest = sql_prepare(v->db, "SELECT max(seq) FROM journal WHERE seq>? AND user=?", e);
+  if (!newest) return false;
+  sqlite3_bind_int64(newest, 1, v->watermark);
+  sqlite3_bind_int64(newest, 2, number);
+  const bool read = sql_row(newest, "looking for an erased user's newest row", e) == 1;
+  const int64_t tail = read ? sqlite3_column_int64(newest, 0) : 0;
+  sql_finalize(&newest);
+  return read && erase_recorded(v, u, tail > u->head ? tail : u->head, e);
 }
 
 bool erase_resume(struct volume *v, struct err *e) {

@@ -189,10 +189,10 @@ static bool start(struct volume *v, struct err *e) {
   if (!volume_prepare(v, e)) return false;
   const int rc = sqlite3_wal_checkpoint_v2(v->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
   if (rc != SQLITE_OK) return sql_fail(e, v->db, rc, "checkpointing at the start");
-  return erase_resume(v, e) && tail_apply(v, e);
+  return erase_resume(v, e) && (v->raw || tail_apply(v, e));
 }
 
-struct volume *volume_open(struct book *b, uint32_t number, const struct volume_replay *replay, struct err *e) {
+static struct volume *open_writer(struct book *b, uint32_t number, const struct volume_replay *replay, bool raw, struct err *e) {
   if (!b->writer) {
     err_set(e, ERR_CONFLICT, "%s is open for reading only", b->directory);
     return NULL;
@@ -200,10 +200,19 @@ struct volume *volume_open(struct book *b, uint32_t number, const struct volume_
   struct volume *v = volume_new(b, number, true, e);
   if (!v) return NULL;
   if (replay) v->replay = *replay;
+  v->raw = raw;
   if (start(v, e)) return v;
   err_wrap(e, "volume %u", number);
   volume_free(v);
   return NULL;
+}
+
+struct volume *volume_open(struct book *b, uint32_t number, const struct volume_replay *replay, struct err *e) {
+  return open_writer(b, number, replay, false, e);
+}
+
+struct volume *volume_open_raw(struct book *b, uint32_t number, struct err *e) {
+  return open_writer(b, number, NULL, true, e);
 }
 
 bool volume_recover(struct volume *v, struct err *e) {
@@ -227,7 +236,7 @@ void volume_close(struct volume *v) {
   if (!v) return;
   if (v->writer && v->db && !v->failed) {
     /* Memory that is ahead of the journal is never written: an unfinished turn is given up. */
-    if (!v->has_rows && settle_all(v, NULL)) sqlite3_wal_checkpoint_v2(v->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (!v->has_rows && (v->raw || settle_all(v, NULL))) sqlite3_wal_checkpoint_v2(v->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     else if (v->in_turn) sqlite3_exec(v->db, "ROLLBACK", NULL, NULL, NULL);
   }
   volume_free(v);

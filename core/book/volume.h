@@ -59,7 +59,7 @@ enum statement {
 struct volume {
   struct book *book;
   uint32_t number;
-  bool writer;
+  bool writer, raw;
   char path[BOOK_PATH];
   sqlite3 *db;
   sqlite3_stmt *statements[STATEMENTS];
@@ -102,6 +102,9 @@ bool volume_migrate(sqlite3 *db, struct err *e);
 bool meta_put(struct volume *v, const char *key, int64_t value, struct err *e);
 bool meta_get(sqlite3 *db, const char *key, int64_t missing, int64_t *value, struct err *e);
 
+/* For restore and move: without replay, so its users' states and heads may be behind the journal and are never written. */
+struct volume *volume_open_raw(struct book *b, uint32_t number, struct err *e);
+
 /* turn.c */
 bool turn_begin(struct volume *v, struct err *e); /* lazily; refuses a failed volume */
 bool turn_flush(struct volume *v, struct err *e); /* writes pending rows */
@@ -141,6 +144,8 @@ bool tail_apply(struct volume *v, struct err *e);
 
 /* erase.c */
 bool erase_resume(struct volume *v, struct err *e); /* goes on with erasures that were cut short */
+/* Erases the user of a raw volume whose key the mark was made from, if there is one. */
+bool erase_by_mark(struct volume *v, const struct erasure *erasure, struct err *e);
 
 /* scan.c */
 void scan_free(struct scan *s);

@@ -1,0 +1,151 @@
+/* Backup and restore. A backup is a data directory without the master key: ciphertext without the key to it. Promises that a backup is
+ * checked and counted before it is called good and is no data directory before it is whole (its layout comes last); that a restore replays
+ * every erasure that the backup or the directory restored into knows of, before the layout makes it a data directory; and that it changes
+ * nothing else. Called by tools and the analyst. */
+#include "copy.h"
+#include "kit/arena.h"
+#include "kit/file.h"
+#include "sql.h"
+#include "volume.h"
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const volume_tables[] = {"journal", "users", "decisions", "outbox", NULL};
+static const char *const control_tables[] = {"facts", "keys", "erasures", NULL};
+
+static bool must_be_empty(const char *directory, const char *allowed, struct err *e) {
+  struct arena a = {0};
+  struct file_entry *entries;
+  size_t count;
+  bool done = file_make_directory(directory, 0700, e) && file_list(directory, &a, &entries, &count, e);
+  for (size_t i = 0; done && i < count; i++)
+    if (!allowed || strncmp(entries[i].name, allowed, strlen(allowed)) != 0)
+      done = err_set(e, ERR_CONFLICT, "%s is not empty: it holds %s", directory, entries[i].name);
+  arena_free(&a);
+  return done;
+}
+
+/* Volumes first, control.db after them: an erasure in between is then known to the copy. */
+static bool copy_files(const char *from, const struct layout *l, const char *to, struct err *e) {
+  char source[BOOK_PATH], target[BOOK_PATH], name[64];
+  for (uint32_t n = 0; n < l->volumes; n++) {
+    book_volume_name(l, n, name);
+    book_file(from, name, source);
+    book_file(to, name, target);
+    if (file_exists(source) && !copy_database(source, target, volume_tables, e)) return false;
+  }
+  book_file(from, "control.db", source);
+  book_file(to, "control.db", target);
+  if (file_exists(source) && !copy_database(source, target, control_tables, e)) return false;
+  return copy_store(from, to, e);
+}
+
+bool book_backup(const char *directory, const char *target, struct err *e) {
+  struct layout l;
+  if (!layout_read(directory, &l, e) || !must_be_empty(target, NULL, e)) return false;
+  return (copy_files(directory, &l, target, e) && layout_write(target, &l, e)) || err_wrap(e, "backup to %s", target);
+}
+
+/* ---- restore ---- */
+
+struct erasures {
+  struct erasure *list;
+  size_t count, cap;
+  bool failed;
+};
+
+static bool erasures_add(void *context, const struct erasure *erasure) {
+  struct erasures *all = context;
+  if (all->count == all->cap) {
+    const size_t cap = all->cap ? all->cap * 2 : 64;
+    struct erasure *grown = kit_realloc(all->list, cap * sizeof *grown);
+    all->failed = !grown;
+    if (!grown) return false;
+    all->list = grown;
+    all->cap = cap;
+  }
+  all->list[all->count++] = *erasure;
+  return true;
+}
+
+/* The erasures in a control.db that lies in `directory` without being a data directory yet. Its log is brought into it first: the restored
+ * control.db takes its place under the same name, and a log left behind would be taken for the new one's. */
+static bool erasures_read(const char *directory, struct erasures *all, struct err *e) {
+  char path[BOOK_PATH];
+  struct book bare = {0};
+  book_file(directory, "control.db", path);
+  if (!file_exists(path)) return true;
+  bare.control = sql_open(path, SQL_WRITER, e);
+  if (!bare.control) return false;
+  const bool done = sql_exec(bare.control, "PRAGMA wal_checkpoint(TRUNCATE)", e) && control_erasures(&bare, erasures_add, all, e);
+  sql_close(&bare.control);
+  return done && (!all->failed || err_set(e, ERR_STORAGE, "memory for the erasures is missing"));
+}
+
+static bool erase_again(struct book *b, const struct erasures *all, struct err *e) {
+  for (size_t i = 0; i < all->count; i++)
+    if (!control_add_erasure(b, &all->list[i], e)) return false;
+  for (uint32_t n = 0; n < b->layout.volumes; n++) {
+    struct volume *v = volume_open_raw(b, n, e);
+    if (!v) return false;
+    bool done = true;
+    for (size_t i = 0; done && i < all->count; i++) done = erase_by_mark(v, &all->list[i], e);
+    volume_close(v);
+    if (!done) return false;
+  }
+  return true;
+}
+
+/* Moves the staged files to their place; the layout, which makes it a data directory, last. */
+static bool publish(const char *staging, const char *directory, const struct layout *l, struct err *e) {
+  struct arena a = {0};
+  struct file_entry *entries;
+  size_t count;
+  char from[BOOK_PATH], to[BOOK_PATH];
+  bool done = file_list(staging, &a, &entries, &count, e);
+  for (size_t i = 0; done && i < count; i++) {
+    if (strcmp(entries[i].name, "layout") == 0) continue;
+    book_file(staging, entries[i].name, from);
+    book_file(directory, entries[i].name, to);
+    if (rename(from, to) != 0) done = err_set(e, ERR_STORAGE, "%s cannot be moved to %s", from, to);
+  }
+  arena_free(&a);
+  return done && layout_write(directory, l, e) && file_remove_tree(staging, e);
+}
+
+static bool restore_into(const char *backup, const char *staging, const struct layout *l, const unsigned char master[SEAL_KEY],
+                         struct erasures *all, struct err *e) {
+  char path[BOOK_PATH];
+  book_file(staging, "master.key", path);
+  if (!file_write_atomic(path, (struct str){(const char *)master, SEAL_KEY}, 0600, e)) return false;
+  if (!copy_files(backup, l, staging, e) || !layout_write(staging, l, e)) return false;
+  if (!erasures_read(staging, all, e)) return false; /* the backup's own, made while it was copied */
+  const int lock = directory_lock(staging, e);
+  struct book *b = lock < 0 ? NULL : book_open_with(staging, lock, master, e);
+  const bool done = b && erase_again(b, all, e);
+  book_close(b);
+  return done;
+}
+
+bool book_restore(const char *backup, const char *directory, const char *master_key_file, struct err *e) {
+  char staging[BOOK_PATH];
+  unsigned char master[SEAL_KEY];
+  struct layout l;
+  struct erasures all = {0};
+  if (sodium_init() < 0) return err_set(e, ERR_INTERNAL, "libsodium does not start");
+  if (!layout_read(backup, &l, e) || !master_key_read(master_key_file, master, e)) return false;
+  unsigned char check[16];
+  master_key_check(master, check);
+  bool done = sodium_memcmp(check, l.key_check, sizeof check) == 0 ||
+              err_set(e, ERR_DENIED, "%s is not the master key that %s was made with", master_key_file, backup);
+  book_file(directory, "restoring", staging);
+  /* A restore that was cut short is begun anew; a control.db put there says who was erased since the backup. */
+  done = done && (!file_exists(staging) || file_remove_tree(staging, e)) && must_be_empty(directory, "control.db", e);
+  done = done && erasures_read(directory, &all, e) && file_make_directory(staging, 0700, e);
+  done = done && restore_into(backup, staging, &l, master, &all, e) && publish(staging, directory, &l, e);
+  sodium_memzero(master, sizeof master);
+  kit_free(all.list);
+  return done || err_wrap(e, "restoring %s", backup);
+}
