@@ -1,0 +1,137 @@
+/* Golden rows: what a model's file says must come out, asked before the program may run. A row gives inputs by feature name (one left out
+ * is missing) and beliefs by name. Promises that a state which answers otherwise than its author saw is refused with the difference. Also
+ * turns Lua data into the plugin's JSON. Called on the builder's thread. */
+#include "models.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+void node_to_json(struct json_writer *w, const struct node *n) {
+  switch (n->kind) {
+  case NODE_BOOL: json_put_bool(w, n->number != 0); return;
+  case NODE_NUMBER: json_put_double(w, n->number); return;
+  case NODE_TEXT: json_put_str(w, n->text); return;
+  case NODE_NIL:
+  case NODE_NOTHING:
+  case NODE_MOMENT: json_put_null(w); return;
+  case NODE_TABLE: break;
+  }
+  if (n->pairs == 0 && n->length > 0) {
+    json_open_array(w);
+    for (uint32_t i = 0; i < n->length; i++) node_to_json(w, &n->items[i]);
+    json_close_array(w);
+    return;
+  }
+  json_open_object(w);
+  for (uint32_t i = 0; i < n->pairs; i++) {
+    json_key_str(w, n->keys[i]);
+    node_to_json(w, &n->values[i]);
+  }
+  json_close_object(w);
+}
+
+#define GOLDEN_MOST 64 /* rows: as many as one word of validity bits */
+
+struct golden {
+  const struct models *all;
+  const struct model *m;
+  struct findings *f;
+  struct arena arena;
+  uint32_t rows;
+  double **inputs, **outputs;
+  uint64_t **valid, **good;
+  uint64_t *seeds;
+};
+
+static void __attribute__((format(printf, 3, 4))) complain(const struct golden *g, uint32_t row, const char *format, ...) {
+  char text[600];
+  va_list list;
+  va_start(list, format);
+  vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  findings_add(g->f, FINDING_ERROR, g->m->noun->at.file, g->m->noun->at.line, "model \"%s\": golden row %u: %s", g->m->name, row + 1, text);
+}
+
+static double *columns(struct golden *g, uint32_t count, uint64_t ***bits, double ***out) {
+  double *cells = ARENA_ARRAY(&g->arena, double, (size_t)count *GOLDEN_MOST + 1);
+  uint64_t *words = ARENA_ARRAY(&g->arena, uint64_t, count + 1);
+  *out = ARENA_ARRAY(&g->arena, double *, count + 1);
+  *bits = ARENA_ARRAY(&g->arena, uint64_t *, count + 1);
+  for (uint32_t c = 0; cells && words && *out && *bits && c < count; c++) {
+    (*out)[c] = cells + (size_t)c * GOLDEN_MOST;
+    (*bits)[c] = words + c;
+  }
+  return *out && *bits && words ? cells : NULL;
+}
+
+static void read_inputs(struct golden *g, uint32_t row, const struct node *given) {
+  for (uint32_t i = 0; given && i < given->pairs; i++) {
+    uint32_t c = 0;
+    while (c < g->m->input_count && !str_is(given->keys[i], g->m->inputs[c])) c++;
+    if (c == g->m->input_count) {
+      complain(g, row, "\"" STR_FORMAT "\" is none of the model's inputs", STR_ARG(given->keys[i]));
+    } else if (given->values[i].kind == NODE_NUMBER) {
+      g->inputs[c][row] = given->values[i].number;
+      *g->valid[c] |= 1ull << row;
+    }
+  }
+}
+
+static void check_output(struct golden *g, uint32_t row, struct str name, const struct node *expected, double within) {
+  const struct belief *b = NULL;
+  for (uint32_t i = 0; i < g->m->count; i++)
+    if (str_is(name, g->all->beliefs[g->m->first + i].name)) b = &g->all->beliefs[g->m->first + i];
+  if (!b) {
+    complain(g, row, "\"" STR_FORMAT "\" is none of the model's outputs", STR_ARG(name));
+    return;
+  }
+  bool good = *g->good[b->column] >> row & 1;
+  if (expected->kind == NODE_TEXT && str_is(expected->text, "missing")) {
+    if (good) complain(g, row, "\"%s\": expected missing, got %.6f", b->name, belief_value(b, g->outputs[b->column][row]).number);
+    return;
+  }
+  if (expected->kind != NODE_NUMBER) {
+    complain(g, row, "\"%s\": expected a number or \"missing\"", b->name);
+    return;
+  }
+  struct value got = good ? belief_value(b, g->outputs[b->column][row]) : value_missing(MISSING_FAILED);
+  double off = got.kind == VALUE_NUMBER ? got.number - expected->number : 0;
+  if (got.kind != VALUE_NUMBER) complain(g, row, "\"%s\": expected %.6f, the model gave none", b->name, expected->number);
+  else if (off > within || off < -within)
+    complain(g, row, "\"%s\": expected %.6f within %g, got %.6f", b->name, expected->number, within, got.number);
+}
+
+static void check_rows(struct golden *g, const struct node *rows) {
+  for (uint32_t r = 0; r < g->rows; r++) {
+    const struct node *outputs = node_get(&rows->items[r], "outputs"), *within = node_get(&rows->items[r], "within");
+    double tolerance = within && within->kind == NODE_NUMBER ? within->number : 1e-6;
+    if (!outputs || outputs->pairs == 0) complain(g, r, "outputs: expected { belief = number }");
+    for (uint32_t i = 0; outputs && i < outputs->pairs; i++) check_output(g, r, outputs->keys[i], &outputs->values[i], tolerance + 5e-7);
+  }
+}
+
+static void ask(struct golden *g, const struct node *rows) {
+  struct session *session = NULL;
+  struct err e = {0};
+  if (!columns(g, g->m->input_count, &g->valid, &g->inputs) || !columns(g, g->m->output_count, &g->good, &g->outputs)) return;
+  if (!(g->seeds = ARENA_ARRAY(&g->arena, uint64_t, GOLDEN_MOST))) return;
+  for (uint32_t r = 0; r < g->rows; r++) read_inputs(g, r, node_get(&rows->items[r], "inputs"));
+  if (session_open(g->m->trained, g->rows, &session, &e) &&
+      session_predict(session, g->rows, (const double *const *)g->inputs, (const uint64_t *const *)g->valid, g->seeds, g->outputs, g->good,
+                      &e))
+    check_rows(g, rows);
+  else complain(g, 0, "%s", e.text);
+  session_close(session);
+}
+
+void model_golden(const struct models *all, const struct model *m, struct findings *f) {
+  const struct node *rows = m->noun->golden;
+  struct golden g = {.all = all, .m = m, .f = f};
+  if (!rows || rows->length == 0) {
+    findings_add(f, FINDING_WARNING, m->noun->at.file, m->noun->at.line,
+                 "model \"%s\": it has no golden rows, so a state that answers otherwise would not be noticed", m->name);
+    return;
+  }
+  g.rows = rows->length < GOLDEN_MOST ? rows->length : GOLDEN_MOST;
+  ask(&g, rows);
+  arena_free(&g.arena);
+}

@@ -1,0 +1,213 @@
+/* A program's models: plugins opened, states loaded, golden rows asked. Promises that whatever is wrong with a model's file, plugin or
+ * state is a finding with file and line and the program is refused, so that a lane never meets a half-built model. Does not train and does
+ * not predict. Without a plugin directory (replay) the beliefs are numbered all the same and nothing is opened. Called on the builder's
+ * thread; what is built is read by lanes. */
+#include "models.h"
+#include "kit/file.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void __attribute__((format(printf, 3, 4))) complain(struct findings *f, const struct noun_model *n, const char *format, ...) {
+  char text[700];
+  va_list list;
+  va_start(list, format);
+  vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  findings_add(f, FINDING_ERROR, n->at.file, n->at.line, "model \"" STR_FORMAT "\": %s", STR_ARG(n->at.name), text);
+}
+
+/* ---- names ---- */
+
+static bool resolve_inputs(struct arena *a, struct model *m, const struct features *features, struct findings *f) {
+  m->input_count = (uint32_t)m->noun->input_count;
+  m->inputs = ARENA_ARRAY(a, const char *, m->input_count + 1);
+  m->features = ARENA_ARRAY(a, uint32_t, m->input_count + 1);
+  bool found = m->inputs && m->features;
+  for (uint32_t i = 0; found && i < m->input_count; i++) {
+    struct symbol s;
+    struct str name = m->noun->inputs[i];
+    m->inputs[i] = arena_text(a, name.at, name.len);
+    if (features_find(features, name, &s)) {
+      m->features[i] = s.index;
+      continue;
+    }
+    const char *near = str_nearest(name, features->names, features->count);
+    complain(f, m->noun, "input \"" STR_FORMAT "\" is no feature%s%s%s", STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "",
+             near ? "\"?)" : "");
+    found = false;
+  }
+  if (found && m->input_count == 0) complain(f, m->noun, "inputs: expected at least one feature");
+  return found && m->input_count > 0;
+}
+
+static bool value_find(void *context, struct str name, struct symbol *out, struct err *e) {
+  (void)context;
+  if (!str_is(name, "value"))
+    return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\": an output's `as` reads only `value`, the plugin's output", STR_ARG(name));
+  *out = (struct symbol){.kind = SYMBOL_BELIEF, .type = VALUE_NUMBER};
+  return true;
+}
+
+static void add_belief(struct arena *a, struct models *all, struct model *m, const struct noun_model_output *o, struct findings *f) {
+  struct belief *b = &all->beliefs[all->belief_count];
+  struct symbol known;
+  struct err e = {0};
+  *b = (struct belief){.name = arena_text(a, o->name.at, o->name.len), .model = (uint32_t)(m - all->at)};
+  if (models_find(all, o->name, &known))
+    complain(f, m->noun, "output \"%s\": model \"%s\" has an output of this name already", b->name,
+             model_name(all, belief_model(all, known.index)));
+  if (features_find(all->features, o->name, &known)) complain(f, m->noun, "output \"%s\": a feature has this name already", b->name);
+  if (o->as.len) {
+    struct symbols value = {.arena = a, .find = value_find};
+    b->as = expression_compile(&value, o->as, WANT_NUMBER, &e);
+    if (!b->as) complain(f, m->noun, "output \"%s\": as: %s", b->name, e.text);
+  }
+  all->belief_count++;
+  m->count++;
+}
+
+/* ---- plugin, state ---- */
+
+static bool find_plugin(struct arena *a, const char *directory, struct str id, const char **path) {
+  *path = arena_printf(a, "%s/" STR_FORMAT ".so", directory, STR_ARG(id));
+  if (file_exists(*path)) return true;
+  *path = arena_printf(a, "%s/" STR_FORMAT "/" STR_FORMAT ".so", directory, STR_ARG(id), STR_ARG(id));
+  return file_exists(*path);
+}
+
+struct model_spec model_spec_of(const struct model *m, struct arena *a) {
+  struct buf json = {0};
+  struct json_writer w = json_to(&json);
+  if (m->noun->config) node_to_json(&w, m->noun->config);
+  else buf_text(&json, "{}");
+  struct model_spec spec = {.name = m->name, .inputs = m->inputs, .input_count = m->input_count};
+  spec.config = (struct str){arena_text(a, json.at, json.len), json.len};
+  buf_free(&json);
+  return spec;
+}
+
+static bool load_state(struct arena *a, struct model *m, const struct models_from *from, struct findings *f) {
+  struct str bytes;
+  struct err e = {0};
+  if (!m->noun->state.len) return true;
+  const char *path = arena_printf(a, "models/" STR_FORMAT, STR_ARG(m->noun->state));
+  if (!from->file(from->context, path, &bytes)) {
+    complain(f, m->noun, "state: %s is not there; `kairos train %s` makes it", path, m->name);
+    return false;
+  }
+  if (model_load(m->trained, bytes, &e)) return true;
+  complain(f, m->noun, "state: %s: %s", path, e.text);
+  return false;
+}
+
+/* Which of the plugin's outputs each belief is. */
+static bool match_outputs(struct models *all, struct model *m, struct findings *f) {
+  const struct plugin_field *fields;
+  size_t count;
+  if (!model_outputs(m->trained, &fields, &count)) return false;
+  m->output_count = (uint32_t)count;
+  bool matched = true;
+  for (uint32_t i = 0; i < m->count; i++) {
+    const struct noun_model_output *o = &m->noun->outputs[i];
+    struct str wanted = o->from.len ? o->from : o->name;
+    uint32_t c = 0;
+    while (c < count && !str_is(wanted, fields[c].name)) c++;
+    if (c < count) all->beliefs[m->first + i].column = c;
+    else {
+      complain(f, m->noun, "output \"" STR_FORMAT "\": the plugin has no output of this name; it has \"%s\"%s", STR_ARG(wanted),
+               count ? fields[0].name : "none", count > 1 ? " and others" : "");
+      matched = false;
+    }
+  }
+  return matched;
+}
+
+static void open_model(struct arena *a, struct models *all, struct model *m, const struct models_from *from, struct findings *f) {
+  const char *path;
+  struct plugin *plugin;
+  struct err e = {0};
+  if (!find_plugin(a, from->plugin_directory, m->noun->plugin, &path)) {
+    complain(f, m->noun, "plugin: neither " STR_FORMAT ".so nor " STR_FORMAT "/" STR_FORMAT ".so is in %s", STR_ARG(m->noun->plugin),
+             STR_ARG(m->noun->plugin), STR_ARG(m->noun->plugin), from->plugin_directory);
+    return;
+  }
+  struct model_spec spec = model_spec_of(m, a);
+  if (!plugin_open(path, from->store_directory, &plugin, &e) || !model_create(plugin, &spec, &m->trained, &e)) {
+    complain(f, m->noun, "%s", e.text);
+    return;
+  }
+  if (load_state(a, m, from, f) && match_outputs(all, m, f)) model_golden(all, m, f);
+}
+
+static void build_model(struct arena *a, struct models *all, struct model *m, const struct models_from *from, struct findings *f) {
+  const struct noun_model *n = m->noun;
+  m->first = all->belief_count;
+  for (size_t i = 0; i < n->output_count; i++) add_belief(a, all, m, &n->outputs[i], f);
+  if (n->combine) {
+    complain(f, n, "combine: weighted sums of models are not in this version; expected a plugin");
+    return;
+  }
+  if (!n->plugin.len) {
+    complain(f, n, "plugin: expected the id of a plugin, such as \"svr\"");
+    return;
+  }
+  if (resolve_inputs(a, m, all->features, f) && from && from->plugin_directory) open_model(a, all, m, from, f);
+}
+
+struct models *models_build(struct arena *a, const struct noun_model *declared, size_t count, const struct features *features,
+                            const struct models_from *from, struct findings *f) {
+  size_t outputs = 0;
+  for (size_t i = 0; i < count; i++) outputs += declared[i].output_count;
+  struct models *all = ARENA_NEW(a, struct models);
+  if (!all) return NULL;
+  all->features = features;
+  all->at = ARENA_ARRAY(a, struct model, count + 1);
+  all->beliefs = ARENA_ARRAY(a, struct belief, outputs + 1);
+  if (!all->at || !all->beliefs) return NULL;
+  for (size_t i = 0; i < count; i++) {
+    struct model *m = &all->at[all->count++];
+    m->noun = &declared[i];
+    m->name = arena_text(a, declared[i].at.name.at, declared[i].at.name.len);
+    build_model(a, all, m, from, f);
+  }
+  return all;
+}
+
+void models_free(struct models *m) {
+  for (uint32_t i = 0; m && i < m->count; i++) {
+    model_free(m->at[i].trained);
+    m->at[i].trained = NULL;
+  }
+}
+
+/* ---- looking up ---- */
+
+uint32_t models_count(const struct models *m) {
+  return m->count;
+}
+
+const char *model_name(const struct models *m, uint32_t model) {
+  return m->at[model].name;
+}
+
+bool models_find(const struct models *m, struct str name, struct symbol *out) {
+  for (uint32_t i = 0; i < m->belief_count; i++) {
+    if (!str_is(name, m->beliefs[i].name)) continue;
+    *out = (struct symbol){.kind = SYMBOL_BELIEF, .type = VALUE_NUMBER, .index = i, .unit = "", .doc = "what a model predicts"};
+    return true;
+  }
+  return false;
+}
+
+uint32_t beliefs_count(const struct models *m) {
+  return m->belief_count;
+}
+
+const char *belief_name(const struct models *m, uint32_t belief) {
+  return m->beliefs[belief].name;
+}
+
+uint32_t belief_model(const struct models *m, uint32_t belief) {
+  return m->beliefs[belief].model;
+}

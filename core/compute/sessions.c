@@ -1,0 +1,159 @@
+/* Predicting: one wave's rows through one model. A lane's sessions hold the scratch of each model and what is known of its health. Promises
+ * that a missing feature travels as a validity bit, that a row without a valid output has missing beliefs with a reason (or the stated
+ * fallback), and that a model is suspended after 8 bad batches in a row. Does not limit time (flow does) and records nothing. [lane] */
+#include "kit/log.h"
+#include "models.h"
+#include <stdio.h>
+#include <string.h>
+
+#define BAD_BATCHES_MOST 8u
+
+struct health {
+  struct session *session;
+  uint32_t bad; /* batches in a row */
+  bool suspended;
+  char why[256];
+};
+struct sessions {
+  const struct models *models;
+  uint32_t rows_most;
+  struct health at[];
+};
+
+struct sessions *sessions_open(const struct models *m, uint32_t rows_most) {
+  size_t size = sizeof(struct sessions) + m->count * sizeof(struct health);
+  struct sessions *s = kit_alloc(size);
+  if (!s) return NULL;
+  memset(s, 0, size);
+  s->models = m;
+  s->rows_most = rows_most ? rows_most : 1;
+  return s;
+}
+
+void sessions_close(struct sessions *s) {
+  if (!s) return;
+  for (uint32_t i = 0; i < s->models->count; i++) session_close(s->at[i].session);
+  kit_free(s);
+}
+
+bool model_suspended(const struct sessions *s, uint32_t model, const char **why) {
+  if (!s->at[model].suspended) return false;
+  if (why) *why = s->at[model].why;
+  return true;
+}
+
+/* ---- one batch ---- */
+struct batch {
+  uint32_t rows, words; /* words of validity bits */
+  double **inputs, **outputs;
+  uint64_t **valid, **good, *seeds;
+};
+
+static bool batch_columns(struct arena *a, uint32_t count, const struct batch *b, double ***cells, uint64_t ***bits) {
+  *cells = ARENA_ARRAY(a, double *, count + 1);
+  *bits = ARENA_ARRAY(a, uint64_t *, count + 1);
+  if (!*cells || !*bits) return false;
+  for (uint32_t c = 0; c < count; c++) {
+    (*cells)[c] = ARENA_ARRAY(a, double, b->rows);
+    (*bits)[c] = ARENA_ARRAY(a, uint64_t, b->words);
+    if (!(*cells)[c] || !(*bits)[c]) return false;
+  }
+  return true;
+}
+
+static bool batch_new(struct arena *a, const struct model *m, uint32_t rows, struct batch *b) {
+  *b = (struct batch){.rows = rows, .words = (rows + 63) / 64};
+  b->seeds = ARENA_ARRAY(a, uint64_t, rows);
+  return b->seeds && batch_columns(a, m->input_count, b, &b->inputs, &b->valid) &&
+         batch_columns(a, m->output_count, b, &b->outputs, &b->good);
+}
+
+static bool bit(const uint64_t *words, uint32_t row) {
+  return words[row / 64] >> (row % 64) & 1;
+}
+
+static void fill_row(const struct batch *b, const struct model *m, const struct features *f, const struct belief_row *row, uint32_t r,
+                     struct arena *a) {
+  struct view v;
+  view_open(&v, f, row->user, row->clock, a);
+  b->seeds[r] = row->seed;
+  for (uint32_t c = 0; c < m->input_count; c++) {
+    struct value one = view_read(&v, m->features[c], row->slots);
+    if (one.kind != VALUE_NUMBER) continue;
+    b->inputs[c][r] = one.number;
+    b->valid[c][r / 64] |= 1ull << (r % 64);
+  }
+}
+
+struct value belief_value(const struct belief *b, double output) {
+  struct value value = value_number(output);
+  if (b->as) value = expression_value(b->as, &value);
+  if (value.kind != VALUE_NUMBER || !math_finite(value.number)) return value_missing(MISSING_FAILED);
+  return value_number(math_round6(value.number));
+}
+
+static void give(const struct models *all, const struct model *m, struct belief_row *row, enum missing_reason why) {
+  bool fallback = m->noun->fallback == m->noun->fallback;
+  for (uint32_t i = 0; i < m->count; i++)
+    row->beliefs[m->first + i] = fallback ? belief_value(&all->beliefs[m->first + i], m->noun->fallback) : value_missing(why);
+}
+
+static bool row_complete(const struct batch *b, const struct model *m, uint32_t r) {
+  for (uint32_t c = 0; c < m->input_count; c++)
+    if (!bit(b->valid[c], r)) return false;
+  return true;
+}
+
+/* True when the batch was good: of the rows that had every input, at least one came back whole (or there was none such). */
+static bool take(const struct models *all, const struct model *m, const struct batch *b, struct belief_row *rows) {
+  uint32_t complete = 0, answered = 0;
+  for (uint32_t r = 0; r < b->rows; r++) {
+    bool whole = true;
+    for (uint32_t i = 0; i < m->count; i++) whole = whole && bit(b->good[all->beliefs[m->first + i].column], r);
+    complete += row_complete(b, m, r);
+    answered += whole;
+    if (!whole) give(all, m, &rows[r], MISSING_FAILED);
+    for (uint32_t i = 0; whole && i < m->count; i++) {
+      const struct belief *belief = &all->beliefs[m->first + i];
+      rows[r].beliefs[m->first + i] = belief_value(belief, b->outputs[belief->column][r]);
+    }
+  }
+  return complete == 0 || answered > 0;
+}
+
+static void note_bad(struct health *h, const struct model *m, const char *why) {
+  if (++h->bad < BAD_BATCHES_MOST || h->suspended) return;
+  h->suspended = true;
+  snprintf(h->why, sizeof h->why, "%u batches in a row failed: %s", h->bad, why);
+  log_error("compute", "model \"%s\" is suspended: %s", m->name, h->why);
+}
+
+static void predict_some(const struct models *all, const struct model *m, struct sessions *s, struct health *h, struct belief_row *rows,
+                         uint32_t count, const struct features *f, struct arena *a) {
+  struct batch b;
+  struct err e = {0};
+  bool asked = batch_new(a, m, count, &b);
+  for (uint32_t r = 0; asked && r < count; r++) fill_row(&b, m, f, &rows[r], r, a);
+  asked =
+      asked && (h->session || session_open(m->trained, s->rows_most, &h->session, &e)) &&
+      session_predict(h->session, count, (const double *const *)b.inputs, (const uint64_t *const *)b.valid, b.seeds, b.outputs, b.good, &e);
+  if (asked && take(all, m, &b, rows)) {
+    h->bad = 0;
+    return;
+  }
+  for (uint32_t r = 0; !asked && r < count; r++) give(all, m, &rows[r], MISSING_FAILED);
+  note_bad(h, m, asked ? "no row had a finite output within its range" : e.text);
+}
+
+void models_predict(const struct models *m, struct sessions *s, uint32_t model, struct belief_row *rows, size_t count,
+                    const struct features *f, struct arena *a) {
+  const struct model *one = &m->at[model];
+  struct health *h = s ? &s->at[model] : NULL;
+  for (size_t done = 0; done < count;) {
+    uint32_t some = s && count - done > s->rows_most ? s->rows_most : (uint32_t)(count - done);
+    if (!h || !one->trained || h->suspended)
+      for (uint32_t r = 0; r < some; r++) give(m, one, &rows[done + r], h && h->suspended ? MISSING_SUSPENDED : MISSING_FAILED);
+    else predict_some(m, one, s, h, rows + done, some, f, a);
+    done += some;
+  }
+}
