@@ -276,7 +276,13 @@ static struct str asked_envelope(struct job *j, const struct json *body, int64_t
   json_pair_str(&w, "userId", json_text(body, json_get(body, 0, "userId"), &j->arena));
   json_pair_text(&w, "eventType", "decision_asked");
   json_pair_str(&w, "timestamp", (struct str){at, clock_format(now, at)});
-  uint32_t context = json_get(body, 0, "context");
+  uint32_t trigger = json_get(body, 0, "trigger"), context = json_get(body, 0, "context");
+  if (json_type(body, trigger) == JSON_STRING) {
+    json_key(&w, "data");
+    json_open_object(&w);
+    json_pair_str(&w, "trigger", json_text(body, trigger, &j->arena));
+    json_close_object(&w);
+  }
   if (json_type(body, context) == JSON_OBJECT) {
     json_key(&w, "context");
     json_put_raw(&w, json_raw(body, context));

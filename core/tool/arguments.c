@@ -1,0 +1,154 @@
+/* arguments: the parser of the command line, its help, and the small courtesies that all subcommands share. Main thread, before anything
+ * runs. */
+#include "arguments.h"
+#include "kit/arena.h"
+#include "kit/clock.h"
+#include "kit/file.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool is_option(const struct argument *a) {
+  return a->name[0] == '-';
+}
+
+static void print_help(const struct usage *u) {
+  printf("%s\n\nExamples:\n%s\n", u->summary, u->examples);
+  printf("Usage: kairos %s", u->name);
+  for (size_t i = 0; i < u->count; i++)
+    if (!is_option(&u->arguments[i])) printf(" [%s]", u->arguments[i].name);
+  printf(" [options]\n\n");
+  for (size_t i = 0; i < u->count; i++) {
+    const struct argument *a = &u->arguments[i];
+    char left[64];
+    snprintf(left, sizeof left, "%s%s%s", a->name, a->value ? " " : "", a->value ? a->value : "");
+    printf("  %-28s %s", left, a->help);
+    if (a->environment) printf(" (environment: %s)", a->environment);
+    putchar('\n');
+  }
+  printf("  %-28s %s\n", "--help", "this text");
+}
+
+static int usage_error(const struct usage *u, const char *format, const char *what) {
+  fprintf(stderr, "kairos %s: ", u->name);
+  fprintf(stderr, format, what);
+  const char *names[64];
+  size_t count = 0;
+  for (size_t i = 0; i < u->count && count < 64; i++)
+    if (is_option(&u->arguments[i])) names[count++] = u->arguments[i].name;
+  const char *near = what[0] == '-' ? str_nearest(str_from(what), names, count) : NULL;
+  if (near) fprintf(stderr, " (did you mean %s?)", near);
+  fprintf(stderr, "\nkairos %s --help tells more.\n", u->name);
+  return EXIT_USAGE;
+}
+
+static int set_value(const struct usage *u, const struct argument *a, const char *value) {
+  switch (a->kind) {
+  case ARGUMENT_FLAG: *(bool *)a->into = true; return 0;
+  case ARGUMENT_TEXT: *(const char **)a->into = value; return 0;
+  case ARGUMENT_NUMBER:
+    if (str_to_int(str_from(value), a->into)) return 0;
+    fprintf(stderr, "kairos %s: %s: ", u->name, a->name);
+    return usage_error(u, "expected a whole number, got \"%s\"", value);
+  case ARGUMENT_LIST: break;
+  }
+  struct argument_list *list = a->into;
+  if (list->count == ARGUMENT_LIST_MOST) return usage_error(u, "%s is given too often", a->name);
+  list->at[list->count++] = value;
+  return 0;
+}
+
+static const struct argument *find_option(const struct usage *u, const char *text, size_t length) {
+  for (size_t i = 0; i < u->count; i++)
+    if (is_option(&u->arguments[i]) && strlen(u->arguments[i].name) == length && memcmp(u->arguments[i].name, text, length) == 0)
+      return &u->arguments[i];
+  return NULL;
+}
+
+static const struct argument *next_place(const struct usage *u, size_t *place) {
+  for (; *place < u->count; (*place)++)
+    if (!is_option(&u->arguments[*place]))
+      return u->arguments[*place].kind == ARGUMENT_LIST ? &u->arguments[*place] : &u->arguments[(*place)++];
+  return NULL;
+}
+
+static int read_option(const struct usage *u, int argc, char **argv, int *i) {
+  const char *text = argv[*i], *equals = strchr(text, '=');
+  const struct argument *a = find_option(u, text, equals ? (size_t)(equals - text) : strlen(text));
+  if (!a) return usage_error(u, "unknown option %s", text);
+  if (a->kind == ARGUMENT_FLAG) return equals ? usage_error(u, "%s takes no value", a->name) : set_value(u, a, NULL);
+  if (equals) return set_value(u, a, equals + 1);
+  if (*i + 1 >= argc) return usage_error(u, "%s needs a value", a->name);
+  return set_value(u, a, argv[++*i]);
+}
+
+static int read_environment(const struct usage *u) {
+  for (size_t i = 0; i < u->count; i++) {
+    const char *value = u->arguments[i].environment ? getenv(u->arguments[i].environment) : NULL;
+    int code = value && value[0] ? set_value(u, &u->arguments[i], value) : 0;
+    if (code) return code;
+  }
+  return 0;
+}
+
+int arguments_parse(const struct usage *u, int argc, char **argv) {
+  size_t place = 0;
+  int code = read_environment(u);
+  for (int i = 1; i < argc && code == 0; i++) {
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+      print_help(u);
+      return -1;
+    }
+    if (argv[i][0] == '-' && argv[i][1]) {
+      code = read_option(u, argc, argv, &i);
+      continue;
+    }
+    const struct argument *a = next_place(u, &place);
+    code = a ? set_value(u, a, argv[i]) : usage_error(u, "nothing takes \"%s\"", argv[i]);
+  }
+  return code;
+}
+
+int tool_fail(const struct err *e) {
+  static const int codes[] = {
+      [ERR_NONE] = EXIT_FAILED,   [ERR_INPUT] = EXIT_FAILED,     [ERR_MISSING] = EXIT_NOT_FOUND, [ERR_CONFLICT] = EXIT_CONFLICT,
+      [ERR_DENIED] = EXIT_DENIED, [ERR_BUSY] = EXIT_UNREACHABLE, [ERR_STORAGE] = EXIT_FAILED,    [ERR_INTERNAL] = EXIT_FAILED};
+  fprintf(stderr, "kairos: %s\n", e->text[0] ? e->text : "failed without a reason: please report this");
+  return codes[e->kind];
+}
+
+bool tool_color(int descriptor) {
+  return isatty(descriptor) && !getenv("NO_COLOR");
+}
+
+void tool_progress(const char *what, double share) {
+  static int64_t last;
+  int64_t now = clock_monotonic();
+  if (!isatty(STDERR_FILENO) || (now - last < 100000000 && share < 1)) return;
+  last = now;
+  int filled = (int)(share * 30);
+  fprintf(stderr, "\r%s [", what);
+  for (int i = 0; i < 30; i++) fputc(i < filled ? '#' : '.', stderr);
+  fprintf(stderr, "] %3d %%", (int)(share * 100));
+  fflush(stderr);
+}
+
+void tool_progress_end(void) {
+  if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K");
+}
+
+const char *tool_plugin_directory(void) {
+  static char path[4096];
+  ssize_t length = readlink("/proc/self/exe", path, sizeof path - 32);
+  for (int up = 0; length > 0 && up < 3;
+       up++) { /* build: <build>/core/kairos and <build>/plugins; installed: <prefix>/bin/kairos and <prefix>/lib/kairos/plugins */
+    while (length > 0 && path[length - 1] != '/') length--;
+    memcpy(path + length, "plugins", 8);
+    if (file_exists(path)) return path;
+    memcpy(path + length, "lib/kairos/plugins", 19);
+    if (file_exists(path)) return path;
+    length -= length > 0;
+  }
+  return "/usr/lib/kairos/plugins";
+}

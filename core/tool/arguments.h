@@ -1,0 +1,40 @@
+/* Arguments of a subcommand: one table of options feeds the parser, --help and "did you mean". */
+#pragma once
+#include "kit/err.h"
+#include "kit/str.h"
+#include "tool/tool.h"
+
+enum argument_kind { ARGUMENT_FLAG, ARGUMENT_TEXT, ARGUMENT_NUMBER, ARGUMENT_LIST /* may be repeated */ };
+#define ARGUMENT_LIST_MOST 16
+struct argument_list {
+  const char *at[ARGUMENT_LIST_MOST];
+  size_t count;
+};
+struct argument {
+  const char *name; /* "--data", or a place's name like "FILE" */
+  enum argument_kind kind;
+  void *into;        /* bool, const char *, int64_t or struct argument_list */
+  const char *value; /* what the help calls the value: "DIR" */
+  const char *help;
+  const char *environment; /* used when the option is not given; NULL: none */
+};
+struct usage {
+  const char *name, *summary;
+  const char *examples; /* shown first */
+  const struct argument *arguments;
+  size_t count;
+};
+/* 0: parsed; otherwise the exit code to leave with (--help printed: −1 means leave with 0). Options may be written --name value or
+ * --name=value; everything else fills the places in order. */
+int arguments_parse(const struct usage *u, int argc, char **argv);
+#define ARGUMENTS(list) (list), sizeof(list) / sizeof *(list)
+
+/* Says the error on stderr and gives the exit code of its kind. */
+int tool_fail(const struct err *e);
+/* True when stderr (stdout) is a terminal and NO_COLOR is not set. */
+bool tool_color(int descriptor);
+/* A progress bar on stderr, only on a terminal; at most ten times a second. */
+void tool_progress(const char *what, double share);
+void tool_progress_end(void);
+/* The directory that holds the engine's plugins: beside the binary as built, else as installed. */
+const char *tool_plugin_directory(void);

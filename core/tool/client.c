@@ -1,0 +1,92 @@
+/* client: one request over libcurl to the engine, and its refusals as sentences. Never follows redirects, speaks http only to where it was
+ * told. */
+#include "client.h"
+#include "kit/arena.h"
+#include "kit/json.h"
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+static size_t take(char *bytes, size_t size, size_t count, void *into) {
+  buf_put(into, bytes, size * count);
+  return ((struct buf *)into)->failed ? 0 : size * count;
+}
+
+static enum err_kind kind_of(int status) {
+  switch (status) {
+  case 401:
+  case 403: return ERR_DENIED;
+  case 404: return ERR_MISSING;
+  case 409: return ERR_CONFLICT;
+  case 429:
+  case 503: return ERR_BUSY;
+  default: return ERR_INPUT;
+  }
+}
+
+/* A problem's detail is the sentence; anything else is shown as it came, shortened. */
+static bool refused(int status, struct str body, struct err *e) {
+  struct arena a = {0};
+  struct json j;
+  struct str detail = {0};
+  if (json_parse(&j, &a, body, &json_limits_default, NULL)) detail = json_text(&j, json_get(&j, 0, "detail"), &a);
+  if (detail.len == 0) detail = (struct str){body.at, body.len > 200 ? 200 : body.len};
+  err_set(e, kind_of(status), "the engine answered %d: " STR_FORMAT, status, STR_ARG(detail));
+  arena_free(&a);
+  return false;
+}
+
+static struct curl_slist *headers_of(const struct client *c, const char *content_type) {
+  char line[512];
+  struct curl_slist *list = NULL;
+  if (content_type) {
+    snprintf(line, sizeof line, "Content-Type: %s", content_type);
+    list = curl_slist_append(list, line);
+  }
+  if (!c->key) return list;
+  snprintf(line, sizeof line, "Authorization: Bearer %s", c->key);
+  return curl_slist_append(list, line);
+}
+
+bool client_call(const struct client *c, const char *method, const char *path, const char *content_type, struct str body,
+                 struct buf *answer, int *status, struct err *e) {
+  char url[2048], reason[CURL_ERROR_SIZE] = "";
+  long code = 0;
+  CURL *curl = curl_easy_init();
+  if (!curl) return err_set(e, ERR_INTERNAL, "no memory for a request");
+  struct curl_slist *headers = headers_of(c, body.len ? content_type : NULL);
+  snprintf(url, sizeof url, "%s%s", c->url, path);
+  curl_easy_setopt(curl, CURLOPT_URL, url);
+  curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 5L);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, 120L);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+  if (body.len) {
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.at);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+  }
+  CURLcode result = curl_easy_perform(curl);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
+  curl_slist_free_all(headers);
+  curl_easy_cleanup(curl);
+  if (status) *status = (int)code;
+  if (result != CURLE_OK)
+    return err_set(e, ERR_BUSY, "no engine answers at %s: %s (is `kairos serve` running?)", c->url,
+                   reason[0] ? reason : curl_easy_strerror(result));
+  return code < 400 || refused((int)code, buf_view(answer), e);
+}
+
+void client_escape(struct buf *out, struct str segment) {
+  for (size_t i = 0; i < segment.len; i++) {
+    unsigned char c = (unsigned char)segment.at[i];
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) buf_char(out, (char)c);
+    else buf_printf(out, "%%%02X", c);
+  }
+}

@@ -1,0 +1,133 @@
+/* import: a file of events into a data directory, offline, decided on the events' own time. The same parser, flow and commits as the
+ * engine, without the door; sends end as expired without an attempt. A line that is refused is named with its number and reason, and the
+ * rest goes on. Main thread. */
+#include "accept/accept.h"
+#include "arguments.h"
+#include "flow/flow.h"
+#include "kit/clock.h"
+#include "kit/file.h"
+#include "offline.h"
+#include "tools_list.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BATCH          1000
+#define REFUSALS_SHOWN 10
+
+struct importing {
+  struct offline *engine;
+  struct arena arena; /* one batch */
+  struct item *items;
+  size_t count;
+  uint64_t line, taken, duplicates, refused, decisions, sends;
+  uint64_t lines[BATCH];
+};
+
+static void refuse_line(struct importing *m, uint64_t line, const char *why) {
+  if (m->refused++ < REFUSALS_SHOWN) fprintf(stderr, "line %llu: refused: %s\n", (unsigned long long)line, why);
+}
+
+static void count_item(struct importing *m, const struct item *i, uint64_t line) {
+  if (i->state == ITEM_REFUSED) refuse_line(m, line, i->err.text);
+  m->taken += i->state == ITEM_TAKEN;
+  m->duplicates += i->state == ITEM_DUPLICATE;
+  m->decisions += i->told_count;
+  for (size_t k = 0; k < i->told_count; k++) m->sends += i->told[k].outcome == OUTCOME_SENT;
+}
+
+/* One commit a volume and batch. */
+static bool flush(struct importing *m, struct err *e) {
+  struct item *of_volume[BATCH];
+  for (uint32_t v = 0; v < m->engine->volumes; v++) {
+    size_t n = 0;
+    for (size_t i = 0; i < m->count; i++)
+      if (book_volume_of(m->engine->book, book_partition_of(m->engine->book, m->items[i].event.user)) == v) of_volume[n++] = &m->items[i];
+    if (n == 0) continue;
+    if (!flow_walk(m->engine->flows[v], of_volume, n, &m->arena, e) || !flow_commit(m->engine->flows[v], e)) return false;
+    struct user *due[64];
+    while (flow_due_take(m->engine->flows[v], due, 64) == 64) continue; /* ticks of history come with their events */
+    if (!volume_settle(flow_volume(m->engine->flows[v]), false, e)) return false;
+  }
+  for (size_t i = 0; i < m->count; i++) count_item(m, &m->items[i], m->lines[i]);
+  m->count = 0;
+  arena_reset(&m->arena);
+  m->items = ARENA_ARRAY(&m->arena, struct item, BATCH);
+  return m->items || err_set(e, ERR_INTERNAL, "no memory for a batch");
+}
+
+static bool take_line(struct importing *m, struct str line, struct err *e) {
+  struct err why = {0};
+  struct str text = {arena_text(&m->arena, line.at, line.len), line.len};
+  struct item *item = &m->items[m->count];
+  *item = (struct item){.kind = ENTRY_EVENT, .may_identify = true, .asked = NO_ONE};
+  if (!event_parse(&m->arena, text, clock_now(), STR("import"), true, &item->event, &why)) {
+    refuse_line(m, m->line, why.text);
+    return true;
+  }
+  if (str_is(item->event.type, "logged_decision")) item->kind = ENTRY_IMPORTED;
+  m->lines[m->count++] = m->line;
+  return m->count < BATCH || flush(m, e);
+}
+
+static bool import_file(struct importing *m, FILE *file, double size, struct err *e) {
+  char *line = NULL;
+  size_t cap = 0;
+  ssize_t length;
+  double seen = 0;
+  bool ok = true;
+  while (ok && (length = getline(&line, &cap, file)) >= 0) {
+    m->line++;
+    seen += (double)length;
+    struct str text = str_trim((struct str){line, (size_t)length});
+    if (text.len) ok = take_line(m, text, e);
+    if (m->line % 1000 == 0 && size > 0) tool_progress("importing", seen / size);
+  }
+  free(line);
+  tool_progress_end();
+  return ok && flush(m, e);
+}
+
+static bool run(struct importing *m, const char *path, struct err *e) {
+  FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+  if (!file) return err_set(e, ERR_MISSING, "%s: %s", path, strerror(errno));
+  struct stat st;
+  double size = file != stdin && stat(path, &st) == 0 ? (double)st.st_size : 0;
+  m->items = ARENA_ARRAY(&m->arena, struct item, BATCH);
+  bool ok = import_file(m, file, size, e);
+  if (file != stdin) fclose(file);
+  return ok;
+}
+
+int tool_import(int argc, char **argv) {
+  const char *file = NULL, *data = "data", *program = NULL;
+  bool json = false;
+  const struct argument list[] = {
+      {"FILE", ARGUMENT_TEXT, &file, NULL, "events as NDJSON, one envelope a line; - for standard input", NULL},
+      {"--data", ARGUMENT_TEXT, &data, "DIR", "data directory (default: data)", "KAIROS_DATA"},
+      {"--program", ARGUMENT_TEXT, &program, "DIR", "program to decide with (default: the directory's last)", "KAIROS_PROGRAM"},
+      {"--json", ARGUMENT_FLAG, &json, NULL, "the figures as JSON", NULL}};
+  const struct usage usage = {
+      "import", "Takes a file of past events into a data directory; decisions are made on the events' own time and nothing is sent.",
+      "  kairos import events.ndjson --data data --program .\n  zcat old.ndjson.gz | kairos import - --data data\n", ARGUMENTS(list)};
+  int code = arguments_parse(&usage, argc, argv);
+  if (code) return code < 0 ? EXIT_OK : code;
+  struct err e = {0};
+  struct offline engine;
+  struct importing m = {.engine = &engine};
+  if (!file) {
+    fprintf(stderr, "kairos import: which FILE? (- for standard input)\n");
+    return EXIT_USAGE;
+  }
+  bool ok = offline_open(&engine, data, program, &e) && run(&m, file, &e);
+  offline_close(&engine);
+  arena_free(&m.arena);
+  if (!ok) return tool_fail(&e);
+  const char *format = json ? "{\"taken\":%llu,\"duplicates\":%llu,\"refused\":%llu,\"decisions\":%llu,\"sends\":%llu}\n"
+                            : "%llu taken, %llu duplicates, %llu refused, %llu decisions, %llu of them sends\n";
+  printf(format, (unsigned long long)m.taken, (unsigned long long)m.duplicates, (unsigned long long)m.refused,
+         (unsigned long long)m.decisions, (unsigned long long)m.sends);
+  return m.refused ? EXIT_FAILED : EXIT_OK;
+}

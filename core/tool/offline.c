@@ -1,0 +1,72 @@
+/* offline: opens a data directory for a subcommand that writes without serving. Takes the directory's lock, so never beside a running
+ * engine. Main thread. */
+#include "offline.h"
+#include "arguments.h"
+#include "kit/clock.h"
+#include "kit/file.h"
+#include <stdio.h>
+#include <string.h>
+
+static bool last_program(void *context, const struct control_fact *fact) {
+  struct offline *o = context;
+  if (strcmp(fact->kind, "program") != 0) return true;
+  snprintf(o->last_digest, sizeof o->last_digest, "%s", fact->name);
+  return library_know(o->library, str_from(fact->name));
+}
+
+static bool choose_program(struct offline *o, const char *directory, const struct program_from *from, struct err *e) {
+  if (!directory && !o->last_digest[0]) return err_set(e, ERR_MISSING, "no program was ever live here: name one with --program DIR");
+  if (!directory) return (o->program = library_get(o->library, str_from(o->last_digest), e)) != NULL;
+  struct program *p = program_from_directory(directory, from, e);
+  if (!p) return false;
+  if (p->findings.errors) {
+    struct buf out = {0};
+    program_print_findings(p, &out);
+    fwrite(out.at, 1, out.len, stderr);
+    buf_free(&out);
+    err_set(e, ERR_INPUT, "%s: the program has %zu errors", directory, p->findings.errors);
+  } else if (program_store(p, o->book, e)) return (o->program = library_add(o->library, p)) != NULL;
+  program_free(p);
+  return false;
+}
+
+static bool activate(struct offline *o, struct flow *f, uint32_t volume, struct err *e) {
+  char at[32], fact[160];
+  size_t length = clock_format(clock_now(), at);
+  int size = snprintf(fact, sizeof fact, "{\"kind\":\"program\",\"name\":\"%s\",\"at\":\"%.*s\"}", o->program->digest, (int)length, at);
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
+    if (book_volume_of(o->book, p) == volume && flow_program(f, p) != o->program && !flow_fact(f, p, (struct str){fact, (size_t)size}, e))
+      return false;
+  return flow_commit(f, e);
+}
+
+static bool announce(struct offline *o, struct err *e) {
+  char body[128];
+  int64_t number;
+  if (strcmp(o->last_digest, o->program->digest) == 0) return true;
+  int length = snprintf(body, sizeof body, "{\"kind\":\"program\",\"name\":\"%s\"}", o->program->digest);
+  return control_append(o->book, "import", "program", o->program->digest, (struct str){body, (size_t)length}, &number, e);
+}
+
+bool offline_open(struct offline *o, const char *data, const char *program, struct err *e) {
+  *o = (struct offline){0};
+  char layout[4096];
+  snprintf(layout, sizeof layout, "%s/layout", data);
+  if (!file_exists(layout) && !book_create(data, 1, e)) return false;
+  if (!(o->book = book_open(data, true, e))) return false;
+  snprintf(o->store, sizeof o->store, "%s/store", data);
+  struct program_from from = {tool_plugin_directory(), o->store};
+  if (!(o->library = library_new(o->book, &from))) return err_set(e, ERR_INTERNAL, "no memory for the library");
+  if (!control_each(o->book, 0, last_program, o, e) || !choose_program(o, program, &from, e)) return false;
+  o->volumes = book_volumes(o->book);
+  for (uint32_t v = 0; v < o->volumes; v++) {
+    if (!(o->flows[v] = flow_open(o->book, v, o->library, e)) || !activate(o, o->flows[v], v, e)) return false;
+  }
+  return announce(o, e);
+}
+
+void offline_close(struct offline *o) {
+  for (uint32_t v = 0; v < BOOK_VOLUMES_MOST; v++) flow_close(o->flows[v]);
+  library_free(o->library);
+  if (o->book) book_close(o->book);
+}

@@ -1,0 +1,15 @@
+/* The engine without its door: a data directory opened for writing by a subcommand, its flows recovered, its program active. */
+#pragma once
+#include "flow/flow.h"
+
+struct offline {
+  struct book *book;
+  struct library *library;
+  struct flow *flows[BOOK_VOLUMES_MOST];
+  uint32_t volumes;
+  const struct program *program;
+  char store[4096], last_digest[65];
+};
+/* `program` NULL: the directory's last. Makes the directory when it is not there. */
+bool offline_open(struct offline *o, const char *data, const char *program, struct err *e);
+void offline_close(struct offline *o);

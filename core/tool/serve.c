@@ -1,0 +1,234 @@
+/* serve: the engine. Boot order: data directory, library, program (the last good one when the directory is broken), lanes, activation,
+ * door. Shutdown order: door, lanes, directory. Promises: nothing listens before every volume has recovered; a signal ends it without
+ * losing what was acknowledged. Main thread. */
+#include "serve.h"
+#include "accept/accept.h"
+#include "api/api.h"
+#include "arguments.h"
+#include "kit/clock.h"
+#include "kit/file.h"
+#include "kit/hash.h"
+#include "kit/log.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- program ---- */
+
+static bool last_program(void *context, const struct control_fact *fact) {
+  struct engine *s = context;
+  if (strcmp(fact->kind, "program") != 0) return true;
+  snprintf(s->last_digest, sizeof s->last_digest, "%s", fact->name);
+  return library_know(s->library, str_from(fact->name));
+}
+
+static void print_findings(const struct program *p) {
+  struct buf out = {0};
+  program_print_findings(p, &out);
+  fwrite(out.at, 1, out.len, stderr);
+  buf_free(&out);
+}
+
+/* The directory's program, or the last good one: a broken file must not keep the engine down. */
+static const struct program *choose_program(struct engine *s, struct err *e) {
+  struct program *p = s->options.program ? program_from_directory(s->options.program, &s->from, e) : NULL;
+  if (p) print_findings(p);
+  if (p && p->findings.errors == 0) {
+    if (!program_store(p, s->book, e)) {
+      program_free(p);
+      return NULL;
+    }
+    return library_add(s->library, p);
+  }
+  if (p) err_set(e, ERR_INPUT, "%s: the program has %zu errors", s->options.program, p->findings.errors);
+  program_free(p);
+  if (!s->last_digest[0]) return NULL;
+  log_warn("serve", "%s; going on with the last good program %.16s", e->text[0] ? e->text : "no program directory given", s->last_digest);
+  return library_get(s->library, str_from(s->last_digest), e);
+}
+
+static bool announce_program(struct engine *s, struct err *e) {
+  if (strcmp(s->last_digest, s->api.program->digest) == 0) return true;
+  char body[128];
+  int length = snprintf(body, sizeof body, "{\"kind\":\"program\",\"name\":\"%s\"}", s->api.program->digest);
+  int64_t number;
+  return control_append(s->book, "serve", "program", s->api.program->digest, (struct str){body, (size_t)length}, &number, e);
+}
+
+/* ---- boot ---- */
+
+static bool open_book(struct engine *s, struct err *e) {
+  char layout[4096];
+  snprintf(layout, sizeof layout, "%s/layout", s->options.data);
+  if (!file_exists(layout) && !book_create(s->options.data, 1, e)) return false;
+  if (!(s->book = book_open(s->options.data, true, e))) return false;
+  snprintf(s->store, sizeof s->store, "%s/store", s->options.data);
+  s->from = (struct program_from){tool_plugin_directory(), s->store};
+  s->library = library_new(s->book, &s->from);
+  return s->library ? control_each(s->book, 0, last_program, s, e) : err_set(e, ERR_INTERNAL, "no memory for the library");
+}
+
+static bool open_lanes(struct engine *s, struct err *e) {
+  if (!(s->api.program = choose_program(s, e))) return err_wrap(e, "no program to run");
+  struct lanes_options o = {.book = s->book,
+                            .library = s->library,
+                            .lanes = (uint32_t)s->options.lanes,
+                            .endpoints = s->options.endpoints,
+                            .endpoint_count = s->options.endpoint_count,
+                            .loop = &s->loop};
+  if (!(s->lanes = lanes_open(&o, e))) return false;
+  if (!lanes_activate(s->lanes, s->api.program, e) || !announce_program(s, e)) return false;
+  s->api.book = s->book;
+  s->api.library = s->library;
+  s->api.lanes = s->lanes;
+  s->api.started_at = clock_now();
+  return api_restore(&s->api, e) && lanes_run(s->lanes, e);
+}
+
+static bool open_door(struct engine *s, struct err *e) {
+  struct api_key *keys;
+  size_t count;
+  if (!control_keys(s->book, &s->arena, &keys, &count, e)) return false;
+  struct door_key *door_keys_list = ARENA_ARRAY(&s->arena, struct door_key, count + 1);
+  size_t valid = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (keys[i].revoked) continue;
+    memcpy(door_keys_list[valid].sha256, keys[i].sha256, HASH_SHA256);
+    door_keys_list[valid].scopes = keys[i].scopes;
+    door_keys_list[valid++].name = keys[i].name;
+  }
+  size_t routes;
+  struct door_options o = {.listen = s->options.listen,
+                           .behind_proxy = s->options.behind_proxy,
+                           .routes = api_routes(&routes),
+                           .context = &s->api,
+                           .keys = door_keys_list,
+                           .key_count = valid};
+  o.route_count = routes;
+  s->api.door = s->door = door_open(&s->loop, &o, e);
+  return s->door != NULL;
+}
+
+/* Keys are added and revoked by the command line in control.db: looked at twice a second, so that a revoked key lives at most one second
+ * (S5). */
+static void watch_keys(uv_timer_t *timer) {
+  struct engine *s = timer->data;
+  struct arena a = {0};
+  struct api_key *keys;
+  size_t count, valid = 0;
+  struct err e = {0};
+  if (control_keys(s->book, &a, &keys, &count, &e)) {
+    struct door_key *list = ARENA_ARRAY(&a, struct door_key, count + 1);
+    for (size_t i = 0; i < count; i++) {
+      if (keys[i].revoked) continue;
+      list[valid] = (struct door_key){.scopes = keys[i].scopes, .name = keys[i].name};
+      memcpy(list[valid++].sha256, keys[i].sha256, HASH_SHA256);
+    }
+    door_keys(s->door, list, valid);
+  } else log_warn("serve", "keys: %s", e.text);
+  arena_free(&a);
+}
+
+static void on_signal(uv_signal_t *signal, int number) {
+  struct engine *s = signal->data;
+  log_info("serve", "signal %d: finishing what was taken", number);
+  engine_stop(s);
+}
+
+bool engine_open(struct engine *s, struct err *e) {
+  uv_loop_init(&s->loop);
+  s->loop_open = true;
+  if (!open_book(s, e) || !open_lanes(s, e) || !open_door(s, e)) return false;
+  const int signals[] = {SIGINT, SIGTERM};
+  for (int i = 0; i < 2; i++) {
+    uv_signal_init(&s->loop, &s->signals[i]);
+    s->signals[i].data = s;
+    uv_signal_start(&s->signals[i], on_signal, signals[i]);
+  }
+  uv_timer_init(&s->loop, &s->keys);
+  s->keys.data = s;
+  uv_timer_start(&s->keys, watch_keys, 500, 500);
+  s->running = true;
+  return true;
+}
+
+void engine_stop(struct engine *s) {
+  if (!s->running) return;
+  s->running = false;
+  s->api.draining = true;
+  uv_stop(&s->loop);
+}
+
+void engine_close(struct engine *s) {
+  for (int i = 0; i < 2 && s->signals[i].data; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
+  if (s->keys.data) uv_close((uv_handle_t *)&s->keys, NULL);
+  if (s->door) door_stop_accepting(s->door);
+  lanes_close(s->lanes); /* answers what was submitted, through the door that is still there */
+  if (s->door) door_close(s->door);
+  if (s->loop_open) {
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&s->loop);
+  }
+  api_close(&s->api);
+  library_free(s->library);
+  if (s->book) book_close(s->book);
+  arena_free(&s->arena);
+}
+
+/* ---- the subcommand ---- */
+
+static bool set_endpoints(struct engine *s, const struct argument_list *urls, const char *secret, bool allow_http, bool allow_private,
+                          struct err *e) {
+  if (urls->count && !secret) return err_set(e, ERR_INPUT, "--webhook needs --webhook-secret (whsec_…), so that receivers can verify");
+  struct endpoint *list = ARENA_ARRAY(&s->arena, struct endpoint, urls->count + 1);
+  for (size_t i = 0; i < urls->count; i++)
+    list[i] = (struct endpoint){
+        .name = urls->at[i], .url = urls->at[i], .secrets = {secret, NULL}, .allow_http = allow_http, .allow_private = allow_private};
+  s->options.endpoints = list;
+  s->options.endpoint_count = urls->count;
+  return true;
+}
+
+int tool_serve(int argc, char **argv) {
+  struct engine s = {.options = {.data = "data", .listen = "127.0.0.1:8080"}};
+  struct argument_list urls = {0};
+  const char *secret = NULL;
+  bool allow_http = false, allow_private = false, demo = false, json_log = false;
+  const struct argument list[] = {
+      {"--data", ARGUMENT_TEXT, &s.options.data, "DIR", "data directory, made when it is not there (default: data)", "KAIROS_DATA"},
+      {"--program", ARGUMENT_TEXT, &s.options.program, "DIR", "rules, interventions and models (default: the last good program)",
+       "KAIROS_PROGRAM"},
+      {"--listen", ARGUMENT_TEXT, &s.options.listen, "ADDRESS", "where to listen (default: 127.0.0.1:8080)", "KAIROS_LISTEN"},
+      {"--behind-proxy", ARGUMENT_FLAG, &s.options.behind_proxy, NULL,
+       "TLS is a reverse proxy's: other addresses than loopback are allowed once a key is set", NULL},
+      {"--lanes", ARGUMENT_NUMBER, &s.options.lanes, "N", "threads that own users (default: processors - 1)", "KAIROS_LANES"},
+      {"--webhook", ARGUMENT_LIST, &urls, "URL", "where interventions are sent; may be repeated", "KAIROS_WEBHOOK"},
+      {"--webhook-secret", ARGUMENT_TEXT, &secret, "WHSEC", "what they are signed with", "KAIROS_WEBHOOK_SECRET"},
+      {"--allow-http", ARGUMENT_FLAG, &allow_http, NULL, "webhooks without TLS are allowed", NULL},
+      {"--allow-private", ARGUMENT_FLAG, &allow_private, NULL, "webhooks to private and loopback addresses are allowed", NULL},
+      {"--demo", ARGUMENT_FLAG, &demo, NULL, "plays a small population into a fresh engine, prints what its receiver gets, and ends", NULL},
+      {"--log-json", ARGUMENT_FLAG, &json_log, NULL, "log lines as JSON", NULL},
+  };
+  const struct usage usage = {"serve", "The engine: takes events, decides, sends, learns.",
+                              "  kairos serve --program . --data data\n"
+                              "  kairos serve --demo\n"
+                              "  kairos serve --program . --webhook https://app.example/hooks --webhook-secret whsec_…\n",
+                              ARGUMENTS(list)};
+  int code = arguments_parse(&usage, argc, argv);
+  if (code) return code < 0 ? EXIT_OK : code;
+  log_setup(LOG_INFO, json_log);
+  signal(SIGPIPE, SIG_IGN);
+  struct err e = {0};
+  if (demo) return tool_demo(&s);
+  if (!set_endpoints(&s, &urls, secret, allow_http, allow_private, &e) || !engine_open(&s, &e)) {
+    code = tool_fail(&e);
+    engine_close(&s);
+    return code;
+  }
+  fprintf(stderr, "kairos %s listens on port %d, program %.16s, data in %s\n", KAIROS_VERSION, door_port(s.door), s.api.program->digest,
+          s.options.data);
+  uv_run(&s.loop, UV_RUN_DEFAULT);
+  engine_close(&s);
+  return EXIT_OK;
+}

@@ -1,0 +1,45 @@
+/* tools: the one table of subcommands, for dispatch, help and "did you mean". Main thread. */
+#include "kit/arena.h"
+#include "tool/tool.h"
+#include "tools_list.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *summary;
+} table[] = {
+#define TOOL(name, function, summary) {name, function, summary},
+#include "tools.def"
+#undef TOOL
+};
+#define TOOL_COUNT (sizeof table / sizeof *table)
+
+static int print_overview(FILE *out) {
+  fprintf(out, "Kairos decides when a small intervention would help, sends it, and learns whether it did.\n\n"
+               "Examples:\n"
+               "  kairos serve --demo                        see it work\n"
+               "  kairos init myprogram                      a program to start from\n"
+               "  kairos serve --program myprogram           run it\n"
+               "  kairos why d3-17                           why was this sent, or not\n\n"
+               "Subcommands:\n");
+  for (size_t i = 0; i < TOOL_COUNT; i++) fprintf(out, "  %-10s %s\n", table[i].name, table[i].summary);
+  fprintf(out, "\nkairos SUBCOMMAND --help tells more.\n");
+  return out == stdout ? EXIT_OK : EXIT_USAGE;
+}
+
+int tool_main(int argc, char **argv) {
+  if (argc < 2) return print_overview(stderr);
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) return print_overview(stdout);
+  const char *wanted = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
+  for (size_t i = 0; i < TOOL_COUNT; i++)
+    if (strcmp(wanted, table[i].name) == 0) return table[i].run(argc - 1, argv + 1);
+  const char *names[TOOL_COUNT];
+  for (size_t i = 0; i < TOOL_COUNT; i++) names[i] = table[i].name;
+  const char *near = str_nearest(str_from(argv[1]), names, TOOL_COUNT);
+  fprintf(stderr, "kairos: no subcommand \"%s\"", argv[1]);
+  if (near) fprintf(stderr, " (did you mean \"%s\"?)", near);
+  fprintf(stderr, "\nkairos --help lists them.\n");
+  return EXIT_USAGE;
+}
