@@ -39,7 +39,10 @@ static int line_of_bad_byte(struct str text) {
 static bool run_source(struct sandbox *s, const struct source *source) {
   struct source cut = *source;
   s->file = arena_text(s->arena, source->path, strlen(source->path));
-  if (!s->file) return false;
+  if (!s->file) {
+    findings_add(s->findings, FINDING_ERROR, source->path, 1, "memory failed");
+    return false;
+  }
   if (cut.text.len > SOURCE_LENGTH) {
     findings_add(s->findings, FINDING_ERROR, s->file, 1, "a rule file may have at most 1 MiB, this one has %zu bytes", cut.text.len);
     return true;

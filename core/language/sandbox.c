@@ -49,9 +49,13 @@ static void overrun(lua_State *L, const char *what) {
   lua_error(L);
 }
 
+/* The line is remembered because Lua runs no handler when memory fails. */
 static void count(lua_State *L, lua_Debug *d) {
-  (void)d;
   struct sandbox *s = sandbox_of(L);
+  if (d->event == LUA_HOOKLINE) {
+    s->last_line = d->currentline;
+    return;
+  }
   s->fuel -= HOOK_EVERY;
   if (s->fuel <= 0) overrun(L, "the load needs too many steps: an endless loop?");
   if (clock_monotonic() > s->deadline) overrun(L, "the load takes too long");
@@ -181,7 +185,7 @@ bool sandbox_open(struct sandbox *s) {
     sandbox_close(s);
     return false;
   }
-  lua_sethook(s->L, count, LUA_MASKCOUNT, HOOK_EVERY);
+  lua_sethook(s->L, count, LUA_MASKCOUNT | LUA_MASKLINE, HOOK_EVERY);
   return true;
 }
 
@@ -229,11 +233,12 @@ static void report(struct sandbox *s, int status) {
     if (!s->overrun) message = cut_place(message, &line);
   }
   if (s->overrun) message = str_from(s->overrun);
+  if (status == LUA_ERRMEM) line = s->last_line;
   if (status == LUA_ERRMEM)
     message = s->text_too_long ? STR("a text may have at most 65536 bytes") : STR("the load needs more than 64 MiB of memory");
   if (message.len > 400) message.len = 400;
   while (message.len && !str_utf8(message)) message.len--;
-  findings_add(s->findings, FINDING_ERROR, s->file, line, STR_FORMAT, STR_ARG(message));
+  findings_add(s->findings, FINDING_ERROR, s->file, line > 0 ? line : 1, STR_FORMAT, STR_ARG(message));
 }
 
 static int run_chunk(lua_State *L) {
@@ -247,7 +252,7 @@ static int run_chunk(lua_State *L) {
 
 bool sandbox_run(struct sandbox *s, const struct source *source) {
   struct feed feed = {.text = source->text};
-  s->line = 0;
+  s->line = s->last_line = 0;
   s->text_too_long = false;
   lua_settop(s->L, 0);
   lua_pushcfunction(s->L, note_line);

@@ -8,7 +8,7 @@
 
 #define LOAD_FUEL        10000000L   /* instructions of one load, with what the words charge */
 #define LOAD_MEMORY      (64u << 20) /* bytes of one load */
-#define LOAD_SECONDS     20          /* of the wall: fuel stops first, unless the machine stands still */
+#define LOAD_SECONDS     10          /* of the wall: fuel stops first, unless the machine stands still */
 #define SOURCE_LENGTH    (1u << 20)  /* bytes of one file */
 #define SANDBOX_TEXT     (64u << 10) /* bytes of a text while loading */
 #define NOUN_TEXT        4096u       /* bytes of a text in a noun */
@@ -32,6 +32,7 @@ struct sandbox {
   const char *overrun; /* what was used up: not to be caught by a pcall of the rules */
   int overrun_line;
   int line;           /* where the last error was raised */
+  int last_line;      /* the last that ran */
   bool text_too_long; /* the allocator refused a text */
   struct body *bodies;
   size_t body_count, body_cap;

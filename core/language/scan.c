@@ -53,11 +53,32 @@ static void skip_comment(struct scan *s) {
   while (s->at < s->text.len && byte_at(s, 0) != '\n') s->at++;
 }
 
+static void refuse(struct scan *s, const char *sentence) {
+  findings_add(s->findings, FINDING_ERROR, s->file, s->line, "%s", sentence);
+}
+
+/* A NUL makes comparing two texts slow beyond any budget (strcoll, piece by piece), and no rule needs one. */
+static bool escapes_nul(const struct scan *s) {
+  size_t at = 1;
+  char kind = byte_at(s, at);
+  if (kind == 'x' || kind == 'u') at += kind == 'x' ? 1 : 2;
+  else if (kind != '0') return false;
+  size_t zeros = 0;
+  while (byte_at(s, at + zeros) == '0') zeros++;
+  char after = byte_at(s, at + zeros);
+  if (kind == 'x') return zeros >= 2;
+  if (kind == 'u') return zeros > 0 && after == '}';
+  return zeros >= 3 || after < '0' || after > '9';
+}
+
 static void skip_text(struct scan *s) {
   char quote = byte_at(s, 0);
   s->at++;
   while (s->at < s->text.len && byte_at(s, 0) != quote && byte_at(s, 0) != '\n') {
-    if (byte_at(s, 0) == '\\') step(s);
+    if (byte_at(s, 0) == '\\') {
+      if (escapes_nul(s)) refuse(s, "a text cannot hold a NUL byte");
+      step(s);
+    }
     step(s);
   }
   s->at++;
@@ -65,10 +86,6 @@ static void skip_text(struct scan *s) {
 
 static bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-static void refuse(struct scan *s, const char *sentence) {
-  findings_add(s->findings, FINDING_ERROR, s->file, s->line, "%s", sentence);
 }
 
 static void scan_word(struct scan *s) {
@@ -116,6 +133,7 @@ static void scan_mark(struct scan *s) {
 bool scan_source(struct findings *f, const char *file, struct str text) {
   struct scan s = {.text = text, .line = 1, .findings = f, .file = file};
   size_t errors = f->errors;
+  if (memchr(text.at, 0, text.len)) refuse(&s, "a rule file cannot hold a NUL byte");
   while (s.at < text.len) {
     char c = byte_at(&s, 0);
     if (c == '-' && byte_at(&s, 1) == '-') skip_comment(&s);

@@ -197,7 +197,7 @@ static int utf8_char(lua_State *L) {
   luaL_buffinit(L, &b);
   for (int i = 1; i <= count; i++) {
     lua_Integer code = luaL_checkinteger(L, i);
-    luaL_argcheck(L, code >= 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff), i, "not a code point");
+    luaL_argcheck(L, code >= 1 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff), i, "not a code point");
     lua_pushfstring(L, "%U", (long)code);
     luaL_addvalue(&b);
   }
