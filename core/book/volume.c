@@ -221,13 +221,13 @@ bool volume_recover(struct volume *v, struct err *e) {
   users_forget_all(v);
   turn_forget(v);
   volume_disconnect(v);
-  v->failed = true;
+  v->failed = false;
   if (!start(v, e)) {
+    v->failed = true;
     users_forget_all(v);
     volume_disconnect(v);
     return err_wrap(e, "volume %u is out of service", v->number);
   }
-  v->failed = false;
   log_warn("book", "volume %u was reopened and verified; next row %lld", v->number, (long long)v->next_seq);
   return true;
 }
