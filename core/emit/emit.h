@@ -78,7 +78,9 @@ struct courier_options {
   void (*results)(void *context, const struct attempt_result *results, size_t count);
   /* Called on the courier's thread when room is there again after a refused push: the lane of this volume should push its waiting rows. */
   void (*hungry)(void *context, uint32_t volume);
-  void (*withdrawn)(void *context, void *token); /* acknowledges courier_withdraw / courier_kill: no attempt starts after this */
+  void (*withdrawn)(
+      void *context,
+      void *token); /* acknowledges courier_withdraw / courier_kill: no attempt starts after this; not called for a NULL token */
   void *context;
   /* Told on the courier's thread, besides the log, when an endpoint's breaker opens or closes or when it is disabled (W6). May be NULL. */
   void (*endpoint_changed)(void *context, size_t endpoint, const char *state, const char *why);

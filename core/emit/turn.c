@@ -238,7 +238,7 @@ static void withdraw(struct courier *c, const struct withdraw_message *m) {
     else parcel_end(c, parcel, LETTER_WITHDRAWN, "opted out");
   }
   results_flush(c); /* the lane hears of the ends before it hears that all is done */
-  c->options.withdrawn(c->options.context, m->token);
+  if (m->token) c->options.withdrawn(c->options.context, m->token);
 }
 
 static int compare_parcels(const void *a, const void *b) {
@@ -262,7 +262,7 @@ static void kill_set(struct courier *c, struct kill_message *m) {
   c->killed = m;
   killed_end(c);
   results_flush(c);
-  c->options.withdrawn(c->options.context, m->token);
+  if (m->token) c->options.withdrawn(c->options.context, m->token);
 }
 
 static void enable(struct courier *c, size_t endpoint) {
