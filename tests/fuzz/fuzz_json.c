@@ -32,11 +32,17 @@ static uint32_t rewrite(const struct json *j, uint32_t at, struct json_writer *w
   const enum json_type type = json_type(j, at);
   uint32_t child = at + 1;
   double number;
+  int64_t whole;
+  bool truth;
   switch (type) {
   case JSON_NULL: json_put_null(w); break;
   case JSON_FALSE:
-  case JSON_TRUE: json_put_bool(w, type == JSON_TRUE); break;
+  case JSON_TRUE:
+    must(json_bool(j, at, &truth) && truth == (type == JSON_TRUE));
+    json_put_bool(w, truth);
+    break;
   case JSON_NUMBER:
+    if (json_int(j, at, &whole) && json_double(j, at, &number)) must((double)whole == number);
     if (json_double(j, at, &number)) json_put_double(w, number);
     else json_put_raw(w, json_raw(j, at));
     break;
