@@ -138,6 +138,7 @@ kairos_status libsvm_import(kairos_model *model, const kairos_reader *reader, ka
   struct text t = {bytes, bytes + size, 0};
   kairos_status status;
   if (have < size) status = refuse(error, KAIROS_BAD_STATE, "libsvm model: it ends at byte %zu of %zu", have, size);
+  else if (bytes[size - 1] != '\n') status = refuse(error, KAIROS_BAD_STATE, "libsvm model: its last line has no end, so it is cut off");
   else if (memchr(bytes, 0, size)) status = refuse(error, KAIROS_BAD_STATE, "libsvm model: a NUL byte, so it is no text");
   else status = read_text(model, &t, error);
   memory_give(model->host, bytes, size + 1, 1);

@@ -1,0 +1,173 @@
+/* rooms: host kit; inside: host; libraries: plugin_svr_parts */
+/* Promise: an svr's configuration is read whole or refused with the field and what was expected; and its evaluator gives the value of the
+ * formula, the same bits whatever batch a row comes in, and 0 for what is missing. */
+#include "kit/rng.h"
+#include "svr_parts.h"
+#include <math.h>
+
+static int begin(void **state) {
+  (void)state;
+  meter_begin(&meter, "test", METER_MODEL_MOST);
+  return 0;
+}
+
+static void settings_are_read(void **state) {
+  (void)state;
+  kairos_model m;
+  kairos_error error = {.size = sizeof error};
+  assert_int_equal(
+      part_create(&m,
+                  " {\"inputs\" : [\"steps_7d\", \"sleep.hours\"], \"C\":10, \"epsilon\":0.01,\"gamma\":0.5, \"tolerance\":1e-4,"
+                  "\"standardise\":false, \"output\":{\"name\":\"skip\",\"low\":-1,\"high\":2.5}} ",
+                  &error),
+      KAIROS_OK);
+  assert_int_equal(m.settings.input_count, 2);
+  assert_string_equal(m.settings.names, "steps_7d");
+  assert_string_equal(m.settings.names + 9, "sleep.hours");
+  assert_true(m.settings.c == 10 && m.settings.epsilon == 0.01 && m.settings.gamma == 0.5 && m.settings.gamma_rule == GAMMA_NUMBER);
+  assert_true(m.settings.tolerance == 1e-4 && !m.settings.standardise && m.settings.low == -1 && m.settings.high == 2.5);
+  assert_string_equal(m.settings.output, "skip");
+  part_free(&m);
+
+  assert_int_equal(part_create(&m, "{\"inputs\":[\"a\"]}", &error), KAIROS_OK); /* D02 */
+  assert_true(m.settings.c == 100 && m.settings.gamma_rule == GAMMA_SCALE && m.settings.epsilon == 0.1 && m.settings.standardise);
+  part_free(&m);
+}
+
+static void faults_are_named(void **state) {
+  (void)state;
+  const struct {
+    const char *config, *words;
+  } faults[] = {
+      {"{}", "expected inputs"},
+      {"", "expected one JSON object, at byte 0"},
+      {"[]", "at byte 0"},
+      {"{\"inputs\":[\"a\"]", "at byte 15"},
+      {"{\"inputs\":[\"a\"]}x", "at byte 16"},
+      {"{\"inputs\":[\"a\",]}", "at byte 15"},
+      {"{\"inputs\":[\"a\x01\"]}", "at byte 13"},
+      {"{\"inputs\":[[[[[[[[[[[[[[[[[[[[", "deeper than 16"},
+      {"{\"inputs\":\"a\"}", "inputs: expected a list of names"},
+      {"{\"inputs\":[]}", "the list is empty"},
+      {"{\"inputs\":[1]}", "input 1: expected a name"},
+      {"{\"inputs\":[\"a\",\"b c\"]}", "input 2: expected a name"},
+      {"{\"inputs\":[\"a\",\"b\",\"a\"]}", "'a' stands twice"},
+      {"{\"inputs\":[\"a\"],\"inputs\":[\"b\"]}", "inputs stands twice"},
+      {"{\"inputs\":[\"a\"],\"c\":1}", "unknown field \"c\""},
+      {"{\"inputs\":[\"a\"],\"C\":0}", "C: expected a number in"},
+      {"{\"inputs\":[\"a\"],\"C\":\"1\"}", "C: expected a number in"},
+      {"{\"inputs\":[\"a\"],\"C\":01}", "at byte"},
+      {"{\"inputs\":[\"a\"],\"epsilon\":-0.1}", "epsilon: expected a number in [0"},
+      {"{\"inputs\":[\"a\"],\"epsilon\":1e999}", "epsilon: expected"},
+      {"{\"inputs\":[\"a\"],\"gamma\":\"best\"}", "gamma: expected"},
+      {"{\"inputs\":[\"a\"],\"gamma\":0}", "gamma: expected"},
+      {"{\"inputs\":[\"a\"],\"standardise\":1}", "standardise: expected true or false"},
+      {"{\"inputs\":[\"a\"],\"output\":{\"low\":1,\"high\":1}}", "low 1 is not below high 1"},
+      {"{\"inputs\":[\"a\"],\"output\":{\"lo\":1}}", "output: unknown field \"lo\""},
+      {"{\"inputs\":[\"a\"],\"output\":\"p\"}", "output: expected {"},
+  };
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+    kairos_model m;
+    kairos_error error = {.size = sizeof error};
+    assert_int_equal(part_create(&m, faults[i].config, &error), KAIROS_BAD_CONFIG);
+    if (!strstr(error.message, faults[i].words)) fail_msg("%s: expected '%s', got '%s'", faults[i].config, faults[i].words, error.message);
+    assert_int_equal(atomic_load(&meter.used), 0);
+  }
+}
+
+#define INPUTS  5
+#define VECTORS 203
+#define ROWS    65
+
+static void fill(struct machine *m, struct rng *chance) {
+  assert_true(machine_new(m, &meter.host, INPUTS, VECTORS));
+  m->gamma = 0.07;
+  m->bias = 0.25;
+  for (uint32_t i = 0; i < INPUTS; i++) {
+    m->mean[i] = rng_normal(chance);
+    m->scale[i] = 0.5 + rng_uniform(chance);
+  }
+  for (uint32_t v = 0; v < VECTORS; v++) {
+    m->coefficients[v] = 10 * rng_normal(chance);
+    for (uint32_t i = 0; i < INPUTS; i++) *machine_support(m, v, i) = rng_normal(chance);
+  }
+}
+
+static double by_formula(const struct machine *m, const double *z) {
+  double sum = m->bias;
+  for (uint32_t v = 0; v < m->vectors; v++) {
+    double distance = 0;
+    for (uint32_t i = 0; i < m->inputs; i++) distance += pow(z[i] - *machine_support(m, v, i), 2);
+    sum += m->coefficients[v] * exp(-m->gamma * distance);
+  }
+  return sum;
+}
+
+static void the_value_is_the_formula(void **state) {
+  (void)state;
+  struct rng chance = rng_from(9);
+  struct machine m;
+  fill(&m, &chance);
+  for (int n = 0; n < 2000; n++) {
+    double z[INPUTS];
+    const double spread = n < 1000 ? 1 : 30;
+    for (int i = 0; i < INPUTS; i++) z[i] = spread * rng_normal(&chance);
+    assert_true(fabs(machine_value(&m, z) - by_formula(&m, z)) < 1e-11);
+  }
+  const double far[INPUTS] = {1e300, -1e300, INFINITY, 0, 0};
+  assert_true(machine_value(&m, far) == m.bias); /* infinitely far from everything: the bias alone */
+  machine_free(&m, &meter.host);
+}
+
+/* The exponential by itself: one support vector with coefficient 1 at 0, gamma 1. */
+static void the_exponential_is_good(void **state) {
+  (void)state;
+  struct machine m;
+  assert_true(machine_new(&m, &meter.host, 1, 1));
+  m.gamma = 1;
+  m.coefficients[0] = 1;
+  double worst = 0;
+  for (int n = 0; n < 200000; n++) {
+    const double z = n * 1.3e-4, wanted = exp(-(z * z)), got = machine_value(&m, &z);
+    const double wrong = fabs(got - wanted) / (nextafter(wanted, 1) - wanted);
+    if (wanted > 1e-300 && wrong > worst) worst = wrong;
+  }
+  assert_true(worst <= 2.0);
+  const double zero = 0;
+  assert_true(machine_value(&m, &zero) == 1.0);
+  machine_free(&m, &meter.host);
+}
+
+static void missing_inputs_are_the_mean(void **state) {
+  (void)state;
+  struct rng chance = rng_from(4);
+  struct machine m;
+  fill(&m, &chance);
+  double values[INPUTS][ROWS], z[INPUTS];
+  uint64_t valid[INPUTS][2];
+  kairos_column columns[INPUTS], *pointers[INPUTS];
+  memset(valid, 0xFF, sizeof valid);
+  for (int i = 0; i < INPUTS; i++) {
+    for (int r = 0; r < ROWS; r++) values[i][r] = rng_normal(&chance);
+    columns[i] = (kairos_column){.size = sizeof *columns, .type = KAIROS_F64, .width = 1, .data = values[i], .valid = valid[i]};
+    pointers[i] = &columns[i];
+  }
+  const kairos_batch batch = {.size = sizeof batch, .rows = ROWS, .column_count = INPUTS, .columns = pointers};
+  valid[2][1] = 0;     /* row 64 lacks input 2 by its bit */
+  values[3][64] = NAN; /* and input 3 by its value */
+  assert_true(machine_standardise(&m, &batch, 64, z));
+  assert_true(z[2] == 0 && z[3] == 0 && z[0] == (values[0][64] - m.mean[0]) / m.scale[0]);
+  valid[0][1] = 0; /* three of five are more than half */
+  assert_false(machine_standardise(&m, &batch, 64, z));
+  assert_true(machine_standardise(&m, &batch, 63, z));
+  machine_free(&m, &meter.host);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(settings_are_read),           cmocka_unit_test(faults_are_named),
+      cmocka_unit_test(the_value_is_the_formula),    cmocka_unit_test(the_exponential_is_good),
+      cmocka_unit_test(missing_inputs_are_the_mean),
+  };
+  return cmocka_run_group_tests(tests, begin, NULL);
+}
