@@ -73,7 +73,3 @@ bool flow_recover(struct flow *f, struct err *e);
 size_t flow_letters_take(struct flow *f, struct letter **letters, size_t most);
 /* Users whose next tick may have changed since the last call, by number: for the lane's heap. */
 size_t flow_due_take(struct flow *f, struct user **users, size_t most);
-
-/* One look at a user as of `clock`, for API and command line: features, why-not. `slots` is filled for every symbol that the trigger reads,
- * beliefs asked anew. [lane] */
-bool flow_look(struct flow *f, struct user *u, uint32_t trigger, int64_t clock, struct arena *a, struct value **slots, struct err *e);

@@ -2,6 +2,7 @@
  * Handlers on the main thread, functions named *_in_lane on the lane. */
 #include "inside.h"
 #include "kit/clock.h"
+#include "program/moving.h"
 #include <string.h>
 
 static uint32_t volume_for(const struct api *api, struct str user) {
@@ -170,6 +171,17 @@ void api_user_delete(struct request *r, void *context) {
 
 /* ---- why not ---- */
 
+/* With the user's last event, so that event.* has the values that a trigger would have seen. */
+static bool look_at(struct job *j, struct flow *f, const struct program *p, struct user *u, uint32_t trigger, struct value **slots) {
+  struct entry row;
+  struct recorded rec;
+  struct event last;
+  bool known = u->head && volume_entry(flow_volume(f), u->head, &j->arena, &row, NULL, &j->err) && recorded_unpack(row.record, &j->arena, &rec, &j->err) &&
+               event_parse(&j->arena, row.body, rec.received, rec.source, rec.history, &last, &j->err);
+  if (j->err.kind != ERR_NONE) return false;
+  return program_look(p, u, trigger, known ? &last : NULL, clock_now(), &j->arena, slots, &j->err);
+}
+
 static void why_not_in_lane(struct job *j, struct flow *f) {
   struct asking *a = j->owner;
   struct user *u = known_user(j, f);
@@ -182,7 +194,7 @@ static void why_not_in_lane(struct job *j, struct flow *f) {
     err_set(&j->err, ERR_MISSING, "no trigger is named \"" STR_FORMAT "\"", STR_ARG(a->request->params[1]));
     return;
   }
-  if (!flow_look(f, u, trigger, clock_now(), &j->arena, &slots, &j->err)) return;
+  if (!look_at(j, f, p, u, trigger, &slots)) return;
   const char *language = str_is(a->language, "ru") ? "ru" : "en";
   why_not_text(p->rules, &p->symbols, trigger, slots, language, &j->arena, &out);
   job_text(j, &out);

@@ -35,6 +35,8 @@ struct template {
   size_t wording_count;
   struct template_value *values; /* sorted by name */
   size_t value_count;
+  uint32_t *slots; /* that the values read, ascending */
+  size_t slot_count;
 };
 struct templates {
   struct template *at;
@@ -176,6 +178,21 @@ static void template_build(struct building *b) {
     if (!t->values[i].used) FINDING(b, FINDING_WARNING, "values." STR_FORMAT " is used in no language", STR_ARG(t->values[i].name));
 }
 
+/* The union of the values' slots, ascending: merged by hand, since there are few. */
+static void slots_collect(struct building *b) {
+  struct template *t = b->template;
+  t->slots = ARENA_ARRAY(b->arena, uint32_t, b->symbols->count + 1);
+  for (uint32_t slot = 0; slot < b->symbols->count; slot++) {
+    bool read = false;
+    for (size_t i = 0; i < t->value_count && !read; i++) {
+      const uint32_t *slots = NULL;
+      uint32_t count = t->values[i].expression ? expression_slots(t->values[i].expression, &slots) : 0;
+      for (uint32_t k = 0; k < count; k++) read |= slots[k] == slot;
+    }
+    if (read) t->slots[t->slot_count++] = slot;
+  }
+}
+
 struct templates *templates_build(struct arena *a, const struct noun_intervention *interventions, size_t count, struct symbols *symbols,
                                   struct findings *f) {
   struct templates *all = ARENA_NEW(a, struct templates);
@@ -184,8 +201,14 @@ struct templates *templates_build(struct arena *a, const struct noun_interventio
   for (size_t i = 0; i < count; i++) {
     struct building b = {a, symbols, f, &interventions[i], &all->at[i]};
     template_build(&b);
+    slots_collect(&b);
   }
   return all;
+}
+
+size_t template_slots(const struct templates *t, uint32_t option, const uint32_t **slots) {
+  *slots = t->at[option].slots;
+  return t->at[option].slot_count;
 }
 
 /* ---- rendering ---- */
