@@ -4,6 +4,8 @@
 #include "tree.h"
 
 enum step_kind {
+  STEP_EXIT_FALSE, /* code[0] and code[1] */
+  STEP_EXIT_TRUE,
   /* leaves: they end in to[0] (false) or to[1] (true) */
   STEP_LESS, /* slot against number; the six stay in the order of enum operation */
   STEP_LESS_EQUAL,
@@ -34,8 +36,8 @@ struct step {
   uint8_t kind, operation;
   uint8_t lost;    /* the side (0, 1) an unknown takes when unknowns count against the whole */
   uint8_t settled; /* a missing operand has a default: it takes `lost` for good and leaves nothing unknown */
-  uint16_t to[2];
-  uint32_t slot;
+  uint32_t to[2];  /* while compiling: step numbers; then bytes from code[0], which spares the loop a multiplication */
+  uint32_t slot;   /* the same: a slot's number, then bytes from slots[0] */
   union {
     double number;
     const struct value *literal;

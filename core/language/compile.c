@@ -5,8 +5,6 @@
 #include "code.h"
 #include <string.h>
 
-#define CODE_MOST 65000u
-
 struct compiler {
   struct arena *arena;
   struct step *steps;
@@ -14,10 +12,10 @@ struct compiler {
   bool failed;
 };
 
-static uint16_t emit(struct compiler *c, struct step step) {
+static uint32_t emit(struct compiler *c, struct step step) {
   if (c->count == c->cap) {
     uint32_t cap = c->cap ? c->cap * 2 : 16;
-    struct step *steps = cap <= CODE_MOST * 2 ? ARENA_ARRAY(c->arena, struct step, cap) : NULL;
+    struct step *steps = ARENA_ARRAY(c->arena, struct step, cap);
     if (!steps) {
       c->failed = true;
       return 0;
@@ -27,7 +25,7 @@ static uint16_t emit(struct compiler *c, struct step step) {
     c->cap = cap;
   }
   c->steps[c->count] = step;
-  return (uint16_t)c->count++;
+  return c->count++;
 }
 
 /* How many numbers `t` piles up: right sides wait for left ones. */
@@ -41,9 +39,9 @@ static uint32_t depth_of(const struct tree *t) {
 }
 
 /* ---- numbers: emit_number returns the step to enter, which pushes the value of `t` and goes on to `next` ---- */
-static uint16_t emit_number(struct compiler *c, const struct tree *t, uint16_t next);
+static uint32_t emit_number(struct compiler *c, const struct tree *t, uint32_t next);
 
-static uint16_t emit_arithmetic(struct compiler *c, const struct tree *t, uint16_t next) {
+static uint32_t emit_arithmetic(struct compiler *c, const struct tree *t, uint32_t next) {
   static const uint8_t with_number[] = {
       [ADD] = STEP_ADD_NUMBER, [SUBTRACT] = STEP_SUBTRACT_NUMBER, [MULTIPLY] = STEP_MULTIPLY_NUMBER, [DIVIDE] = STEP_DIVIDE_NUMBER};
   const struct tree *right = t->parts[1];
@@ -51,23 +49,23 @@ static uint16_t emit_arithmetic(struct compiler *c, const struct tree *t, uint16
     struct step s = {.kind = with_number[t->operation], .to = {next}, .number = right->literal.number};
     return emit_number(c, t->parts[0], emit(c, s));
   }
-  uint16_t binary = emit(c, (struct step){.kind = STEP_BINARY, .operation = (uint8_t)t->operation, .to = {next}});
+  uint32_t binary = emit(c, (struct step){.kind = STEP_BINARY, .operation = (uint8_t)t->operation, .to = {next}});
   return emit_number(c, t->parts[0], emit_number(c, right, binary));
 }
 
-static uint16_t emit_call(struct compiler *c, const struct tree *t, uint16_t next) {
+static uint32_t emit_call(struct compiler *c, const struct tree *t, uint32_t next) {
   if (t->operation != CALL_MIN && t->operation != CALL_MAX) {
     struct step s = {.kind = STEP_UNARY, .operation = (uint8_t)t->operation, .to = {next}};
     return emit_number(c, t->parts[0], emit(c, s));
   }
   for (uint32_t i = t->count - 1; i > 0; i--) {
-    uint16_t binary = emit(c, (struct step){.kind = STEP_BINARY, .operation = (uint8_t)t->operation, .to = {next}});
+    uint32_t binary = emit(c, (struct step){.kind = STEP_BINARY, .operation = (uint8_t)t->operation, .to = {next}});
     next = emit_number(c, t->parts[i], binary);
   }
   return emit_number(c, t->parts[0], next);
 }
 
-static uint16_t emit_number(struct compiler *c, const struct tree *t, uint16_t next) {
+static uint32_t emit_number(struct compiler *c, const struct tree *t, uint32_t next) {
   if (depth_of(t) + 2 >= CODE_STACK) return emit(c, (struct step){.kind = STEP_PUSH_TREE, .to = {next}, .tree = t});
   switch (t->kind) {
   case TREE_NAME: return emit(c, (struct step){.kind = STEP_PUSH_SLOT, .slot = t->slot, .to = {next}});
@@ -84,7 +82,7 @@ static uint16_t emit_number(struct compiler *c, const struct tree *t, uint16_t n
     break;
   case TREE_OR:
     if (!t->parts[0]->logical) {
-      uint16_t other = emit_number(c, t->parts[1], next);
+      uint32_t other = emit_number(c, t->parts[1], next);
       return emit_number(c, t->parts[0], emit(c, (struct step){.kind = STEP_DEFAULT, .to = {next, other}}));
     }
     break;
@@ -95,7 +93,7 @@ static uint16_t emit_number(struct compiler *c, const struct tree *t, uint16_t n
 
 /* ---- leaves: return the step to enter, which ends in `yes` or `no`. `lost`: the side an unknown takes against the whole ---- */
 struct leaf {
-  uint16_t no, yes;
+  uint32_t no, yes;
   uint8_t lost;
 };
 
@@ -103,7 +101,7 @@ static struct step leaf_step(enum step_kind kind, uint32_t slot, struct leaf l) 
   return (struct step){.kind = (uint8_t)kind, .slot = slot, .lost = l.lost, .to = {l.no, l.yes}};
 }
 
-static uint16_t emit_tree(struct compiler *c, const struct tree *t, struct leaf l) {
+static uint32_t emit_tree(struct compiler *c, const struct tree *t, struct leaf l) {
   struct step s = leaf_step(STEP_TREE, 0, l);
   s.tree = t;
   return emit(c, s);
@@ -124,7 +122,7 @@ static bool name_with_default(const struct tree *t, double *otherwise) {
   return true;
 }
 
-static uint16_t emit_compare_numbers(struct compiler *c, const struct tree *t, struct leaf l) {
+static uint32_t emit_compare_numbers(struct compiler *c, const struct tree *t, struct leaf l) {
   static const enum operation turned[] = {[COMPARE_LESS] = COMPARE_GREATER, [COMPARE_LESS_EQUAL] = COMPARE_GREATER_EQUAL,
                                           [COMPARE_GREATER] = COMPARE_LESS, [COMPARE_GREATER_EQUAL] = COMPARE_LESS_EQUAL,
                                           [COMPARE_EQUAL] = COMPARE_EQUAL,  [COMPARE_NOT_EQUAL] = COMPARE_NOT_EQUAL};
@@ -148,11 +146,11 @@ static uint16_t emit_compare_numbers(struct compiler *c, const struct tree *t, s
   }
   struct step compare = leaf_step(STEP_COMPARE, 0, l);
   compare.operation = (uint8_t)t->operation;
-  uint16_t end = emit(c, compare);
+  uint32_t end = emit(c, compare);
   return emit_number(c, t->parts[0], emit_number(c, t->parts[1], end));
 }
 
-static uint16_t emit_compare(struct compiler *c, const struct tree *t, struct leaf l) {
+static uint32_t emit_compare(struct compiler *c, const struct tree *t, struct leaf l) {
   const struct tree *left = t->parts[0], *right = t->parts[1];
   bool unequal = t->operation == COMPARE_NOT_EQUAL, equality = unequal || t->operation == COMPARE_EQUAL;
   if (left->nil || right->nil) {
@@ -175,10 +173,10 @@ static uint16_t emit_compare(struct compiler *c, const struct tree *t, struct le
   return emit_tree(c, t, l);
 }
 
-static uint16_t emit_truth(struct compiler *c, const struct tree *t, struct leaf l);
+static uint32_t emit_truth(struct compiler *c, const struct tree *t, struct leaf l);
 
 /* The left side of a value's `or`: it counts only when it is true, so unknown is the same as false whatever stands around it. */
-static uint16_t emit_definite(struct compiler *c, const struct tree *t, struct leaf l) {
+static uint32_t emit_definite(struct compiler *c, const struct tree *t, struct leaf l) {
   if (t->kind == TREE_OR) return emit_definite(c, t->parts[0], (struct leaf){emit_definite(c, t->parts[1], l), l.yes, 0});
   if (t->kind != TREE_NAME) return emit_truth(c, t, l);
   struct step s = leaf_step(STEP_TRUE, t->slot, l);
@@ -193,7 +191,7 @@ static bool definite_shape(const struct tree *t) {
 }
 
 /* `lost` of an inner part: against the whole is the same side for both parts of and/or, since both are monotone. */
-static uint16_t emit_truth(struct compiler *c, const struct tree *t, struct leaf l) {
+static uint32_t emit_truth(struct compiler *c, const struct tree *t, struct leaf l) {
   switch (t->kind) {
   case TREE_LITERAL:
     if (t->literal.kind == VALUE_BOOL) return t->literal.number != 0 ? l.yes : l.no;
@@ -222,14 +220,25 @@ static uint16_t emit_truth(struct compiler *c, const struct tree *t, struct leaf
   return emit_tree(c, t, l);
 }
 
+/* Numbers become distances in bytes; a condition has at most some thousand steps and a program 65 535 slots, so they fit. */
+static void settle_addresses(struct compiler *c) {
+  for (uint32_t i = 0; i < c->count; i++) {
+    struct step *s = &c->steps[i];
+    s->to[0] *= (uint32_t)sizeof *s;
+    s->to[1] *= (uint32_t)sizeof *s;
+    s->slot *= (uint32_t)sizeof(struct value);
+  }
+}
+
 bool compile_tree(struct expression *x, struct arena *a) {
   struct compiler c = {.arena = a};
-  emit(&c, (struct step){0}); /* the exits: false, true */
-  emit(&c, (struct step){0});
+  emit(&c, (struct step){.kind = STEP_EXIT_FALSE});
+  emit(&c, (struct step){.kind = STEP_EXIT_TRUE});
   if (c.failed) return false;
   if (x->want == WANT_NUMBER || (x->want == WANT_ANY && x->root->type == VALUE_NUMBER)) x->entry = emit_number(&c, x->root, 0);
   else x->entry = emit_truth(&c, x->root, (struct leaf){0, 1, 0});
+  settle_addresses(&c);
   x->code = c.steps;
-  x->code_count = c.count;
+  x->entry *= (uint32_t)sizeof *c.steps;
   return !c.failed;
 }

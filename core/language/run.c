@@ -18,17 +18,19 @@ static bool list_has(const struct value *list, const struct value *item) {
   return false;
 }
 
-/* Runs until an exit (step 0 or 1) and returns it. `hopeful` is 1 in the second pass. */
-static inline __attribute__((always_inline)) uint32_t run_steps(const struct expression *x, const struct value *slots, unsigned hopeful,
-                                                                bool *unknown, double *stack) {
-  const struct step *code = x->code;
+/* Runs until an exit and says which. `hopeful` is 1 in the second pass. */
+static inline __attribute__((always_inline)) bool run_steps(const struct expression *x, const struct value *slots, unsigned hopeful,
+                                                            bool *unknown, double *stack) {
+  const char *code = (const char *)x->code, *values = (const char *)slots;
   double *top = stack; /* the topmost number; stack[0] is never used as an operand */
   uint32_t at = x->entry;
-  while (at > 1) {
-    const struct step *s = &code[at];
-    const struct value *v = &slots[s->slot];
+  for (;;) {
+    const struct step *s = (const void *)(code + at);
+    const struct value *v = (const void *)(values + s->slot);
     enum truth truth = TRUTH_UNKNOWN;
     switch ((enum step_kind)s->kind) {
+    case STEP_EXIT_FALSE: return false;
+    case STEP_EXIT_TRUE: return true;
     case STEP_LESS:
       if (v->kind == VALUE_NUMBER) truth = v->number < s->number;
       break;
@@ -117,7 +119,6 @@ static inline __attribute__((always_inline)) uint32_t run_steps(const struct exp
       at = s->to[s->lost ^ hopeful];
     }
   }
-  return at;
 }
 
 enum truth run_truth(const struct expression *x, const struct value *slots) {

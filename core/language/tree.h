@@ -54,7 +54,7 @@ struct expression {
   const struct tree *root;
   const struct symbol *symbols; /* the table's, for names in explanations: valid as long as the arena */
   const struct step *code;      /* code[0] and code[1] are the exits */
-  uint32_t entry, code_count;
+  uint32_t entry;               /* bytes from code[0] */
   const uint32_t *slots;
   uint32_t slot_count;
 };
