@@ -92,13 +92,10 @@ const struct event_type *vocabulary_type(const struct vocabulary *v, struct str 
 
 /* ---- for symbols.find ---- */
 static void take_field(struct symbol *out, const struct noun_event_field *field, bool first) {
-  if (first) {
-    out->type = field->type;
-    out->unit = field->unit.len ? field->unit.at : NULL;
-    out->doc = field->doc.len ? field->doc.at : NULL;
-  } else if (out->type != field->type) {
-    out->type = VALUE_MISSING;
-  }
+  if (first) out->type = field->type;
+  else if (out->type != field->type) out->type = VALUE_MISSING;
+  if (!out->unit && field->unit.len) out->unit = field->unit.at; /* texts of nouns end in NUL */
+  if (!out->doc && field->doc.len) out->doc = field->doc.at;
   if (out->fallback.kind == VALUE_MISSING) out->fallback = field->fallback;
 }
 
