@@ -9,6 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Under AddressSanitizer what is not handed out is poisoned, so that a read beyond an allocation or after its rewind is seen. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_POISONS
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(ARENA_POISONS)
+#include <sanitizer/asan_interface.h>
+#define HIDE(at, size) ASAN_POISON_MEMORY_REGION((at), (size))
+#define SHOW(at, size) ASAN_UNPOISON_MEMORY_REGION((at), (size))
+#else
+#define HIDE(at, size) ((void)(at), (void)(size))
+#define SHOW(at, size) ((void)(at), (void)(size))
+#endif
+
 #define CHUNK_LEAST ((size_t)4096)
 #define CHUNK_MOST  ((size_t)1 << 20)
 #define ALIGNMENT   ((size_t)16)
@@ -52,11 +67,11 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t size) {
   a->total += wanted;
   chunk->size = wanted - sizeof(struct arena_chunk);
   chunk->spare = NULL;
+  HIDE(chunk->bytes, chunk->size);
   return chunk;
 }
 
 static void *arena_grow(struct arena *a, size_t size) {
-  if (size > SIZE_MAX / 2) return NULL;
   struct arena_chunk *chunk = spare_take(a, size);
   if (!chunk) chunk = chunk_new(a, size);
   if (!chunk) return NULL;
@@ -72,14 +87,17 @@ static void *arena_grow(struct arena *a, size_t size) {
 
 void *arena_alloc(struct arena *a, size_t size) {
   if (size > SIZE_MAX / 2) return NULL;
-  size = round_up(size ? size : 1); /* zero bytes still get an address of their own: NULL means failure */
+  size_t taken = round_up(size ? size : 1); /* zero bytes still get an address of their own: NULL means failure */
   struct arena_chunk *chunk = a->chunk;
-  if (chunk && chunk->size - chunk->used >= size) {
-    void *p = chunk->bytes + chunk->used;
-    chunk->used += size;
-    return p;
+  void *p;
+  if (chunk && chunk->size - chunk->used >= taken) {
+    p = chunk->bytes + chunk->used;
+    chunk->used += taken;
+  } else {
+    p = arena_grow(a, taken);
   }
-  return arena_grow(a, size);
+  if (p) SHOW(p, size);
+  return p;
 }
 
 void *arena_zero(struct arena *a, size_t count, size_t size) {
@@ -129,6 +147,7 @@ struct arena_mark arena_mark(const struct arena *a) {
 }
 
 static void chunk_free(struct arena *a, struct arena_chunk *chunk) {
+  SHOW(chunk->bytes, chunk->size);
   a->total -= chunk->size + sizeof(struct arena_chunk);
   kit_free(chunk);
 }
@@ -141,6 +160,7 @@ static void spare_put(struct arena *a, struct arena_chunk *head, struct arena_ch
     chunk_free(a, chunk);
     return;
   }
+  HIDE(chunk->bytes, chunk->size);
   chunk->spare = head->spare;
   head->spare = chunk;
 }
@@ -159,6 +179,7 @@ void arena_rewind(struct arena *a, struct arena_mark mark) {
   }
   must(mark.used <= a->chunk->used);
   a->chunk->used = mark.used;
+  HIDE(a->chunk->bytes + mark.used, a->chunk->size - mark.used);
 }
 
 void arena_reset(struct arena *a) {
@@ -170,6 +191,7 @@ void arena_reset(struct arena *a) {
     spare_put(a, a->chunk, gone);
   }
   a->chunk->used = 0;
+  HIDE(a->chunk->bytes, a->chunk->size);
 }
 
 void arena_free(struct arena *a) {
@@ -177,10 +199,12 @@ void arena_free(struct arena *a) {
     struct arena_chunk *spare = a->chunk->spare;
     while (spare) {
       struct arena_chunk *next = spare->spare;
+      SHOW(spare->bytes, spare->size);
       kit_free(spare);
       spare = next;
     }
     struct arena_chunk *older = a->chunk->older;
+    SHOW(a->chunk->bytes, a->chunk->size);
     kit_free(a->chunk);
     a->chunk = older;
   }

@@ -202,11 +202,15 @@ static void decimal_next(struct decimal *d, int digits) {
 }
 
 static void decimal_shortest(struct decimal *d, double size) {
+  uint64_t bits;
+  memcpy(&bits, &size, sizeof bits);
+  bool power_of_two = (bits & UINT64_C(0xFFFFFFFFFFFFF)) == 0;
   /* 15 digits survive in every normal double, so fewer digits show as closing zeros of the 15; subnormals hold fewer and are tried up. */
   for (int digits = size < 2.2250738585072014e-308 ? 1 : 15; digits < 17; digits++) {
     decimal_of(d, size, digits);
     if (decimal_to_double(d) == size) return;
     /* Above a power of two there is twice as much room as below: the next decimal up may read back where the nearest does not. */
+    if (!power_of_two) continue;
     decimal_next(d, digits);
     if (decimal_to_double(d) == size) return;
   }

@@ -48,6 +48,9 @@ static void what_is_written_is_read(void **state) {
   struct stat about;
   assert_int_equal(stat(in_place("a"), &about), 0);
   assert_int_equal(about.st_mode & 0777, 0640);
+  assert_true(file_write_atomic(in_place("open"), STR("x"), 0666, &e)); /* the mode asked for, whatever the umask */
+  assert_int_equal(stat(in_place("open"), &about), 0);
+  assert_int_equal(about.st_mode & 0777, 0666);
   assert_true(file_write_atomic(in_place("empty"), str_from(NULL), 0600, &e));
   assert_true(file_read(in_place("empty"), &b, 0, &e) && b.len == 0);
   buf_free(&b);
