@@ -136,9 +136,13 @@ static void on_signal(uv_signal_t *signal, int number) {
   engine_stop(s);
 }
 
-bool engine_open(struct engine *s, struct err *e) {
-  uv_loop_init(&s->loop);
+void engine_prepare(struct engine *s) {
+  if (!s->loop_open) uv_loop_init(&s->loop);
   s->loop_open = true;
+}
+
+bool engine_open(struct engine *s, struct err *e) {
+  engine_prepare(s);
   if (!open_book(s, e) || !open_lanes(s, e) || !open_door(s, e)) return false;
   const int signals[] = {SIGINT, SIGTERM};
   for (int i = 0; i < 2; i++) {

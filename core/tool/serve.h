@@ -24,6 +24,7 @@ struct engine {
   char store[4096], last_digest[65];
   bool loop_open, running;
 };
+void engine_prepare(struct engine *s);             /* the loop alone, for what must stand before */
 bool engine_open(struct engine *s, struct err *e); /* listens when true; on false call engine_close */
 void engine_stop(struct engine *s);                /* the loop ends soon */
 void engine_close(struct engine *s);

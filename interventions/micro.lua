@@ -1,0 +1,48 @@
+-- The four micro-interventions (E10–E13). The numbers in the messages are the user's own; where one is missing, the message is not sent.
+
+intervention "preparation_optimization" {
+  why = "Long preparation stands between the plan and the workout.",
+  type = "habit_stacking", channel = "push", action = "schedule_prep_reminder",
+  effectiveness = 0.26, expected_impact = 0.26, burden = 1, expires = 4 * hours,
+  accept = "preparation_time > 15",
+  message = {
+    en = "Getting ready took you {minutes} minutes lately. Lay out your things the evening before? We can remind you on Sunday evening.",
+  },
+  values = { minutes = "round(preparation_time)" },
+}
+
+intervention "context_optimization" {
+  why = "The hour of the day decides whether it happens.",
+  type = "context_cue_strengthening", channel = "push", action = "reschedule_workouts",
+  effectiveness = 0.4, burden = 1, expires = 4 * hours,
+  accept = "success_rate_variance_by_time > 0.4",
+  message = {
+    en = "Around {best} o'clock you do {good} % of your workouts, around {worst} o'clock {bad} %. Move the next one?",
+  },
+  values = {
+    best = "best_hour", worst = "worst_hour",
+    good = "round(best_hour_rate * 100)", bad = "round(worst_hour_rate * 100)",
+  },
+}
+
+intervention "barrier_prevention" {
+  why = "A short workout keeps the habit where a skipped one breaks it.",
+  type = "adaptive_modification", channel = "push", action = "suggest_modified_workout",
+  effectiveness = 0.45, expected_impact = 0.45, burden = 1, expires = 3 * hours,
+  accept = "skip_probability > 0.7",
+  message = {
+    en = "Your energy seems low today. Try this {minutes}-minute routine instead of your planned {planned}-minute session.",
+  },
+  values = { minutes = "10", planned = "profile.constraints.availableTime or 45" },
+}
+
+intervention "social_reinforcement" {
+  why = "This user does more in company.",
+  type = "social_accountability", channel = "push", action = "setup_social_accountability",
+  effectiveness = 0.4, expected_impact = 0.4, burden = 1, expires = 6 * hours,
+  accept = "social_success_rate > solo_success_rate + 0.3",
+  message = {
+    en = "You are {times} times as likely to do it in company. Shall we ask somebody to join your next session?",
+  },
+  values = { times = "round(social_success_ratio * 10) / 10" },
+}

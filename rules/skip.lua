@@ -1,0 +1,25 @@
+-- The risk that the next planned workout is skipped (E02, E12), as the model `adherence` sees it.
+
+trigger "high_skip_risk" {
+  why = "Predicted to skip the next planned workout.",
+  on = { "app_interaction", "workout_planned", "check_in" },
+  when = "skip_probability > 0.6",
+  priority = 50,
+  offer = { "barrier_prevention", "preparation_optimization", "context_optimization", "social_reinforcement" },
+  cooldown = 20 * hours,
+}
+
+-- Half of the users are asked nothing, at every such moment anew: only so does anybody know whether the offer of a
+-- shorter workout helps.
+experiment "shorter_workout" {
+  why = "Does offering a shorter workout beat silence when a skip is predicted?",
+  revision = 1,
+  at = "trigger:high_skip_risk",
+  randomise = "decision",
+  available = "skip_probability > 0.7",
+  arms = {
+    silence = { weight = 0.5, send = nothing },
+    shorter = { weight = 0.5, send = "barrier_prevention" },
+  },
+  outcome = { metric = "workout_adherence_rate", within = 1 * days },
+}
