@@ -100,18 +100,6 @@ static bool gather_lines(struct gathering *g, struct str body) {
   return true;
 }
 
-/* The elements' tokens lie one behind the other; each is moved so that it starts its own document, without copying. */
-static struct json element_view(const struct json *array, uint32_t at) {
-  struct json_token *tokens = (struct json_token *)(uintptr_t)&array->tokens[at]; /* the arena's, made a moment ago, read by nobody yet */
-  const uint32_t count = tokens[0].next - at, start = tokens[0].start - (tokens[0].type == JSON_STRING);
-  for (uint32_t i = 0; i < count; i++) {
-    tokens[i].start -= start;
-    tokens[i].end -= start;
-    tokens[i].next -= at;
-  }
-  return (struct json){.text = array->text + start, .tokens = tokens, .count = count};
-}
-
 static bool gather_tokens(struct gathering *g, const struct json *array) {
   const uint32_t sent = array->tokens[0].count;
   if (sent > EVENTS_MOST) return too_many(g);
@@ -119,7 +107,7 @@ static bool gather_tokens(struct gathering *g, const struct json *array) {
   uint32_t at = 1;
   for (uint32_t i = 0; i < sent; i++) {
     const uint32_t next = array->tokens[at].next;
-    const struct json element = element_view(array, at);
+    const struct json element = event_document(array, at);
     struct err why = {0};
     if (event_fill(g->arena, &element, g->received, g->source, g->history, &g->batch->events[g->batch->count], &why)) event_keep(g);
     else if (!event_refuse(g, &why)) return false;

@@ -175,6 +175,17 @@ static bool id_check(const struct json *j, uint32_t at, struct arena *a, struct 
   return true;
 }
 
+struct json event_document(const struct json *j, uint32_t at) {
+  struct json_token *tokens = (struct json_token *)(uintptr_t)&j->tokens[at]; /* the arena's, made a moment ago, read by nobody yet */
+  const uint32_t count = tokens[0].next - at, start = tokens[0].start - (tokens[0].type == JSON_STRING);
+  for (uint32_t i = 0; i < count; i++) {
+    tokens[i].start -= start;
+    tokens[i].end -= start;
+    tokens[i].next -= at;
+  }
+  return (struct json){.text = j->text + start, .tokens = tokens, .count = count};
+}
+
 bool event_fill(struct arena *a, const struct json *j, int64_t received, struct str source, bool history, struct event *out,
                 struct err *e) {
   if (json_type(j, 0) != JSON_OBJECT) return err_set(e, ERR_INPUT, ": expected an event object, came %s", shown(j, 0).text);
@@ -208,5 +219,6 @@ static bool pointer_first(struct err *e) {
 bool event_parse(struct arena *a, struct str text, int64_t received, struct str source, bool history, struct event *out, struct err *e) {
   struct json j;
   if (!json_parse(&j, a, text, &json_limits_default, e)) return pointer_first(e);
+  if (j.tokens[0].start > 0) j = event_document(&j, 0); /* blanks in front are not the event's */
   return event_fill(a, &j, received, source, history, out, e);
 }
