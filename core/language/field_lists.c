@@ -171,7 +171,7 @@ bool read_quiet(struct setting *s, const struct field *f, const struct node *n, 
   (void)f, (void)count;
   if (n->kind != NODE_TABLE) return wrong_type(s, name, "a table: { from = \"20:30\", to = \"08:30\" }", n);
   size_t was = setting_enter(s, str_from(name));
-  fields_set(s, "policy.quiet_hours", n, (char *)to - offsetof(struct noun_policy, quiet_from));
+  fields_set(s, "policy.quiet", n, (char *)to - offsetof(struct noun_policy, quiet_from));
   setting_leave(s, was);
   return true;
 }

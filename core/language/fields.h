@@ -60,7 +60,7 @@ enum field_kind {
 #define TEXT_KIND_ARMS         "table of experiment.arms"
 #define TEXT_KIND_STAGES       "list of rollout.stages"
 #define TEXT_KIND_OUTCOME      "table experiment.outcome"
-#define TEXT_KIND_QUIET        "table policy.quiet_hours"
+#define TEXT_KIND_QUIET        "table policy.quiet"
 
 struct field {
   enum field_kind kind;

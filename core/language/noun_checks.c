@@ -146,7 +146,7 @@ static void check_policy(struct setting *s, const struct noun_policy *n) {
   }
   bool said = n->quiet_from >= 0 && n->quiet_to >= 0,
        holds = n->quiet_from <= QUIET_FROM && n->quiet_from >= n->quiet_to && n->quiet_to >= QUIET_TO;
-  if (said && !holds) setting_problem(s, "\"quiet_hours\" can only lengthen the engine's 21:00 to 08:00");
+  if (said && !holds) setting_problem(s, "\"quiet\" can only lengthen the engine's 21:00 to 08:00");
   if (str_is(n->consent, "by_enrolment") && n->why.len == 0)
     setting_problem(s, "consent = \"by_enrolment\" needs a \"why\": who took the consent");
 }

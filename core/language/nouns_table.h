@@ -116,8 +116,7 @@ FIELD("rollout.stages", noun_stage, "only", KIND_CONDITION, NO, only, "who may e
 CHOICE("rollout.stages", noun_stage, "order", KIND_CHOICE, NO, order, "risk", "who enters first: by risk tier")
 
 FIELD("policy", noun_policy, "why", KIND_TEXT, NO, why, "the reason; needed with consent = \"by_enrolment\"")
-FIELD("policy", noun_policy, "quiet_hours", KIND_QUIET, NO, quiet_from,
-      "{ from = \"20:30\", to = \"08:30\" }: holds 21:00 to 08:00 at least")
+FIELD("policy", noun_policy, "quiet", KIND_QUIET, NO, quiet_from, "{ from = \"20:30\", to = \"08:30\" }: holds 21:00 to 08:00 at least")
 FIELD("policy", noun_policy, "per_day", KIND_COUNT, NO, per_day, "sends in 24 hours, at most 3")
 FIELD("policy", noun_policy, "per_week", KIND_COUNT, NO, per_week, "sends in 7 days, at most 12")
 FIELD("policy", noun_policy, "gap", KIND_DURATION, NO, gap, "seconds between two sends, at least 1 hour")
@@ -126,8 +125,8 @@ FIELD("policy", noun_policy, "minors_nothing", KIND_BOOL, NO, minors_nothing, "n
 CHOICE("policy", noun_policy, "consent", KIND_CHOICE, NO, consent, "explicit|by_enrolment",
        "by_enrolment: who enrolled the users took their consent")
 
-FIELD("policy.quiet_hours", noun_policy, "from", KIND_TIME, YES, quiet_from, "local time from which nothing is sent")
-FIELD("policy.quiet_hours", noun_policy, "to", KIND_TIME, YES, quiet_to, "local time until which nothing is sent")
+FIELD("policy.quiet", noun_policy, "from", KIND_TIME, YES, quiet_from, "local time from which nothing is sent")
+FIELD("policy.quiet", noun_policy, "to", KIND_TIME, YES, quiet_to, "local time until which nothing is sent")
 
 FIELD("scenario", noun_scenario, "given", KIND_TABLE, NO, given, "profile, features, beliefs, draw, history before the event")
 FIELD("scenario", noun_scenario, "event", KIND_TABLE, NO, event, "the event: type, at, data, context")

@@ -84,7 +84,7 @@ static const char *const everything =
     "percent\",\n"
     "  stages = { { name = \"internal\", share = 1 * percent, hold = 1 * week, only = \"profile.staff or false\" },\n"
     "             { name = \"full\", share = 1, hold = 2 * weeks, order = \"risk\" } } }\n"
-    "policy { quiet_hours = { from = \"20:30\", to = \"09:00\" }, per_day = 2, per_week = 8, gap = 2 * hours, holdout = 0.1, "
+    "policy { quiet = { from = \"20:30\", to = \"09:00\" }, per_day = 2, per_week = 8, gap = 2 * hours, holdout = 0.1, "
     "minors_nothing = "
     "true }\n"
     "scenario \"quiet hours win over risk\" { given = { profile = { timezone = \"Europe/Berlin\" } }, event = { type = \"app_interaction\" "
@@ -226,8 +226,8 @@ static void wrong_values(void **state) {
          "rules/x.lua:1: intervention \"i\": \"message\" must be a table of texts by language: { en = \"…\" }, got the text \"a\"\n");
   expect("choose \"c\" { by = \"dice\" }",
          "rules/x.lua:1: choose \"c\": \"by\" must be \"score\", \"random\", \"thompson\" or \"plugin\", got the text \"dice\"\n");
-  expect("policy { quiet_hours = { from = \"9 pm\", to = \"08:00\" } }",
-         "rules/x.lua:1: policy: quiet_hours: \"from\" must be a time of day from \"00:00\" to \"23:59\", got the text \"9 pm\"\n");
+  expect("policy { quiet = { from = \"9 pm\", to = \"08:00\" } }",
+         "rules/x.lua:1: policy: quiet: \"from\" must be a time of day from \"00:00\" to \"23:59\", got the text \"9 pm\"\n");
   char long_text[6000];
   snprintf(long_text, sizeof long_text, "trigger \"x\" { on = \"a\", why = \"%04200d\" }", 0);
   expect(long_text, SAYS("\"why\" is a text of more than 4096 bytes"));
@@ -253,8 +253,8 @@ static void what_a_single_field_cannot_say(void **state) {
   expect("policy { per_day = 5 }", "rules/x.lua:1: policy: \"per_day\" can only lower the engine's 3, got 5\n");
   expect("policy { per_week = 13 }", "rules/x.lua:1: policy: \"per_week\" can only lower the engine's 12, got 13\n");
   expect("policy { gap = 10 * minutes }", "rules/x.lua:1: policy: \"gap\" can only lengthen the engine's 3600 seconds, got 600\n");
-  expect("policy { quiet_hours = { from = \"22:00\", to = \"07:00\" } }",
-         "rules/x.lua:1: policy: \"quiet_hours\" can only lengthen the engine's 21:00 to 08:00\n");
+  expect("policy { quiet = { from = \"22:00\", to = \"07:00\" } }",
+         "rules/x.lua:1: policy: \"quiet\" can only lengthen the engine's 21:00 to 08:00\n");
   expect("policy { consent = \"by_enrolment\" }",
          "rules/x.lua:1: policy: consent = \"by_enrolment\" needs a \"why\": who took the consent\n");
   expect("choose \"c\" { by = \"score\", match = 0.5 }",
