@@ -35,7 +35,9 @@ static bool read_zone(const struct json *patch, uint32_t at, struct identity *ou
   out->zone_name = json_text(patch, at, a);
   if (!out->zone_name.len) return true;
   out->zone = tz_named(out->zone_name, e);
-  return out->zone || err_wrap(e, "timezone");
+  if (out->zone) return true;
+  if (e && e->kind == ERR_MISSING) e->kind = ERR_INPUT; /* the request is wrong, not its address */
+  return err_wrap(e, "timezone");
 }
 
 static bool read_age(const struct json *patch, uint32_t at, const char *path, struct identity *out, struct err *e) {
@@ -55,7 +57,12 @@ static bool read_age(const struct json *patch, uint32_t at, const char *path, st
 static bool read_identity(const struct json *patch, struct identity *out, struct arena *a, struct err *e) {
   if (!read_zone(patch, json_get(patch, 0, "timezone"), out, a, e)) return false;
   if (!read_age(patch, json_get(patch, 0, "age"), "age", out, e)) return false;
+  const uint32_t demographics = json_get(patch, 0, "demographics");
   if (!read_age(patch, json_path(patch, 0, "demographics.age"), "demographics.age", out, e)) return false;
+  if (demographics != JSON_NONE && json_type(patch, demographics) == JSON_NULL && !out->age_said) {
+    out->age_said = true; /* what it was read from is gone */
+    out->age = -1;
+  }
   const uint32_t minor = json_get(patch, 0, "guardianConsent");
   if (minor == JSON_NONE) return true;
   out->minor_said = true;

@@ -1,0 +1,249 @@
+/* rooms: kit book; inside: book */
+/* The data directory: one writer, one key, no newer file, a store that verifies, facts in a chain, keys shown once. */
+#include "book_fixture.h"
+#include "directory.h"
+#include "sql.h"
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static void write_text(const struct fixture *f, const char *name, const char *text) {
+  char path[500];
+  snprintf(path, sizeof path, "%s/%s", f->directory, name);
+  fine(&((struct fixture *)f)->e, file_write_atomic(path, str_from(text), 0600, &((struct fixture *)f)->e));
+}
+
+static void one_writer_at_a_time(void **state) {
+  (void)state;
+  struct fixture f;
+  char number[32];
+  fixture_open(&f, "book-lock", 4);
+  assert_int_equal(book_volumes(f.book), 4);
+  assert_null(book_open(f.directory, true, &f.e)); /* flock is per open file: a second open in this process stands for another's */
+  assert_int_equal(f.e.kind, ERR_CONFLICT);
+  snprintf(number, sizeof number, "process %d", (int)getpid());
+  assert_non_null(strstr(f.e.text, number));
+  struct book *reader = book_open(f.directory, false, &f.e);
+  assert_non_null(reader);
+  assert_null(volume_open(reader, 0, NULL, &f.e));
+  assert_int_equal(f.e.kind, ERR_CONFLICT);
+  book_close(reader);
+  book_close(f.book);
+  f.book = book_open(f.directory, true, &f.e);
+  assert_non_null(f.book);
+  assert_false(book_create(f.directory, 1, &f.e));
+  assert_int_equal(f.e.kind, ERR_CONFLICT);
+  fixture_close(&f);
+}
+
+static void refusals_are_sentences(void **state) {
+  (void)state;
+  struct fixture f;
+  char path[500], moved[500];
+  fixture_names(&f, "book-refusals");
+  assert_null(book_open(f.directory, true, &f.e));
+  assert_int_equal(f.e.kind, ERR_MISSING);
+  assert_false(book_create(f.directory, 0, &f.e) || book_create(f.directory, 17, &f.e));
+  fine(&f.e, book_create(f.directory, 2, &f.e));
+  struct layout l;
+  fine(&f.e, layout_read(f.directory, &l, &f.e));
+  const struct {
+    const char *text, *expected;
+    enum err_kind kind;
+  } wrong[] = {{"kairos-layout 2\n", "newer engine", ERR_CONFLICT},
+               {"hello\n", "first line", ERR_INPUT},
+               {"kairos-layout 1\nvolumes 2\nvolumes 2\n", "line 3", ERR_INPUT},
+               {"kairos-layout 1\nvolumes 2\n", "not whole", ERR_INPUT}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    write_text(&f, "layout", wrong[i].text);
+    assert_null(book_open(f.directory, true, &f.e));
+    assert_int_equal(f.e.kind, wrong[i].kind);
+    assert_non_null(strstr(f.e.text, wrong[i].expected));
+  }
+  fine(&f.e, layout_write(f.directory, &l, &f.e));
+  write_text(&f, "master.key", "short");
+  assert_null(book_open(f.directory, true, &f.e));
+  assert_non_null(strstr(f.e.text, "32 bytes, got 5"));
+  write_text(&f, "master.key", "0123456789abcdef0123456789abcdef");
+  assert_null(book_open(f.directory, true, &f.e));
+  assert_int_equal(f.e.kind, ERR_DENIED);
+  snprintf(path, sizeof path, "%s/master.key", f.directory);
+  snprintf(moved, sizeof moved, "%s/moved.key", f.directory);
+  rename(path, moved);
+  assert_null(book_open(f.directory, true, &f.e));
+  assert_non_null(strstr(f.e.text, "master key"));
+  file_remove_tree(f.directory, NULL);
+}
+
+static void a_newer_file_is_refused(void **state) {
+  (void)state;
+  struct fixture f;
+  char path[BOOK_PATH];
+  fixture_open(&f, "book-newer", 1);
+  volume_close(volume_open(f.book, 0, NULL, &f.e));
+  book_volume_path(f.book, 0, path);
+  sqlite3 *db = sql_open(path, SQL_WRITER, &f.e);
+  fine(&f.e, sql_exec(db, "PRAGMA user_version=99", &f.e));
+  sql_close(&db);
+  assert_null(volume_open(f.book, 0, NULL, &f.e));
+  assert_int_equal(f.e.kind, ERR_CONFLICT);
+  assert_non_null(strstr(f.e.text, "schema version 99"));
+  assert_null(volume_reader(f.book, 0, &f.e));
+  assert_int_equal(f.e.kind, ERR_CONFLICT);
+  fixture_close(&f);
+}
+
+static int die(void *context) {
+  (void)context;
+  return kill(getpid(), SIGKILL);
+}
+
+/* kill -9 at every step of a schema change leaves the version before or after, whole. */
+static void a_killed_migration_is_before_or_after(void **state) {
+  (void)state;
+  struct fixture f;
+  char path[500];
+  fixture_names(&f, "book-migration");
+  fine(&f.e, file_make_directory(f.directory, 0700, &f.e));
+  snprintf(path, sizeof path, "%s/x.db", f.directory);
+  static const char *const one[] = {"CREATE TABLE a(x); INSERT INTO a VALUES(1),(2),(3)"};
+  static const char *const broken[] = {
+      "", "CREATE TABLE b(y); INSERT INTO b SELECT x FROM a; UPDATE a SET x=x+10; INSERT INTO nowhere VALUES(1)"};
+  static const char *const two[] = {"", "CREATE TABLE b(y); INSERT INTO b SELECT x FROM a; UPDATE a SET x=x+10"};
+  sqlite3 *db = sql_open(path, SQL_WRITER, &f.e);
+  fine(&f.e, sql_migrate(db, one, 1, &f.e));
+  assert_false(sql_migrate(db, broken, 2, &f.e));
+  int64_t version, sum;
+  fine(&f.e, sql_int(db, "PRAGMA user_version", 0, &version, &f.e) && sql_int(db, "SELECT sum(x) FROM a", 0, &sum, &f.e));
+  assert_true(version == 1 && sum == 6);
+  sql_close(&db);
+  for (int point = 1; point < 60; point++) {
+    const pid_t child = fork();
+    if (!child) { /* dies inside: the progress handler strikes after so many steps of SQLite's machine */
+      db = sql_open(path, SQL_WRITER, NULL);
+      sqlite3_progress_handler(db, point, die, NULL);
+      sql_migrate(db, two, 2, NULL);
+      _exit(0);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    db = sql_open(path, SQL_WRITER, &f.e);
+    fine(&f.e, sql_int(db, "PRAGMA user_version", 0, &version, &f.e) && sql_int(db, "SELECT sum(x) FROM a", 0, &sum, &f.e));
+    assert_true((version == 1 && sum == 6) || (version == 2 && sum == 36));
+    sql_close(&db);
+  }
+  assert_int_equal(version, 2);
+  file_remove_tree(f.directory, NULL);
+}
+
+static void the_store_verifies(void **state) {
+  (void)state;
+  struct fixture f;
+  unsigned char hash[32], again[32];
+  char path[600];
+  struct buf out = {0};
+  fixture_open(&f, "book-store", 1);
+  fine(&f.e, store_put(f.book, STR("some source"), hash, &f.e) && store_put(f.book, STR("some source"), again, &f.e));
+  assert_memory_equal(hash, again, 32);
+  fine(&f.e, store_get(f.book, hash, &out, &f.e));
+  assert_true(str_is(buf_view(&out), "some source"));
+  assert_true(store_path(f.book, hash, path, sizeof path));
+  struct stat about;
+  stat(path, &about);
+  assert_int_equal(about.st_mode & 0777, 0400);
+  unlink(path);
+  fine(&f.e, file_write_atomic(path, STR("other bytes"), 0600, &f.e));
+  assert_false(store_get(f.book, hash, &out, &f.e));
+  assert_int_equal(f.e.kind, ERR_STORAGE);
+  buf_free(&out);
+  fixture_close(&f);
+}
+
+static bool count_fact(void *context, const struct control_fact *fact) {
+  int64_t *sum = context;
+  *sum += fact->number * (int64_t)fact->body.len;
+  return true;
+}
+
+static void facts_are_chained(void **state) {
+  (void)state;
+  struct fixture f;
+  char path[BOOK_PATH];
+  int64_t number, sum = 0;
+  fixture_open(&f, "book-control", 1);
+  for (int i = 1; i <= 5; i++) {
+    fine(&f.e, control_append(f.book, "ann", "kill", "model:svr", STR("{}"), &number, &f.e));
+    assert_int_equal(number, i);
+  }
+  fine(&f.e, control_verify(f.book, &f.e));
+  fine(&f.e, control_each(f.book, 2, count_fact, &sum, &f.e));
+  assert_int_equal(sum, 2 * (3 + 4 + 5));
+  book_close(f.book);
+  book_file(f.directory, "control.db", path);
+  const char *tampers[] = {"UPDATE facts SET author='eve' WHERE number=3", "UPDATE facts SET author='ann', body=x'7b20207d' WHERE number=4",
+                           "DELETE FROM facts WHERE number=2"};
+  const char *named[] = {"fact 3", "fact 3", "fact 2"};
+  for (int i = 0; i < 3; i++) {
+    sqlite3 *db = sql_open(path, SQL_WRITER, &f.e);
+    fine(&f.e, sql_exec(db, tampers[i], &f.e));
+    if (i == 1) fine(&f.e, sql_exec(db, "UPDATE facts SET author='eve' WHERE number=3", &f.e));
+    sql_close(&db);
+    f.book = book_open(f.directory, false, &f.e);
+    assert_false(control_verify(f.book, &f.e));
+    assert_non_null(strstr(f.e.text, named[i]));
+    book_close(f.book);
+  }
+  file_remove_tree(f.directory, NULL);
+}
+
+static void keys_are_shown_once(void **state) {
+  (void)state;
+  struct fixture f;
+  struct arena a = {0};
+  struct api_key *keys;
+  size_t count;
+  char secret[64], other[64];
+  unsigned char hash[32];
+  fixture_open(&f, "book-keys", 1);
+  fine(&f.e, control_add_key(f.book, "app-write", 1, secret, &f.e));
+  fine(&f.e, control_add_key(f.book, "ops", 8, other, &f.e));
+  assert_true(strncmp(secret, "kx_appwrite_", 12) == 0 && strlen(secret) == 12 + 43);
+  assert_false(control_add_key(f.book, "ops", 8, other, &f.e));
+  assert_int_equal(f.e.kind, ERR_CONFLICT);
+  fine(&f.e, control_revoke_key(f.book, "ops", &f.e));
+  assert_false(control_revoke_key(f.book, "nobody", &f.e));
+  assert_int_equal(f.e.kind, ERR_MISSING);
+  fine(&f.e, control_keys(f.book, &a, &keys, &count, &f.e));
+  assert_int_equal(count, 2);
+  hash_sha256(str_from(secret), hash);
+  assert_memory_equal(keys[0].sha256, hash, 32);
+  assert_true(!keys[0].revoked && keys[0].scopes == 1 && keys[1].revoked && strcmp(keys[1].name, "ops") == 0);
+  arena_free(&a);
+  fixture_close(&f);
+}
+
+static void partitions_never_move(void **state) {
+  (void)state;
+  struct fixture f;
+  fixture_open(&f, "book-partitions", 3);
+  assert_int_equal(book_partition_of(f.book, STR("hs01")), partition_of(STR("hs01")));
+  /* Part of the format: a changed hash would lose everybody. */
+  const struct {
+    const char *id;
+    uint32_t partition;
+  } fixed[] = {{"hs01", 3}, {"user_123", 10}, {"anna", 11}};
+  for (size_t i = 0; i < 3; i++) assert_int_equal(book_partition_of(f.book, str_from(fixed[i].id)), fixed[i].partition);
+  for (uint32_t p = 1; p < BOOK_PARTITIONS; p++) assert_true(book_volume_of(f.book, p) >= book_volume_of(f.book, p - 1));
+  assert_int_equal(book_volume_of(f.book, 15), 2);
+  fixture_close(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(one_writer_at_a_time),    cmocka_unit_test(refusals_are_sentences),
+      cmocka_unit_test(a_newer_file_is_refused), cmocka_unit_test(a_killed_migration_is_before_or_after),
+      cmocka_unit_test(the_store_verifies),      cmocka_unit_test(facts_are_chained),
+      cmocka_unit_test(keys_are_shown_once),     cmocka_unit_test(partitions_never_move),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
