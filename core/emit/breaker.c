@@ -12,7 +12,7 @@
 #define PAUSE_MOST       (5 * CLOCK_MINUTE)
 #define DISABLED_AFTER   (5 * CLOCK_DAY)
 #define RATE_DEFAULT     100000 /* a second: in effect the eight in flight are the limit until the receiver complains */
-#define SLOWEST          0.1
+#define SLOWEST          1.0
 
 void breaker_reset(struct breaker *b) {
   *b = (struct breaker){.pause = PAUSE_FIRST, .failing_since = -1};
@@ -88,7 +88,7 @@ int64_t bucket_ready(const struct bucket *b, int64_t now) {
   return tokens >= 1 ? 0 : (int64_t)((1 - tokens) / b->slowed * 1000) + 1;
 }
 
-/* Half of what the endpoint has been getting, not of what it was allowed to get: that may be far above. Never below one in ten seconds. */
+/* Half of what the endpoint has been getting, not of what it was allowed to get: that may be far above. Never below one a second. */
 void bucket_slow(struct bucket *b, int64_t now) {
   double seconds = now - b->counted > CLOCK_SECOND ? (double)(now - b->counted) / 1000 : 1;
   double getting = b->count / seconds;

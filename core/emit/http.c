@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define IDLE_MOST  4  /* s: many receivers close a kept connection after five, and a request that meets the closing is lost */
 #define KICKS_MOST 16 /* rounds a turn, so that curl's zero timers cannot hold the loop */
 
 struct watch { /* one descriptor that curl has told us of */
@@ -55,6 +56,7 @@ struct transfer {
   char error[CURL_ERROR_SIZE];
   char forbidden[INET6_ADDRSTRLEN]; /* the address that was refused, if any */
   bool sent, refused, complete;
+  bool repeated; /* curl wanted to write the request a second time */
   size_t read;
   int64_t started, retry_after;
 };
@@ -171,14 +173,19 @@ static bool text_forbidden(const char *address) {
   return true;
 }
 
-/* The connection stands, new or kept; the next thing curl does is to write the request. Also asked when curl repeats a request because a
- * kept connection turned out to be dead. */
+/* The connection stands, new or kept; the next thing curl does is to write the request. It also asks when it wants to repeat the request
+ * because a kept connection was closed without an answer. That is refused: the receiver may have taken the first one, and an attempt of
+ * which nobody knows would be off the schedule. */
 static int before_request(void *context, char *peer, char *local, int peer_port, int local_port) {
   (void)local, (void)peer_port, (void)local_port;
   struct transfer *t = context;
   struct http *h = t->target->http;
   if (!t->target->options.allow_private && text_forbidden(peer)) {
     snprintf(t->forbidden, sizeof t->forbidden, "%s", peer);
+    return CURL_PREREQFUNC_ABORT;
+  }
+  if (t->sent) {
+    t->repeated = true;
     return CURL_PREREQFUNC_ABORT;
   }
   if (h->options.gate(h->options.context, t->owner)) {
@@ -243,7 +250,7 @@ static void reason_write(struct transfer *t, CURLcode code, char *out, size_t si
     snprintf(out, size, "address %s is not allowed (private or special)", t->forbidden);
     return;
   }
-  switch (code) {
+  switch (t->repeated ? CURLE_GOT_NOTHING : code) {
   case CURLE_OPERATION_TIMEDOUT: snprintf(out, size, "timeout"); break;
   case CURLE_COULDNT_RESOLVE_HOST: snprintf(out, size, "name not found"); break;
   case CURLE_COULDNT_CONNECT: reason_from_errno(t->easy, out, size); break;
@@ -255,6 +262,7 @@ static void reason_write(struct transfer *t, CURLcode code, char *out, size_t si
   case CURLE_WEIRD_SERVER_REPLY: snprintf(out, size, "the answer is no HTTP/1.1"); break;
   case CURLE_PEER_FAILED_VERIFICATION: snprintf(out, size, "certificate refused: %.70s", t->error); break;
   case CURLE_SSL_CONNECT_ERROR: snprintf(out, size, "TLS failed: %.80s", t->error); break;
+  case CURLE_OUT_OF_MEMORY: snprintf(out, size, "a header line above 100 KB, or out of memory"); break; /* curl tells both like that */
   case CURLE_OK: snprintf(out, size, "no complete answer"); break;
   default: snprintf(out, size, "%.90s", curl_easy_strerror(code));
   }
@@ -320,6 +328,7 @@ static bool transfer_setup(struct transfer *t) {
   SET(CURLOPT_HTTP09_ALLOWED, 0L);
   SET(CURLOPT_CONNECTTIMEOUT_MS, (long)h->options.connect_ms);
   SET(CURLOPT_TIMEOUT_MS, (long)h->options.total_ms);
+  SET(CURLOPT_MAXAGE_CONN, (long)IDLE_MOST);
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
   if (o->ca_file) SET(CURLOPT_CAINFO, o->ca_file), SET(CURLOPT_CAPATH, NULL);
@@ -376,7 +385,7 @@ bool http_post(struct http_target *target, void *owner, const struct http_messag
   target->idle = t->next;
   t->next = NULL;
   t->owner = owner;
-  t->sent = t->refused = t->complete = false;
+  t->sent = t->refused = t->complete = t->repeated = false;
   t->read = 0, t->retry_after = -1, t->error[0] = t->forbidden[0] = 0;
   t->started = clock_monotonic();
   snprintf(t->id, sizeof t->id, "webhook-id: " STR_FORMAT, STR_ARG(m->id));

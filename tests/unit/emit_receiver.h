@@ -261,7 +261,7 @@ static inline void desk_wait(struct desk *d, const size_t *counter, size_t least
 
 static inline struct letter *desk_letter(uint64_t id, int64_t due, int64_t send_before) {
   struct letter *l = letter_new(STR("{\"type\":\"intervention.sent\"}"));
-  l->id = id, l->user = (int64_t)id, l->due = due, l->created = due, l->send_before = send_before;
+  l->id = id, l->user = (int64_t)(id & 0xffffffff), l->due = due, l->created = due, l->send_before = send_before;
   return l;
 }
 static inline void desk_push(struct desk *d, struct letter *l) {
