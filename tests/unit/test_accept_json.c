@@ -20,7 +20,7 @@
 static void unpack_case(struct str packed, struct buf *out) {
   buf_clear(out);
   for (size_t i = 0; i < packed.len; i++) {
-    unsigned char byte;
+    unsigned char byte = 0;
     if (packed.at[i] == '%') {
       assert_true(i + 2 < packed.len && hash_unhex((struct str){packed.at + i + 1, 2}, &byte, 1));
       buf_char(out, (char)byte);
