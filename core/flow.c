@@ -296,16 +296,20 @@ static bool any(const unsigned char *maybe, size_t count) {
   return false;
 }
 
+/* Records live until they are kept, unless somebody asked to see them. */
 static void tell(struct flow *f, struct step *s, const struct moment_input *in) {
   struct item *item = s->item;
+  struct arena *a = item->results ? item->results : f->out;
+  struct arena *records = item->kind == ENTRY_ASKED || f->keeper.keep ? a : &f->scratch;
   item->told_count = s->count;
-  item->told = ARENA_ARRAY(f->out, struct told, s->count + 1);
-  item->records = ARENA_ARRAY(f->out, struct str, s->count + 1);
+  item->told = ARENA_ARRAY(a, struct told, s->count + 1);
+  item->records = ARENA_ARRAY(records, struct str, s->count + 1);
   for (size_t k = 0; k < s->count; k++) {
     const struct decision *d = &s->decisions[k];
-    struct str option = d->option == NO_ONE ? (struct str){0} : option_name(s->program->rules, d->option);
-    item->told[k] = (struct told){d->id, item->event.user, trigger_name(s->program->rules, d->trigger), option, d->outcome, d->reason};
-    item->records[k] = speech_record(&s->speech, in, d, f->out);
+    const struct rules *r = s->program->rules;
+    struct str option = d->option == NO_ONE ? (struct str){0} : option_name(r, d->option);
+    item->told[k] = (struct told){d->id, item->event.user, trigger_name(r, d->trigger), option, d->outcome, d->reason};
+    item->records[k] = speech_record(&s->speech, in, d, records);
   }
 }
 

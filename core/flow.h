@@ -21,6 +21,7 @@ struct item {
   uint32_t asked;                  /* ASKED: the trigger asked for, or NO_ONE for the whole slate */
   bool dry_run;                    /* ASKED: decides on a copy of the moment, keeps nothing */
   const struct recorded *recorded; /* replay: what was recorded; NULL live */
+  struct arena *results;           /* where told and records are laid; NULL: the walk's own arena */
   /* out */
   enum item_state state;
   struct err err; /* REFUSED */

@@ -172,8 +172,11 @@ static bool share_out(struct posting *p, bool may_identify) {
     if (!p->jobs[v] && !make_job(p, v, counts[v])) return false;
     struct job *j = p->jobs[v];
     p->places[v][j->item_count] = (uint32_t)i;
-    j->items[j->item_count++] =
-        (struct item){.kind = kind_of(&p->batch.events[i]), .event = p->batch.events[i], .may_identify = may_identify, .asked = NO_ONE};
+    j->items[j->item_count++] = (struct item){.kind = kind_of(&p->batch.events[i]),
+                                              .event = p->batch.events[i],
+                                              .may_identify = may_identify,
+                                              .asked = NO_ONE,
+                                              .results = &j->arena};
   }
   return true;
 }
@@ -327,6 +330,7 @@ void api_decide(struct request *r, void *context) {
     return;
   }
   item->kind = ENTRY_ASKED;
+  item->results = &j->arena;
   item->asked = asked;
   json_bool(&body, json_get(&body, 0, "dryRun"), &item->dry_run);
   j->items = item;

@@ -107,6 +107,7 @@ bool volume_append(struct volume *v, struct user *u, struct entry *entry,
  * place in the turn. Rows come back from replay with head and events moved *after* `row` was called, as in a live turn volume_append moves
  * them after the features. */
 /* Decision ids: (partition, count). Text form "d<partition>-<count>", number form partition << 48 | count; both by decision_id_*. */
+/* The id that the next decision of the partition gets; volume_add_decision uses it up, so several of one event are next, next + 1 … */
 uint64_t volume_next_decision(struct volume *v, uint32_t partition);
 bool volume_add_decision(struct volume *v, struct user *u, uint64_t id, int64_t seq, struct str record,
                          struct err *e); /* sealed with the user's key */

@@ -118,7 +118,7 @@ bool volume_append(struct volume *v, struct user *u, struct entry *entry, struct
 
 uint64_t volume_next_decision(struct volume *v, uint32_t partition) {
   must(partition < BOOK_PARTITIONS);
-  return (uint64_t)partition << 48 | ++v->decisions[partition];
+  return (uint64_t)partition << 48 | (v->decisions[partition] + 1);
 }
 
 /* A row that was written already gets its list of decisions anew. */
@@ -153,6 +153,7 @@ bool volume_add_decision(struct volume *v, struct user *u, uint64_t id, int64_t 
   sqlite3_bind_int64(insert, 3, u->number);
   sql_bind_str(insert, 4, buf_view(&v->sealed));
   if (!sql_run(insert, "writing a decision", e)) return turn_fail(v);
+  v->decisions[id >> 48] = id & UINT64_C(0xffffffffffff);
   struct pending *p = turn_pending(v, seq);
   if (!p) return join_written_row(v, seq, id, e) || turn_fail(v);
   buf_put(&p->decisions, &id, sizeof id);

@@ -52,7 +52,7 @@ static bool fill(struct bench *b, struct err *e) {
     const int length = snprintf(name, sizeof name, "user-%07lu", n % USERS);
     struct user *u = volume_user(b->volume, (struct str){name, (size_t)length}, true, e);
     if (!u) return false;
-    struct outbox_row row = {.id = volume_next_decision(b->volume, u->partition),
+    struct outbox_row row = {.id = (uint64_t)u->partition << 48 | (n + 1),
                              .user = u->number,
                              .due = now,
                              .send_before = now + CLOCK_DAY,

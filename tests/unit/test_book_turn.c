@@ -19,7 +19,7 @@ static void a_committed_turn_reads_back(void **state) {
   assert_non_null(u);
   const int64_t first = append_event(v, u, "{\"userId\":\"anna\",\"n\":1}", "r1", &f.e);
   const int64_t second = append_event(v, u, "{\"userId\":\"anna\",\"n\":2}", "", &f.e);
-  const uint64_t d1 = volume_next_decision(v, u->partition), d2 = volume_next_decision(v, u->partition);
+  const uint64_t d1 = volume_next_decision(v, u->partition), d2 = d1 + 1;
   fine(&f.e, volume_add_decision(v, u, d1, first, STR("{\"why\":1}"), &f.e));
   fine(&f.e, volume_add_decision(v, u, d2, first, STR("{\"why\":2}"), &f.e));
   struct outbox_row out = {
