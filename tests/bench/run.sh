@@ -49,7 +49,6 @@ profiles() {
 start() { # a fresh directory, an engine on it, and its users
   stop
   rm -rf "$scratch/data"
-  "$build/kairos" init --data "$scratch/data" >/dev/null
   "$build/kairos" serve --data "$scratch/data" --program "$source/tests/bench/program" --listen 127.0.0.1:0 >"$scratch/log" 2>&1 &
   engine=$!
   tries=0
@@ -62,7 +61,7 @@ start() { # a fresh directory, an engine on it, and its users
       exit 1
     fi
     sleep 0.05
-    port=$(sed -n 's/.*127\.0\.0\.1:\([0-9][0-9]*\).*/\1/p' "$scratch/log" | head -n 1)
+    port=$(sed -n 's/.*listens on port \([0-9][0-9]*\).*/\1/p' "$scratch/log" | head -n 1)
   done
 }
 
