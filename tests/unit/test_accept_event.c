@@ -49,6 +49,7 @@ static void whole_envelope(void **state) {
   assert_true(event.timestamp == NOW - 500);
   assert_true(event.received == NOW);
   assert_int_equal(event.body.at[0], '{');
+  assert_ptr_equal(event.json.text, event.body.at);
   assert_int_equal(event.body.at[event.body.len - 1], '}');
   int64_t n = 0;
   assert_true(json_int(&event.json, json_get(&event.json, event.data, "n"), &n));

@@ -139,6 +139,7 @@ static const struct payload {
     {"extension with a NUL", BYTES(CHUNKS "5;a\0\r\nhello\r\n0\r\n\r\n"), 400},
     {"chunk longer than it said", BYTES(CHUNKS "4\r\nhello\r\n0\r\n\r\n"), 400},
     {"chunk behind a bare LF", BYTES(CHUNKS "5\r\nhello\n0\r\n\r\n"), 400},
+    {"chunk behind another byte than CR", BYTES(CHUNKS "5\r\nhelloX\n0\r\n\r\n"), 400},
     {"chunk data without its end", BYTES(CHUNKS "5\r\nhello0\r\n\r\n"), 400},
     {"last chunk with a bare LF", BYTES(CHUNKS "5\r\nhello\r\n0\n\n"), 400},
     {"no empty line behind the last chunk", BYTES(CHUNKS "0\r\nGET /echo?x HTTP/1.1\r\n\rx"), 400},
