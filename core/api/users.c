@@ -30,6 +30,20 @@ static void put_features(struct json_writer *w, const struct program *p, struct 
   json_close_object(w);
 }
 
+/* What the models say now; a look, so nothing is recorded. */
+static void put_beliefs(struct json_writer *w, const struct program *p, struct user *u, int64_t now, struct arena *a) {
+  struct value *beliefs = ARENA_ARRAY(a, struct value, beliefs_count(p->models) + 1);
+  if (!beliefs || !program_believe(p, u, now, beliefs, a)) return;
+  json_key(w, "beliefs");
+  json_open_object(w);
+  for (uint32_t b = 0; b < beliefs_count(p->models); b++) {
+    json_key(w, belief_name(p->models, b));
+    if (beliefs[b].kind == VALUE_MISSING) json_put_null(w);
+    else value_to_json(w, &beliefs[b]);
+  }
+  json_close_object(w);
+}
+
 static void put_who(struct json_writer *w, const struct user *u) {
   static const char *const consents[] = {"unknown", "given", "withdrawn"};
   char at[32];
@@ -71,6 +85,7 @@ static void describe_in_lane(struct job *j, struct flow *f) {
   put_who(&w, u);
   if (p) {
     put_features(&w, p, u, now, &j->arena);
+    put_beliefs(&w, p, u, now, &j->arena);
     json_key(&w, "patterns");
     features_describe(p->features, u, now, &w, &j->arena);
   }
@@ -176,7 +191,8 @@ static bool look_at(struct job *j, struct flow *f, const struct program *p, stru
   struct entry row;
   struct recorded rec;
   struct event last;
-  bool known = u->head && volume_entry(flow_volume(f), u->head, &j->arena, &row, NULL, &j->err) && recorded_unpack(row.record, &j->arena, &rec, &j->err) &&
+  bool known = u->head && volume_entry(flow_volume(f), u->head, &j->arena, &row, NULL, &j->err) &&
+               recorded_unpack(row.record, &j->arena, &rec, &j->err) &&
                event_parse(&j->arena, row.body, rec.received, rec.source, rec.history, &last, &j->err);
   if (j->err.kind != ERR_NONE) return false;
   return program_look(p, u, trigger, known ? &last : NULL, clock_now(), &j->arena, slots, &j->err);
@@ -196,7 +212,17 @@ static void why_not_in_lane(struct job *j, struct flow *f) {
   }
   if (!look_at(j, f, p, u, trigger, &slots)) return;
   const char *language = str_is(a->language, "ru") ? "ru" : "en";
-  why_not_text(p->rules, &p->symbols, trigger, slots, language, &j->arena, &out);
+  struct speech speech = {.program = p, .user = u, .slots = slots, .scratch = &j->arena};
+  struct why_not_input in = {.trigger = trigger, .language = language};
+  in.moment = (struct moment_input){.rules = p->rules,
+                                    .controls = flow_controls(f, u->partition),
+                                    .user = u,
+                                    .slots = slots,
+                                    .clock = clock_now(),
+                                    .asked = NO_ONE,
+                                    .sayable = speech_sayable,
+                                    .context = &speech};
+  why_not_text(&in, &j->arena, &out);
   job_text(j, &out);
 }
 

@@ -80,6 +80,11 @@ void models_predict(const struct models *m, struct sessions *s, uint32_t model, 
                     const struct features *f, struct arena *a);
 bool model_suspended(const struct sessions *s, uint32_t model, const char **why);
 
+/* What host's model_create wants to know of a model: its name, inputs, and configuration as JSON in `a`. [builder] */
+struct model_spec model_spec_of(const struct models *m, uint32_t model, struct arena *a);
+/* One belief from the plugin's output: `as` applied, rounded to 1e-6. [any] */
+struct value belief_from_output(const struct models *m, uint32_t belief, double output);
+
 /* ---- training tables [tool] ---- */
 /* `train = { on = "workout_planned"?, target = …, within = … }` of a model noun, made point-in-time correct by construction: rows are taken
  * while journal rows stream through features_update. */

@@ -76,7 +76,8 @@ static bool find_plugin(struct arena *a, const char *directory, struct str id, c
   return file_exists(*path);
 }
 
-struct model_spec model_spec_of(const struct model *m, struct arena *a) {
+struct model_spec model_spec_of(const struct models *all, uint32_t model, struct arena *a) {
+  const struct model *m = &all->at[model];
   struct buf json = {0};
   struct json_writer w = json_to(&json);
   if (m->noun->config) node_to_json(&w, m->noun->config);
@@ -132,7 +133,7 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
              STR_ARG(m->noun->plugin), STR_ARG(m->noun->plugin), from->plugin_directory);
     return;
   }
-  struct model_spec spec = model_spec_of(m, a);
+  struct model_spec spec = model_spec_of(all, (uint32_t)(m - all->at), a);
   if (!plugin_open(path, from->store_directory, &plugin, &e) || !model_create(plugin, &spec, &m->trained, &e)) {
     complain(f, m->noun, "%s", e.text);
     return;

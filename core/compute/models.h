@@ -28,9 +28,6 @@ struct models {
 
 /* Lua data as JSON: lists as arrays, named tables as objects. [builder] */
 void node_to_json(struct json_writer *w, const struct node *n);
-/* What model_create wants to know; the configuration's JSON lies in `a`. */
-struct model_spec model_spec_of(const struct model *m, struct arena *a);
 /* The model's file's golden rows through a session; each that differs is a finding. [builder] */
 void model_golden(const struct models *all, const struct model *m, struct findings *f);
-/* One belief from the plugin's output, `as` applied, rounded to 1e-6. */
-struct value belief_value(const struct belief *b, double output);
+struct value belief_value(const struct belief *b, double output); /* `as` applied, rounded to 1e-6 */

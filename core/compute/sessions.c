@@ -92,6 +92,10 @@ struct value belief_value(const struct belief *b, double output) {
   return value_number(math_round6(value.number));
 }
 
+struct value belief_from_output(const struct models *m, uint32_t belief, double output) {
+  return belief_value(&m->beliefs[belief], output);
+}
+
 static void give(const struct models *all, const struct model *m, struct belief_row *row, enum missing_reason why) {
   bool fallback = m->noun->fallback == m->noun->fallback;
   for (uint32_t i = 0; i < m->count; i++)

@@ -166,6 +166,12 @@ struct why_input {
 };
 bool why_text(const struct why_input *in, struct arena *a, struct buf *out, struct err *e);
 bool why_json(const struct why_input *in, struct arena *a, struct buf *out, struct err *e);
-/* Why not: the trigger's `when` over slots as they are: each term, what was missing, the nearest change. */
-bool why_not_text(const struct rules *r, const struct symbols *s, uint32_t trigger, const struct value *slots, const char *language,
-                  struct arena *a, struct buf *out);
+/* Why not, now: the trigger's `when` over slots as they are, each term with what was missing and the nearest change; then what would stand
+ * in its way all the same: the person's safeguards, rollout, cooldown, and each option's own conditions. Draws nothing, changes nothing.
+ * [lane] */
+struct why_not_input {
+  struct moment_input moment; /* as for deciding; first_decision unused */
+  uint32_t trigger;
+  const char *language;
+};
+bool why_not_text(struct why_not_input *in, struct arena *a, struct buf *out);

@@ -253,11 +253,41 @@ bool why_text(const struct why_input *in, struct arena *a, struct buf *out, stru
   return !out->failed || err_set(e, ERR_INTERNAL, "no memory for an explanation");
 }
 
-bool why_not_text(const struct rules *r, const struct symbols *symbols, uint32_t trigger, const struct value *slots, const char *language,
-                  struct arena *a, struct buf *out) {
-  (void)symbols;
-  const struct trigger *t = &r->triggers[trigger];
-  struct speaking s = speak(language, a, out);
+static void say_obstacle(const struct speaking *s, const char *reason, struct str detail) {
+  buf_printf(s->out, "  %s: %s", s->word[W_NOT], reason_sentence(reason, strlen(reason), s->language));
+  if (detail.len) buf_printf(s->out, " (" STR_FORMAT ")", STR_ARG(detail));
+  buf_char(s->out, '\n');
+}
+
+/* What would stand in the way even if the condition were true: in the order in which deciding asks. */
+static void say_obstacles(struct why_not_input *in, const struct trigger *t, const struct speaking *s) {
+  const struct moment_input *m = &in->moment;
+  struct guard_figures figures;
+  struct str detail = {0};
+  uint64_t entered = 0;
+  const char *reason = guard_user(m->rules, m->controls, m->user, m->clock, &figures, s->arena, &detail);
+  if (reason) say_obstacle(s, reason, detail);
+  detail = (struct str){0};
+  if ((reason = guard_trigger(m->rules, m->controls, m->user, t, m->clock, m->slots, &detail))) say_obstacle(s, reason, detail);
+  uint32_t gate = rollout_gate(m, &t->gates, &entered);
+  if (gate != NO_ONE) say_obstacle(s, REASON_NOT_IN_ROLLOUT, m->rules->rollouts[gate].noun->at.name);
+  buf_printf(s->out, "  %s:\n", s->word[W_OPTIONS]);
+  for (size_t k = 0; k < t->offer_count; k++) {
+    detail = (struct str){0};
+    reason = guard_option(m, t->offer[k], guard_minor(m->user), s->arena, &detail);
+    buf_printf(s->out, "    " STR_FORMAT, STR_ARG(option_name(m->rules, t->offer[k])));
+    if (reason) {
+      buf_printf(s->out, ": %s, %s", s->word[W_NOT], reason_sentence(reason, strlen(reason), s->language));
+      if (detail.len) buf_printf(s->out, " (" STR_FORMAT ")", STR_ARG(detail));
+    }
+    buf_char(s->out, '\n');
+  }
+}
+
+bool why_not_text(struct why_not_input *in, struct arena *a, struct buf *out) {
+  const struct value *slots = in->moment.slots;
+  const struct trigger *t = &in->moment.rules->triggers[in->trigger];
+  struct speaking s = speak(in->language, a, out);
   enum truth truth = t->when ? expression_truth(t->when, slots) : TRUTH_TRUE;
   buf_printf(out, STR_FORMAT ": %s\n", STR_ARG(t->noun->at.name),
              truth == TRUTH_TRUE    ? s.word[W_TRUE]
@@ -268,5 +298,6 @@ bool why_not_text(const struct rules *r, const struct symbols *symbols, uint32_t
   size_t count = t->when ? expression_terms(t->when, slots, a, &terms) : 0;
   bool flips = t->when && expression_nearest_change(t->when, slots, a, &change);
   say_condition(t, terms, count, flips, &change, &s);
+  say_obstacles(in, t, &s);
   return !out->failed;
 }

@@ -24,4 +24,7 @@ struct str speech_record(struct speech *s, const struct moment_input *in, const 
 struct letter *speech_letter(struct speech *s, const struct decision *d, uint32_t volume); /* NULL: no memory, or the body is too large */
 
 /* The values of every name that the trigger reads, as of `clock`; `last` is the event to read event.* from, or NULL. [lane] */
-bool program_look(const struct program *p, struct user *u, uint32_t trigger, const struct event *last, int64_t clock, struct arena *a, struct value **slots, struct err *e);
+bool program_look(const struct program *p, struct user *u, uint32_t trigger, const struct event *last, int64_t clock, struct arena *a,
+                  struct value **slots, struct err *e);
+/* What all models say of the user as of `clock`, by belief number. [lane] */
+bool program_believe(const struct program *p, struct user *u, int64_t clock, struct value *beliefs, struct arena *a);

@@ -82,3 +82,30 @@ double f1_at(const double *p, const double *y, size_t n, double threshold) {
   }
   return hit + wrong > 0 ? 2 * hit / (2 * hit + wrong) : STATS_NONE;
 }
+
+/* Newton's method on two parameters, at most 50 steps. */
+bool calibration_line(const double *p, const double *y, size_t n, double *slope, double *intercept) {
+  double a = 0, b = 1;
+  if (n < 10) return false;
+  for (int round = 0; round < 50; round++) {
+    double ga = 0, gb = 0, haa = 0, hab = 0, hbb = 0;
+    for (size_t i = 0; i < n; i++) {
+      double q = math_clamp(p[i], 1e-6, 1 - 1e-6), x = math_log(q / (1 - q)), s = 1 / (1 + math_exp(-(a + b * x))), w = s * (1 - s);
+      ga += y[i] - s;
+      gb += (y[i] - s) * x;
+      haa += w;
+      hab += w * x;
+      hbb += w * x * x;
+    }
+    double det = haa * hbb - hab * hab;
+    if (!(det > 1e-12)) return false;
+    double da = (hbb * ga - hab * gb) / det, db = (haa * gb - hab * ga) / det;
+    a += da;
+    b += db;
+    if (!(a < 50 && a > -50 && b < 50 && b > -50)) return false;
+    if (da * da + db * db < 1e-20) break;
+  }
+  *intercept = a;
+  *slope = b;
+  return true;
+}

@@ -95,3 +95,6 @@ double brier_score(const double *p, const double *y, size_t n);
 double log_loss(const double *p, const double *y, size_t n); /* p clipped at 1e-15 */
 double accuracy_at(const double *p, const double *y, size_t n, double threshold);
 double f1_at(const double *p, const double *y, size_t n, double threshold); /* none when nothing is positive and nothing predicted so */
+/* Logistic regression of y on the log-odds of p: slope 1 and intercept 0 for calibrated predictions. False with one class, fewer than 10
+ * rows, or when y is separable by p. */
+bool calibration_line(const double *p, const double *y, size_t n, double *slope, double *intercept);

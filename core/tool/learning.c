@@ -1,0 +1,141 @@
+/* learning: events become training rows, in the order in which they would have been decided. Promises the features of live events, because
+ * it is the same code on the same order; a line that the vocabulary refuses is counted and left out, as the engine would. Stores nothing.
+ * Main thread. */
+#include "learning.h"
+#include "accept/accept.h"
+#include "arguments.h"
+#include "book/book.h"
+#include "kit/clock.h"
+#include "kit/map.h"
+#include "population.h"
+#include "program/recorded.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct learning {
+  const struct program *p;
+  struct training_table *table;
+  struct arena arena; /* one event */
+  struct map users;   /* hash of the id → struct user * */
+  uint64_t taken, refused;
+  char first_refusal[300];
+};
+
+static bool refuse(struct learning *l, const char *why) {
+  if (l->refused++ == 0) snprintf(l->first_refusal, sizeof l->first_refusal, "%s", why);
+  return true;
+}
+
+static bool walk(struct learning *l, struct user *u, const struct event *event, int64_t clock, bool may_identify, struct err *e) {
+  struct err why = {0};
+  const struct event_type *type = vocabulary_type(l->p->vocabulary, event->type);
+  if (type && !vocabulary_check(l->p->vocabulary, type, event, &why)) return refuse(l, why.text);
+  if (!training_table_event(l->table, u, event, clock, &l->arena, e)) return false;
+  if (!features_update(l->p->features, u, event, l->p->vocabulary, may_identify, &why)) return refuse(l, why.text);
+  l->taken++;
+  return true;
+}
+
+static struct user *user_of(struct learning *l, struct str id) {
+  uint64_t key = hash_64(id), value;
+  if (map_get(&l->users, key, &value)) return (struct user *)(uintptr_t)value;
+  struct user *u = user_new();
+  if (u && map_set(&l->users, key, (uint64_t)(uintptr_t)u)) return u;
+  user_free(u);
+  return NULL;
+}
+
+static bool take_text(struct learning *l, struct str text, struct err *e) {
+  struct event event;
+  struct err why = {0};
+  arena_reset(&l->arena);
+  if (!event_parse(&l->arena, text, clock_now(), STR("train"), true, &event, &why)) return refuse(l, why.text);
+  struct user *u = user_of(l, event.user);
+  if (!u) return err_set(e, ERR_INTERNAL, "no memory for a user");
+  return walk(l, u, &event, event.timestamp, true, e);
+}
+
+static bool from_file(struct learning *l, const char *path, struct err *e) {
+  FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+  if (!file) return err_set(e, ERR_MISSING, "%s: %s", path, strerror(errno));
+  struct stat st;
+  double size = file != stdin && stat(path, &st) == 0 ? (double)st.st_size : 0, seen = 0;
+  char *line = NULL;
+  size_t cap = 0;
+  ssize_t length;
+  bool fine = true;
+  while (fine && (length = getline(&line, &cap, file)) >= 0) {
+    seen += (double)length;
+    struct str text = str_trim((struct str){line, (size_t)length});
+    if (text.len) fine = take_text(l, text, e);
+    if (size > 0) tool_progress("reading", seen / size);
+  }
+  free(line);
+  if (file != stdin) fclose(file);
+  return fine;
+}
+
+static bool from_population(struct learning *l, const struct learning_from *from, struct err *e) {
+  int64_t start = (int64_t)tz_day_from_date(2025, 1, 6) * CLOCK_DAY;
+  struct population *people = population_new(from->users, from->days, from->seed, start, e);
+  struct buf line = {0};
+  bool fine = people != NULL;
+  while (fine && population_next(people, &line)) {
+    fine = take_text(l, buf_view(&line), e);
+    tool_progress("living", (double)l->taken / (3.1 * from->users * from->days));
+  }
+  if (people && population_failed(people)) fine = err_set(e, ERR_INTERNAL, "no memory for a population");
+  buf_free(&line);
+  population_free(people);
+  return fine;
+}
+
+static bool take_row(struct learning *l, struct user *u, const struct entry *row, struct err *e) {
+  struct recorded r;
+  struct event event;
+  if (row->kind != ENTRY_EVENT && row->kind != ENTRY_PROFILE && row->kind != ENTRY_IMPORTED) return true;
+  if (!recorded_unpack(row->record, &l->arena, &r, e) || !event_parse(&l->arena, row->body, r.received, r.source, r.history, &event, e))
+    return err_wrap(e, "journal row %lld", (long long)row->seq);
+  return walk(l, u, &event, r.clock, r.may_identify, e);
+}
+
+static bool from_journal(struct learning *l, const char *directory, struct err *e) {
+  struct book *book = book_open(directory, false, e);
+  bool fine = book != NULL;
+  for (uint32_t v = 0; fine && v < book_volumes(book); v++) {
+    struct volume *reader = volume_reader(book, v, e);
+    struct entry row;
+    struct user *u;
+    fine = reader != NULL;
+    e->kind = fine ? ERR_NONE : e->kind;
+    while (fine && volume_scan(reader, 0, &row, &u, e)) {
+      if (row.kind != ENTRY_CONTROL) fine = take_row(l, u, &row, e);
+      arena_reset(&l->arena);
+    }
+    fine = fine && e->kind == ERR_NONE;
+    volume_close(reader);
+    tool_progress("reading", (double)(v + 1) / book_volumes(book));
+  }
+  book_close(book);
+  return fine;
+}
+
+static void free_users(struct learning *l) {
+  struct map_slot slot;
+  for (size_t cursor = 0; map_next(&l->users, &cursor, &slot);) user_free((struct user *)(uintptr_t)slot.value);
+  map_free(&l->users);
+}
+
+bool learning_table(const struct program *p, const struct learning_from *from, struct training_table *table, struct err *e) {
+  struct learning l = {.p = p, .table = table};
+  bool fine = from->file ? from_file(&l, from->file, e) : from->data ? from_journal(&l, from->data, e) : from_population(&l, from, e);
+  tool_progress_end();
+  free_users(&l);
+  arena_free(&l.arena);
+  if (l.refused) fprintf(stderr, "%llu events were refused, the first: %s\n", (unsigned long long)l.refused, l.first_refusal);
+  if (fine) fprintf(stderr, "%llu events\n", (unsigned long long)l.taken);
+  return fine && training_table_finish(table, e);
+}

@@ -1,0 +1,11 @@
+/* Where `kairos train` learns from: events of a file, of a journal, or of the built-in population, walked through a program's features. */
+#pragma once
+#include "program/program.h"
+
+struct learning_from {
+  const char *file, *data; /* both NULL: the population */
+  uint32_t users, days;
+  uint64_t seed;
+};
+/* Fills the table and finishes it. Progress goes to stderr. [main] */
+bool learning_table(const struct program *p, const struct learning_from *from, struct training_table *table, struct err *e);
