@@ -30,7 +30,7 @@ struct options {
   uint32_t connections, batch, users;
   uint64_t count;
   double rate, seconds;
-  bool ndjson, json;
+  bool ndjson, json, opt_in;
 };
 
 struct load {
@@ -47,6 +47,15 @@ struct load {
 };
 
 /* ---- requests ---- */
+static bool write_opt_in(struct load *l, struct connection *c) {
+  const int n = snprintf(c->out, c->out_room, "POST /v1/users/user-%07lu/opt-in HTTP/1.1\r\nHost: %s:%d\r\n%s%s%sContent-Length: 0\r\n\r\n",
+                         l->sent % l->o.users, l->o.host, l->o.port, l->o.key ? "Authorization: Bearer " : "", l->o.key ? l->o.key : "",
+                         l->o.key ? "\r\n" : "");
+  c->out_length = (size_t)n;
+  c->out_done = 0;
+  return n > 0 && (size_t)n < c->out_room;
+}
+
 static bool write_request(struct load *l, struct connection *c) {
   const size_t wanted = 512 + (size_t)l->o.batch * (EVENT_BYTES + 1);
   if (c->out_room < wanted) {
@@ -55,6 +64,7 @@ static bool write_request(struct load *l, struct connection *c) {
     c->out_room = c->out ? wanted : 0;
     if (!c->out) return false;
   }
+  if (l->o.opt_in) return write_opt_in(l, c);
   char *body = c->out + 512, *at = body; /* the head is put right in front of the body */
   const bool array = l->o.batch > 1 && !l->o.ndjson;
   for (uint32_t i = 0; i < l->o.batch; i++) {
@@ -247,8 +257,9 @@ static void report(const struct load *l, double cpu) {
 /* ---- beginning ---- */
 static const char usage[] =
     "usage: load [--host 127.0.0.1] --port P [--connections 64] [--count 500000] [--seconds 10] [--rate R] [--batch K [--ndjson]]\n"
-    "            [--users 10000] [--key SECRET] [--history] [--pid ENGINE] [--json]\n"
-    "--rate counts requests a second (open loop); without it each connection sends as soon as it has its answer\n";
+    "            [--users 10000] [--key SECRET] [--history] [--pid ENGINE] [--json] [--opt-in]\n"
+    "--rate counts requests a second (open loop); without it each connection sends as soon as it has its answer\n"
+    "--opt-in sends no events but the consent of user 0, 1, 2 …: before a measurement, with --count of all users\n";
 
 static bool read_option(struct options *o, int letter, const char *text) {
   switch (letter) {
@@ -264,6 +275,7 @@ static bool read_option(struct options *o, int letter, const char *text) {
   case 'P': return (o->pid = atoi(text)) > 0;
   case 'N': return o->ndjson = true;
   case 'H': o->query = "?clock=event"; return true;
+  case 'O': return o->opt_in = true;
   case 'j': return o->json = true;
   default: return false;
   }
@@ -274,7 +286,7 @@ static bool read_options(struct options *o, int count, char **arguments) {
                                         {"count", 1, NULL, 'n'}, {"seconds", 1, NULL, 's'}, {"rate", 1, NULL, 'r'},
                                         {"batch", 1, NULL, 'b'}, {"users", 1, NULL, 'u'},   {"key", 1, NULL, 'k'},
                                         {"pid", 1, NULL, 'P'},   {"ndjson", 0, NULL, 'N'},  {"history", 0, NULL, 'H'},
-                                        {"json", 0, NULL, 'j'},  {NULL, 0, NULL, 0}};
+                                        {"json", 0, NULL, 'j'},  {"opt-in", 0, NULL, 'O'},  {NULL, 0, NULL, 0}};
   *o = (struct options){.host = "127.0.0.1", .query = "", .connections = 64, .batch = 1, .users = 10000, .count = 500000, .seconds = 10};
   int letter;
   while ((letter = getopt_long(count, arguments, "", known, NULL)) != -1)

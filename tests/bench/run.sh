@@ -37,11 +37,11 @@ trap 'exit 130' INT TERM
 results=$scratch/results
 : >"$results"
 
-# One NDJSON line a user: zone, age and consent, as an application server would send them.
+# One NDJSON line a user: zone and age, as an application server would send them.
 profiles() {
   awk -v now="$(date -u +%Y-%m-%dT%H:%M:%SZ)" 'BEGIN {
     for (i = 0; i < 10000; i++)
-      printf "{\"id\":\"profile-%07d\",\"userId\":\"user-%07d\",\"eventType\":\"profile_updated\",\"timestamp\":\"%s\",\"data\":{\"timezone\":\"%s\",\"consent\":true,\"demographics\":{\"age\":%d},\"constraints\":{\"availableTime\":%d},\"language\":\"en\"}}\n",
+      printf "{\"id\":\"profile-%07d\",\"userId\":\"user-%07d\",\"eventType\":\"profile_updated\",\"timestamp\":\"%s\",\"data\":{\"timezone\":\"%s\",\"demographics\":{\"age\":%d},\"constraints\":{\"availableTime\":%d},\"language\":\"en\"}}\n",
         i, i, now, (i % 3 == 0 ? "Europe/Berlin" : i % 3 == 1 ? "Asia/Tokyo" : "America/New_York"), 18 + i % 60, 10 + i % 50
   }'
 }
@@ -75,6 +75,7 @@ people() {
     }
     rm "$part"
   done
+  "$build/bench/load" --port "$port" --opt-in --count 10000 --seconds 60 >/dev/null
 }
 
 load() { # name, options…
