@@ -4,7 +4,7 @@
 #include "kit/rng.h"
 #include "reasons_words.h"
 #include "rules_inside.h"
-#include <math.h>
+
 
 bool guard_minor(const struct user *u) {
   return u->age < ADULT_AGE;

@@ -4,7 +4,7 @@
 #include "kit/clock.h"
 #include "kit/hash.h"
 #include "rules_inside.h"
-#include <math.h>
+
 #include <stdlib.h>
 #include <string.h>
 
