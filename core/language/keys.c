@@ -8,9 +8,11 @@ bool keys_build(struct keys *k, struct arena *a, const struct str *list, uint32_
   if (!k->slots) return false;
   for (uint32_t n = 0; n < count; n++) {
     if (keys_find(k, list[n].at, list[n].len) != KEYS_NONE) continue;
-    uint32_t i = keys_hash(list[n].at, list[n].len) & k->mask;
+    struct key_slot slot = {.at = list[n].len ? list[n].at : "", .len = (uint32_t)list[n].len, .number = n};
+    keys_words(list[n].at, list[n].len, &slot.head, &slot.tail);
+    uint32_t i = keys_hash(slot.head, slot.tail, slot.len) & k->mask;
     while (k->slots[i].at) i = (i + 1) & k->mask;
-    k->slots[i] = (struct key_slot){list[n].len ? list[n].at : "", (uint32_t)list[n].len, n};
+    k->slots[i] = slot;
   }
   return true;
 }

@@ -6,6 +6,7 @@
 #include "language/event.h"
 #include "language/expression.h"
 #include "language/nouns.h"
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,22 +141,30 @@ static const char *json_type_text(enum json_type type) {
   return texts[type];
 }
 
-/* A JSON pointer: `~` and `/` are escaped, dots of a declared path are steps. */
-static struct str pointer_of(const char *object, struct str name, char *out, size_t size) {
-  size_t n = 0;
-  for (const char *c = "/"; *c; c++) out[n++] = *c;
-  for (const char *c = object; *c; c++) out[n++] = *c;
-  out[n++] = '/';
-  for (size_t i = 0; i < name.len && n + 3 < size; i++) {
-    char c = name.at[i];
+/* Where a fault is, as a JSON pointer: `~` and `/` are escaped, dots of a declared path are steps. Built only for a sentence. */
+struct place {
+  const char *object; /* "data" or "context" */
+  struct str name;
+};
+
+static bool refuse(struct place at, struct err *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static bool refuse(struct place at, struct err *err, const char *format, ...) {
+  char sentence[400], pointer[300];
+  va_list list;
+  va_start(list, format);
+  vsnprintf(sentence, sizeof sentence, format, list);
+  va_end(list);
+  size_t n = (size_t)snprintf(pointer, sizeof pointer, "/%s/", at.object);
+  for (size_t i = 0; i < at.name.len && n + 3 < sizeof pointer; i++) {
+    char c = at.name.at[i];
     if (c == '~' || c == '/') {
-      out[n++] = '~';
-      out[n++] = c == '~' ? '0' : '1';
+      pointer[n++] = '~';
+      pointer[n++] = c == '~' ? '0' : '1';
     } else {
-      out[n++] = c == '.' ? '/' : c;
+      pointer[n++] = c == '.' ? '/' : c;
     }
   }
-  return (struct str){out, n};
+  return err_set(err, ERR_INPUT, "%.*s: %s", (int)n, pointer, sentence);
 }
 
 /* From 2^53 on every double is whole. */
@@ -163,7 +172,7 @@ static bool is_whole(double v) {
   return !(v > -9007199254740992.0 && v < 9007199254740992.0) || v == (double)(int64_t)v;
 }
 
-static bool check_number(const struct noun_event_field *field, double v, struct str pointer, struct err *err) {
+static bool check_number(const struct noun_event_field *field, double v, struct place at, struct err *err) {
   bool has_low = field->low == field->low, has_high = field->high == field->high;
   if ((!has_low || v >= field->low) && (!has_high || v <= field->high) && (!field->whole || is_whole(v))) return true;
   char range[96] = "", low[32] = "", high[32] = "", came[32];
@@ -172,44 +181,42 @@ static bool check_number(const struct noun_event_field *field, double v, struct 
   if (has_low && has_high) snprintf(range, sizeof range, " from %.*s to %.*s", low_n, low, high_n, high);
   else if (has_low) snprintf(range, sizeof range, " of at least %.*s", low_n, low);
   else if (has_high) snprintf(range, sizeof range, " of at most %.*s", high_n, high);
-  return err_set(err, ERR_INPUT, STR_FORMAT ": expected %s%s, got %.*s", STR_ARG(pointer), type_text(field), range, came_n, came);
+  return refuse(at, err, "expected %s%s, got %.*s", type_text(field), range, came_n, came);
 }
 
-static bool check_one_of(const struct noun_event_field *field, struct str text, struct str pointer, struct err *err) {
-  if (field->one_of_count == 0) return true;
-  struct buf list = {0};
-  for (size_t i = 0; i < field->one_of_count; i++) {
-    if (str_eq(field->one_of[i], text)) {
-      buf_free(&list);
-      return true;
-    }
-    if (list.len < 200) buf_printf(&list, "%s\"" STR_FORMAT "\"", i ? ", " : "", STR_ARG(field->one_of[i]));
-  }
-  err_set(err, ERR_INPUT, STR_FORMAT ": expected one of " STR_FORMAT ", got another text", STR_ARG(pointer), STR_ARG(buf_view(&list)));
-  buf_free(&list);
-  return false;
-}
-
-static bool check_value(const struct noun_event_field *field, const struct json *j, uint32_t at, const char *object, struct err *err) {
-  enum json_type came = json_type(j, at);
-  if (came == JSON_NULL || field->type == VALUE_MISSING) return true;
-  bool fits = (field->type == VALUE_NUMBER && came == JSON_NUMBER) || (field->type == VALUE_TEXT && came == JSON_STRING) ||
-              (field->type == VALUE_LIST && came == JSON_ARRAY) || (field->type == VALUE_BOOL && (came == JSON_TRUE || came == JSON_FALSE));
-  char room[300];
-  double number;
-  if (!fits)
-    return err_set(err, ERR_INPUT, STR_FORMAT ": expected %s, got %s", STR_ARG(pointer_of(object, field->name, room, sizeof room)),
-                   type_text(field), json_type_text(came));
-  if (came == JSON_NUMBER) {
-    if (!json_double(j, at, &number))
-      return err_set(err, ERR_INPUT, STR_FORMAT ": this number is too large", STR_ARG(pointer_of(object, field->name, room, sizeof room)));
-    return check_number(field, number, pointer_of(object, field->name, room, sizeof room), err);
-  }
-  if (came != JSON_STRING || field->one_of_count == 0) return true;
+static bool check_one_of(const struct noun_event_field *field, const struct json *j, uint32_t token, struct place at, struct err *err) {
   struct arena scratch = {0};
-  bool good = check_one_of(field, json_text(j, at, &scratch), pointer_of(object, field->name, room, sizeof room), err);
+  struct str text = json_text(j, token, &scratch);
+  bool good = false;
+  for (size_t i = 0; i < field->one_of_count && !good; i++) good = str_eq(field->one_of[i], text);
   arena_free(&scratch);
-  return good;
+  if (good) return true;
+  char list[240] = "";
+  for (size_t i = 0, n = 0; i < field->one_of_count && n < 200; i++)
+    n += (size_t)snprintf(list + n, sizeof list - n, "%s\"%.30s\"", i ? ", " : "", field->one_of[i].at); /* texts of nouns end in NUL */
+  return refuse(at, err, "expected one of %s, got another text", list);
+}
+
+static bool fits(enum value_kind wanted, enum json_type came) {
+  switch (wanted) {
+  case VALUE_NUMBER: return came == JSON_NUMBER;
+  case VALUE_TEXT: return came == JSON_STRING;
+  case VALUE_LIST: return came == JSON_ARRAY;
+  case VALUE_BOOL: return came == JSON_TRUE || came == JSON_FALSE;
+  case VALUE_MISSING: break;
+  }
+  return true;
+}
+
+static bool check_value(const struct noun_event_field *field, const struct json *j, uint32_t token, const char *object, struct err *err) {
+  enum json_type came = (enum json_type)j->tokens[token].type;
+  struct place at = {object, field->name};
+  double number;
+  if (came == JSON_NULL || field->type == VALUE_MISSING) return true;
+  if (!fits(field->type, came)) return refuse(at, err, "expected %s, got %s", type_text(field), json_type_text(came));
+  if (came == JSON_NUMBER)
+    return json_double(j, token, &number) ? check_number(field, number, at, err) : refuse(at, err, "this number is too large");
+  return came != JSON_STRING || field->one_of_count == 0 || check_one_of(field, j, token, at, err);
 }
 
 static bool check_object(const struct field_set *s, const struct json *j, uint32_t object, const char *name, struct err *err) {
