@@ -86,8 +86,10 @@ struct model_spec model_spec_of(const struct models *m, uint32_t model, struct a
 struct value belief_from_output(const struct models *m, uint32_t belief, double output);
 
 /* ---- training tables [tool] ---- */
-/* `train = { on = "workout_planned"?, target = …, within = … }` of a model noun, made point-in-time correct by construction: rows are taken
- * while journal rows stream through features_update. */
+/* `train = { on = …, target = …, within = …, smooth = …, rows = … }` of a model noun, made point-in-time correct by construction: rows are
+ * taken while journal rows stream through features_update. A row is taken at each `on` event; its outcome is 1 when a `target` event of the
+ * same user follows `within` that time (one target answers one row). With `smooth`, what is learned is the user's share of outcomes over
+ * the rows of that time from this one on. At most `rows` rows are trained on, picked by hash. */
 struct training_table;
 struct training_table *training_table_new(const struct models *m, const struct noun_model *declared, const struct features *f,
                                           struct err *e);
@@ -98,7 +100,8 @@ struct training_rows {
   uint32_t rows;
   double *const *inputs;
   uint64_t *const *valid;
-  double *target;
+  double *target;  /* what is learned: the outcome, or the share of `smooth` */
+  double *outcome; /* 0 or 1: what predictions are judged by */
   uint32_t input_count;
 };
 void training_table_rows(const struct training_table *t, bool test, struct training_rows *out);

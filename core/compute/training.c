@@ -13,14 +13,14 @@
 #define ROWS_MOST  2000000u
 
 struct sample {
-  uint64_t user;     /* hash of the id */
-  int64_t until;     /* the target's time is over */
-  uint32_t previous; /* the user's sample before */
+  uint64_t user;           /* hash of the id */
+  int64_t until;           /* the target's time is over */
+  uint32_t previous, next; /* the user's sample before and after */
   bool done, open;
 };
 struct part { /* training or test, as columns */
   uint32_t rows;
-  double **inputs, *target;
+  double **inputs, *target, *outcome;
   uint64_t **valid;
 };
 struct training_table {
@@ -28,9 +28,9 @@ struct training_table {
   const struct model *model;
   const struct features *features;
   struct str on, target;
-  int64_t within;
-  uint32_t rows_most; /* of training */
-  struct map newest;  /* user → newest sample */
+  int64_t within, smooth; /* smooth 0: the outcome itself is learned */
+  uint32_t rows_most;     /* of training */
+  struct map newest;      /* user → newest sample */
   struct sample *samples;
   double *inputs; /* [count × inputs], NaN: missing */
   uint32_t count, cap;
@@ -54,11 +54,13 @@ static bool read_train(struct training_table *t, const struct node *train, struc
   if (!train || train->kind != NODE_TABLE)
     return err_set(e, ERR_INPUT, "model \"%s\": it has no `train = { on = …, target = …, within = … }`, so nothing says what to learn",
                    name);
-  const struct node *within = node_get(train, "within"), *rows = node_get(train, "rows");
+  const struct node *within = node_get(train, "within"), *rows = node_get(train, "rows"), *smooth = node_get(train, "smooth");
   if (!text_of(train, "on", &t->on, name, e) || !text_of(train, "target", &t->target, name, e)) return false;
   if (!within || within->kind != NODE_NUMBER || !(within->number >= 1 && within->number <= 366 * 86400.0))
     return err_set(e, ERR_INPUT, "model \"%s\": train.within: expected a duration of up to a year, such as 24 * hours", name);
   t->within = (int64_t)(within->number * 1000);
+  if (smooth && smooth->kind == NODE_NUMBER && smooth->number > 0)
+    t->smooth = (int64_t)(math_clamp(smooth->number, 1, 366 * 86400.0) * 1000);
   t->rows_most = rows && rows->kind == NODE_NUMBER && rows->number >= 1 && rows->number <= ROWS_MOST ? (uint32_t)rows->number : 20000;
   return true;
 }
@@ -132,7 +134,9 @@ static bool take_sample(struct training_table *t, const struct user *before, uin
     struct value one = view_read(&v, t->model->features[c], t->slots);
     row[c] = one.kind == VALUE_NUMBER ? one.number : STATS_NONE;
   }
-  t->samples[t->count] = (struct sample){user, clock + t->within, newest_of(t, user), false, true};
+  uint32_t before_it = newest_of(t, user);
+  t->samples[t->count] = (struct sample){user, clock + t->within, before_it, NO_ROW, false, true};
+  if (before_it != NO_ROW) t->samples[before_it].next = t->count;
   if (!map_set(&t->newest, user, t->count)) return err_set(e, ERR_INTERNAL, "no memory for training rows");
   t->count++;
   return true;
@@ -169,13 +173,31 @@ static int by_sample(const void *a, const void *b) {
   return x->sample < y->sample ? -1 : x->sample > y->sample;
 }
 
+static bool is_known(const struct training_table *t, const struct sample *s) {
+  return !s->open || s->until <= t->clock;
+}
+
+static double target_of(const struct training_table *t, uint32_t sample) {
+  const struct sample *first = &t->samples[sample];
+  double done = 0, n = 0;
+  if (!t->smooth) return first->done;
+  for (uint32_t i = sample; i != NO_ROW && t->samples[i].until - first->until <= t->smooth; i = t->samples[i].next) {
+    if (!is_known(t, &t->samples[i])) continue;
+    done += t->samples[i].done;
+    n++;
+  }
+  return done / n;
+}
+
 static bool part_fill(struct training_table *t, struct part *p, const struct pick *picks, uint32_t rows) {
   uint32_t inputs = t->model->input_count, words = (rows + 63) / 64;
   p->rows = rows;
   p->inputs = ARENA_ARRAY(&t->arena, double *, inputs);
   p->valid = ARENA_ARRAY(&t->arena, uint64_t *, inputs);
   p->target = ARENA_ARRAY(&t->arena, double, rows + 1);
-  for (uint32_t c = 0; p->inputs && p->valid && p->target && c < inputs; c++) {
+  p->outcome = ARENA_ARRAY(&t->arena, double, rows + 1);
+  if (!p->inputs || !p->valid || !p->target || !p->outcome) return false;
+  for (uint32_t c = 0; c < inputs; c++) {
     p->inputs[c] = ARENA_ARRAY(&t->arena, double, rows + 1);
     p->valid[c] = ARENA_ARRAY(&t->arena, uint64_t, words + 1);
     if (!p->inputs[c] || !p->valid[c]) return false;
@@ -186,15 +208,18 @@ static bool part_fill(struct training_table *t, struct part *p, const struct pic
       p->valid[c][r / 64] |= 1ull << (r % 64);
     }
   }
-  for (uint32_t r = 0; p->target && r < rows; r++) p->target[r] = t->samples[picks[r].sample].done;
-  return p->inputs && p->valid && p->target;
+  for (uint32_t r = 0; r < rows; r++) {
+    p->target[r] = target_of(t, picks[r].sample);
+    p->outcome[r] = t->samples[picks[r].sample].done;
+  }
+  return true;
 }
 
 static bool part_of_users(struct training_table *t, bool test, uint32_t most, struct pick *picks) {
   uint32_t n = 0;
   for (uint32_t i = 0; i < t->count; i++) {
     const struct sample *s = &t->samples[i];
-    if (is_test(s->user) != test || (s->open && s->until > t->clock)) continue;
+    if (is_test(s->user) != test || !is_known(t, s)) continue;
     picks[n++] = (struct pick){hash_64_seed((struct str){(const char *)&s->user, sizeof s->user}, (uint64_t)s->until), i};
   }
   if (n > 1) qsort(picks, n, sizeof *picks, by_key);
@@ -215,5 +240,5 @@ bool training_table_finish(struct training_table *t, struct err *e) {
 
 void training_table_rows(const struct training_table *t, bool test, struct training_rows *out) {
   const struct part *p = &t->parts[test];
-  *out = (struct training_rows){p->rows, p->inputs, p->valid, p->target, t->model->input_count};
+  *out = (struct training_rows){p->rows, p->inputs, p->valid, p->target, p->outcome, t->model->input_count};
 }

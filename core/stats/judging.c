@@ -85,7 +85,7 @@ double f1_at(const double *p, const double *y, size_t n, double threshold) {
 
 /* Newton's method on two parameters, at most 50 steps. */
 bool calibration_line(const double *p, const double *y, size_t n, double *slope, double *intercept) {
-  double a = 0, b = 1;
+  double a = 0, b = 0;
   if (n < 10) return false;
   for (int round = 0; round < 50; round++) {
     double ga = 0, gb = 0, haa = 0, hab = 0, hbb = 0;

@@ -78,7 +78,7 @@ static bool evaluate_part(struct trained_model *t, const struct training_table *
   double *p = kit_alloc((rows.rows + 1) * sizeof *p);
   bool fine = p ? predict_part(t, &rows, p, e) : err_set(e, ERR_INTERNAL, "no memory for predictions");
   json_key(w, test ? "test" : "train");
-  if (fine) evaluate_binary(p, rows.target, rows.rows, w);
+  if (fine) evaluate_binary(p, rows.outcome, rows.rows, w);
   else json_put_null(w);
   kit_free(p);
   return fine;
@@ -222,7 +222,7 @@ static bool run(const struct options *o, struct err *e) {
 }
 
 int tool_train(int argc, char **argv) {
-  struct options o = {.program = ".", .users = 400, .days = 84, .seed = 20250106, .seconds = 600};
+  struct options o = {.program = ".", .users = 400, .days = 84, .seed = 7, .seconds = 600};
   const struct argument list[] = {
       {"MODEL", ARGUMENT_TEXT, &o.model, NULL, "name of the model in the program", NULL},
       {"--program", ARGUMENT_TEXT, &o.program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
@@ -230,7 +230,7 @@ int tool_train(int argc, char **argv) {
       {"--data", ARGUMENT_TEXT, &o.data, "DIR", "learn from a data directory's journal", NULL},
       {"--users", ARGUMENT_NUMBER, &o.users, "N", "without --from and --data: people of the built-in population (400)", NULL},
       {"--days", ARGUMENT_NUMBER, &o.days, "D", "days of their lives (84)", NULL},
-      {"--seed", ARGUMENT_NUMBER, &o.seed, "S", "their seed", NULL},
+      {"--seed", ARGUMENT_NUMBER, &o.seed, "S", "their seed (7)", NULL},
       {"--out", ARGUMENT_TEXT, &o.out, "FILE", "where the state goes (default: the model's, in models/)", NULL},
       {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: the engine's)", NULL},
       {"--seconds", ARGUMENT_NUMBER, &o.seconds, "S", "limit of the training child (600)", NULL},

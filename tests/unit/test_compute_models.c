@@ -1,0 +1,250 @@
+/* rooms: compute language kit host */
+/* Models: the shipped one is opened, answers its golden rows, and gives the same answer alone and in a batch; what is wrong with a model's
+ * file is a finding with its reason; a failing model is missing, then suspended, or its fallback. */
+#include "compute_world.h"
+#include "kit/file.h"
+#include "kit/math.h"
+#include <string.h>
+#include <unistd.h>
+
+#define INPUTS "inputs = { \"success_rate\", \"habit_strength\", \"stress_level\" }"
+
+static char store[256];
+static struct arena files; /* what program files are read into */
+
+static int make_store(void **state) {
+  (void)state;
+  snprintf(store, sizeof store, "%s/tests/store-%d", KAIROS_BINARY_DIR, (int)getpid());
+  return file_make_directory(store, 0755, NULL) ? 0 : -1;
+}
+
+static int remove_store(void **state) {
+  (void)state;
+  arena_free(&files);
+  return file_remove_tree(store, NULL) ? 0 : -1;
+}
+
+static bool shipped_file(void *context, const char *path, struct str *bytes) {
+  (void)context;
+  char full[1024];
+  struct buf b = {0};
+  snprintf(full, sizeof full, "%s/%s", KAIROS_SOURCE_DIR, path);
+  bool there = file_read(full, &b, 16 << 20, NULL);
+  if (there) *bytes = (struct str){arena_copy(&files, b.at, b.len), b.len};
+  buf_free(&b);
+  return there;
+}
+
+static const char *source_text(const char *path) {
+  struct str s;
+  if (!shipped_file(NULL, path, &s)) fail_msg("%s cannot be read", path);
+  return arena_text(&files, s.at, s.len);
+}
+
+static struct models *build(struct world *w, bool plugins) {
+  static char directory[256];
+  snprintf(directory, sizeof directory, "%s/plugins", KAIROS_BINARY_DIR);
+  struct models_from from = {plugins ? directory : NULL, store, shipped_file, NULL};
+  return models_build(&w->arena, w->nouns.models, w->nouns.model_count, w->features, &from, &w->findings);
+}
+
+static void no_findings(const struct world *w) {
+  for (size_t i = 0; i < w->findings.count; i++)
+    fail_msg("%s:%d: %s", w->findings.at[i].file, w->findings.at[i].line, w->findings.at[i].text);
+}
+
+/* Somebody of whom every input is known. */
+static void live(struct world *w, struct user *u, int done_of_ten) {
+  struct user *own = w->user;
+  char when[64], data[128];
+  w->user = u;
+  world_event(w, "profile_updated", "2025-01-01T05:00:00Z", "{\"preferences\":{\"preferredTimes\":[\"morning\"]}}", NULL);
+  for (int d = 1; d <= 20; d++) {
+    snprintf(when, sizeof when, "2025-01-%02dT07:00:00Z", d);
+    snprintf(data, sizeof data,
+             "{\"sleepHours\":%g,\"sleepQuality\":%d,\"hrv\":%d,\"stressLevel\":%d,\"motivationLevel\":%d,\"preparationTime\":8}",
+             6.5 + .1 * (d % 5), 5 + d % 3, 55 + d % 7, 3 + d % 4, 4 + d % 5);
+    world_event(w, "check_in", when, data, NULL);
+    world_event(w, d % 10 < done_of_ten ? "workout_completed" : "workout_skipped", when, "{\"completionRate\":0.9}",
+                d % 2 ? "{\"weather\":\"rain\"}" : "{\"weather\":\"clear\"}");
+  }
+  w->user = own;
+}
+
+static void the_shipped_model_opens_and_keeps_its_golden_rows(void **state) {
+  (void)state;
+  struct world *w = world_lua(source_text("models/adherence.lua"));
+  struct models *m = build(w, true);
+  struct symbol s;
+  no_findings(w);
+  assert_int_equal(models_count(m), 1);
+  assert_int_equal(beliefs_count(m), 2);
+  assert_true(models_find(m, STR("skip_probability"), &s));
+  assert_int_equal(s.kind, SYMBOL_BELIEF);
+  assert_string_equal(belief_name(m, s.index), "skip_probability");
+  models_free(m);
+  world_free(w);
+}
+
+static void a_batch_answers_as_its_rows_do(void **state) {
+  (void)state;
+  enum { PEOPLE = 9 };
+  struct world *w = world_lua(source_text("models/adherence.lua"));
+  struct models *m = build(w, true);
+  struct belief_row rows[PEOPLE];
+  struct value batch[PEOPLE][2], alone[2];
+  int64_t clock;
+  double previous = -1;
+  no_findings(w);
+  assert_true(clock_parse(STR("2025-01-21T06:00:00Z"), &clock));
+  struct sessions *s = sessions_open(m, 4); /* fewer than the rows: they come in three goes */
+  for (int i = 0; i < PEOPLE; i++) {
+    struct user *u = user_new();
+    live(w, u, i + 1);
+    rows[i] = (struct belief_row){u, clock, (uint64_t)i, w->slots, batch[i]};
+  }
+  models_predict(m, s, 0, rows, PEOPLE, w->features, &w->arena);
+  for (int i = 0; i < PEOPLE; i++) {
+    struct belief_row one = rows[i];
+    one.beliefs = alone;
+    models_predict(m, s, 0, &one, 1, w->features, &w->arena);
+    for (int b = 0; b < 2; b++) {
+      assert_int_equal(batch[i][b].kind, VALUE_NUMBER);
+      assert_near(alone[b].number, batch[i][b].number, 1e-6, "alone and in a batch");
+      assert_near(math_round6(batch[i][b].number), batch[i][b].number, 0, "rounded to 1e-6");
+    }
+    assert_near(batch[i][0].number + batch[i][1].number, 1, 1e-6, "done or skipped");
+    if (i == 0 || i == PEOPLE - 1) {
+      if (!(batch[i][0].number > previous)) fail_msg("who does nine of ten is no likelier than who does one: %g", batch[i][0].number);
+      previous = batch[i][0].number;
+    }
+  }
+  for (int i = 0; i < PEOPLE; i++) user_free((struct user *)(uintptr_t)rows[i].user);
+  sessions_close(s);
+  models_free(m);
+  world_free(w);
+}
+
+static void a_stranger_has_no_prediction(void **state) {
+  (void)state;
+  struct world *w = world_lua(source_text("models/adherence.lua"));
+  struct models *m = build(w, true);
+  struct sessions *s = sessions_open(m, 8);
+  struct value beliefs[2];
+  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs};
+  no_findings(w);
+  for (int i = 0; i < 20; i++) models_predict(m, s, 0, &row, 1, w->features, &w->arena);
+  assert_int_equal(beliefs[0].kind, VALUE_MISSING);
+  assert_int_equal(beliefs[1].reason, MISSING_FAILED);
+  assert_false(model_suspended(s, 0, NULL)); /* too little is known of them: no fault of the model */
+  sessions_close(s);
+  models_free(m);
+  world_free(w);
+}
+
+static void a_failing_model_is_suspended(void **state) {
+  (void)state;
+  struct world *w = world_lua(source_text("models/adherence.lua"));
+  struct models *m = build(w, true);
+  struct value beliefs[2];
+  const char *why;
+  struct belief_row row = {w->user, 1737532800000, 1, w->slots, beliefs};
+  no_findings(w);
+  live(w, w->user, 5);
+  struct sessions *s = sessions_open(m, 8);
+  struct arena_mark mark = arena_mark(&w->arena);
+  arena_alloc(&w->arena, 100000); /* so that the first allocation of a try is the session's */
+  arena_rewind(&w->arena, mark);
+  for (int i = 0; i < 8; i++) {
+    assert_false(model_suspended(s, 0, &why));
+    kit_fail_allocation(1);
+    models_predict(m, s, 0, &row, 1, w->features, &w->arena);
+    kit_fail_allocation(0);
+    assert_int_equal(beliefs[0].kind, VALUE_MISSING);
+    assert_int_equal(beliefs[0].reason, MISSING_FAILED);
+  }
+  assert_true(model_suspended(s, 0, &why));
+  assert_non_null(strstr(why, "8 batches in a row"));
+  models_predict(m, s, 0, &row, 1, w->features, &w->arena);
+  assert_int_equal(beliefs[0].reason, MISSING_SUSPENDED);
+  sessions_close(s);
+  models_free(m);
+  world_free(w);
+}
+
+static void without_plugins_beliefs_are_named_and_missing_or_their_fallback(void **state) {
+  (void)state;
+  struct world *w =
+      world_lua("model \"a\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" } }\n"
+                "model \"b\" { plugin = \"svr\", " INPUTS ", outputs = { q = { from = \"z\", as = \"1 - value\" } }, fallback = 0.25 }");
+  struct models *m = build(w, false);
+  struct value beliefs[2];
+  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs};
+  no_findings(w);
+  struct sessions *s = sessions_open(m, 8);
+  models_predict(m, s, 0, &row, 1, w->features, &w->arena);
+  models_predict(m, s, 1, &row, 1, w->features, &w->arena);
+  assert_int_equal(beliefs[0].kind, VALUE_MISSING);
+  assert_near(beliefs[1].number, .75, 0, "fallback through `as`");
+  sessions_close(s);
+  models_free(m);
+  world_free(w);
+}
+
+static void what_is_wrong_is_a_finding(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *says;
+  } wrong[] = {
+      {"model \"m\" { plugin = \"svr\", inputs = { \"sucess_rate\" }, outputs = { \"p\" } }", "did you mean \"success_rate\""},
+      {"model \"m\" { plugin = \"svr\", inputs = {}, outputs = { \"p\" } }", "at least one feature"},
+      {"model \"m\" { plugin = \"nowhere\", " INPUTS ", outputs = { \"p\" } }", "nowhere.so"},
+      {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"success_rate\" } }", "a feature has this name"},
+      {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { p = { as = \"1 - x\" } } }", "reads only `value`"},
+      {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" }, state = \"gone.state\" }", "kairos train m"},
+      {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" }, config = { C = -1 } }", "C"},
+      {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" }, state = \"adherence.lua\" }", "adherence.lua"},
+      {"model \"m\" { combine = { a = 0.6, b = 0.4 }, outputs = { \"p\" } }", "not in this version"},
+      {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" }, state = \"adherence.state\" }", "adherence.state"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    struct world *w = world_lua(wrong[i].text);
+    struct models *m = build(w, true);
+    bool said = false;
+    for (size_t k = 0; k < w->findings.count; k++)
+      said |= w->findings.at[k].level == FINDING_ERROR && strstr(w->findings.at[k].text, wrong[i].says);
+    if (!said)
+      fail_msg("expected \"%s\" for %s, got: %s", wrong[i].says, wrong[i].text, w->findings.count ? w->findings.at[0].text : "nothing");
+    models_free(m);
+    world_free(w);
+  }
+}
+
+static void another_answer_than_the_golden_one_is_refused(void **state) {
+  (void)state;
+  const char *text = source_text("models/adherence.lua"), *at = strstr(text, "skip_probability = 0.");
+  assert_non_null(at);
+  char *changed = arena_text(&files, text, strlen(text));
+  char *digit = changed + (at - text) + strlen("skip_probability = 0.");
+  *digit = *digit == '9' ? '8' : (char)(*digit + 1);
+  struct world *w = world_lua(changed);
+  struct models *m = build(w, true);
+  assert_int_equal(w->findings.errors, 1);
+  assert_non_null(strstr(w->findings.at[0].text, "golden row 1"));
+  assert_non_null(strstr(w->findings.at[0].text, "skip_probability"));
+  models_free(m);
+  world_free(w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_shipped_model_opens_and_keeps_its_golden_rows),
+      cmocka_unit_test(a_batch_answers_as_its_rows_do),
+      cmocka_unit_test(a_stranger_has_no_prediction),
+      cmocka_unit_test(a_failing_model_is_suspended),
+      cmocka_unit_test(without_plugins_beliefs_are_named_and_missing_or_their_fallback),
+      cmocka_unit_test(what_is_wrong_is_a_finding),
+      cmocka_unit_test(another_answer_than_the_golden_one_is_refused),
+  };
+  return cmocka_run_group_tests(tests, make_store, remove_store);
+}
