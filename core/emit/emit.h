@@ -9,7 +9,7 @@
 /* ---- rendering [builder] then [lane] ---- */
 struct templates; /* immutable: every intervention's messages per language, pieces and value expressions compiled */
 /* Findings: a placeholder without a value, a value that no language uses, broken expressions, a language tag that is none, no message at
- * all. */
+ * all. NULL when memory failed. */
 struct templates *templates_build(struct arena *a, const struct noun_intervention *interventions, size_t count, struct symbols *symbols,
                                   struct findings *f);
 /* The slots that an option's message reads, ascending: decide has them filled before it asks whether the message can be said. [any] */

@@ -51,6 +51,7 @@ struct building {
   struct findings *findings;
   const struct noun_intervention *noun;
   struct template *template;
+  bool failed; /* memory */
 };
 
 #define FINDING(b, level, format, ...)                                                                                                     \
@@ -89,9 +90,9 @@ static uint32_t value_find(const struct template *t, struct str name) {
 
 static void value_unknown(struct building *b, struct str language, struct str name) {
   const char **names = ARENA_ARRAY(b->arena, const char *, b->template->value_count + 1);
-  for (size_t i = 0; i < b->template->value_count; i++)
+  for (size_t i = 0; names && i < b->template->value_count; i++)
     names[i] = arena_text(b->arena, b->template->values[i].name.at, b->template->values[i].name.len);
-  const char *near = str_nearest(name, names, b->template->value_count);
+  const char *near = names ? str_nearest(name, names, b->template->value_count) : NULL;
   FINDING(b, FINDING_ERROR, "message." STR_FORMAT " uses {" STR_FORMAT "}, which `values` does not give%s%s%s", STR_ARG(language),
           STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
 }
@@ -106,6 +107,8 @@ static void wording_cut(struct building *b, struct wording *w, struct str text) 
   size_t braces = 0;
   for (size_t i = 0; i < text.len; i++) braces += text.at[i] == '{' || text.at[i] == '}';
   w->pieces = ARENA_ARRAY(b->arena, struct piece, 2 * braces + 1);
+  b->failed |= !w->pieces;
+  if (b->failed) return;
   size_t from = 0;
   for (size_t i = 0; i < text.len; i++) {
     char c = text.at[i];
@@ -136,6 +139,8 @@ static void values_build(struct building *b) {
   const struct noun_intervention *n = b->noun;
   struct template *t = b->template;
   t->values = ARENA_ARRAY(b->arena, struct template_value, n->value_count + 1);
+  b->failed |= !t->values;
+  if (b->failed) return;
   t->value_count = n->value_count;
   for (size_t i = 0; i < n->value_count; i++) {
     struct err e;
@@ -162,6 +167,8 @@ static void template_build(struct building *b) {
   word_check(b, "action", n->action);
   values_build(b);
   t->wordings = ARENA_ARRAY(b->arena, struct wording, n->message_count + 1);
+  b->failed |= !t->wordings;
+  if (b->failed) return;
   t->wording_count = n->message_count;
   if (n->message_count == 0) FINDING(b, FINDING_ERROR, "%s", "it has no message; expected message = { en = \"…\" }");
   for (size_t i = 0; i < n->message_count; i++) {
@@ -182,6 +189,8 @@ static void template_build(struct building *b) {
 static void slots_collect(struct building *b) {
   struct template *t = b->template;
   t->slots = ARENA_ARRAY(b->arena, uint32_t, b->symbols->count + 1);
+  b->failed |= !t->slots;
+  if (b->failed) return;
   for (uint32_t slot = 0; slot < b->symbols->count; slot++) {
     bool read = false;
     for (size_t i = 0; i < t->value_count && !read; i++) {
@@ -196,12 +205,14 @@ static void slots_collect(struct building *b) {
 struct templates *templates_build(struct arena *a, const struct noun_intervention *interventions, size_t count, struct symbols *symbols,
                                   struct findings *f) {
   struct templates *all = ARENA_NEW(a, struct templates);
-  all->at = ARENA_ARRAY(a, struct template, count + 1);
-  all->count = count;
+  struct template *at = ARENA_ARRAY(a, struct template, count + 1);
+  if (!all || !at) return NULL;
+  *all = (struct templates){at, count};
   for (size_t i = 0; i < count; i++) {
-    struct building b = {a, symbols, f, &interventions[i], &all->at[i]};
+    struct building b = {a, symbols, f, &interventions[i], &at[i], false};
     template_build(&b);
-    slots_collect(&b);
+    if (!b.failed) slots_collect(&b);
+    if (b.failed) return NULL;
   }
   return all;
 }
@@ -330,8 +341,13 @@ static void filling_finish(struct filling *f, struct arena *a, struct rendered *
     out->missing = STR("message: longer than 8 KiB with its values");
     return;
   }
-  out->message = (struct str){arena_text(a, f->message.at, f->message.len), f->message.len};
-  out->values = (struct str){arena_text(a, f->json.at, f->json.len), f->json.len};
+  const char *message = arena_text(a, f->message.at, f->message.len), *values = arena_text(a, f->json.at, f->json.len);
+  if (message && values) {
+    out->message = (struct str){message, f->message.len};
+    out->values = (struct str){values, f->json.len};
+  } else {
+    out->missing = STR("message: out of memory");
+  }
 }
 
 void template_render(const struct templates *t, uint32_t option, struct str language, const struct value *slots, struct arena *a,
@@ -346,6 +362,7 @@ void template_render(const struct templates *t, uint32_t option, struct str lang
                       .slots = slots,
                       .values = ARENA_ARRAY(a, struct value, template->value_count + 1),
                       .known = ARENA_ARRAY(a, bool, template->value_count + 1)};
+  if (!f.values || !f.known) out->missing = STR("message: out of memory");
   for (size_t i = 0; i < w->piece_count && out->missing.len == 0; i++)
     if (!piece_fill(&f, &w->pieces[i])) out->missing = template->values[w->pieces[i].value].name;
   if (out->missing.len == 0) filling_finish(&f, a, out);
