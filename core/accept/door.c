@@ -97,10 +97,12 @@ static void on_sweep(uv_timer_t *timer) {
 
 static void on_connection(uv_stream_t *listener, int status) {
   struct door *d = listener->data;
-  if (status < 0) {
-    log_warn("accept", "a connection could not be accepted: %s", uv_strerror(status));
+  if (status < 0) { /* as when no file descriptor is left: said once, until one is accepted again */
+    if (!d->accept_failed) log_warn("accept", "a connection could not be accepted: %s", uv_strerror(status));
+    d->accept_failed = true;
     return;
   }
+  d->accept_failed = false;
   door_clock(d);
   connection_open(d);
   if (!uv_is_active((uv_handle_t *)&d->sweeper)) uv_timer_start(&d->sweeper, on_sweep, SWEEP_MS, SWEEP_MS);

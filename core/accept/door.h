@@ -90,7 +90,7 @@ struct door {
   int64_t date_second;
   char date[64]; /* "Date: …\r\n" */
   struct door_figures figures;
-  bool stopping, closing, accept_waits;
+  bool stopping, closing, accept_waits, accept_failed;
 };
 
 /* keys.c */

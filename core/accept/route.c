@@ -65,6 +65,7 @@ static bool place_add(struct router *r, const struct route *route, struct err *e
   for (uint32_t i = 0; i < made.count; i++) made.parameters += is_parameter(made.segments[i]);
   if (made.parameters > 4) return err_set(e, ERR_INTERNAL, "route %s: expected at most 4 parameters", route->path);
   made.path = path_join(&r->arena, made.segments, made.count);
+  if (made.path.len == 0) return err_set(e, ERR_BUSY, "out of memory for the routes");
   size_t at = 0;
   while (at < r->count && !str_eq(r->places[at].path, made.path)) at++;
   if (at == r->count) {

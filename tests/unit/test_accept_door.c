@@ -455,6 +455,45 @@ static void a_closing_door_answers_what_is_open(void **state) {
   client_close(&quiet);
 }
 
+/* Whatever allocation fails: the request is answered, refused or its connection closed, the next one is served, and nothing leaks. */
+static void any_allocation_may_fail(void **state) {
+  (void)state;
+  char packed[256], head[256];
+  const size_t length = gzip("{\"a\":1}", 7, packed, sizeof packed);
+  snprintf(head, sizeof head, POST("//v1/users/%%61/opt-out", "Content-Length: %zu\r\nContent-Encoding: gzip\r\n", ""), length);
+  for (int64_t nth = 1; nth <= 30; nth++) {
+    closed(NULL);
+    world_open(&world, plain);
+    struct client early = client_open(&world);
+    client_say(&world, &early, GET("/later", ""));
+    kit_fail_allocation(nth);
+    struct client c = client_open(&world);
+    client_say(&world, &c, head);
+    client_send(&world, &c, packed, length);
+    client_say(&world, &c, GET("/echo", "") GET("/later", "") GET("/nowhere", ""));
+    world_answer(&world, 0, "early");
+    for (int i = 0; i < 5; i++) world_turn(&world);
+    kit_fail_allocation(0);
+    assert_int_equal(ask(&world, GET("/echo", ""), &reply), 200);
+    client_close(&c);
+    client_close(&early);
+  }
+  for (int64_t nth = 1; nth <= 10; nth++) {
+    uv_loop_t loop;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    struct door_options options = plain;
+    options.listen = "127.0.0.1:0";
+    struct err e = {0};
+    kit_fail_allocation(nth);
+    struct door *d = door_open(&loop, &options, &e);
+    kit_fail_allocation(0);
+    assert_true(d || e.text[0]);
+    if (d) door_close(d);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+  }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, opened, closed)
   const struct CMUnitTest tests[] = {
@@ -477,6 +516,7 @@ int main(void) {
       TEST(bodies_together_are_limited),
       TEST(unread_answers_stop_the_reading),
       TEST(a_closing_door_answers_what_is_open),
+      TEST(any_allocation_may_fail),
   };
   return cmocka_run_group_tests_name("accept: the door", tests, NULL, NULL);
 }

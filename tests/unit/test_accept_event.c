@@ -305,6 +305,32 @@ static void at_most_2500_events(void **state) {
   }
 }
 
+/* Memory that fails refuses the body, or the event as one that may be sent again; never half an event. */
+static void any_allocation_may_fail(void **state) {
+  (void)state;
+  static const char good[] = GOOD("a"), odd[] = "{\"userId\":1}";
+  struct buf text = {0};
+  buf_char(&text, '[');
+  for (int i = 0; i < 200; i++) {
+    buf_text(&text, i % 7 ? good : odd);
+    buf_char(&text, i < 199 ? ',' : ']');
+  }
+  for (int64_t nth = 1; nth < 40; nth++) {
+    for (int lines = 0; lines < 2; lines++) {
+      struct event_batch b;
+      struct err e = {0};
+      kit_fail_allocation(nth);
+      const bool taken = event_batch_parse(&arena, buf_view(&text), lines, NOW, STR("app"), false, &b, &e);
+      kit_fail_allocation(0);
+      if (!taken) assert_int_equal(e.kind, ERR_BUSY);
+      else assert_int_equal(b.count + b.refusal_count, b.sent);
+      for (size_t i = 0; taken && i < b.count; i++) assert_str(b.events[i].user, "a");
+      arena_free(&arena);
+    }
+  }
+  buf_free(&text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(whole_envelope, clean),
@@ -319,6 +345,7 @@ int main(void) {
       cmocka_unit_test_teardown(lines_are_read_one_by_one, clean),
       cmocka_unit_test_teardown(empty_bodies, clean),
       cmocka_unit_test_teardown(at_most_2500_events, clean),
+      cmocka_unit_test_teardown(any_allocation_may_fail, clean),
   };
   return cmocka_run_group_tests_name("accept: events", tests, NULL, NULL);
 }
