@@ -4,7 +4,7 @@
 add_library(kairos_warnings INTERFACE)
 target_compile_options(kairos_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -ffp-contract=off -fno-math-errno
   -fstack-protector-strong -fvisibility=hidden
-  $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>       # cutting is what snprintf is asked to do
+  "$<$<C_COMPILER_ID:GNU>:-Wno-format-truncation;-Wno-stringop-truncation>" # cutting is what snprintf is asked to do
   $<$<C_COMPILER_ID:Clang>:-Wno-string-concatenation>) # long texts in tables are written over several lines
 target_compile_definitions(kairos_warnings INTERFACE _GNU_SOURCE KAIROS_VERSION="${PROJECT_VERSION}")
 if(KAIROS_SANITIZE STREQUAL "address")
