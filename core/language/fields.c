@@ -32,15 +32,26 @@ const struct field_doc *language_fields(size_t *count) {
 }
 
 /* ---- findings ---- */
-void setting_problem(struct setting *s, const char *format, ...) {
+static void say(struct setting *s, enum finding_level level, const char *format, va_list list) {
   char sentence[1200];
+  vsnprintf(sentence, sizeof sentence, format, list);
+  bool named = strcmp(s->word, "policy") != 0 || !str_is(s->at->name, "policy");
+  findings_add(s->findings, level, s->at->file, s->at->line, "%s%s" STR_FORMAT "%s: %s%s%s", s->word, named ? " \"" : "",
+               named ? (int)s->at->name.len : 0, s->at->name.at, named ? "\"" : "", s->path, s->path[0] ? ": " : "", sentence);
+}
+
+void setting_problem(struct setting *s, const char *format, ...) {
   va_list list;
   va_start(list, format);
-  vsnprintf(sentence, sizeof sentence, format, list);
+  say(s, FINDING_ERROR, format, list);
   va_end(list);
-  bool named = strcmp(s->word, "policy") != 0 || !str_is(s->at->name, "policy");
-  findings_add(s->findings, FINDING_ERROR, s->at->file, s->at->line, "%s%s" STR_FORMAT "%s: %s%s%s", s->word, named ? " \"" : "",
-               named ? (int)s->at->name.len : 0, s->at->name.at, named ? "\"" : "", s->path, s->path[0] ? ": " : "", sentence);
+}
+
+void setting_warning(struct setting *s, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  say(s, FINDING_WARNING, format, list);
+  va_end(list);
 }
 
 size_t setting_enter(struct setting *s, struct str key) {

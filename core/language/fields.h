@@ -79,6 +79,7 @@ struct setting { /* one noun being set */
 
 /* `trigger "x": ` and, within a table, `arms.walk: ` go in front of the sentence. */
 void setting_problem(struct setting *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void setting_warning(struct setting *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 size_t setting_enter(struct setting *s, struct str key); /* returns what setting_leave needs */
 void setting_leave(struct setting *s, size_t was);
 
@@ -99,4 +100,4 @@ bool event_name_good(struct str name); /* also $ and inner spaces */
 bool word_good(struct str name);       /* a name that conditions can read, and no reserved word */
 
 void noun_prepare(int noun, void *target); /* the values of fields left out */
-void noun_check(struct setting *s, int noun, void *target);
+void noun_check(struct setting *s, int noun, void *target, const struct node *table);

@@ -79,7 +79,7 @@ static void set_noun(struct arena *a, struct findings *f, const struct body *bod
   }
   if (body->node->kind != NODE_TABLE) return; /* refused while it was read */
   fields_set(&setting, setting.word, body->node, target);
-  noun_check(&setting, body->noun, target);
+  noun_check(&setting, body->noun, target, body->node);
   if (setting.failed) setting_problem(&setting, "memory failed");
 }
 

@@ -120,6 +120,7 @@ static void check_rollout(struct setting *s, const struct noun_rollout *n) {
     char share[40], before[40];
     snprintf(share, sizeof share, "%.6g", n->stages[i].share);
     if (n->stages[i].share <= 0) setting_problem(s, "stages.%zu: a stage's share is above 0", i + 1);
+    if (n->stages[i].order.len) setting_warning(s, "stages.%zu: \"order\" is kept, but nothing acts on it in this version", i + 1);
     if (i == 0) continue;
     snprintf(before, sizeof before, "%.6g", n->stages[i - 1].share);
     if (n->stages[i].share < n->stages[i - 1].share)
@@ -155,18 +156,33 @@ static void check_intervention(struct setting *s, const struct noun_intervention
   if (n->burden < 0) setting_problem(s, "\"burden\" must be 0 or more");
 }
 
-void noun_check(struct setting *s, int noun, void *target) {
+static void check_choose(struct setting *s, const struct noun_choose *n) {
+  if (str_is(n->by, "score")) check_sum(s, "the score", n->effectiveness + n->match + n->history + n->context);
+  if (str_is(n->by, "thompson") || str_is(n->by, "plugin"))
+    setting_problem(s, "\"by\" = \"" STR_FORMAT "\" is not in this version (\"score\" and \"random\" are)", STR_ARG(n->by));
+}
+
+/* Fields that are checked and kept, but that nothing acts on yet: said at every check, so that nobody relies on them. */
+static void warn_of_later_fields(struct setting *s, int noun, const struct node *table) {
+  static const struct {
+    int noun;
+    const char *field;
+  } later[] = {{MODEL, "budget"},      {EXPERIMENT, "strata"}, {EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"},
+               {EXPERIMENT, "minors"}, {ROLLOUT, "advance"},   {ROLLOUT, "halt"},       {ROLLOUT, "approvals"}};
+  for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+    if (later[i].noun == noun && node_get(table, later[i].field))
+      setting_warning(s, "\"%s\" is kept, but nothing acts on it in this version", later[i].field);
+}
+
+void noun_check(struct setting *s, int noun, void *target, const struct node *table) {
   must(is_word(SCENARIO, "scenario") && is_word(EVENT, "event") && is_word(POLICY, "policy"));
   check_name(s, noun);
+  warn_of_later_fields(s, noun, table);
   switch (noun) {
   case FEATURE: check_feature(s, target); return;
   case MODEL: check_model(s, target); return;
   case INTERVENTION: check_intervention(s, target); return;
-  case CHOOSE: {
-    const struct noun_choose *n = target;
-    if (str_is(n->by, "score")) check_sum(s, "the score", n->effectiveness + n->match + n->history + n->context);
-    return;
-  }
+  case CHOOSE: check_choose(s, target); return;
   case EXPERIMENT: check_experiment(s, target); return;
   case ROLLOUT: check_rollout(s, target); return;
   case POLICY: check_policy(s, target); return;

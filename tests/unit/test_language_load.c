@@ -94,7 +94,8 @@ static const char *const everything =
 static void events_and_features_arrive(void **state) {
   (void)state;
   struct loaded l = load(everything);
-  for (size_t i = 0; i < l.findings.count; i++) fail_msg("%d: %s", l.findings.at[i].line, l.findings.at[i].text);
+  for (size_t i = 0; i < l.findings.count; i++)
+    if (l.findings.at[i].level == FINDING_ERROR) fail_msg("%d: %s", l.findings.at[i].line, l.findings.at[i].text);
   assert_true(l.good);
   assert_int_equal(l.nouns.event_count, 2);
   assert_str(l.nouns.events[0].at.name, "app_interaction");
@@ -274,6 +275,28 @@ static void what_a_single_field_cannot_say(void **state) {
          "rules/x.lua:1: model \"m\": output \"f\" is the name of a feature (rules/x.lua:2)\n");
 }
 
+/* What is not in this version is refused, or, where it is only a plan for later, warned of: never silently without effect. */
+static void fields_of_later_versions(void **state) {
+  (void)state;
+  expect("choose \"c\" { by = \"thompson\" }",
+         "rules/x.lua:1: choose \"c\": \"by\" = \"thompson\" is not in this version (\"score\" and \"random\" are)\n");
+  struct loaded l = load(everything);
+  static const char *const sentences[] = {
+      "model \"adherence\": \"budget\" is kept, but nothing acts on it in this version",
+      "experiment \"evening\": \"strata\" is kept, but nothing acts on it in this version",
+      "experiment \"evening\": \"stop\" is kept, but nothing acts on it in this version",
+      "rollout \"evening\": stages.2: \"order\" is kept, but nothing acts on it in this version",
+  };
+  assert_true(l.good);
+  for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
+    bool said = false;
+    for (size_t k = 0; k < l.findings.count; k++)
+      said = said || (strcmp(l.findings.at[k].text, sentences[i]) == 0 && l.findings.at[k].level == FINDING_WARNING);
+    if (!said) fail_msg("nobody said: %s", sentences[i]);
+  }
+  done(&l);
+}
+
 static void one_name_in_two_places(void **state) {
   (void)state;
   const char *files[] = {"rules/a.lua", "\ntrigger \"x\" { why = \"y\", on = \"a\" }", "rules/b.lua",
@@ -342,8 +365,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(events_and_features_arrive),     cmocka_unit_test(triggers_and_interventions_arrive),
                                      cmocka_unit_test(trials_and_limits_arrive),       cmocka_unit_test(a_policy_left_out_says_nothing),
                                      cmocka_unit_test(unknown_and_missing_fields),     cmocka_unit_test(wrong_values),
-                                     cmocka_unit_test(what_a_single_field_cannot_say), cmocka_unit_test(one_name_in_two_places),
-                                     cmocka_unit_test(a_broken_file_hides_no_other),   cmocka_unit_test(the_order_is_the_names),
-                                     cmocka_unit_test(the_field_tables_are_whole)};
+                                     cmocka_unit_test(what_a_single_field_cannot_say), cmocka_unit_test(fields_of_later_versions),
+                                     cmocka_unit_test(one_name_in_two_places),         cmocka_unit_test(a_broken_file_hides_no_other),
+                                     cmocka_unit_test(the_order_is_the_names),         cmocka_unit_test(the_field_tables_are_whole)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
