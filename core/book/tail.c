@@ -69,6 +69,7 @@ static bool apply_facts(struct volume *v, const struct buf *seqs, struct buf *pl
     struct entry row;
     struct str sealed;
     memcpy(&seq, seqs->at + at, sizeof seq);
+    if (seq > v->watermark) continue; /* its place is among the tail's rows: those before it ran under what was said earlier */
     sqlite3_stmt *select = volume_statement(v, SELECT_ROW);
     sqlite3_bind_int64(select, 1, seq);
     if (sql_row(select, "reading a control fact", e) != 1) return false;
@@ -95,8 +96,6 @@ static bool apply_tail(struct volume *v, struct buf *plain, struct err *e) {
     struct str sealed;
     row_columns(select, &row, &sealed);
     buf_clear(plain);
-    /* Facts that the stored heads name were given before. */
-    if (row.user == 0 && row.partition < BOOK_PARTITIONS && row.seq <= v->control_stored[row.partition]) continue;
     if (!(row.user ? apply_row(v, &row, sealed, plain, e) : apply_fact(v, &row, sealed, plain, e))) break;
   }
   sqlite3_reset(select);
