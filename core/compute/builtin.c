@@ -27,22 +27,32 @@ static struct value days_since_mark(struct view *v, enum mark_name name) {
 /* ---- day rings ---- */
 
 struct total {
-  double sum, n, means; /* of observations; and the sum of the days' means */
-  int32_t days;         /* with an observation */
+  double sum, n; /* of observations */
+  int32_t days;  /* with an observation */
 };
 
 static struct total total_of(struct view *v, enum ring ring, int32_t days) {
-  const struct series *s = view_series(v, ring);
   struct total t = {0};
-  for (int32_t day = v->today - days + 1; s && day <= v->today; day++) {
-    const struct series_day *d = series_at(s, day);
-    if (!d || !d->n) continue;
+  for (struct day_walk w = day_walk(view_series(v, ring), v->today, days); w.left; walk_next(&w)) {
+    const struct series_day *d = walk_day(&w);
     t.sum += (double)d->sum;
     t.n += d->n;
-    t.means += (double)d->sum / d->n;
-    t.days++;
+    t.days += d->n > 0;
   }
   return t;
+}
+
+/* The mean of the days' means: a day with ten reports weighs as much as a day with one. */
+static double mean_of_means(struct view *v, enum ring ring, int32_t days, int32_t *with) {
+  double means = 0;
+  *with = 0;
+  for (struct day_walk w = day_walk(view_series(v, ring), v->today, days); w.left; walk_next(&w)) {
+    const struct series_day *d = walk_day(&w);
+    if (!d->n) continue;
+    means += (double)d->sum / d->n;
+    ++*with;
+  }
+  return *with ? means / *with : STATS_NONE;
 }
 
 static struct value events_counted(struct view *v, enum ring ring, int32_t days) {
@@ -61,9 +71,10 @@ static struct value sum_of_days(struct view *v, enum ring ring, int32_t days) {
 }
 
 static struct value mean_of_days(struct view *v, enum ring ring, int32_t days, int32_t at_least) {
-  struct total t = total_of(v, ring, days);
+  int32_t with;
+  double mean = mean_of_means(v, ring, days, &with);
   if (!view_series(v, ring)) return value_missing(MISSING_ABSENT);
-  return t.days >= at_least ? value_number(t.means / t.days) : too_little();
+  return with >= at_least ? value_number(mean) : too_little();
 }
 
 static struct value mean_of_events(struct view *v, enum ring ring, int32_t days) {
@@ -93,42 +104,56 @@ static struct value trend_of_days(struct view *v, enum ring ring, int32_t days, 
   double x[SERIES_DAYS], y[SERIES_DAYS];
   size_t n = 0;
   if (!s) return value_missing(MISSING_ABSENT);
-  for (int32_t i = 1 - days; i <= 0; i++) {
-    const struct series_day *d = series_at(s, v->today + i);
-    if (!d || !d->n) continue;
-    x[n] = i;
+  for (struct day_walk w = day_walk(s, v->today, days); w.left; walk_next(&w)) {
+    const struct series_day *d = walk_day(&w);
+    if (!d->n) continue;
+    x[n] = w.day - v->today;
     y[n++] = (double)d->sum / d->n;
   }
   return slope_of(x, y, n, at_least);
 }
 
-/* A day's completion: completionRate summed over all attempts of that day, a skip counting 0. False on days without an attempt. */
-static bool completion_on(struct view *v, int32_t day, double *out) {
-  const struct series *done = view_series(v, RING_DONE), *skipped = view_series(v, RING_SKIPPED);
-  const struct series_day *d = done ? series_at(done, day) : NULL, *k = skipped ? series_at(skipped, day) : NULL;
-  double n = (d ? d->n : 0) + (k ? k->n : 0);
-  if (n < 1) return false;
-  *out = (d ? (double)d->sum : 0) / n;
-  return true;
+/* The days' completion: completionRate summed over all attempts of a day, a skip counting 0, by their number. Days without an attempt have
+ * n 0. Index i is the day today - days + 1 + i. */
+struct completions {
+  double sum[SERIES_DAYS], n[SERIES_DAYS];
+};
+
+static void completions_of(struct view *v, int32_t days, struct completions *out) {
+  int32_t first = v->today - days + 1;
+  for (int32_t i = 0; i < days; i++) out->sum[i] = out->n[i] = 0;
+  for (struct day_walk w = day_walk(view_series(v, RING_DONE), v->today, days); w.left; walk_next(&w)) {
+    out->sum[w.day - first] = (double)walk_day(&w)->sum;
+    out->n[w.day - first] = walk_day(&w)->n;
+  }
+  for (struct day_walk w = day_walk(view_series(v, RING_SKIPPED), v->today, days); w.left; walk_next(&w))
+    out->n[w.day - first] += walk_day(&w)->n;
 }
 
 static struct value completion_trend(struct view *v, int32_t days, size_t at_least) {
+  struct completions c;
   double x[SERIES_DAYS], y[SERIES_DAYS];
   size_t n = 0;
   if (!v->u->attempt_count) return value_missing(MISSING_ABSENT);
-  for (int32_t i = 1 - days; i <= 0; i++)
-    if (completion_on(v, v->today + i, &y[n])) x[n++] = i;
+  completions_of(v, days, &c);
+  for (int32_t i = 0; i < days; i++) {
+    if (c.n[i] < 1) continue;
+    x[n] = i;
+    y[n++] = c.sum[i] / c.n[i];
+  }
   return slope_of(x, y, n, at_least);
 }
 
 static struct value completion_change(struct view *v, int32_t days, int32_t at_least) {
-  double sum[2] = {0}, one;
+  struct completions c;
+  double sum[2] = {0};
   int32_t n[2] = {0};
   if (!v->u->attempt_count) return value_missing(MISSING_ABSENT);
-  for (int32_t i = 1 - 2 * days; i <= 0; i++) {
-    if (!completion_on(v, v->today + i, &one)) continue;
-    sum[i > -days] += one;
-    n[i > -days]++;
+  completions_of(v, 2 * days, &c);
+  for (int32_t i = 0; i < 2 * days; i++) {
+    if (c.n[i] < 1) continue;
+    sum[i >= days] += c.sum[i] / c.n[i];
+    n[i >= days]++;
   }
   if (n[0] < at_least || n[1] < at_least) return too_little();
   return value_number(sum[1] / n[1] - sum[0] / n[0]);
@@ -159,14 +184,27 @@ static struct value sleep_short(struct view *v, int32_t days, int32_t at_least, 
   double missed = 0;
   int32_t nights = 0;
   if (!s) return value_missing(MISSING_ABSENT);
-  for (int32_t day = v->today - days + 1; day <= v->today; day++) {
-    const struct series_day *d = series_at(s, day);
-    if (!d || !d->n) continue;
+  for (struct day_walk w = day_walk(s, v->today, days); w.left; walk_next(&w)) {
+    const struct series_day *d = walk_day(&w);
+    if (!d->n) continue;
     double short_of = SLEEP_NEEDED - (double)d->sum / d->n;
     if (short_of > 0) missed += short_of;
     nights++;
   }
   return nights >= at_least ? value_number(sum ? missed : missed / nights) : too_little();
+}
+
+/* ---- patterns ---- */
+
+static double social_ratio(struct view *v) {
+  double solo = pattern_company(v, false);
+  return solo > 0 ? pattern_company(v, true) / solo : STATS_NONE;
+}
+
+static double weekday_rate(struct view *v) {
+  double rate = STATS_NONE;
+  pattern_weekday(v, &rate);
+  return rate;
 }
 
 /* ---- the profile's wishes ---- */

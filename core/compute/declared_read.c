@@ -19,11 +19,9 @@ static const struct series *find_series(const struct user *u, uint64_t digest) {
 
 static struct total total_of(const struct view *v, const struct series *s, int32_t days) {
   struct total t = {0};
-  for (int32_t day = v->today - days + 1; s && day <= v->today; day++) {
-    const struct series_day *d = series_at(s, day);
-    if (!d) continue;
-    t.sum += (double)d->sum;
-    t.n += d->n;
+  for (struct day_walk w = day_walk(s, v->today, days); w.left; walk_next(&w)) {
+    t.sum += (double)walk_day(&w)->sum;
+    t.n += walk_day(&w)->n;
   }
   return t;
 }
@@ -36,10 +34,10 @@ static struct value read_trend(const struct view *v, const struct declared_featu
   double x[SERIES_DAYS], y[SERIES_DAYS];
   size_t n = 0;
   struct line line;
-  for (int32_t i = 1 - d->days; i <= 0; i++) {
-    const struct series_day *day = series_at(s, v->today + i);
-    if (!day || !day->n) continue;
-    x[n] = i;
+  for (struct day_walk w = day_walk(s, v->today, d->days); w.left; walk_next(&w)) {
+    const struct series_day *day = walk_day(&w);
+    if (!day->n) continue;
+    x[n] = w.day - v->today;
     y[n++] = (double)day->sum / day->n;
   }
   if ((double)n < d->at_least || !line_fit(x, y, n, &line)) return value_missing(MISSING_TOO_LITTLE);

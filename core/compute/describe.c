@@ -182,7 +182,8 @@ static void put_successful(struct view *v, struct json_writer *w) {
   json_key(w, "successfulContexts");
   json_open_array(w);
   for (uint32_t i = 0; i < count && told < 3; i++)
-    if (list[i].n >= GROUP_LEAST && (double)list[i].done > p->rate * list[i].n) put_context(w, &list[i], p->attempts), told++;
+    if (list[i].n >= GROUP_LEAST && (double)list[i].done * p->attempts > (double)p->done * list[i].n)
+      put_context(w, &list[i], p->attempts), told++;
   json_close_array(w);
 }
 

@@ -106,15 +106,16 @@ struct group {        /* attempts of one kind */
   uint32_t minutes; /* sum of their local minutes */
   uint16_t code;
 };
-struct patterns { /* attempts of the last LOOKBACK_DAYS; every double may be none */
+struct patterns { /* attempts of the last LOOKBACK_DAYS, counted in one walk; what they say is worked out when asked for (patterns.c) */
   uint32_t attempts, done;
   struct group hours[GROUPS_MOST], parts[PART_COUNT], weekdays[7], weather[GROUPS_MOST], company[3];
   uint32_t weather_count;
-  double rate, time_consistency, weekday_consistency, variety;
-  double time_spread, time_variance, best_hour, best_rate, worst_hour, worst_rate;
-  double part_rate[PART_COUNT], best_weekday, best_weekday_rate, weather_spread;
-  double social_rate, solo_rate, social_impact, social_ratio;
+  double c1, s1, c2, s2; /* of completions: sums over the angle and the doubled angle */
+  double weekday_done[7], kinds[GROUPS_MOST];
+  uint16_t kind_code[GROUPS_MOST];
+  uint32_t kind_count, kinds_done;
 };
+enum times_of_day { TIMES_SPREAD, TIMES_VARIANCE, TIMES_BEST_HOUR, TIMES_BEST_RATE, TIMES_WORST_HOUR, TIMES_WORST_RATE };
 struct strength {
   double frequency, frequency_compat, consistency, places, time_resultant, context, strength;
 };
@@ -142,7 +143,40 @@ struct view {
 };
 void view_open(struct view *v, const struct features *f, const struct user *u, int64_t clock, struct arena *a);
 const struct series *view_series(struct view *v, enum ring ring);
+/* The days of a ring that lie within the last `days` days up to `today`, oldest first: for (walk = …; walk.left; walk_next(&walk)). */
+struct day_walk {
+  const struct series_day *days;
+  int32_t day, left;
+  uint32_t slot;
+};
+static inline struct day_walk day_walk(const struct series *s, int32_t today, int32_t days) {
+  if (!s || s->newest == INT32_MIN) return (struct day_walk){0};
+  int64_t first = (int64_t)today - days + 1, last = today;
+  if (first <= (int64_t)s->newest - SERIES_DAYS) first = (int64_t)s->newest - SERIES_DAYS + 1;
+  if (last > s->newest) last = s->newest;
+  if (first > last) return (struct day_walk){0};
+  int32_t slot = (int32_t)(first % SERIES_DAYS);
+  return (struct day_walk){s->days, (int32_t)first, (int32_t)(last - first + 1), (uint32_t)(slot < 0 ? slot + SERIES_DAYS : slot)};
+}
+static inline const struct series_day *walk_day(const struct day_walk *w) {
+  return &w->days[w->slot];
+}
+static inline void walk_next(struct day_walk *w) {
+  w->day++;
+  w->left--;
+  w->slot = w->slot + 1 == SERIES_DAYS ? 0 : w->slot + 1;
+}
 const struct patterns *patterns_of(struct view *v);
+/* All of these are none when there is too little to say. */
+double pattern_rate(struct view *v);
+double pattern_times(struct view *v, enum times_of_day which); /* over the 3-hour parts of the day */
+double pattern_part(struct view *v, enum part_of_day part);
+double pattern_weekday(struct view *v, double *rate); /* the best one; `rate` as counted, may be NULL */
+double pattern_weather(struct view *v);
+double pattern_company(struct view *v, bool social);
+double pattern_time_consistency(struct view *v);
+double pattern_weekday_consistency(struct view *v);
+double pattern_variety(struct view *v);
 const struct strength *strength_of(struct view *v);
 const struct streaks *streaks_of(struct view *v);
 const struct profile_facts *facts_of(struct view *v);

@@ -23,17 +23,16 @@ FEATURE(streak_length_longest, "days", 0, "C08", "before the first attempt", "th
         from_part(v, streaks_of(v)->longest))
 FEATURE(time_of_day_consistency, "share", 30, "C09", "fewer than 3 completions",
         "resultant length of the completions' local times on the 24 h circle, or of the doubled angle when that is larger",
-        from_part(v, patterns_of(v)->time_consistency))
+        from_part(v, pattern_time_consistency(v)))
 FEATURE(day_of_week_consistency, "share", 30, "C09", "fewer than 3 completions", "1 - H / ln 7, H the entropy of completions by weekday",
-        from_part(v, patterns_of(v)->weekday_consistency))
+        from_part(v, pattern_weekday_consistency(v)))
 FEATURE(days_since_last_completion, "days", 0, "C17", "before the first completion", "days since the last completion",
         days_since_mark(v, MARK_LAST_DONE))
 FEATURE(days_since_start, "days", 0, "A27", "before the first event", "days since the user's first event",
         days_since_mark(v, MARK_FIRST_DAY))
 
 /* ---- behavioural ---- */
-FEATURE(success_rate, "share", 30, "C01", "fewer than 3 attempts", "completions by attempts, as counted",
-        from_part(v, patterns_of(v)->rate))
+FEATURE(success_rate, "share", 30, "C01", "fewer than 3 attempts", "completions by attempts, as counted", from_part(v, pattern_rate(v)))
 FEATURE(average_completion_rate, "share", 30, "C03", "no completion in the window",
         "mean completionRate of completed workouts; 1 where none was said", mean_of_days(v, RING_DONE, 30, 1))
 FEATURE(completion_rate_trend, "share/day", 30, "C10", "fewer than 5 days with an attempt",
@@ -43,7 +42,7 @@ FEATURE(performance_improvement, "share", 28, "C03", "fewer than 3 days with an 
 FEATURE(intensity_progression, "1/day", 30, "C10", "fewer than 5 days with an intensity",
         "trend of the workouts' intensity, 1 to 10 (low 3, moderate 5, high 8)", trend_of_days(v, RING_INTENSITY, 30, 5))
 FEATURE(workout_variety_score, "share", 30, "C10", "fewer than 3 completions of a known type",
-        "entropy of the completions' types by ln of the number of types, 0 with one type", from_part(v, patterns_of(v)->variety))
+        "entropy of the completions' types by ln of the number of types, 0 with one type", from_part(v, pattern_variety(v)))
 FEATURE(preparation_time_avg, "minutes", 30, "C10", "no report in the window", "mean of the days' mean preparationTime",
         mean_of_days(v, RING_PREPARATION, 30, 1))
 FEATURE(preparation_time, "minutes", 7, "C16", "no report in the window", "mean of the days' mean preparationTime",
@@ -63,42 +62,43 @@ FEATURE(app_screen_time_7d, "seconds", 7, "A12", "before the first event", "sum 
 FEATURE(preferred_time_consistency, "share", 30, "C12", "no preferredTimes in the profile, or fewer than 3 completions",
         "completions within an hour of a preferred time, by all completions", preferred_share(v))
 FEATURE(weather_sensitivity, "share", 30, "C12", "fewer than 2 kinds of weather with 3 attempts", "largest less smallest rate by weather",
-        from_part(v, patterns_of(v)->weather_spread))
+        from_part(v, pattern_weather(v)))
 FEATURE(social_context_impact, "share", 30, "C12", "fewer than 3 attempts alone or in company",
-        "social_success_rate less solo_success_rate", from_part(v, patterns_of(v)->social_impact))
+        "social_success_rate less solo_success_rate", from_part(v, pattern_company(v, true) - pattern_company(v, false)))
 FEATURE(social_success_rate, "share", 30, "C16", "fewer than 3 attempts in company", "rate of attempts with somebody",
-        from_part(v, patterns_of(v)->social_rate))
+        from_part(v, pattern_company(v, true)))
 FEATURE(solo_success_rate, "share", 30, "C16", "fewer than 3 attempts alone", "rate of attempts alone",
-        from_part(v, patterns_of(v)->solo_rate))
+        from_part(v, pattern_company(v, false)))
 FEATURE(social_success_ratio, "times", 30, "E13", "fewer than 3 attempts alone or in company", "social_success_rate by solo_success_rate",
-        from_part(v, patterns_of(v)->social_ratio))
+        from_part(v, social_ratio(v)))
 FEATURE(location_stability, "share", 28, "C15", "fewer than 3 completions at known places",
-        "1 - H / ln K over the completions' places, K the places seen; 1 with one place", from_part(v, strength_of(v)->places))
+        "1 - H / ln K over the completions' places, K the places of all attempts in the window; 1 with one place",
+        from_part(v, strength_of(v)->places))
 FEATURE(success_rate_variance_by_time, "share", 30, "C16", "fewer than 2 parts of the day with 3 attempts",
-        "largest less smallest rate over the 3-hour parts of the day", from_part(v, patterns_of(v)->time_spread))
+        "largest less smallest rate over the 3-hour parts of the day", from_part(v, pattern_times(v, TIMES_SPREAD)))
 FEATURE(success_rate_variance_by_time_compat, "share^2", 30, "C16", "fewer than 2 parts of the day with 3 attempts",
         "variance (ddof 0) of the rates as counted over the 3-hour parts of the day; cannot exceed .25",
-        from_part(v, patterns_of(v)->time_variance))
+        from_part(v, pattern_times(v, TIMES_VARIANCE)))
 FEATURE(best_hour, "hour", 30, "C17", "fewer than 2 parts of the day with 3 attempts",
-        "local hour around which the best part's attempts lie", from_part(v, patterns_of(v)->best_hour))
+        "local hour around which the best part's attempts lie", from_part(v, pattern_times(v, TIMES_BEST_HOUR)))
 FEATURE(best_hour_rate, "share", 30, "C17", "fewer than 2 parts of the day with 3 attempts", "rate of the best part of the day, as counted",
-        from_part(v, patterns_of(v)->best_rate))
+        from_part(v, pattern_times(v, TIMES_BEST_RATE)))
 FEATURE(worst_hour, "hour", 30, "C17", "fewer than 2 parts of the day with 3 attempts",
-        "local hour around which the worst part's attempts lie", from_part(v, patterns_of(v)->worst_hour))
+        "local hour around which the worst part's attempts lie", from_part(v, pattern_times(v, TIMES_WORST_HOUR)))
 FEATURE(worst_hour_rate, "share", 30, "C17", "fewer than 2 parts of the day with 3 attempts",
-        "rate of the worst part of the day, as counted", from_part(v, patterns_of(v)->worst_rate))
+        "rate of the worst part of the day, as counted", from_part(v, pattern_times(v, TIMES_WORST_RATE)))
 FEATURE(success_rate_morning, "share", 30, "C01", "fewer than 3 attempts from 5 to 11", "rate of attempts from 5 to 11 o'clock",
-        from_part(v, patterns_of(v)->part_rate[PART_MORNING]))
+        from_part(v, pattern_part(v, PART_MORNING)))
 FEATURE(success_rate_midday, "share", 30, "C01", "fewer than 3 attempts from 11 to 17", "rate of attempts from 11 to 17 o'clock",
-        from_part(v, patterns_of(v)->part_rate[PART_MIDDAY]))
+        from_part(v, pattern_part(v, PART_MIDDAY)))
 FEATURE(success_rate_evening, "share", 30, "C01", "fewer than 3 attempts from 17 to 22", "rate of attempts from 17 to 22 o'clock",
-        from_part(v, patterns_of(v)->part_rate[PART_EVENING]))
+        from_part(v, pattern_part(v, PART_EVENING)))
 FEATURE(success_rate_night, "share", 30, "C01", "fewer than 3 attempts from 22 to 5", "rate of attempts from 22 to 5 o'clock",
-        from_part(v, patterns_of(v)->part_rate[PART_NIGHT]))
+        from_part(v, pattern_part(v, PART_NIGHT)))
 FEATURE(best_weekday, "weekday", 30, "C17", "no weekday with 3 attempts", "weekday with the highest rate, 0 Monday to 6 Sunday",
-        from_part(v, patterns_of(v)->best_weekday))
+        from_part(v, pattern_weekday(v, NULL)))
 FEATURE(best_weekday_rate, "share", 30, "C17", "no weekday with 3 attempts", "rate of that weekday, as counted",
-        from_part(v, patterns_of(v)->best_weekday_rate))
+        from_part(v, weekday_rate(v)))
 
 /* ---- recovery ---- */
 FEATURE(sleep_debt, "hours", 7, "C16", "fewer than 3 nights", "mean over the nights of max(0, 8 - hours slept)",

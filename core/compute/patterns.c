@@ -3,15 +3,6 @@
  * mornings are no pattern. Reads attempts; changes nothing. Called through a view on the lane. */
 #include "features.h"
 
-/* What the one walk collects beside the groups. */
-struct collected {
-  double c1, s1, c2, s2; /* of completions: the angle and the doubled angle */
-  double weekday[7];     /* completions */
-  double kinds[GROUPS_MOST];
-  uint16_t kind_code[GROUPS_MOST];
-  uint32_t kind_count, kinds_done;
-};
-
 static void group_add(struct group *g, const struct attempt *a) {
   g->n++;
   g->done += a->done != 0;
@@ -38,13 +29,13 @@ static void weather_add(struct patterns *p, const struct attempt *a) {
   group_add(&p->weather[k], a);
 }
 
-static void completion_add(const struct view *v, struct collected *c, const struct attempt *a) {
+static void completion_add(const struct view *v, struct patterns *c, const struct attempt *a) {
   double x = (double)v->f->circle[a->minute % 1440][0], y = (double)v->f->circle[a->minute % 1440][1];
   c->c1 += x;
   c->s1 += y;
   c->c2 += x * x - y * y;
   c->s2 += 2 * x * y;
-  c->weekday[weekday_of(a->day)]++;
+  c->weekday_done[weekday_of(a->day)]++;
   uint32_t k = 0;
   if (!a->kind) return;
   while (k < c->kind_count && c->kind_code[k] != a->kind) k++;
@@ -54,7 +45,7 @@ static void completion_add(const struct view *v, struct collected *c, const stru
   c->kinds_done++;
 }
 
-static void walk(struct view *v, struct patterns *p, struct collected *c) {
+static void walk(struct view *v, struct patterns *p) {
   for (uint16_t i = v->u->attempt_count; i-- > 0;) {
     const struct attempt *a = &v->u->attempts[i];
     if (a->day > v->today) continue;
@@ -66,16 +57,26 @@ static void walk(struct view *v, struct patterns *p, struct collected *c) {
     group_add(&p->weekdays[weekday_of(a->day)], a);
     if (a->social < 3) group_add(&p->company[a->social], a);
     weather_add(p, a);
-    if (a->done) completion_add(v, c, a);
+    if (a->done) completion_add(v, p, a);
   }
 }
+
+const struct patterns *patterns_of(struct view *v) {
+  if (v->has_patterns) return &v->patterns;
+  v->has_patterns = true;
+  v->patterns = (struct patterns){0};
+  walk(v, &v->patterns);
+  return &v->patterns;
+}
+
+/* ---- what the counts say ---- */
 
 static double rate_of(const struct patterns *p, const struct group *g) {
   if (g->n < GROUP_LEAST) return STATS_NONE;
   return shrunk_rate(g->done, g->n, (double)p->done / p->attempts, SHRINK_WEIGHT);
 }
 
-/* Largest less smallest rate over groups with enough attempts; which they are goes to best and worst. */
+/* Largest less smallest rate over groups with enough attempts; which they are goes to best and worst. None for fewer than two. */
 static double spread_of(const struct patterns *p, const struct group *groups, uint32_t count, const struct group **best,
                         const struct group **worst) {
   double high = STATS_NONE, low = STATS_NONE;
@@ -91,75 +92,84 @@ static double spread_of(const struct patterns *p, const struct group *groups, ui
   return told >= 2 ? high - low : STATS_NONE;
 }
 
-static void time_patterns(struct patterns *p) {
-  const struct group *best, *worst;
-  p->time_spread = spread_of(p, p->hours, GROUPS_MOST, &best, &worst);
-  if (stats_none(p->time_spread)) return;
-  p->best_hour = best->minutes / best->n / 60;
-  p->worst_hour = worst->minutes / worst->n / 60;
-  p->best_rate = (double)best->done / best->n;
-  p->worst_rate = (double)worst->done / worst->n;
-  double rates[GROUPS_MOST], mean = 0, squares = 0;
+double pattern_rate(struct view *v) {
+  const struct patterns *p = patterns_of(v);
+  return p->attempts >= GROUP_LEAST ? (double)p->done / p->attempts : STATS_NONE;
+}
+
+/* Population variance of the rates as counted, as the source document has it. */
+static double variance_of_rates(const struct patterns *p) {
+  double rates[GROUPS_MOST], squares = 0;
   size_t n = 0;
   for (uint32_t i = 0; i < GROUPS_MOST; i++)
     if (p->hours[i].n >= GROUP_LEAST) rates[n++] = (double)p->hours[i].done / p->hours[i].n;
-  mean = mean_of(rates, n);
+  double mean = mean_of(rates, n);
   for (size_t i = 0; i < n; i++) squares += (rates[i] - mean) * (rates[i] - mean);
-  p->time_variance = squares / (double)n;
+  return squares / (double)n;
 }
 
-static void weekday_patterns(struct patterns *p) {
-  const struct group *best = NULL;
-  for (uint32_t i = 0; i < 7; i++) {
-    double rate = rate_of(p, &p->weekdays[i]);
-    if (stats_none(rate) || (best && rate <= rate_of(p, best))) continue;
-    best = &p->weekdays[i];
-    p->best_weekday = i;
-    p->best_weekday_rate = (double)best->done / best->n;
-  }
-}
-
-static void social_patterns(struct patterns *p) {
-  p->solo_rate = rate_of(p, &p->company[1]);
-  p->social_rate = rate_of(p, &p->company[2]);
-  p->social_impact = p->social_rate - p->solo_rate; /* none when either is */
-  p->social_ratio = p->solo_rate > 0 ? p->social_rate / p->solo_rate : STATS_NONE;
-}
-
-static void regularity(struct patterns *p, const struct collected *c) {
-  struct circular one, two;
-  struct entropy e;
-  if (p->done < 3) return;
-  if (circular_sums(c->c1, c->s1, p->done, p->done, &one) && circular_sums(c->c2, c->s2, p->done, p->done, &two))
-    p->time_consistency = one.resultant > two.resultant ? one.resultant : two.resultant;
-  if (entropy_counts(c->weekday, 7, 7, &e)) p->weekday_consistency = math_clamp(e.stability, 0, 1);
-  if (c->kinds_done >= 3 && entropy_counts(c->kinds, c->kind_count, c->kind_count, &e)) p->variety = math_clamp(e.normalised, 0, 1);
-}
-
-static void nothing_yet(struct patterns *p) {
-  *p = (struct patterns){0};
-  p->rate = p->time_consistency = p->weekday_consistency = p->variety = STATS_NONE;
-  p->time_spread = p->time_variance = p->best_hour = p->best_rate = p->worst_hour = p->worst_rate = STATS_NONE;
-  p->best_weekday = p->best_weekday_rate = p->weather_spread = STATS_NONE;
-  p->social_rate = p->solo_rate = p->social_impact = p->social_ratio = STATS_NONE;
-  for (int i = 0; i < PART_COUNT; i++) p->part_rate[i] = STATS_NONE;
-}
-
-const struct patterns *patterns_of(struct view *v) {
-  if (v->has_patterns) return &v->patterns;
-  v->has_patterns = true;
-  struct patterns *p = &v->patterns;
-  struct collected c = {0};
+double pattern_times(struct view *v, enum times_of_day which) {
+  const struct patterns *p = patterns_of(v);
   const struct group *best, *worst;
-  nothing_yet(p);
-  walk(v, p, &c);
-  if (p->attempts == 0) return p;
-  if (p->attempts >= GROUP_LEAST) p->rate = (double)p->done / p->attempts;
-  for (int i = 0; i < PART_COUNT; i++) p->part_rate[i] = rate_of(p, &p->parts[i]);
-  p->weather_spread = spread_of(p, p->weather, p->weather_count, &best, &worst);
-  time_patterns(p);
-  weekday_patterns(p);
-  social_patterns(p);
-  regularity(p, &c);
-  return p;
+  double spread = spread_of(p, p->hours, GROUPS_MOST, &best, &worst);
+  if (stats_none(spread)) return spread;
+  switch (which) {
+  case TIMES_SPREAD: break;
+  case TIMES_VARIANCE: return variance_of_rates(p);
+  case TIMES_BEST_HOUR: return best->minutes / best->n / 60;
+  case TIMES_BEST_RATE: return (double)best->done / best->n;
+  case TIMES_WORST_HOUR: return worst->minutes / worst->n / 60;
+  case TIMES_WORST_RATE: return (double)worst->done / worst->n;
+  }
+  return spread;
+}
+
+double pattern_part(struct view *v, enum part_of_day part) {
+  const struct patterns *p = patterns_of(v);
+  return rate_of(p, &p->parts[part]);
+}
+
+double pattern_weekday(struct view *v, double *rate) {
+  const struct patterns *p = patterns_of(v);
+  const struct group *best = NULL;
+  double best_rate = 0;
+  for (uint32_t i = 0; i < 7; i++) {
+    double one = rate_of(p, &p->weekdays[i]);
+    if (stats_none(one) || (best && one <= best_rate)) continue;
+    best = &p->weekdays[i];
+    best_rate = one;
+  }
+  if (!best) return STATS_NONE;
+  if (rate) *rate = (double)best->done / best->n;
+  return (double)(best - p->weekdays);
+}
+
+double pattern_weather(struct view *v) {
+  const struct patterns *p = patterns_of(v);
+  const struct group *best, *worst;
+  return spread_of(p, p->weather, p->weather_count, &best, &worst);
+}
+
+double pattern_company(struct view *v, bool social) {
+  const struct patterns *p = patterns_of(v);
+  return rate_of(p, &p->company[social ? 2 : 1]);
+}
+
+double pattern_time_consistency(struct view *v) {
+  const struct patterns *p = patterns_of(v);
+  if (p->done < 3) return STATS_NONE;
+  double one = circular_resultant(p->c1, p->s1, p->done), two = circular_resultant(p->c2, p->s2, p->done);
+  return one > two ? one : two;
+}
+
+double pattern_weekday_consistency(struct view *v) {
+  const struct patterns *p = patterns_of(v);
+  struct entropy e;
+  return p->done >= 3 && entropy_counts(p->weekday_done, 7, 7, &e) ? math_clamp(e.stability, 0, 1) : STATS_NONE;
+}
+
+double pattern_variety(struct view *v) {
+  const struct patterns *p = patterns_of(v);
+  struct entropy e;
+  return p->kinds_done >= 3 && entropy_counts(p->kinds, p->kind_count, p->kind_count, &e) ? math_clamp(e.normalised, 0, 1) : STATS_NONE;
 }

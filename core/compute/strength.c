@@ -8,8 +8,9 @@ static double places_stability(const struct view *v, int32_t from) {
   uint16_t code[PLACES];
   double done[PLACES] = {0}, total = 0;
   uint32_t places = 0;
-  for (uint16_t i = 0; i < v->u->attempt_count; i++) {
+  for (uint16_t i = v->u->attempt_count; i-- > 0;) {
     const struct attempt *a = &v->u->attempts[i];
+    if (a->day < from) break;
     if (!a->place || a->day > v->today) continue;
     uint32_t k = 0;
     while (k < places && code[k] != a->place) k++;
@@ -17,7 +18,7 @@ static double places_stability(const struct view *v, int32_t from) {
       if (places == PLACES) continue;
       code[places++] = a->place;
     }
-    if (!a->done || a->day < from) continue;
+    if (!a->done) continue;
     done[k]++;
     total++;
   }
@@ -29,24 +30,20 @@ static double places_stability(const struct view *v, int32_t from) {
 static double times_resultant(const struct view *v, int32_t from) {
   double c = 0, s = 0;
   size_t n = 0;
-  for (uint16_t i = 0; i < v->u->attempt_count; i++) {
+  for (uint16_t i = v->u->attempt_count; i-- > 0;) {
     const struct attempt *a = &v->u->attempts[i];
-    if (!a->done || a->day < from || a->day > v->today) continue;
+    if (a->day < from) break;
+    if (!a->done || a->day > v->today) continue;
     c += (double)v->f->circle[a->minute % 1440][0];
     s += (double)v->f->circle[a->minute % 1440][1];
     n++;
   }
-  struct circular out;
-  return n >= 3 && circular_sums(c, s, (double)n, n, &out) ? out.resultant : STATS_NONE;
+  return n >= 3 ? circular_resultant(c, s, (double)n) : STATS_NONE;
 }
 
 static double day_sum(struct view *v, enum ring ring, int32_t days) {
-  const struct series *s = view_series(v, ring);
   double n = 0;
-  for (int32_t day = v->today - days + 1; s && day <= v->today; day++) {
-    const struct series_day *d = series_at(s, day);
-    if (d) n += d->n;
-  }
+  for (struct day_walk w = day_walk(view_series(v, ring), v->today, days); w.left; walk_next(&w)) n += walk_day(&w)->n;
   return n;
 }
 

@@ -89,16 +89,13 @@ const struct profile_facts *facts_of(struct view *v) {
 
 /* ---- opportunities ---- */
 
-static uint32_t day_count(const struct series *s, int32_t day) {
-  const struct series_day *d = s ? series_at(s, day) : NULL;
-  return d ? d->n : 0;
-}
-
 void opportunities(struct view *v, int32_t days, uint8_t *out) {
-  const struct series *done = view_series(v, RING_DONE), *skipped = view_series(v, RING_SKIPPED), *planned = view_series(v, RING_PLANNED);
-  for (int32_t i = 0; i < days; i++) {
-    int32_t day = v->today - days + 1 + i;
-    bool missed = day_count(skipped, day) > 0 || (day < v->today && day_count(planned, day) > 0);
-    out[i] = day_count(done, day) ? 2 : missed ? 1 : 0;
-  }
+  int32_t first = v->today - days + 1;
+  for (int32_t i = 0; i < days; i++) out[i] = 0;
+  for (struct day_walk w = day_walk(view_series(v, RING_PLANNED), v->today - 1, days - 1); w.left; walk_next(&w))
+    if (walk_day(&w)->n) out[w.day - first] = 1;
+  for (struct day_walk w = day_walk(view_series(v, RING_SKIPPED), v->today, days); w.left; walk_next(&w))
+    if (walk_day(&w)->n) out[w.day - first] = 1;
+  for (struct day_walk w = day_walk(view_series(v, RING_DONE), v->today, days); w.left; walk_next(&w))
+    if (walk_day(&w)->n) out[w.day - first] = 2;
 }

@@ -3,6 +3,11 @@
  * compute for patterns and habit strength, on any thread. */
 #include "stats.h"
 
+double circular_resultant(double cosines, double sines, double weight) {
+  double r = math_sqrt(cosines * cosines + sines * sines) / weight;
+  return r > 1 ? 1 : r;
+}
+
 static void circular_finish(struct circular *out) {
   double n = (double)out->n, r = math_sqrt(out->c * out->c + out->s * out->s);
   if (r > 1) r = 1;

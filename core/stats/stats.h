@@ -28,6 +28,7 @@ struct circular {
 bool circular_hours(const double *hours, const double *weights, size_t n, struct circular *out);
 /* From sums of cosines and sines that the caller kept, harmonic 1. */
 bool circular_sums(double cosines, double sines, double weight, size_t n, struct circular *out);
+double circular_resultant(double cosines, double sines, double weight); /* R alone, at most 1 */
 /* The larger of R and the second harmonic's R: people with two regular times a day are regular. None for n = 0. */
 double circular_regularity(const double *hours, size_t n);
 
