@@ -18,98 +18,69 @@ static bool list_has(const struct value *list, const struct value *item) {
   return false;
 }
 
+#define ALWAYS static inline __attribute__((always_inline))
+
+/* What a leaf says. `top` is the topmost number. */
+ALWAYS enum truth run_leaf(const struct step *s, const struct value *v, const struct value *slots, double **top) {
+  switch ((enum step_kind)s->kind) {
+  case STEP_LESS: return v->kind == VALUE_NUMBER ? v->number < s->number : TRUTH_UNKNOWN;
+  case STEP_LESS_EQUAL: return v->kind == VALUE_NUMBER ? v->number <= s->number : TRUTH_UNKNOWN;
+  case STEP_GREATER: return v->kind == VALUE_NUMBER ? v->number > s->number : TRUTH_UNKNOWN;
+  case STEP_GREATER_EQUAL: return v->kind == VALUE_NUMBER ? v->number >= s->number : TRUTH_UNKNOWN;
+  case STEP_EQUAL: return v->kind == VALUE_NUMBER ? v->number == s->number : TRUTH_UNKNOWN;
+  case STEP_NOT_EQUAL: return v->kind == VALUE_NUMBER ? v->number != s->number : TRUTH_UNKNOWN;
+  case STEP_TRUE: return v->kind == VALUE_BOOL ? v->number != 0 : TRUTH_UNKNOWN;
+  case STEP_KNOWN: return v->kind != VALUE_MISSING;
+  case STEP_TEXT: return v->kind == VALUE_TEXT ? text_is(v, s->literal) : TRUTH_UNKNOWN;
+  case STEP_HAS: return v->kind == VALUE_LIST ? list_has(v, s->literal) : TRUTH_UNKNOWN;
+  case STEP_COMPARE: {
+    double a = (*top)[-1], b = (*top)[0];
+    *top -= 2;
+    return a == a && b == b ? compare_numbers(s->operation, a, b) : TRUTH_UNKNOWN;
+  }
+  default: return tree_truth(s->tree, slots, NULL);
+  }
+}
+
+/* Pushes a number or changes the topmost; returns where to go on. */
+ALWAYS uint32_t run_number_step(const struct step *s, const struct value *v, const struct value *slots, double **stack) {
+  double *top = *stack;
+  switch ((enum step_kind)s->kind) {
+  case STEP_PUSH_SLOT: *++top = v->kind == VALUE_NUMBER ? v->number : __builtin_nan(""); break;
+  case STEP_PUSH_NUMBER: *++top = s->number; break;
+  case STEP_PUSH_TREE: *++top = tree_number(s->tree, slots, NULL); break;
+  case STEP_BINARY:
+    top--;
+    *top = arithmetic(s->operation, top[0], top[1]);
+    break;
+  case STEP_ADD_NUMBER: *top = finite_or_missing(*top + s->number); break;
+  case STEP_SUBTRACT_NUMBER: *top = finite_or_missing(*top - s->number); break;
+  case STEP_MULTIPLY_NUMBER: *top = finite_or_missing(*top * s->number); break;
+  case STEP_DIVIDE_NUMBER: *top = finite_or_missing(*top / s->number); break;
+  case STEP_UNARY: *top = s->operation ? call_number(s->operation, *top) : 0 - *top; break;
+  default: /* STEP_DEFAULT */
+    if (*top == *top) break;
+    *stack = top - 1;
+    return s->to[1];
+  }
+  *stack = top;
+  return s->to[0];
+}
+
 /* Runs until an exit and says which. `hopeful` is 1 in the second pass. */
-static inline __attribute__((always_inline)) bool run_steps(const struct expression *x, const struct value *slots, unsigned hopeful,
-                                                            bool *unknown, double *stack) {
+ALWAYS bool run_steps(const struct expression *x, const struct value *slots, unsigned hopeful, bool *unknown, double *stack) {
   const char *code = (const char *)x->code, *values = (const char *)slots;
-  double *top = stack; /* the topmost number; stack[0] is never used as an operand */
+  double *top = stack; /* stack[0] is never an operand */
   uint32_t at = x->entry;
   for (;;) {
     const struct step *s = (const void *)(code + at);
     const struct value *v = (const void *)(values + s->slot);
-    enum truth truth = TRUTH_UNKNOWN;
-    switch ((enum step_kind)s->kind) {
-    case STEP_EXIT_FALSE: return false;
-    case STEP_EXIT_TRUE: return true;
-    case STEP_LESS:
-      if (v->kind == VALUE_NUMBER) truth = v->number < s->number;
-      break;
-    case STEP_LESS_EQUAL:
-      if (v->kind == VALUE_NUMBER) truth = v->number <= s->number;
-      break;
-    case STEP_GREATER:
-      if (v->kind == VALUE_NUMBER) truth = v->number > s->number;
-      break;
-    case STEP_GREATER_EQUAL:
-      if (v->kind == VALUE_NUMBER) truth = v->number >= s->number;
-      break;
-    case STEP_EQUAL:
-      if (v->kind == VALUE_NUMBER) truth = v->number == s->number;
-      break;
-    case STEP_NOT_EQUAL:
-      if (v->kind == VALUE_NUMBER) truth = v->number != s->number;
-      break;
-    case STEP_TRUE:
-      if (v->kind == VALUE_BOOL) truth = v->number != 0;
-      break;
-    case STEP_KNOWN: truth = v->kind != VALUE_MISSING; break;
-    case STEP_TEXT:
-      if (v->kind == VALUE_TEXT) truth = text_is(v, s->literal);
-      break;
-    case STEP_HAS:
-      if (v->kind == VALUE_LIST) truth = list_has(v, s->literal);
-      break;
-    case STEP_COMPARE:
-      top -= 2;
-      if (top[1] == top[1] && top[2] == top[2]) truth = compare_numbers(s->operation, top[1], top[2]);
-      break;
-    case STEP_TREE: truth = tree_truth(s->tree, slots, NULL); break;
-    case STEP_PUSH_SLOT:
-      *++top = v->kind == VALUE_NUMBER ? v->number : __builtin_nan("");
-      at = s->to[0];
-      continue;
-    case STEP_PUSH_NUMBER:
-      *++top = s->number;
-      at = s->to[0];
-      continue;
-    case STEP_PUSH_TREE:
-      *++top = tree_number(s->tree, slots, NULL);
-      at = s->to[0];
-      continue;
-    case STEP_BINARY:
-      top--;
-      *top = arithmetic(s->operation, top[0], top[1]);
-      at = s->to[0];
-      continue;
-    case STEP_ADD_NUMBER:
-      *top = finite_or_missing(*top + s->number);
-      at = s->to[0];
-      continue;
-    case STEP_SUBTRACT_NUMBER:
-      *top = finite_or_missing(*top - s->number);
-      at = s->to[0];
-      continue;
-    case STEP_MULTIPLY_NUMBER:
-      *top = finite_or_missing(*top * s->number);
-      at = s->to[0];
-      continue;
-    case STEP_DIVIDE_NUMBER:
-      *top = finite_or_missing(*top / s->number);
-      at = s->to[0];
-      continue;
-    case STEP_UNARY:
-      *top = s->operation ? call_number(s->operation, *top) : 0 - *top;
-      at = s->to[0];
-      continue;
-    case STEP_DEFAULT:
-      if (*top == *top) {
-        at = s->to[0];
-      } else {
-        top--;
-        at = s->to[1];
-      }
+    if (s->kind <= STEP_EXIT_TRUE) return s->kind == STEP_EXIT_TRUE;
+    if (s->kind >= STEP_PUSH_SLOT) {
+      at = run_number_step(s, v, slots, &top);
       continue;
     }
+    enum truth truth = run_leaf(s, v, slots, &top);
     if (truth != TRUTH_UNKNOWN) {
       at = s->to[truth];
     } else if (s->settled) {
