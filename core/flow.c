@@ -14,15 +14,13 @@
 #include "flow/flow.h"
 #include "kit/clock.h"
 #include "kit/hash.h"
+#include "kit/pile.h"
 #include "program/moving.h"
+#include "program/places.h"
 #include <string.h>
 
 #define WAVE_MOST 64
 
-struct place { /* a partition: what is pinned there, and what operators said */
-  const struct program *program;
-  struct controls controls;
-};
 struct step {
   struct item *item;
   struct user *user;
@@ -41,9 +39,8 @@ struct step {
 struct flow {
   struct book *book; /* NULL in replay, as is volume */
   struct volume *volume;
-  struct library *library;
   struct flow_keeper keeper;
-  struct place places[BOOK_PARTITIONS];
+  struct places places;
   struct arena scratch; /* one wave */
   struct arena *out;    /* the walk's results */
   const struct program *sessions_of;
@@ -51,10 +48,8 @@ struct flow {
   uint64_t wave;
   struct step *steps;
   size_t step_count;
-  struct letter **letters;
-  size_t letter_count, letter_cap;
-  struct user **due;
-  size_t due_count, due_cap;
+  struct pile letters; /* of sends, for the courier after the commit */
+  struct pile due;     /* users whose next tick may have changed */
   struct flow_figures figures;
 };
 
@@ -96,7 +91,7 @@ static bool cut_wave(struct flow *f, struct item **items, size_t count, unsigned
     if (u && u->wave == f->wave) continue;
     struct step *s = &f->steps[f->step_count++];
     uint32_t partition = u ? u->partition : book_partition_of(f->book, items[i]->event.user);
-    *s = (struct step){.item = items[i], .user = u, .partition = partition, .program = f->places[partition].program};
+    *s = (struct step){.item = items[i], .user = u, .partition = partition, .program = f->places.at[partition].program};
     struct item *tick = u ? due_tick(f, s->program, u, items[i]) : NULL;
     if (tick) s->item = tick;
     else taken[i] = 1;
@@ -179,10 +174,24 @@ static bool meet(struct flow *f, struct step *s, struct err *e) {
 
 /* ---- move ---- */
 
-static void move(struct flow *f, struct step *s) {
+/* A zone's data acts on days and quiet hours from here on, so it is a fact of the partition before the row that brings it. */
+static bool note_zone(struct flow *f, struct step *s, const struct tz *before, struct err *e) {
+  const struct place *place = &f->places.at[s->partition];
+  if (!s->user->zone || s->user->zone == before || !f->volume || place_knows_zone(place, s->user->zone_name)) return true;
+  struct buf fact = {0};
+  bool ok = place_zone_fact(place, f->book, s->user->zone_name, &fact, e);
+  if (ok && fact.len) ok = flow_fact(f, s->partition, buf_view(&fact), e);
+  buf_free(&fact);
+  return ok;
+}
+
+static bool move(struct flow *f, struct step *s, struct err *e) {
   struct err why = {0};
-  if (!program_move(s->program, s->user, s->item->kind, &s->item->event, &s->recorded, &f->scratch, &s->item->learned, &why))
-    refuse(f, s, &why);
+  const struct tz *zone = s->user->zone;
+  if (program_move(s->program, s->user, s->item->kind, &s->item->event, &s->recorded, &f->scratch, &s->item->learned, &why))
+    return note_zone(f, s, zone, e);
+  refuse(f, s, &why);
+  return true;
 }
 
 /* ---- screen ---- */
@@ -227,7 +236,7 @@ static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
     if (s->dropped || s->program != p || !(s->models >> model & 1) || s->item->recorded) continue;
-    bool killed = model_killed(&f->places[s->partition].controls, p, model, &f->scratch);
+    bool killed = model_killed(&f->places.at[s->partition].controls, p, model, &f->scratch);
     for (uint32_t b = 0; b < beliefs_count(p->models); b++)
       if (belief_model(p->models, b) == model) s->beliefs[b] = value_missing(killed ? MISSING_SUSPENDED : MISSING_FAILED);
     if (killed) continue;
@@ -277,7 +286,7 @@ static void believe(struct flow *f) {
 
 static struct moment_input input_of(struct flow *f, struct step *s, uint64_t first) {
   return (struct moment_input){.rules = s->program->rules,
-                               .controls = &f->places[s->partition].controls,
+                               .controls = &f->places.at[s->partition].controls,
                                .user = s->user,
                                .event = &s->item->event,
                                .listening = s->listening,
@@ -347,33 +356,11 @@ static bool imported_record(struct flow *f, struct step *s) {
   return s->item->records[0].at != NULL;
 }
 
-static void hold_letter(struct flow *f, struct letter *l) {
-  if (!l) return;
-  if (f->letter_count == f->letter_cap) {
-    size_t cap = f->letter_cap ? f->letter_cap * 2 : 64;
-    struct letter **grown = kit_realloc(f->letters, cap * sizeof *grown);
-    if (!grown) { /* the outbox row is there; the courier will ask for it */
-      letter_free(l);
-      return;
-    }
-    f->letters = grown;
-    f->letter_cap = cap;
-  }
-  f->letters[f->letter_count++] = l;
-}
-
 static void note_due(struct flow *f, struct step *s) {
   int64_t due = s->program ? ticks_next(s->program->rules, s->user) : 0;
   if (due == s->user->due && !due) return;
   s->user->due = due;
-  if (f->due_count == f->due_cap) {
-    size_t cap = f->due_cap ? f->due_cap * 2 : 64;
-    struct user **grown = kit_realloc(f->due, cap * sizeof(struct user *));
-    if (!grown) return; /* the due time is in the state; the next event or start finds it */
-    f->due = grown;
-    f->due_cap = cap;
-  }
-  f->due[f->due_count++] = s->user;
+  pile_push(&f->due, s->user); /* without memory: the due time is in the state, and the next event or start finds it */
 }
 
 static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
@@ -394,8 +381,8 @@ static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
     bool ok = volume_add_outbox(f->volume, k->user, &row, e);
     buf_free(&names);
     if (!ok) return false;
-    if (k->recorded->history) letter_free(l);
-    else hold_letter(f, l);
+    /* Without memory the letter is dropped: its row is there, and the courier asks again. */
+    if (k->recorded->history || !pile_push(&f->letters, l)) letter_free(l);
     k->letters[i] = NULL;
   }
   const struct event *ev = &k->item->event;
@@ -432,7 +419,7 @@ static bool walk_wave(struct flow *f, struct err *e) {
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
     if (!meet(f, s, e)) return false;
-    if (!s->dropped && !s->item->dry_run) move(f, s);
+    if (!s->dropped && !s->item->dry_run && !move(f, s, e)) return false;
     if (!s->dropped) screen(f, s);
   }
   believe(f);
@@ -461,47 +448,41 @@ bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *
   return ok;
 }
 
-/* ---- control facts ---- */
+/* ---- control facts, and recovery: stored decisions are applied, never made again ---- */
 
 bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e) {
-  struct arena_mark mark = arena_mark(&f->scratch);
-  struct json j;
-  bool ok = json_parse(&j, &f->scratch, fact_json, &json_limits_default, e);
-  if (ok && json_text_is(&j, json_get(&j, 0, "kind"), "program")) {
-    const struct program *p = library_get(f->library, json_text(&j, json_get(&j, 0, "name"), &f->scratch), e);
-    if (p) f->places[partition].program = p;
-    ok = p != NULL;
-  } else if (ok) ok = controls_apply(&f->places[partition].controls, fact_json, &f->scratch, e);
-  arena_rewind(&f->scratch, mark);
-  return ok || err_wrap(e, "partition %u", partition);
+  return places_fact(&f->places, partition, fact_json, e);
 }
 
 bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e) {
-  if (!flow_apply_fact(f, partition, fact_json, e)) return false;
+  if (!places_fact(&f->places, partition, fact_json, e)) return false;
   struct entry entry = {.partition = partition, .kind = ENTRY_CONTROL, .body = fact_json};
   return volume_append(f->volume, NULL, &entry, e);
 }
 
-/* ---- recovery: stored decisions are applied, never made again ---- */
-
-bool flow_apply_row(struct flow *f, struct user *u, const struct entry *row, struct str *stored, size_t stored_count, struct err *e) {
-  if (row->kind == ENTRY_CONTROL) return flow_apply_fact(f, row->partition, row->body, e);
-  struct arena_mark mark = arena_mark(&f->scratch);
-  bool ok = program_apply(f->places[row->partition].program, u, row, stored, stored_count, &f->scratch, e);
-  arena_rewind(&f->scratch, mark);
-  return ok || err_wrap(e, "journal row %lld", (long long)row->seq);
+bool flow_refresh_zones(struct flow *f, struct err *e) {
+  struct buf fact = {0};
+  bool ok = true;
+  for (uint32_t p = 0; ok && p < BOOK_PARTITIONS; p++)
+    for (size_t i = 0; ok && i < f->places.at[p].zone_count; i++) {
+      ok = place_zone_fact(&f->places.at[p], f->book, str_from(f->places.at[p].zones[i].name), &fact, e);
+      if (ok && fact.len) ok = flow_fact(f, p, buf_view(&fact), e);
+    }
+  buf_free(&fact);
+  return ok;
 }
 
 static bool recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e) {
   struct flow *f = context;
-  if (row->kind == ENTRY_CONTROL) return flow_apply_fact(f, row->partition, row->body, e);
+  if (row->kind == ENTRY_CONTROL) return places_fact(&f->places, row->partition, row->body, e);
   struct arena_mark mark = arena_mark(&f->scratch);
   struct recorded r;
   bool ok = recorded_unpack(row->record, &f->scratch, &r, e);
   struct str *stored = ok ? ARENA_ARRAY(&f->scratch, struct str, r.decision_count + 1) : NULL;
   for (uint32_t i = 0; ok && i < r.decision_count; i++) ok = volume_decision(v, r.first_decision + i, &f->scratch, &stored[i], NULL, e);
-  ok = ok && flow_apply_row(f, user, row, stored, r.decision_count, e);
-  if (ok) user->due = f->places[row->partition].program ? ticks_next(f->places[row->partition].program->rules, user) : 0;
+  ok = ok && places_row(&f->places, user, row, stored, r.decision_count, e);
+  const struct program *p = f->places.at[row->partition].program;
+  if (ok) user->due = p ? ticks_next(p->rules, user) : 0;
   arena_rewind(&f->scratch, mark);
   return ok;
 }
@@ -511,7 +492,7 @@ static bool recover_row(void *context, struct volume *v, struct user *user, cons
 static struct flow *flow_new(struct library *library) {
   struct flow *f = kit_alloc(sizeof *f);
   if (!f) return NULL;
-  *f = (struct flow){.library = library};
+  *f = (struct flow){.places.library = library};
   f->steps = kit_alloc(WAVE_MOST * sizeof *f->steps);
   if (f->steps) return f;
   kit_free(f);
@@ -537,22 +518,22 @@ struct flow *flow_for_replay(struct library *library, const struct flow_keeper *
   return f;
 }
 
+static void forget_turn(struct flow *f) {
+  for (size_t i = 0; i < f->letters.count; i++) letter_free(f->letters.at[i]);
+  f->letters.count = f->due.count = 0;
+}
+
 void flow_close(struct flow *f) {
   if (!f) return;
   if (f->volume) volume_close(f->volume);
   sessions_close(f->sessions);
-  for (size_t i = 0; i < f->letter_count; i++) letter_free(f->letters[i]);
-  for (size_t i = 0; i < BOOK_PARTITIONS; i++) controls_free(&f->places[i].controls);
+  forget_turn(f);
+  places_clear(&f->places);
   arena_free(&f->scratch);
-  kit_free(f->letters);
-  kit_free(f->due);
+  pile_free(&f->letters);
+  pile_free(&f->due);
   kit_free(f->steps);
   kit_free(f);
-}
-
-static void forget_turn(struct flow *f) {
-  for (size_t i = 0; i < f->letter_count; i++) letter_free(f->letters[i]);
-  f->letter_count = f->due_count = 0;
 }
 
 bool flow_commit(struct flow *f, struct err *e) {
@@ -561,38 +542,34 @@ bool flow_commit(struct flow *f, struct err *e) {
 
 bool flow_recover(struct flow *f, struct err *e) {
   forget_turn(f);
-  for (size_t i = 0; i < BOOK_PARTITIONS; i++) {
-    controls_free(&f->places[i].controls);
-    f->places[i].program = NULL;
-  }
+  struct library *library = f->places.library;
+  places_clear(&f->places);
+  f->places.library = library;
   return volume_recover(f->volume, e);
 }
 
 size_t flow_letters_take(struct flow *f, struct letter **letters, size_t most) {
-  size_t taken = f->letter_count < most ? f->letter_count : most;
-  if (taken) memcpy(letters, f->letters, taken * sizeof(struct letter *));
-  memmove(f->letters, f->letters + taken, (f->letter_count - taken) * sizeof(struct letter *));
-  f->letter_count -= taken;
-  return taken;
+  return pile_take(&f->letters, (void **)letters, most);
 }
 
 size_t flow_due_take(struct flow *f, struct user **users, size_t most) {
-  size_t taken = f->due_count < most ? f->due_count : most;
-  if (taken) memcpy(users, f->due, taken * sizeof(struct user *));
-  memmove(f->due, f->due + taken, (f->due_count - taken) * sizeof(struct user *));
-  f->due_count -= taken;
-  return taken;
+  return pile_take(&f->due, (void **)users, most);
 }
 
 struct volume *flow_volume(struct flow *f) {
   return f->volume;
 }
 const struct program *flow_program(const struct flow *f, uint32_t partition) {
-  return f->places[partition].program;
+  return f->places.at[partition].program;
 }
 const struct controls *flow_controls(const struct flow *f, uint32_t partition) {
-  return &f->places[partition].controls;
+  return &f->places.at[partition].controls;
 }
 const struct flow_figures *flow_figures(const struct flow *f) {
   return &f->figures;
+}
+
+bool flow_erase(struct flow *f, struct user *u, struct err *e) {
+  f->due.count = 0; /* pointers to users end here; due times are in their states */
+  return volume_commit(f->volume, e) && volume_erase(f->volume, u, e);
 }

@@ -66,11 +66,14 @@ bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *
 /* A control fact: applied to one partition and journaled there. [lane] */
 bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e);
 bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e); /* without journaling: replay */
-/* Moves a user's state by one stored row without deciding: recovery, and rebuilding a user as of a time. */
-bool flow_apply_row(struct flow *f, struct user *u, const struct entry *row, struct str *stored, size_t stored_count, struct err *e);
+/* At a start: zones whose data on this machine differs from what is in force get a new fact. After lanes have recovered, before anything
+ * runs. */
+bool flow_refresh_zones(struct flow *f, struct err *e);
 /* Makes the turn durable; then the letters of its sends belong to the caller (letters_take). */
 bool flow_commit(struct flow *f, struct err *e);
 bool flow_recover(struct flow *f, struct err *e);
 size_t flow_letters_take(struct flow *f, struct letter **letters, size_t most);
 /* Users whose next tick may have changed since the last call, by number: for the lane's heap. */
 size_t flow_due_take(struct flow *f, struct user **users, size_t most);
+/* Erasure: commits what the turn has so far, then destroys the user's key and rows. [lane] */
+bool flow_erase(struct flow *f, struct user *u, struct err *e);

@@ -53,7 +53,7 @@ struct lane {
   struct job *jobs[TURN_MOST];
   size_t job_count;
   int64_t committed_at;
-  struct lanes_figures figures; /* of the last turn: main reads it without care for tears */
+  struct lanes_figures figures; /* of the last turn; main reads it word by word */
 };
 struct lanes {
   struct lanes_options options;
@@ -128,7 +128,7 @@ static void work_job(struct lane *lane, struct job *job) {
     return;
   }
   for (size_t i = 0; i < job->item_count; i++) o->items[o->item_count++] = &job->items[i];
-  if (!job->withdraw) return;
+  if (!job->withdraw || job->call) return;
   walk_gathered(lane, o);
   work_withdraw(o, job);
 }
@@ -231,7 +231,8 @@ static void count_turn(struct lane *lane, size_t items) {
     for (size_t k = 0; k < sizeof v / sizeof(uint64_t); k++) to[1][k] += from[1][k];
     sum.ticks_due += lane->owned[i].due.count;
   }
-  lane->figures = sum;
+  for (size_t k = 0; k < sizeof sum / sizeof(uint64_t); k++)
+    __atomic_store_n(&((uint64_t *)&lane->figures)[k], ((const uint64_t *)&sum)[k], __ATOMIC_RELAXED); /* once a turn: main reads them */
 }
 
 /* ---- the thread ---- */
@@ -454,7 +455,7 @@ bool lanes_activate(struct lanes *l, const struct program *p, struct err *e) {
         if (book_volume_of(l->options.book, part) != o->number || live == p) continue;
         if (!flow_fact(o->flow, part, (struct str){fact, (size_t)size}, e)) return false;
       }
-      if (!flow_commit(o->flow, e)) return false;
+      if (!flow_refresh_zones(o->flow, e) || !flow_commit(o->flow, e)) return false;
     }
   return true;
 }
@@ -498,7 +499,8 @@ void lanes_figures(struct lanes *l, struct lanes_figures *out) {
   *out = (struct lanes_figures){0};
   const size_t words = sizeof *out / sizeof(uint64_t);
   for (uint32_t i = 0; i < l->lane_count; i++) {
-    for (size_t k = 0; k < words; k++) ((uint64_t *)out)[k] += ((const uint64_t *)&l->lanes[i].figures)[k];
+    for (size_t k = 0; k < words; k++)
+      ((uint64_t *)out)[k] += __atomic_load_n(&((const uint64_t *)&l->lanes[i].figures)[k], __ATOMIC_RELAXED);
     out->waiting += mailbox_length(l->lanes[i].in);
   }
   if (l->courier) out->courier = courier_figures(l->courier);

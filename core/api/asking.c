@@ -6,7 +6,7 @@
 
 struct asking *asking_new(struct request *r, struct api *api) {
   struct asking *a = ARENA_NEW(&r->arena, struct asking);
-  if (a) *a = (struct asking){.api = api, .request = r, .trigger = NO_ONE};
+  if (a) *a = (struct asking){.api = api, .request = r};
   return a;
 }
 
@@ -30,6 +30,7 @@ void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t n
     j->user = user;
     j->number = number;
     j->call = call;
+    j->withdraw = j->urgent = a->withdraw;
     if (lanes_submit(a->api->lanes, j)) return;
   }
   job_free(j);

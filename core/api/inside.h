@@ -32,9 +32,8 @@ struct asking {
   struct api *api;
   struct request *request;
   void (*answer)(struct asking *a, struct job *j);
-  uint32_t trigger;
   struct str language;
-  int64_t at;
+  bool withdraw; /* the job waits for the courier, as an opt-out does */
 };
 struct asking *asking_new(struct request *r, struct api *api);
 void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t number, void (*call)(struct job *, struct flow *));

@@ -172,7 +172,7 @@ static void erase_in_lane(struct job *j, struct flow *f) {
   if (!u) return;
   j->number = u->number;
   struct err e = {0};
-  if (!flow_commit(f, &e) || !volume_erase(flow_volume(f), u, &e)) {
+  if (!flow_erase(f, u, &e)) {
     j->err = e;
     return;
   }
@@ -181,6 +181,7 @@ static void erase_in_lane(struct job *j, struct flow *f) {
 
 void api_user_delete(struct request *r, void *context) {
   struct asking *a = asking_new(r, context);
+  a->withdraw = true; /* the courier lets go of the user's messages before the answer */
   asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, erase_in_lane);
 }
 

@@ -234,10 +234,11 @@ static struct zone_entry *entry_find(struct zone_entry *from, struct str name) {
   return NULL;
 }
 
-static struct zone_entry *entry_new(struct str name, struct err *e) {
-  struct buf bytes = {0};
-  struct tz *zone = tz_load(name, &bytes, e) ? tz_parse(buf_view(&bytes), e) : NULL;
-  buf_free(&bytes);
+/* `bytes` are the zone's file; an empty view reads the system's. */
+static struct zone_entry *entry_new(struct str name, struct str bytes, struct err *e) {
+  struct buf file = {0};
+  struct tz *zone = bytes.len ? tz_parse(bytes, e) : tz_load(name, &file, e) ? tz_parse(buf_view(&file), e) : NULL;
+  buf_free(&file);
   if (!zone) return NULL;
   struct zone_entry *entry = kit_alloc(sizeof *entry + name.len);
   if (!entry) {
@@ -250,22 +251,43 @@ static struct zone_entry *entry_new(struct str name, struct err *e) {
   return entry;
 }
 
-/* Entries are only ever added, in front, and never changed: readers need no lock. */
-const struct tz *tz_named(struct str name, struct err *e) {
+static void entry_free(struct zone_entry *entry) {
+  tz_free(entry->zone);
+  kit_free(entry);
+}
+
+/* Puts the entry in front of its bucket, or gives the one that another thread put there first. */
+static struct zone_entry *entry_join(struct zone_entry *mine, struct str name) {
   _Atomic(struct zone_entry *) *bucket = &buckets[hash_64(name) % BUCKETS];
-  struct zone_entry *found = entry_find(atomic_load(bucket), name);
-  if (found) return found->zone;
-  struct zone_entry *mine = entry_new(name, e);
-  if (!mine) return NULL;
   struct zone_entry *head = atomic_load(bucket);
   do {
-    found = entry_find(head, name);
-    if (found) { /* another thread was quicker */
-      tz_free(mine->zone);
-      kit_free(mine);
-      return found->zone;
-    }
+    struct zone_entry *found = entry_find(head, name);
+    if (found) return found;
     mine->next = head;
   } while (!atomic_compare_exchange_weak(bucket, &head, mine));
-  return mine->zone;
+  return mine;
+}
+
+/* Entries are only ever added, in front: readers need no lock. */
+const struct tz *tz_named(struct str name, struct err *e) {
+  struct zone_entry *found = entry_find(atomic_load(&buckets[hash_64(name) % BUCKETS]), name);
+  if (found) return found->zone;
+  struct zone_entry *mine = entry_new(name, (struct str){0}, e);
+  if (!mine) return NULL;
+  found = entry_join(mine, name);
+  if (found != mine) entry_free(mine);
+  return found->zone;
+}
+
+bool tz_provide(struct str name, struct str bytes, struct err *e) {
+  if (!name_fine(name) || bytes.len == 0) return err_set(e, ERR_INPUT, "expected a time zone's name and file");
+  struct zone_entry *mine = entry_new(name, bytes, e);
+  if (!mine) return false;
+  struct zone_entry *found = entry_join(mine, name);
+  if (found == mine) return true;
+  struct tz old = *found->zone; /* pointers to the zone stay good: its content is what changes */
+  *found->zone = *mine->zone;
+  *mine->zone = old;
+  entry_free(mine);
+  return true;
 }

@@ -28,3 +28,6 @@ struct tz_local tz_local(const struct tz *z, int64_t utc_ms);
 int64_t tz_utc(const struct tz *z, int32_t day, int32_t minute);
 int32_t tz_day_from_date(int32_t year, int32_t month, int32_t day_of_month);
 void tz_date_from_day(int32_t day, int32_t *year, int32_t *month, int32_t *day_of_month);
+/* Puts `bytes` in force as the process's zone of this name, whatever the system's file says; pointers from tz_named stay good and follow.
+ * Recorded zone data, for replay and recovery. Not while another thread may use the zone. */
+bool tz_provide(struct str name, struct str bytes, struct err *e);

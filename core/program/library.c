@@ -37,6 +37,10 @@ void library_free(struct library *l) {
   kit_free(l);
 }
 
+struct book *library_book(struct library *l) {
+  return l->book;
+}
+
 static struct program *find(struct library *l, struct str digest) {
   for (struct shelf *s = l->first; s; s = s->next)
     if (str_is(digest, s->digest)) return s->program;

@@ -49,6 +49,7 @@ void program_fill(const struct program *p, const uint32_t *which, size_t count, 
 struct library;
 struct library *library_new(struct book *b, const struct program_from *from);
 void library_free(struct library *l);
+struct book *library_book(struct library *l);                            /* whose store it reads */
 const struct program *library_add(struct library *l, struct program *p); /* takes p; gives the one to use (an equal one may be there) */
 const struct program *library_get(struct library *l, struct str digest, struct err *e);
 /* A digest that may be asked for by its first 16 digits later (control facts name the programs of the past); and that question. */

@@ -37,7 +37,7 @@ static bool activate(struct offline *o, struct flow *f, uint32_t volume, struct 
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
     if (book_volume_of(o->book, p) == volume && flow_program(f, p) != o->program && !flow_fact(f, p, (struct str){fact, (size_t)size}, e))
       return false;
-  return flow_commit(f, e);
+  return flow_refresh_zones(f, e) && flow_commit(f, e);
 }
 
 static bool announce(struct offline *o, struct err *e) {

@@ -1,0 +1,30 @@
+/* Places: what stands in each partition: the pinned program, what operators said, which time-zone data is in force. Folded from control
+ * facts in journal order, so that a lane, a recovery and a replay have the same. Owned by one thread. */
+#pragma once
+#include "program/program.h"
+
+struct zone_fact { /* a zone in force in a partition, by the content of its file */
+  char name[65];
+  unsigned char sha256[32];
+};
+struct place {
+  const struct program *program; /* NULL before the first activation */
+  struct controls controls;
+  struct zone_fact *zones;
+  size_t zone_count, zone_cap;
+};
+struct places {
+  struct place at[BOOK_PARTITIONS];
+  struct library *library;
+  struct arena scratch;
+};
+/* Applies a fact to a partition: kinds program, zone, and those of controls_apply. Zone data comes from the store and replaces the
+ * process's zone of that name: so only at a start, in recovery or in a replay may a fact bring other data than what is in force. */
+bool places_fact(struct places *p, uint32_t partition, struct str fact_json, struct err *e);
+/* Moves a user by a stored row and its stored decisions, without deciding. */
+bool places_row(struct places *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count, struct err *e);
+bool place_knows_zone(const struct place *p, struct str name);
+/* The fact that puts the system's data of a zone in force: its bytes go into the store. `fact` is empty when this very content is in force
+ * already. */
+bool place_zone_fact(const struct place *p, struct book *b, struct str name, struct buf *fact, struct err *e);
+void places_clear(struct places *p); /* as before the first fact */
