@@ -30,7 +30,7 @@ model "adherence" {
         sleep_debt = 0.6667, sleep_hours = 7.375, sleep_quality_trend = -0.07917, stress_level = 8, stress_level_trend = 0.4989,
         hrv_trend = -3.417, goal_progress_rate = 0.75, motivation_level = 7, motivation_trend = -0.1401, preparation_time = 10,
       },
-      outputs = { adherence_probability = 0.770400, skip_probability = 0.229600 },
+      outputs = { adherence_probability = 0.770850, skip_probability = 0.229150 },
     },
     {
       inputs = {
@@ -40,7 +40,7 @@ model "adherence" {
         stress_level_trend = 0.3287, hrv_trend = 0.1073, goal_progress_rate = 0, motivation_level = 4, motivation_trend = -0.003497,
         preparation_time = 11.8,
       },
-      outputs = { adherence_probability = 0.140314, skip_probability = 0.859686 },
+      outputs = { adherence_probability = 0.140155, skip_probability = 0.859845 },
     },
     {
       inputs = {
@@ -50,7 +50,7 @@ model "adherence" {
         sleep_quality_trend = 0.07592, stress_level = 7, stress_level_trend = 0.1052, hrv_trend = -0.1628, goal_progress_rate = 0.2,
         motivation_level = 7, motivation_trend = 0.05797, preparation_time = 6.2,
       },
-      outputs = { adherence_probability = 0.348536, skip_probability = 0.651464 },
+      outputs = { adherence_probability = 0.348946, skip_probability = 0.651054 },
     },
     {
       inputs = {
@@ -60,7 +60,7 @@ model "adherence" {
         sleep_quality_trend = -0.008708, stress_level = 3, stress_level_trend = -0.0401, hrv_trend = -0.1089,
         goal_progress_rate = 0.5, motivation_level = 9, motivation_trend = -0.03331, preparation_time = 3,
       },
-      outputs = { adherence_probability = 0.670244, skip_probability = 0.329756 },
+      outputs = { adherence_probability = 0.670790, skip_probability = 0.329210 },
     },
   },
 }
