@@ -1,0 +1,92 @@
+/* rooms: kit book; inside: book; libraries: lib_sqlite */
+/* D1: what was told to be durable survives a power loss at any point. KAIROS_POWER_POINTS sets how many points are tried (2 000). The
+ * second test takes the syncs away and must see losses, so that the first one is known to be able to fail. */
+#include "crash/power_script.h"
+
+#define POINTS 2000
+
+static void run_script(struct fixture *f, const char *synchronous) {
+  const struct volume_replay replay = {.row = toy_replay};
+  struct rng r = rng_from(11);
+  script_forget();
+  power_forget();
+  book_use_vfs("power");
+  f->book = book_open(f->directory, true, &f->e);
+  if (!f->book) fail_msg("%s", f->e.text);
+  struct volume *v = NULL;
+  for (int turn = 0; turn < 120; turn++) {
+    if (turn % 50 == 0) { /* restarts are part of the story */
+      volume_close(v);
+      if (!(v = volume_open(f->book, 0, &replay, &f->e))) fail_msg("%s", f->e.text);
+      fine(&f->e, sql_exec(v->db, synchronous, &f->e));
+    }
+    fine(&f->e, script_turn(v, 1 + (int)(rng_next(&r) % 5), &f->e));
+    fine(&f->e, volume_settle(v, rng_next(&r) % 3 == 0, &f->e));
+    if (turn != 80) continue;
+    struct user *u = volume_user(v, STR("erased"), false, &f->e);
+    script.erasing_from = power.count;
+    fine(&f->e, volume_erase(v, u, &f->e));
+    script.erased_after = power.count;
+    script.gone_after = script.next; /* nobody comes back under that name */
+  }
+  volume_close(v);
+  book_close(f->book);
+  book_use_vfs(NULL);
+}
+
+static struct verdict lose_power(const char *directory, const char *synchronous, int64_t points) {
+  struct fixture f, at;
+  struct verdict found = {0};
+  char name[64];
+  snprintf(name, sizeof name, "book-power-%s", directory);
+  fixture_names(&f, name);
+  snprintf(name, sizeof name, "book-power-%s-point", directory);
+  fixture_names(&at, name);
+  fine(&f.e, book_create(f.directory, 1, &f.e));
+  run_script(&f, synchronous);
+  copy_quiet_files(f.directory, at.directory);
+  print_message("%zu operations, %zu rows told durable, %lld points\n", power.count, script.told_count, (long long)points);
+  for (int64_t p = 0; p < points; p++) {
+    struct rng r = rng_from((uint64_t)p * 7919 + 1);
+    const size_t point = p == 0 ? power.count : (size_t)(rng_uniform(&r) * (double)(power.count + 1));
+    power_rebuild(at.directory, point, rng_next(&r));
+    check_directory(at.directory, point, &found);
+  }
+  power_forget();
+  file_remove_tree(f.directory, NULL);
+  file_remove_tree(at.directory, NULL);
+  print_message("lost %lld, corrupt %lld, torn %lld\n", (long long)found.lost, (long long)found.corrupt, (long long)found.torn);
+  return found;
+}
+
+static void quick_settings(void) {
+  volume_limits.wal_idle = 30000;
+  volume_limits.wal_always = 120000;
+  volume_limits.tail_soft = 20;
+  volume_limits.tail_hard = 60;
+  volume_limits.states_a_turn = 2;
+  volume_limits.idle_states_ns = 0;
+}
+
+static void nothing_told_is_lost(void **state) {
+  (void)state;
+  const char *asked = getenv("KAIROS_POWER_POINTS");
+  const struct verdict found = lose_power("full", "PRAGMA synchronous=FULL", asked ? atoll(asked) : POINTS);
+  assert_int_equal(found.lost, 0);
+  assert_int_equal(found.corrupt, 0);
+  assert_int_equal(found.torn, 0);
+}
+
+static void less_syncing_loses(void **state) {
+  (void)state;
+  assert_true(lose_power("normal", "PRAGMA synchronous=NORMAL", 60).lost > 0);
+  const struct verdict off = lose_power("off", "PRAGMA synchronous=OFF", 60);
+  assert_true(off.lost > 0 && off.corrupt > 0);
+}
+
+int main(void) {
+  quick_settings();
+  power_register();
+  const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_told_is_lost), cmocka_unit_test(less_syncing_loses)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
