@@ -22,6 +22,8 @@ struct book;
 bool book_create(const char *directory, uint32_t volumes, struct err *e); /* ERR_CONFLICT when one is there already */
 struct book *book_open(const char *directory, bool writer,
                        struct err *e); /* writer takes the lock: ERR_CONFLICT names the other's process */
+/* For API keys alone: takes the lock when nobody has it, else works beside the engine that has it (adds and revokes, never checkpoints). */
+struct book *book_open_keys(const char *directory, struct err *e);
 void book_close(struct book *b);
 uint32_t book_volumes(const struct book *b);
 uint32_t book_partition_of(const struct book *b, struct str user); /* [any] hash of the id, for ever */

@@ -32,7 +32,7 @@ bool control_open(struct book *b, struct err *e) {
 }
 
 void control_close(struct book *b) {
-  if (b->control && b->writer) sql_exec(b->control, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);
+  if (b->control && b->lock >= 0) sql_exec(b->control, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);
   sql_close(&b->control);
 }
 

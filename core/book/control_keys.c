@@ -1,5 +1,6 @@
 /* API keys: 256 random bits, kept as SHA-256. Promises that a secret is shown once and stored nowhere, and that revoking is durable when it
- * returns. What scopes mean is accept's business, how a key is compared as well. Called by main and tools from one thread. */
+ * returns; also beside a running engine. What scopes mean is accept's business, how a key is compared as well. Called by main and tools
+ * from one thread. */
 #include "directory.h"
 #include "kit/clock.h"
 #include "kit/rng.h"
@@ -33,13 +34,30 @@ bool control_keys(struct book *b, struct arena *a, struct api_key **keys, size_t
   return *count == (size_t)all || err_set(e, ERR_STORAGE, "memory for reading the keys is missing");
 }
 
+/* Beside a running engine, its own connection is the one that checkpoints. A key is one row, and SQLite's lock keeps the two writers
+ * apart. */
+struct book *book_open_keys(const char *directory, struct err *e) {
+  char path[BOOK_PATH];
+  struct book *b = book_open(directory, true, e);
+  if (b || e->kind != ERR_CONFLICT) return b;
+  b = book_open(directory, false, e); /* a newer format is refused here again; somebody else's lock is not */
+  if (!b) return NULL;
+  sql_close(&b->control);
+  book_file(directory, "control.db", path);
+  b->control = sql_open(path, SQL_WRITER, e);
+  b->writer = b->control != NULL;
+  if (b->writer) return b;
+  book_close(b);
+  return NULL;
+}
+
 static bool change(struct book *b, sqlite3_stmt *statement, const char *doing, int *changed, struct err *e) {
   if (!statement) return false;
   pthread_mutex_lock(&b->control_lock);
   const bool done = sql_run(statement, doing, e);
   *changed = sqlite3_changes(b->control);
   sql_finalize(&statement);
-  if (done) sqlite3_wal_checkpoint_v2(b->control, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+  if (done && b->lock >= 0) sqlite3_wal_checkpoint_v2(b->control, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
   pthread_mutex_unlock(&b->control_lock);
   return done;
 }
