@@ -72,6 +72,11 @@ int32_t controls_stage(const struct controls *c, uint64_t rollout); /* 0 when no
 void controls_free(struct controls *c);
 
 /* ---- deciding [lane] ---- */
+/* Chance as a scenario wants it; never set by an engine. Negative: drawn as ever. */
+struct fixed_chance {
+  double draw;  /* the uniform of arms and of options */
+  double place; /* the user's place in every rollout's order */
+};
 struct moment_input {
   const struct rules *rules;
   const struct controls *controls;
@@ -86,6 +91,7 @@ struct moment_input {
   /* Can the option's message be said to this user? false: `missing` names the placeholder. */
   bool (*sayable)(void *context, uint32_t option, struct str *missing);
   void *context;
+  const struct fixed_chance *fixed; /* NULL but for `kairos test` */
 };
 enum outcome { OUTCOME_SENT, OUTCOME_SILENT, OUTCOME_UNAVAILABLE, OUTCOME_OUTRANKED, OUTCOME_GATED };
 const char *outcome_word(enum outcome o);

@@ -38,6 +38,7 @@ const char *experiment_unavailable(const struct moment_input *in, const struct e
 }
 
 static double uniform_of(const struct moment_input *in, const struct experiment *x, uint64_t decision) {
+  if (in->fixed && in->fixed->draw >= 0) return in->fixed->draw;
   bool by_user = str_is(x->noun->randomise, "user");
   return rng_draw(x->salt, in->user->id, by_user ? 0 : decision, by_user ? STR("arm of user") : STR("arm of decision"));
 }

@@ -13,7 +13,9 @@ static bool is_in(const struct moment_input *in, uint32_t number, uint64_t *ente
   if ((size_t)stage >= o->noun->stage_count) stage = (int32_t)o->noun->stage_count - 1;
   const struct stage *s = &o->stages[stage];
   if (s->only && expression_truth(s->only, in->slots) != TRUTH_TRUE) return false;
-  if (rng_draw(STR("rollout"), in->user->id, o->hash, STR("share")) >= s->share) return false;
+  bool fixed = in->fixed && in->fixed->place >= 0;
+  double place = fixed ? in->fixed->place : rng_draw(STR("rollout"), in->user->id, o->hash, STR("share"));
+  if (place >= s->share) return false;
   *entered |= UINT64_C(1) << number;
   return true;
 }

@@ -128,7 +128,8 @@ static void choose_option(const struct moment_input *in, const struct trigger *t
   size_t wanted = 0;
   if (choose && str_is(choose->by, "random")) {
     d->drawn = true;
-    d->uniform = rng_draw(choose->at.name, in->user->id, d->id, STR("option of decision"));
+    bool fixed = in->fixed && in->fixed->draw >= 0;
+    d->uniform = fixed ? in->fixed->draw : rng_draw(choose->at.name, in->user->id, d->id, STR("option of decision"));
     wanted = (size_t)(d->uniform * (double)eligible);
   }
   size_t seen = 0;
