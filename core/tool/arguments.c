@@ -110,6 +110,26 @@ int arguments_parse(const struct usage *u, int argc, char **argv) {
   return code;
 }
 
+int arguments_word(const struct usage *u, const char *place, const char *word, const char *const *words) {
+  size_t count = 0;
+  if (!arguments_given(u, place, word)) return -1;
+  for (; words[count]; count++)
+    if (strcmp(word, words[count]) == 0) return (int)count;
+  const char *near = str_nearest(str_from(word), words, count);
+  fprintf(stderr, "kairos %s: expected ", u->name);
+  for (size_t i = 0; i < count; i++) fprintf(stderr, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", words[i]);
+  fprintf(stderr, ", got \"%s\"", word);
+  if (near) fprintf(stderr, " (did you mean \"%s\"?)", near);
+  fprintf(stderr, "\nkairos %s --help tells more.\n", u->name);
+  return -1;
+}
+
+bool arguments_given(const struct usage *u, const char *place, const char *value) {
+  if (value && value[0]) return true;
+  fprintf(stderr, "kairos %s: %s is missing\nkairos %s --help tells more.\n", u->name, place, u->name);
+  return false;
+}
+
 int tool_fail(const struct err *e) {
   static const int codes[] = {
       [ERR_NONE] = EXIT_FAILED,   [ERR_INPUT] = EXIT_FAILED,     [ERR_MISSING] = EXIT_NOT_FOUND, [ERR_CONFLICT] = EXIT_CONFLICT,

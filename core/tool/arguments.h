@@ -28,6 +28,10 @@ struct usage {
  * --name=value; everything else fills the places in order. */
 int arguments_parse(const struct usage *u, int argc, char **argv);
 #define ARGUMENTS(list) (list), sizeof(list) / sizeof *(list)
+/* The place of `word` among `words` (NULL-terminated), or -1 after a sentence with "did you mean": for verbs like `user show`. */
+int arguments_word(const struct usage *u, const char *place, const char *word, const char *const *words);
+/* True when the place was filled; otherwise says so. Leave with EXIT_USAGE then. */
+bool arguments_given(const struct usage *u, const char *place, const char *value);
 
 /* Says the error on stderr and gives the exit code of its kind. */
 int tool_fail(const struct err *e);

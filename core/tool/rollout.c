@@ -1,0 +1,58 @@
+/* rollout: where each rollout stands, and moving one by hand. Asks a running engine. Main thread. */
+#include "kit/arena.h"
+#include "kit/json.h"
+#include "live.h"
+#include "tools_list.h"
+#include <stdio.h>
+#include <string.h>
+
+static void show_one(const struct json *j, uint32_t at, struct arena *a) {
+  int64_t stage = 0;
+  bool held = false;
+  json_int(j, json_get(j, at, "stage"), &stage);
+  json_bool(j, json_get(j, at, "held"), &held);
+  printf(STR_FORMAT ": %s%s\n", STR_ARG(json_text(j, json_get(j, at, "name"), a)), stage < 0 ? "halted" : "running", held ? ", held" : "");
+  uint32_t stages = json_get(j, at, "stages");
+  for (uint32_t i = 0; stages != JSON_NONE && i < j->tokens[stages].count; i++) {
+    uint32_t s = json_child(j, stages, i);
+    double share = 0;
+    json_double(j, json_get(j, s, "share"), &share);
+    printf("  %s %-20.*s %5.1f %%\n", i == stage ? "->" : "  ", STR_ARG(json_text(j, json_get(j, s, "name"), a)), share * 100);
+  }
+}
+
+static void show(struct str answer) {
+  struct arena a = {0};
+  struct json j;
+  if (json_parse(&j, &a, answer, &json_limits_default, NULL)) {
+    if (json_type(&j, 0) == JSON_OBJECT) show_one(&j, 0, &a);
+    for (uint32_t i = 0; json_type(&j, 0) == JSON_ARRAY && i < j.tokens[0].count; i++) show_one(&j, json_child(&j, 0, i), &a);
+    if (json_type(&j, 0) == JSON_ARRAY && j.tokens[0].count == 0) printf("the program has no rollouts\n");
+  }
+  arena_free(&a);
+}
+
+int tool_rollout(int argc, char **argv) {
+  static const char *const verbs[] = {"list", "advance", "back", "hold", "resume", "halt", NULL};
+  struct live live = {.client = {.url = LIVE_URL}};
+  const char *verb = NULL, *name = NULL;
+  const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "list, advance, back, hold, resume or halt", NULL},
+                                  {"NAME", ARGUMENT_TEXT, &name, NULL, "the rollout (not for list)", NULL},
+                                  LIVE_ARGUMENTS(live)};
+  const struct usage usage = {
+      "rollout", "Where each rollout stands; moves one by hand.",
+      "  kairos rollout list\n  kairos rollout advance first_interventions\n  kairos rollout halt first_interventions\n", ARGUMENTS(list)};
+  int code = arguments_parse(&usage, argc, argv);
+  if (code) return code < 0 ? EXIT_OK : code;
+  int place = arguments_word(&usage, "VERB", verb, verbs);
+  if (place < 0) return EXIT_USAGE;
+  if (place == 0) return live_ask(&live, "GET", "/v1/rollouts", (struct str){0}, show);
+  if (!arguments_given(&usage, "NAME", name)) return EXIT_USAGE;
+  struct buf path = {0};
+  char rest[32];
+  snprintf(rest, sizeof rest, "/%s", verb);
+  live_path(&path, "/v1/rollouts/", str_from(name), rest);
+  code = live_ask(&live, "POST", path.at, STR("{}"), show);
+  buf_free(&path);
+  return code;
+}

@@ -1,0 +1,262 @@
+/* scenario: runs one scenario through the production code, in the order of flow: move, screen, believe, decide, speak; then compares with
+ * what was expected. Differs from an engine in three things only: values that `given` names are put over what was computed, chance may be
+ * fixed, and nothing is kept. Main thread. */
+#include "scenario.h"
+#include "kit/clock.h"
+#include "program/moving.h"
+#include <string.h>
+
+struct outcome_of { /* of one scenario */
+  struct scene scene;
+  const struct listening *listening;
+  struct value *slots;
+  struct speech speech;
+  struct moment_input in;
+  struct decision *decisions;
+  size_t count;
+  struct buf text; /* the failure */
+};
+
+/* ---- deciding ---- */
+
+static void put_over(struct outcome_of *o) {
+  for (size_t i = 0; i < o->scene.override_count; i++) o->slots[o->scene.overrides[i].slot] = o->scene.overrides[i].value;
+}
+
+static bool is_given(const struct scene *s, uint32_t slot) {
+  for (size_t i = 0; i < s->override_count; i++)
+    if (s->overrides[i].slot == slot) return true;
+  return false;
+}
+
+/* A model is asked only when some belief of it is not given. */
+static uint64_t models_to_ask(const struct scene *s, uint64_t models) {
+  const struct program *p = s->program;
+  uint64_t wanted = 0;
+  for (uint32_t i = 0; i < p->symbols.count; i++)
+    if (p->symbols.at[i].kind == SYMBOL_BELIEF && !is_given(s, i)) wanted |= UINT64_C(1) << belief_model(p->models, p->symbols.at[i].index);
+  return wanted & models;
+}
+
+static void believe(struct outcome_of *o, uint64_t models) {
+  const struct program *p = o->scene.program;
+  struct arena *a = o->scene.arena;
+  struct value *beliefs = ARENA_ARRAY(a, struct value, beliefs_count(p->models) + 1);
+  struct sessions *sessions = models ? sessions_open(p->models, 1) : NULL;
+  struct belief_row row = {.user = o->scene.user, .clock = o->scene.event.timestamp, .slots = o->slots, .beliefs = beliefs};
+  for (uint32_t m = 0; sessions && m < models_count(p->models); m++)
+    if (models >> m & 1) models_predict(p->models, sessions, m, &row, 1, p->features, a);
+  for (uint32_t i = 0; sessions && i < p->symbols.count; i++)
+    if (p->symbols.at[i].kind == SYMBOL_BELIEF && (models >> belief_model(p->models, p->symbols.at[i].index) & 1))
+      o->slots[i] = beliefs[p->symbols.at[i].index];
+  sessions_close(sessions);
+}
+
+static const struct listening *who_listens(const struct scene *s) {
+  const struct rules *r = s->program->rules;
+  if (s->kind == ENTRY_TICK) return ticks_listening(r, &s->event, s->arena);
+  if (s->kind == ENTRY_ASKED) return rules_listening_to(r, trigger_name(r, s->asked));
+  return rules_listening(r, s->event.type);
+}
+
+static bool move(struct scene *s, struct err *e) {
+  int64_t clock = s->event.timestamp;
+  const struct recorded r = {.clock = clock, .received = clock, .history = true, .may_identify = true, .decides = true};
+  bool learned;
+  return program_move(s->program, s->user, s->kind, &s->event, &r, s->arena, &learned, e) || err_wrap(e, "event");
+}
+
+static void decide(struct outcome_of *o) {
+  const struct program *p = o->scene.program;
+  struct arena *a = o->scene.arena;
+  int64_t clock = o->scene.event.timestamp;
+  o->listening = who_listens(&o->scene);
+  if (!o->listening) return;
+  o->slots = ARENA_ARRAY(a, struct value, p->symbols.count + 1);
+  unsigned char *maybe = arena_zero(a, o->listening->count + 1, 1);
+  program_fill(p, o->listening->screen, o->listening->screen_count, &o->scene.event, o->scene.user, clock, o->slots, a);
+  put_over(o);
+  believe(o, models_to_ask(&o->scene, decide_screen(p->rules, o->listening, o->slots, maybe)));
+  program_fill(p, o->listening->rest, o->listening->rest_count, &o->scene.event, o->scene.user, clock, o->slots, a);
+  put_over(o);
+  o->speech = (struct speech){.program = p, .user = o->scene.user, .slots = o->slots, .scratch = a};
+  o->in = (struct moment_input){.rules = p->rules,
+                                .controls = &o->scene.controls,
+                                .user = o->scene.user,
+                                .event = &o->scene.event,
+                                .listening = o->listening,
+                                .slots = o->slots,
+                                .clock = clock,
+                                .first_decision = 1,
+                                .program = p->brief,
+                                .asked = o->scene.asked,
+                                .sayable = speech_sayable,
+                                .context = &o->speech,
+                                .fixed = &o->scene.fixed};
+  o->count = decide_event(&o->in, maybe, a, &o->decisions);
+}
+
+/* ---- what came ---- */
+
+static void explain(struct outcome_of *o, const struct decision *d) {
+  struct buf words = {0};
+  struct err e = {0};
+  struct str line;
+  const struct why_input in = {.rules = o->in.rules,
+                               .symbols = &o->scene.program->symbols,
+                               .record = speech_record(&o->speech, &o->in, d, o->scene.arena),
+                               .language = "en"};
+  if (!why_text(&in, o->scene.arena, &words, &e)) buf_text(&words, e.text);
+  struct str rest = buf_view(&words);
+  while (str_split(&rest, '\n', &line))
+    if (line.len) buf_printf(&o->text, "    " STR_FORMAT "\n", STR_ARG(line));
+  buf_free(&words);
+}
+
+static void explain_silence(struct outcome_of *o, uint32_t trigger) {
+  struct buf words = {0};
+  struct str line;
+  struct why_not_input in = {.moment = o->in, .trigger = trigger, .language = "en"};
+  why_not_text(&in, o->scene.arena, &words);
+  struct str rest = buf_view(&words);
+  while (str_split(&rest, '\n', &line))
+    if (line.len) buf_printf(&o->text, "    " STR_FORMAT "\n", STR_ARG(line));
+  buf_free(&words);
+}
+
+static void put_came(struct outcome_of *o) {
+  const struct rules *r = o->scene.program->rules;
+  for (size_t i = 0; i < o->count; i++) {
+    const struct decision *d = &o->decisions[i];
+    buf_printf(&o->text, "  came: trigger \"" STR_FORMAT "\": %s", STR_ARG(trigger_name(r, d->trigger)), outcome_word(d->outcome));
+    if (d->option != NO_ONE) buf_printf(&o->text, " \"" STR_FORMAT "\"", STR_ARG(option_name(r, d->option)));
+    if (d->reason) buf_printf(&o->text, ", because %s", d->reason);
+    if (d->detail.len) buf_printf(&o->text, " (" STR_FORMAT ")", STR_ARG(d->detail));
+    buf_char(&o->text, '\n');
+    explain(o, d);
+  }
+  if (o->count) return;
+  if (!o->listening) buf_text(&o->text, "  came: no trigger listens to this event\n");
+  else buf_text(&o->text, "  came: no trigger was true\n");
+  for (size_t i = 0; o->listening && i < o->listening->count && i < 3; i++) explain_silence(o, o->listening->triggers[i]);
+}
+
+static bool fail(struct outcome_of *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool fail(struct outcome_of *o, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  buf_text(&o->text, "  expected: ");
+  buf_text(&o->text, arena_vprintf(o->scene.arena, format, list));
+  buf_char(&o->text, '\n');
+  va_end(list);
+  return false;
+}
+
+/* ---- what was expected ---- */
+
+static const struct decision *of_trigger(const struct outcome_of *o, struct str name) {
+  for (size_t i = 0; i < o->count; i++)
+    if (str_eq(trigger_name(o->in.rules, o->decisions[i].trigger), name)) return &o->decisions[i];
+  return NULL;
+}
+
+/* The decision that `expect` speaks of when it names no trigger: the one that won, else the first that has the expected reason. */
+static const struct decision *leading(const struct outcome_of *o, struct str because) {
+  for (size_t i = 0; i < o->count; i++)
+    if (o->decisions[i].outcome == OUTCOME_SENT || o->decisions[i].outcome == OUTCOME_SILENT) return &o->decisions[i];
+  for (size_t i = 0; because.len && i < o->count; i++)
+    if (o->decisions[i].reason && str_is(because, o->decisions[i].reason)) return &o->decisions[i];
+  return o->count ? &o->decisions[0] : NULL;
+}
+
+static struct str text_at(const struct node *n, const char *key) {
+  const struct node *v = node_get(n, key);
+  return v && v->kind == NODE_TEXT ? v->text : (struct str){0};
+}
+
+static bool is_nothing(const struct node *n, const char *key) {
+  const struct node *v = node_get(n, key);
+  return v && v->kind == NODE_NOTHING;
+}
+
+static bool check_send(struct outcome_of *o, const struct node *expect, const struct decision *d) {
+  struct str option = text_at(expect, "send");
+  bool sent = d && d->outcome == OUTCOME_SENT;
+  if (option.len && (!sent || !str_eq(option_name(o->in.rules, d->option), option)))
+    return fail(o, "send = \"" STR_FORMAT "\"", STR_ARG(option));
+  if (!is_nothing(expect, "send")) return true;
+  for (size_t i = 0; i < o->count; i++)
+    if (o->decisions[i].outcome == OUTCOME_SENT) return fail(o, "send = nothing");
+  return true;
+}
+
+static bool check_words(struct outcome_of *o, const struct node *expect, const struct decision *d) {
+  struct str outcome = text_at(expect, "outcome"), because = text_at(expect, "because"), arm = text_at(expect, "arm");
+  struct str message = text_at(expect, "message");
+  bool ok = true;
+  if (outcome.len && (!d || !str_is(outcome, outcome_word(d->outcome)))) ok = fail(o, "outcome = \"" STR_FORMAT "\"", STR_ARG(outcome));
+  if (because.len && (!d || !d->reason || !str_is(because, d->reason))) ok = fail(o, "because = \"" STR_FORMAT "\"", STR_ARG(because));
+  bool in_arm = d && d->experiment != NO_ONE && d->arm != NO_ONE;
+  if (arm.len && !(in_arm && str_eq(experiment_noun(o->in.rules, d->experiment)->arms[d->arm].name, arm)))
+    ok = fail(o, "arm = \"" STR_FORMAT "\"", STR_ARG(arm));
+  struct str said = d && d->outcome == OUTCOME_SENT ? o->speech.texts[d->option].message : (struct str){0};
+  if (message.len && !str_eq(said, message))
+    ok = fail(o, "message = \"" STR_FORMAT "\", it was \"" STR_FORMAT "\"", STR_ARG(message), STR_ARG(said));
+  return ok;
+}
+
+/* options = { barrier_prevention = "not_accepted", context_optimization = "eligible" } */
+static bool check_options(struct outcome_of *o, const struct node *expect, const struct decision *d) {
+  const struct node *n = node_get(expect, "options");
+  bool ok = true;
+  for (uint32_t i = 0; n && n->kind == NODE_TABLE && i < n->pairs; i++) {
+    const char *came = "not weighed";
+    for (size_t k = 0; d && k < d->candidate_count; k++)
+      if (str_eq(option_name(o->in.rules, d->candidates[k].option), n->keys[i]))
+        came = d->candidates[k].reason ? d->candidates[k].reason : "eligible";
+    if (n->values[i].kind != NODE_TEXT || !str_is(n->values[i].text, came))
+      ok = fail(o, "options." STR_FORMAT " = \"" STR_FORMAT "\", it was %s", STR_ARG(n->keys[i]), STR_ARG(n->values[i].text), came);
+  }
+  return ok;
+}
+
+static bool check(struct outcome_of *o, struct err *e) {
+  static const char *const known[] = {"send", "trigger", "outcome", "because", "arm", "message", "options", NULL};
+  const struct node *expect = o->scene.noun->expect;
+  if (!scene_keys(expect, "expect", known, e)) return false;
+  if (expect->pairs == 0) return err_set(e, ERR_INPUT, "expect: says nothing");
+  if (is_nothing(expect, "trigger") && o->count) return fail(o, "trigger = nothing: none true");
+  struct str trigger = text_at(expect, "trigger");
+  const struct decision *d = trigger.len ? of_trigger(o, trigger) : leading(o, text_at(expect, "because"));
+  if (trigger.len && !d) return fail(o, "trigger \"" STR_FORMAT "\" to be true", STR_ARG(trigger));
+  bool sends = check_send(o, expect, d), words = check_words(o, expect, d), options = check_options(o, expect, d);
+  return sends && words && options;
+}
+
+/* ---- one scenario ---- */
+
+static bool run(struct outcome_of *o, struct err *e) {
+  struct scene *s = &o->scene;
+  const struct node *at = node_get(s->noun->event, "at");
+  clock_parse(STR("2025-01-15T12:00:00Z"), &s->event.timestamp); /* a Wednesday */
+  if (at && (at->kind != NODE_TEXT || !clock_parse(at->text, &s->event.timestamp)))
+    return err_set(e, ERR_INPUT, "event.at: expected a time with a zone, like \"2025-01-15T22:40:00+01:00\"");
+  if (!(s->user = user_new())) return err_set(e, ERR_INTERNAL, "no memory for a user");
+  s->user->id = STR("somebody");
+  if (!scene_given(s, e) || !scene_event(s, e) || !move(s, e)) return false;
+  decide(o);
+  return check(o, e);
+}
+
+void scenario_run(const struct program *p, const struct noun_scenario *noun, struct arena *a, struct scenario_result *out) {
+  struct outcome_of o = {.scene = {.program = p, .noun = noun, .arena = a}};
+  struct err e = {0};
+  *out = (struct scenario_result){.noun = noun, .passed = run(&o, &e)};
+  if (e.kind != ERR_NONE) buf_printf(&o.text, "  %s\n", e.text);
+  else if (!out->passed) put_came(&o);
+  out->failure = (struct str){arena_text(a, o.text.at ? o.text.at : "", o.text.len), o.text.len};
+  buf_free(&o.text);
+  controls_free(&o.scene.controls);
+  if (o.scene.user) o.scene.user->id = (struct str){0};
+  if (o.scene.user) user_free(o.scene.user);
+}

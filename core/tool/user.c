@@ -1,0 +1,71 @@
+/* user: look at one person, and what they are entitled to: consent, export, erasure. Asks a running engine. Main thread. */
+#include "kit/arena.h"
+#include "kit/json.h"
+#include "live.h"
+#include "tools_list.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void show_row(const struct json *j, uint32_t row, struct arena *a) {
+  printf(STR_FORMAT "  " STR_FORMAT "\n", STR_ARG(json_text(j, json_get(j, row, "at"), a)),
+         STR_ARG(json_text(j, json_path(j, row, "event.eventType"), a)));
+  uint32_t list = json_get(j, row, "decisions");
+  for (uint32_t i = 0; list != JSON_NONE && i < j->tokens[list].count; i++) {
+    uint32_t d = json_child(j, list, i);
+    struct str outcome = json_text(j, json_get(j, d, "outcome"), a), trigger = json_text(j, json_get(j, d, "trigger"), a);
+    struct str option = json_text(j, json_get(j, d, "option"), a), reason = json_text(j, json_get(j, d, "reason"), a);
+    if (outcome.len == 0) outcome = json_text(j, json_get(j, d, "source"), a);
+    printf("    " STR_FORMAT "  " STR_FORMAT " " STR_FORMAT " " STR_FORMAT " " STR_FORMAT "\n",
+           STR_ARG(json_text(j, json_get(j, d, "id"), a)), STR_ARG(trigger), STR_ARG(outcome), STR_ARG(option), STR_ARG(reason));
+  }
+}
+
+static void show_timeline(struct str answer) {
+  struct arena a = {0};
+  struct json j;
+  if (json_parse(&j, &a, answer, &json_limits_default, NULL))
+    for (uint32_t i = 0; i < j.tokens[0].count; i++) show_row(&j, json_child(&j, 0, i), &a);
+  arena_free(&a);
+}
+
+/* Erasure cannot be taken back: on a terminal it is asked for once more. */
+static bool agreed(const char *user) {
+  char line[16] = "";
+  if (!isatty(STDIN_FILENO)) return true;
+  fprintf(stderr, "Erase everything about \"%s\" for ever? [y/N] ", user);
+  return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
+int tool_user(int argc, char **argv) {
+  static const char *const verbs[] = {"show", "timeline", "export", "erase", "opt-in", "opt-out", NULL};
+  static const struct {
+    const char *method, *rest;
+    void (*show)(struct str answer);
+  } calls[] = {{"GET", "", live_show_tree}, {"GET", "/timeline", show_timeline}, {"GET", "/export", NULL},
+               {"DELETE", "", NULL},        {"POST", "/opt-in", live_show_tree}, {"POST", "/opt-out", live_show_tree}};
+  struct live live = {.client = {.url = LIVE_URL}};
+  const char *verb = NULL, *user = NULL;
+  int64_t limit = 50;
+  const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "show, timeline, export, erase, opt-in or opt-out", NULL},
+                                  {"U", ARGUMENT_TEXT, &user, NULL, "the user's id", NULL},
+                                  {"--limit", ARGUMENT_NUMBER, &limit, "N", "timeline: how many events (default: 50)", NULL},
+                                  LIVE_ARGUMENTS(live)};
+  const struct usage usage = {"user", "Looks at one person; exports or erases everything about them; takes their consent or its end.",
+                              "  kairos user show u1\n  kairos user timeline u1 --limit 10\n  kairos user export u1 > u1.ndjson\n"
+                              "  kairos user erase u1\n  kairos user opt-out u1\n",
+                              ARGUMENTS(list)};
+  int code = arguments_parse(&usage, argc, argv);
+  if (code) return code < 0 ? EXIT_OK : code;
+  int place = arguments_word(&usage, "VERB", verb, verbs);
+  if (place < 0 || !arguments_given(&usage, "U", user)) return EXIT_USAGE;
+  if (strcmp(verb, "erase") == 0 && !agreed(user)) return EXIT_FAILED;
+  struct buf path = {0};
+  char rest[64];
+  snprintf(rest, sizeof rest, strcmp(verb, "timeline") == 0 ? "%s?limit=%lld" : "%s", calls[place].rest, (long long)limit);
+  live_path(&path, "/v1/users/", str_from(user), rest);
+  struct str body = strcmp(calls[place].method, "POST") == 0 ? STR("{}") : (struct str){0};
+  code = live_ask(&live, calls[place].method, path.at, body, calls[place].show);
+  buf_free(&path);
+  return code;
+}

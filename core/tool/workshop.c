@@ -1,0 +1,26 @@
+/* workshop: builds a program without a data directory, for check and test. Plugins are copied to a temporary store, which is removed with
+ * the program. Main thread. */
+#include "workshop.h"
+#include "arguments.h"
+#include "kit/file.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool workshop_open(struct workshop *s, const char *directory, struct err *e) {
+  const char *base = getenv("TMPDIR");
+  *s = (struct workshop){0};
+  snprintf(s->store, sizeof s->store, "%s/kairos-XXXXXX", base && strlen(base) < 30 ? base : "/tmp");
+  if (!mkdtemp(s->store)) {
+    s->store[0] = 0;
+    return err_set(e, ERR_STORAGE, "no temporary directory can be made");
+  }
+  const struct program_from from = {tool_plugin_directory(), s->store};
+  return (s->program = program_from_directory(directory, &from, e)) != NULL;
+}
+
+void workshop_close(struct workshop *s) {
+  program_free(s->program);
+  if (s->store[0]) file_remove_tree(s->store, NULL);
+  *s = (struct workshop){0};
+}

@@ -1,0 +1,10 @@
+/* A program built to be looked at: from a directory, with the engine's plugins, in a store that is thrown away. */
+#pragma once
+#include "program/program.h"
+
+struct workshop {
+  struct program *program; /* may have findings of level error: then it may not be run */
+  char store[64];
+};
+bool workshop_open(struct workshop *s, const char *directory, struct err *e); /* false: call workshop_close all the same */
+void workshop_close(struct workshop *s);
