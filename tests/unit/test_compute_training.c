@@ -1,0 +1,224 @@
+/* rooms: compute language kit */
+/* Training tables know no future: a row is what was known before its event, its outcome what came after in time, a user is in one part
+ * only; and the figures that judge predictions stand beside the base rate. */
+#include "compute_world.h"
+#include "kit/math.h"
+#include "kit/rng.h"
+#include "stats/stats.h"
+#include <string.h>
+
+#define MODEL(train)                                                                                                                       \
+  "event \"workout_planned\" {}\nevent \"workout_completed\" {}\n"                                                                         \
+  "model \"m\" { plugin = \"svr\", inputs = { \"workout_frequency_7d\", \"stress_level\" }, outputs = { \"p\" }, train = " train " }"
+
+struct taught {
+  struct world *w;
+  struct models *m;
+  struct training_table *t;
+};
+
+static struct taught taught(const char *text) {
+  struct taught x = {.w = world_lua(text)};
+  struct err e = {0};
+  x.m = models_build(&x.w->arena, x.w->nouns.models, x.w->nouns.model_count, x.w->features, NULL, &x.w->findings);
+  for (size_t i = 0; i < x.w->findings.count; i++) fail_msg("%s", x.w->findings.at[i].text);
+  x.t = training_table_new(x.m, &x.w->nouns.models[0], x.w->features, &e);
+  if (!x.t) fail_msg("%s", e.text);
+  return x;
+}
+
+static void untaught(struct taught *x) {
+  training_table_free(x->t);
+  models_free(x->m);
+  world_free(x->w);
+}
+
+static void tell(struct taught *x, struct user *u, const char *id, const char *type, int64_t at, const char *data) {
+  struct err e = {0};
+  const char *text = arena_printf(&x->w->arena, "{\"data\":%s}", data ? data : "{}");
+  struct event event = {
+      .user = str_from(id), .type = str_from(type), .timestamp = at, .received = at, .body = str_from(text), .context = JSON_NONE};
+  assert_true(json_parse(&event.json, &x->w->arena, event.body, &json_limits_default, NULL));
+  event.data = json_get(&event.json, 0, "data");
+  assert_true(training_table_event(x->t, u, &event, at, &x->w->arena, &e));
+  assert_true(features_update(x->w->features, u, &event, x->w->vocabulary, true, &e));
+}
+
+#define START INT64_C(1736121600000) /* 2025-01-06 */
+
+/* `people` users plan a workout each day for `days` days; who has an even number does every one, an odd one none. */
+static void plan_and_do(struct taught *x, int people, int days) {
+  for (int i = 0; i < people; i++) {
+    struct user *u = user_new();
+    char id[32];
+    snprintf(id, sizeof id, "person-%d", i);
+    for (int d = 0; d < days; d++) {
+      tell(x, u, id, "workout_planned", START + d * CLOCK_DAY + 8 * CLOCK_HOUR, NULL);
+      if (i % 2 == 0) tell(x, u, id, "workout_completed", START + d * CLOCK_DAY + 18 * CLOCK_HOUR, NULL);
+    }
+    user_free(u);
+  }
+}
+
+static void rows_are_what_was_known_before(void **state) {
+  (void)state;
+  struct taught x = taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 18 * hours }"));
+  struct training_rows rows[2];
+  struct err e = {0};
+  plan_and_do(&x, 60, 6);
+  if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+  training_table_rows(x.t, false, &rows[0]);
+  training_table_rows(x.t, true, &rows[1]);
+  /* the last day's plans of those who did nothing are still open when the events end: left out */
+  assert_int_equal(rows[0].rows + rows[1].rows, 30 * 6 + 30 * 5);
+  assert_true(rows[1].rows > 20 && rows[1].rows < 150);
+  for (int part = 0; part < 2; part++)
+    for (uint32_t r = 0; r < rows[part].rows; r++) {
+      bool known = rows[part].valid[0][r / 64] >> (r % 64) & 1, stress = rows[part].valid[1][r / 64] >> (r % 64) & 1;
+      double before = rows[part].inputs[0][r], outcome = rows[part].outcome[r];
+      assert_false(stress);
+      assert_true(rows[part].target[r] == outcome);
+      if (outcome == 1) assert_true(!known || before <= 5); /* never counts the workout it is to predict */
+      else assert_true(!known || before == 0);
+    }
+  untaught(&x);
+}
+
+static void the_first_row_of_a_person_is_empty(void **state) {
+  (void)state;
+  struct taught x = taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 18 * hours }"));
+  struct training_rows rows;
+  struct err e = {0};
+  plan_and_do(&x, 400, 1);
+  if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+  training_table_rows(x.t, false, &rows);
+  for (uint32_t r = 0; r < rows.rows; r++) assert_false(rows.valid[0][r / 64] >> (r % 64) & 1);
+  untaught(&x);
+}
+
+static void one_completion_answers_the_oldest_open_plan(void **state) {
+  (void)state;
+  struct taught x = taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 12 * hours }"));
+  struct training_rows rows[2];
+  struct err e = {0};
+  double done = 0;
+  for (int i = 0; i < 100; i++) {
+    struct user *u = user_new();
+    char id[32];
+    snprintf(id, sizeof id, "person-%d", i);
+    tell(&x, u, id, "workout_planned", START, NULL);                   /* over when the workout comes */
+    tell(&x, u, id, "workout_planned", START + 10 * CLOCK_HOUR, NULL); /* answered */
+    tell(&x, u, id, "workout_planned", START + 11 * CLOCK_HOUR, NULL); /* not answered: there was one workout */
+    tell(&x, u, id, "workout_completed", START + 13 * CLOCK_HOUR, NULL);
+    tell(&x, u, id, "check_in", START + 48 * CLOCK_HOUR, NULL);
+    user_free(u);
+  }
+  if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+  for (int part = 0; part < 2; part++) {
+    training_table_rows(x.t, part, &rows[part]);
+    for (uint32_t r = 0; r < rows[part].rows; r++) done += rows[part].outcome[r];
+    for (uint32_t r = 0; r + 2 < rows[part].rows; r += 3) assert_true(rows[part].outcome[r] == 0 && rows[part].outcome[r + 1] == 1);
+  }
+  assert_int_equal(rows[0].rows + rows[1].rows, 300);
+  assert_true(done == 100);
+  untaught(&x);
+}
+
+static void smoothing_learns_the_share_of_the_days_to_come(void **state) {
+  (void)state;
+  struct taught x =
+      taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 18 * hours, smooth = 2 * days, rows = 50 }"));
+  struct training_rows rows;
+  struct err e = {0};
+  for (int i = 0; i < 100; i++) {
+    struct user *u = user_new();
+    char id[32];
+    snprintf(id, sizeof id, "person-%d", i);
+    for (int d = 0; d < 4; d++) {
+      tell(&x, u, id, "workout_planned", START + d * CLOCK_DAY, NULL);
+      if (d == 0) tell(&x, u, id, "workout_completed", START + CLOCK_HOUR, NULL);
+    }
+    tell(&x, u, id, "check_in", START + 9 * CLOCK_DAY, NULL);
+    user_free(u);
+  }
+  if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+  training_table_rows(x.t, false, &rows);
+  assert_int_equal(rows.rows, 50);
+  for (uint32_t r = 0; r < rows.rows; r++) assert_near(rows.target[r], rows.outcome[r] == 1 ? 1.0 / 3 : 0, 1e-12, "today and two days");
+  untaught(&x);
+}
+
+static void what_cannot_be_learned_is_said(void **state) {
+  (void)state;
+  static const char *const trains[][2] = {
+      {MODEL("{ target = \"workout_completed\", within = 3600 }"), "train.on"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\" }"), "train.within"},
+      {MODEL("{ on = \"workout_planned\", within = 3600 }"), "train.target"},
+  };
+  for (size_t i = 0; i < sizeof trains / sizeof *trains; i++) {
+    struct world *w = world_lua(trains[i][0]);
+    struct err e = {0};
+    struct models *m = models_build(&w->arena, w->nouns.models, w->nouns.model_count, w->features, NULL, &w->findings);
+    assert_null(training_table_new(m, &w->nouns.models[0], w->features, &e));
+    assert_non_null(strstr(e.text, trains[i][1]));
+    world_free(w);
+  }
+  struct taught x = taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600 }"));
+  struct err e = {0};
+  plan_and_do(&x, 2, 3);
+  assert_false(training_table_finish(x.t, &e));
+  assert_non_null(strstr(e.text, "expected at least 50"));
+  untaught(&x);
+}
+
+static double figure(const struct buf *json, const char *name) {
+  struct arena a = {0};
+  struct json j;
+  double v = -1;
+  assert_true(json_parse(&j, &a, buf_view(json), &json_limits_default, NULL));
+  uint32_t at = json_get(&j, 0, name);
+  assert_int_not_equal(at, JSON_NONE);
+  if (!json_double(&j, at, &v)) v = STATS_NONE;
+  arena_free(&a);
+  return v;
+}
+
+static void figures_stand_beside_the_base_rate(void **state) {
+  (void)state;
+  enum { N = 4000 };
+  static double p[N], y[N];
+  struct rng r = rng_from(5);
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  for (int i = 0; i < N; i++) { /* calibrated by construction */
+    p[i] = rng_uniform(&r);
+    y[i] = rng_uniform(&r) < p[i];
+  }
+  evaluate_binary(p, y, N, &w);
+  assert_near(figure(&out, "base_rate"), .5, .03, "base rate");
+  assert_near(figure(&out, "auc"), 5.0 / 6, .02, "AUC of perfectly calibrated uniform predictions");
+  assert_near(figure(&out, "brier"), 1.0 / 6, .01, "Brier");
+  assert_near(figure(&out, "log_loss"), .5, .02, "log loss");
+  assert_near(figure(&out, "calibration_slope"), 1, .08, "slope");
+  assert_near(figure(&out, "calibration_intercept"), 0, .1, "intercept");
+  assert_near(figure(&out, "accuracy"), .75, .02, "accuracy");
+  buf_clear(&out);
+  w = json_to(&out);
+  for (int i = 0; i < N; i++) y[i] = 1;
+  evaluate_binary(p, y, N, &w);
+  assert_true(stats_none(figure(&out, "auc")));
+  assert_near(figure(&out, "majority_accuracy"), 1, 0, "majority");
+  buf_free(&out);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(rows_are_what_was_known_before),
+      cmocka_unit_test(the_first_row_of_a_person_is_empty),
+      cmocka_unit_test(one_completion_answers_the_oldest_open_plan),
+      cmocka_unit_test(smoothing_learns_the_share_of_the_days_to_come),
+      cmocka_unit_test(what_cannot_be_learned_is_said),
+      cmocka_unit_test(figures_stand_beside_the_base_rate),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,105 @@
+/* rooms: tool language compute kit; inside: tool */
+/* The simulated people: the same seed gives the same lines, more people change nobody's life, lines come in order of time, every one is
+ * taken by the default vocabulary, and the population is neither all diligence nor all sloth. */
+#include "accept/accept.h"
+#include "compute_world.h"
+#include "kit/file.h"
+#include "population.h"
+#include <string.h>
+
+#define START INT64_C(1736121600000)
+
+static void all_lines(uint32_t users, uint32_t days, uint64_t seed, struct buf *out) {
+  struct err e = {0};
+  struct buf line = {0};
+  struct population *p = population_new(users, days, seed, START, &e);
+  if (!p) fail_msg("%s", e.text);
+  while (population_next(p, &line)) {
+    buf_str(out, buf_view(&line));
+    buf_char(out, '\n');
+  }
+  population_free(p);
+  buf_free(&line);
+}
+
+static void the_same_seed_gives_the_same_lines(void **state) {
+  (void)state;
+  struct buf a = {0}, b = {0}, c = {0};
+  all_lines(20, 10, 3, &a);
+  all_lines(20, 10, 3, &b);
+  all_lines(20, 10, 4, &c);
+  assert_true(a.len > 10000 && str_eq(buf_view(&a), buf_view(&b)));
+  assert_false(str_eq(buf_view(&a), buf_view(&c)));
+  buf_free(&a);
+  buf_free(&b);
+  buf_free(&c);
+}
+
+static void only_lines_of(const struct buf *all, const char *user, struct buf *out) {
+  struct str rest = buf_view(all), line;
+  while (str_split(&rest, '\n', &line))
+    if (memmem(line.at, line.len, user, strlen(user))) buf_str(out, line);
+}
+
+static void more_people_change_nobodys_life(void **state) {
+  (void)state;
+  struct buf few = {0}, many = {0}, one = {0}, other = {0};
+  all_lines(5, 14, 9, &few);
+  all_lines(40, 14, 9, &many);
+  only_lines_of(&few, "\"sim-0004\"", &one);
+  only_lines_of(&many, "\"sim-0004\"", &other);
+  assert_true(one.len > 1000 && str_eq(buf_view(&one), buf_view(&other)));
+  buf_free(&few);
+  buf_free(&many);
+  buf_free(&one);
+  buf_free(&other);
+}
+
+static struct world *default_world(void) {
+  struct buf bytes = {0};
+  struct err e = {0};
+  if (!file_read(KAIROS_SOURCE_DIR "/rules/vocabulary.lua", &bytes, 1 << 20, &e)) fail_msg("%s", e.text);
+  buf_char(&bytes, 0);
+  struct world *w = world_lua(bytes.at);
+  buf_free(&bytes);
+  return w;
+}
+
+static void every_line_is_taken_in_order(void **state) {
+  (void)state;
+  struct world *w = default_world();
+  struct buf all = {0};
+  struct arena a = {0};
+  struct err e = {0};
+  int64_t last = 0;
+  double planned = 0, done = 0, skipped = 0;
+  all_lines(60, 28, 1, &all);
+  struct str rest = buf_view(&all), line;
+  while (str_split(&rest, '\n', &line)) {
+    struct event event;
+    if (!line.len) continue;
+    if (!event_parse(&a, line, INT64_C(1900000000000), STR("test"), true, &event, &e)) fail_msg("%s", e.text);
+    const struct event_type *type = vocabulary_type(w->vocabulary, event.type);
+    if (!type || !vocabulary_check(w->vocabulary, type, &event, &e)) fail_msg(STR_FORMAT ": %s", STR_ARG(line), e.text);
+    assert_true(event.timestamp >= last);
+    last = event.timestamp;
+    planned += str_is(event.type, "workout_planned");
+    done += str_is(event.type, "workout_completed");
+    skipped += str_is(event.type, "workout_skipped");
+    arena_reset(&a);
+  }
+  assert_true(planned > 500 && done + skipped <= planned);
+  assert_true(done / planned > .4 && done / planned < .8);
+  arena_free(&a);
+  buf_free(&all);
+  world_free(w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_same_seed_gives_the_same_lines),
+      cmocka_unit_test(more_people_change_nobodys_life),
+      cmocka_unit_test(every_line_is_taken_in_order),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
