@@ -46,6 +46,8 @@ struct str expression_source(const struct expression *x);
 uint32_t expression_slots(const struct expression *x, const uint32_t **slots); /* the distinct slots it reads, ascending */
 
 /* ---- run [any]: slots = array of values by symbol slot ---- */
+/* Numbers in slots are finite (what is not is missing), and a missing slot already holds its symbol's fallback: whoever fills them sees to
+ * that. A value of another kind than its place in the condition wants counts as missing. */
 enum truth expression_truth(const struct expression *x, const struct value *slots);
 struct value expression_value(const struct expression *x, const struct value *slots); /* MISSING when unknown */
 

@@ -86,8 +86,7 @@ static int refuse_change(lua_State *L) {
   return luaL_error(L, "global variables are not in the language (write local %s)", name);
 }
 
-/* Upvalue 1: the words; upvalue 2: the library's name, or false. The nearest word is looked for among the text keys, which need no order:
- * they are collected sorted by language_words for the globals and by str_nearest's smallest distance, then first in the list. */
+/* Upvalue 1: the words; upvalue 2: the library's name, or false for the words that stand alone. */
 static int look_up(lua_State *L) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;

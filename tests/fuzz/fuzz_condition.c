@@ -1,6 +1,5 @@
 /* rooms: kit language */
-/* parser: core/language/lexer.c core/language/parse.c core/language/types.c core/language/compile.c core/language/run.c
- * core/language/explain.c */
+/* parser: core/language/lexer.c core/language/parse.c core/language/types.c core/language/compile.c core/language/explain.c */
 /* What must hold for any bytes given to the compiler of conditions: a refusal has a sentence; what is accepted runs over any slots to a
  * truth, `not (…)` around it gives the opposite, its value and its terms agree with it, and a nearest change that is offered names
  * something that the condition reads. Never crashes, never reads beyond the text. */
