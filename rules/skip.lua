@@ -17,6 +17,7 @@ experiment "shorter_workout" {
   at = "trigger:high_skip_risk",
   randomise = "decision",
   available = "skip_probability > 0.7",
+  strata = { "habit_strength", "profile.fitnessLevel" },
   arms = {
     silence = { weight = 0.5, send = nothing },
     shorter = { weight = 0.5, send = "barrier_prevention" },

@@ -5,7 +5,6 @@
 #include "reasons_words.h"
 #include "rules_inside.h"
 
-
 bool guard_minor(const struct user *u) {
   return u->age < ADULT_AGE;
 }

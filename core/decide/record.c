@@ -79,7 +79,20 @@ static void put_guard(struct json_writer *w, const struct guard_figures *g) {
   json_close_object(w);
 }
 
-static void put_experiment(struct json_writer *w, const struct experiment *x, const struct decision *d) {
+/* Strata are taken once, at first exposure: what a user becomes later must not move them between strata. */
+static void put_strata(struct json_writer *w, const struct moment_input *in, const struct experiment *x) {
+  json_key(w, "strata");
+  json_open_object(w);
+  for (size_t k = 0; k < x->noun->strata_count; k++) {
+    struct value v = expression_value(x->strata[k], in->slots);
+    json_key_str(w, x->noun->strata[k]);
+    if (v.kind == VALUE_MISSING) json_put_null(w);
+    else value_to_json(w, &v);
+  }
+  json_close_object(w);
+}
+
+static void put_experiment(struct json_writer *w, const struct moment_input *in, const struct experiment *x, const struct decision *d) {
   json_key(w, "experiment");
   json_open_object(w);
   json_pair_str(w, "name", x->noun->at.name);
@@ -96,6 +109,7 @@ static void put_experiment(struct json_writer *w, const struct experiment *x, co
     json_pair_str(w, "arm", x->noun->arms[d->arm].name);
     json_pair_int(w, "arm_number", d->arm);
     json_pair_bool(w, "first_exposure", d->exposed_first);
+    if (d->exposed_first && x->noun->strata_count) put_strata(w, in, x);
   }
   json_close_object(w);
 }
@@ -136,7 +150,7 @@ void decision_record(const struct moment_input *in, const struct symbols *symbol
   put_reads(&w, in, symbols, d->trigger, d->candidate_count > 0);
   if (d->candidate_count) put_candidates(&w, r, d);
   put_guard(&w, &d->guard);
-  if (d->experiment != NO_ONE) put_experiment(&w, &r->experiments[d->experiment], d);
+  if (d->experiment != NO_ONE) put_experiment(&w, in, &r->experiments[d->experiment], d);
   if (d->drawn) json_pair_double(&w, "uniform", d->uniform);
   put_entered(&w, r, d->entered);
   if (d->option != NO_ONE) json_pair_str(&w, "option", option_name(r, d->option));

@@ -146,6 +146,8 @@ static void build_experiment(struct building *b, const struct noun_experiment *n
   x->trigger = NO_ONE;
   x->available = compile(b, &n->at, "experiment", "available", n->available, WANT_TRUTH);
   x->gates = gates_of(b, "experiment", n->at.name);
+  x->strata = ARENA_ARRAY(b->arena, struct expression *, n->strata_count + 1);
+  for (size_t k = 0; k < n->strata_count; k++) x->strata[k] = compile(b, &n->at, "experiment", "strata", n->strata[k], WANT_ANY);
   x->kill_name = prefixed_hash(b->arena, "experiment", n->at.name);
   x->salt = str_from(arena_printf(b->arena, STR_FORMAT "#%lld", STR_ARG(n->at.name), (long long)n->revision));
   x->exposure = mark_key("exposed", x->salt);
@@ -268,7 +270,9 @@ static void add_rest_slots(const struct building *b, unsigned char *set, const s
     for (size_t i = 0; i < count; i++) set[slots[i]] = 1;
   }
   if (t->experiment != NO_ONE) {
-    add_slots(set, r->experiments[t->experiment].available);
+    const struct experiment *x = &r->experiments[t->experiment];
+    add_slots(set, x->available);
+    for (size_t k = 0; k < x->noun->strata_count; k++) add_slots(set, x->strata[k]);
     add_gate_slots(r, set, &r->experiments[t->experiment].gates);
   }
 }

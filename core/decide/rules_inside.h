@@ -32,6 +32,7 @@ struct arm {
 struct experiment {
   const struct noun_experiment *noun;
   struct expression *available;
+  struct expression **strata; /* beside noun->strata: read at first exposure */
   struct arm *arms;
   uint32_t trigger;
   struct gates gates;

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEMO_USERS  80
+#define DEMO_USERS  160
 #define DEMO_DAYS   35
 #define DEMO_SEED   2025
 #define DEMO_SHOWN  8
