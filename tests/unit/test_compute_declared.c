@@ -38,6 +38,8 @@ static void windows_do_what_they_say(void **state) {
   assert_near(world_read(w, "d_rate", at), .75, 0, "share of events where");
   assert_near(world_read(w, "e_trend", at), 100, 1e-9, "trend a day");
   assert_near(world_read(w, "f_since", at), (2 * 24 + 4) * 3600, 0, "seconds since the last walk in the park");
+  world_event(w, "walk", "2024-11-30T08:00:00Z", "{\"place\":\"park\"}", NULL); /* late, and long gone from every ring */
+  assert_near(world_read(w, "f_since", at), (2 * 24 + 4) * 3600, 0, "a late walk is not the last one");
   assert_near(world_read(w, "g_streak", at), 4, 0, "streak");
   assert_near(world_read(w, "g_streak", "2025-01-05T12:00:00Z"), 4, 0, "an open day");
   assert_near(world_read(w, "g_streak", "2025-01-06T12:00:00Z"), 0, 0, "a missed day");

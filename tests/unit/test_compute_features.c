@@ -145,8 +145,9 @@ static void the_longest_streak_outlives_the_attempts(void **state) {
   (void)state;
   struct world *w = world_new(NULL, 0, NULL, 0);
   char when[64];
-  for (int day = 0; day < 10; day++) {
-    snprintf(when, sizeof when, "2025-01-%02dT18:00:00Z", day + 1);
+  const int order[] = {1, 2, 3, 4, 6, 7, 8, 9, 10, 5}; /* the day that joins them comes last */
+  for (int i = 0; i < 10; i++) {
+    snprintf(when, sizeof when, "2025-01-%02dT18:00:00Z", order[i]);
     world_event(w, "workout_completed", when, NULL, NULL);
   }
   for (int i = 0; i < ATTEMPTS_MOST + 20; i++) { /* every one of the ten is dropped from the list */
