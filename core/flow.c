@@ -79,24 +79,35 @@ static struct item *due_tick(struct flow *f, const struct program *p, struct use
   return tick;
 }
 
+/* Users that are new have no struct to mark yet: their ids are compared. */
+static bool is_in_wave(const struct flow *f, const struct item *item) {
+  if (item->user) return item->user->wave == f->wave;
+  for (size_t i = 0; i < f->step_count; i++)
+    if (!f->steps[i].user && str_eq(f->steps[i].item->event.user, item->event.user)) return true;
+  return false;
+}
+
+static void add_step(struct flow *f, struct item *item, unsigned char *taken) {
+  struct user *u = item->user;
+  uint32_t partition = u ? u->partition : book_partition_of(f->book, item->event.user);
+  struct step *s = &f->steps[f->step_count++];
+  *s = (struct step){.item = item, .user = u, .partition = partition, .program = f->places.at[partition].program};
+  struct item *tick = u ? due_tick(f, s->program, u, item) : NULL;
+  if (tick) s->item = tick; /* the item itself waits for a later wave */
+  else *taken = 1;
+  if (u) u->wave = f->wave;
+}
+
 /* Takes the next item of each user that is not yet in the wave; `first` moves over what is done. */
 static bool cut_wave(struct flow *f, struct item **items, size_t count, unsigned char *taken, size_t *first, struct err *e) {
   f->wave++;
   f->step_count = 0;
   for (size_t i = *first; i < count && f->step_count < WAVE_MOST; i++) {
-    if (taken[i]) continue;
     struct err why = {0};
-    struct user *u = find_user(f, items[i]->event.user, false, &why);
-    if (!u && why.kind != ERR_NONE) return err_set(e, why.kind, "%s", why.text);
-    if (u && u->wave == f->wave) continue;
-    struct step *s = &f->steps[f->step_count++];
-    uint32_t partition = u ? u->partition : book_partition_of(f->book, items[i]->event.user);
-    *s = (struct step){.item = items[i], .user = u, .partition = partition, .program = f->places.at[partition].program};
-    struct item *tick = u ? due_tick(f, s->program, u, items[i]) : NULL;
-    if (tick) s->item = tick;
-    else taken[i] = 1;
-    if (u) u->wave = f->wave;
-    if (!u && i + 1 < count) break; /* a new user gets a struct, and with it a place in waves, only once met */
+    if (taken[i]) continue;
+    if (!items[i]->user) items[i]->user = find_user(f, items[i]->event.user, false, &why);
+    if (why.kind != ERR_NONE) return err_set(e, why.kind, "%s", why.text);
+    if (!is_in_wave(f, items[i])) add_step(f, items[i], &taken[i]);
   }
   while (*first < count && taken[*first]) (*first)++;
   return true;

@@ -22,6 +22,7 @@ struct item {
   bool dry_run;                    /* ASKED: decides on a copy of the moment, keeps nothing */
   const struct recorded *recorded; /* replay: what was recorded; NULL live */
   struct arena *results;           /* where told and records are laid; NULL: the walk's own arena */
+  struct user *user;               /* the walk's own: who it is about, once found */
   /* out */
   enum item_state state;
   struct err err; /* REFUSED */

@@ -18,7 +18,9 @@
 
 #define MAILBOX_CAP      8192
 #define MAILBOX_ORDINARY 6144 /* the rest is for opt-out, kill and what the courier reports */
-#define TURN_MOST        512
+#define TURN_MOST        512  /* jobs a turn */
+#define TURN_ITEMS       4096 /* events a turn, about */
+#define TAKE_AT_ONCE     16
 #define TICKS_MOST       256
 #define LINGER_NS        500000
 
@@ -254,29 +256,38 @@ static void linger(const struct lane *lane) {
   nanosleep(&rest, NULL);
 }
 
+static size_t work_one(struct lane *lane, struct note *n) {
+  if (n->kind != NOTE_JOB) {
+    work_note(lane, n);
+    return 1;
+  }
+  size_t items = n->job->item_count;
+  work_job(lane, n->job);
+  kit_free(n);
+  return items + 1;
+}
+
+/* Takes what is queued, but no more than a turn should hold: those who come later must not wait for a turn without end. */
+static size_t work_queued(struct lane *lane) {
+  void *taken[TAKE_AT_ONCE];
+  size_t size = 0, count = mailbox_take(lane->in, taken, 1);
+  if (count) linger(lane);
+  while (count) {
+    for (size_t i = 0; i < count; i++) size += work_one(lane, taken[i]);
+    if (size >= TURN_ITEMS || lane->job_count + TAKE_AT_ONCE > TURN_MOST) break;
+    count = mailbox_take(lane->in, taken, TAKE_AT_ONCE);
+  }
+  return size;
+}
+
 static void *lane_main(void *argument) {
   struct lane *lane = argument;
-  void *taken[TURN_MOST];
   while (!lane->stopping) {
-    size_t count = mailbox_take(lane->in, taken, 1);
-    if (count) {
-      linger(lane);
-      count += mailbox_take(lane->in, taken + 1, TURN_MOST - 1);
-    }
-    size_t items = 0;
-    for (size_t i = 0; i < count; i++) {
-      struct note *n = taken[i];
-      if (n->kind == NOTE_JOB) {
-        items += n->job->item_count;
-        work_job(lane, n->job);
-        kit_free(n);
-      } else work_note(lane, n);
-    }
+    size_t size = work_queued(lane);
     for (uint32_t i = 0; i < lane->owned_count; i++) gather_ticks(lane, &lane->owned[i]);
-    bool idle = mailbox_length(lane->in) == 0;
-    finish_turn(lane, idle);
-    count_turn(lane, items);
-    if (count == 0 && !lane->stopping) mailbox_wait(lane->in, sleep_until(lane));
+    finish_turn(lane, mailbox_length(lane->in) == 0);
+    if (size) count_turn(lane, size);
+    if (size == 0 && !lane->stopping) mailbox_wait(lane->in, sleep_until(lane));
   }
   return NULL;
 }
@@ -469,6 +480,11 @@ void lanes_close(struct lanes *l) {
       pthread_join(l->lanes[i].thread, NULL);
     }
   if (l->courier) courier_stop(l->courier);
+  for (struct note *n = l->overflow, *next; n; n = next) { /* results that found no room are joined all the same */
+    next = n->next;
+    work_note(l->of_volume[n->volume], n);
+  }
+  l->overflow = NULL;
   if (l->polling) {
     drain_done(&l->poll, 0, 0);
     uv_poll_stop(&l->poll);
