@@ -6,7 +6,7 @@ local function level(doc) return { type = "number", unit = "0-10", low = 0, high
 local function text(doc) return { type = "text", doc = doc } end
 
 local hours_slept = { type = "number", unit = "hours", low = 0, high = 24, doc = "hours slept last night" }
-local planned_hour = { type = "number", unit = "hours", low = 0, high = 24, doc = "local hour the workout is planned for, 18.5 is half past six" }
+local planned_hour = { type = "number", unit = "hours", low = 0, high = 24, doc = "local hour it is planned for; 18.5 is half past six" }
 
 -- Around any event.
 local context = {
