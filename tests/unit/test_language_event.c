@@ -146,6 +146,27 @@ static void random_events_by_plan_and_by_name(void **state) {
   }
 }
 
+/* Keys that begin alike and are equally long, half of them asked for: nobody gets another's value. */
+static void keys_that_look_alike(void **state) {
+  (void)state;
+  struct symbols s = {.arena = &arena, .find = any_name};
+  struct buf b = {0};
+  buf_text(&b, "{\"data\":{");
+  for (int i = 0; i < 400; i++) {
+    const char *name = arena_printf(&arena, "event.answer_%03d%s", i, i % 3 ? "" : "_of_a_long_questionnaire");
+    if (i % 2) assert_non_null(symbols_name(&s, str_from(name), NULL));
+    buf_printf(&b, "%s\"%s\":%d", i ? "," : "", name + 6, i);
+  }
+  buf_text(&b, "}}");
+  buf_char(&b, 0);
+  struct event_plan *plan = event_plan_build(&arena, &s);
+  struct event e = event_of(b.at);
+  struct value slots[200];
+  event_plan_fill(plan, &e, slots, &arena);
+  for (int i = 0; i < 200; i++) assert_true(slots[i].kind == VALUE_NUMBER && slots[i].number == 2 * i + 1);
+  buf_free(&b);
+}
+
 /* ---- the vocabulary ---- */
 static const char *const words =
     "event \"workout_completed\" { fields = {\n"
@@ -177,6 +198,8 @@ static void events_are_held_to_the_vocabulary(void **state) {
       {"{\"data\":{\"minutes\":30,\"sets\":3,\"kind\":\"run\",\"done\":true,\"tags\":[],\"free\":{},\"unknown\":\"x\"}}", NULL},
       {"{\"data\":{\"minutes\":null,\"sets\":3.0e2}}", NULL},
       {"{}", NULL},
+      {"{\"data\":{\"minutes\":600}}", NULL},
+      {"{\"data\":{\"minutes\":0}}", NULL},
       {"{\"data\":{\"minutes\":\"30\"}}", "/data/minutes: expected a number, got a text"},
       {"{\"data\":{\"minutes\":601}}", "/data/minutes: expected a number from 0 to 600, got 601"},
       {"{\"data\":{\"minutes\":-0.5}}", "/data/minutes: expected a number from 0 to 600, got -0.5"},
@@ -260,6 +283,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {ALONE(names_of_an_event),
                                      ALONE(the_plan_reads_what_the_names_read),
                                      ALONE(random_events_by_plan_and_by_name),
+                                     ALONE(keys_that_look_alike),
                                      ALONE(events_are_held_to_the_vocabulary),
                                      ALONE(a_name_means_one_thing),
                                      ALONE(defaults_stand_in),
