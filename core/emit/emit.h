@@ -107,9 +107,9 @@ void courier_nudge(struct courier *c);                   /* [any] the clock was 
 /* Standard Webhooks: "v1,<base64>" for each secret, space-separated. [any] */
 bool webhook_sign(const char *const *secrets, size_t count, struct str id, int64_t unix_seconds, struct str body, struct buf *out,
                   struct err *e);
+/* True when any v1 among the space-separated signatures fits and the timestamp is within 5 minutes of `now_ms`, either way. [any] */
 bool webhook_verify(const char *secret, struct str id, struct str timestamp, struct str signature, struct str body, int64_t now_ms,
                     struct err *e);
-/* A signature is accepted when any v1 among the space-separated ones fits and the timestamp is within 5 minutes of `now_ms`. */
 /* W4: is this numeric address one that must not be reached? (sockaddr of the connected peer; private, loopback, link-local, CGNAT,
  * multicast, unspecified, embedded IPv4 …) [any] */
 struct sockaddr;
