@@ -134,7 +134,7 @@ static bool known_words(struct step *s, struct err *why) {
 
 static bool is_duplicate(struct flow *f, struct step *s, struct err *e) {
   const struct event *ev = &s->item->event;
-  if (!s->user || !f->volume || ev->id_given || s->item->kind == ENTRY_TICK) return false;
+  if (!s->user || !f->volume || !ev->id_given || s->item->kind == ENTRY_TICK) return false;
   enum duplicate d = volume_duplicate(f->volume, s->user, ev->source, ev->id, ev->body, ev->received, e);
   if (d == DUPLICATE_NO) return false;
   s->dropped = true;
@@ -162,7 +162,7 @@ static void set_recorded(struct step *s) {
                                   .may_identify = i->may_identify,
                                   .decides = in_time && s->program != NULL,
                                   .source = i->event.source};
-  if (i->event.id_given) s->recorded.given_id = i->event.id;
+  if (!i->event.id_given) s->recorded.given_id = i->event.id;
 }
 
 static bool meet(struct flow *f, struct step *s, struct err *e) {
@@ -397,7 +397,7 @@ static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
     k->letters[i] = NULL;
   }
   const struct event *ev = &k->item->event;
-  return ev->id_given || k->item->kind == ENTRY_TICK || volume_remember(f->volume, k->user, ev->source, ev->id, k->entry->seq);
+  return !ev->id_given || k->item->kind == ENTRY_TICK || volume_remember(f->volume, k->user, ev->source, ev->id, k->entry->seq);
 }
 
 static bool keep(struct flow *f, struct step *s, struct err *e) {
@@ -483,6 +483,13 @@ bool flow_refresh_zones(struct flow *f, struct err *e) {
   return ok;
 }
 
+/* The duplicates' memory of a row that came after the stored state. */
+static bool remember_row(struct flow *f, struct volume *v, struct user *u, const struct entry *row, const struct recorded *r) {
+  struct json j;
+  if (r->given_id.len || row->kind == ENTRY_TICK || !json_parse(&j, &f->scratch, row->body, &json_limits_default, NULL)) return true;
+  return volume_remember(v, u, r->source, json_text(&j, json_get(&j, 0, "id"), &f->scratch), row->seq);
+}
+
 static bool recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e) {
   struct flow *f = context;
   if (row->kind == ENTRY_CONTROL) return places_fact(&f->places, row->partition, row->body, e);
@@ -492,6 +499,7 @@ static bool recover_row(void *context, struct volume *v, struct user *user, cons
   struct str *stored = ok ? ARENA_ARRAY(&f->scratch, struct str, r.decision_count + 1) : NULL;
   for (uint32_t i = 0; ok && i < r.decision_count; i++) ok = volume_decision(v, r.first_decision + i, &f->scratch, &stored[i], NULL, e);
   ok = ok && places_row(&f->places, user, row, stored, r.decision_count, e);
+  if (ok && !remember_row(f, v, user, row, &r)) ok = err_set(e, ERR_INTERNAL, "no memory for what was seen");
   const struct program *p = f->places.at[row->partition].program;
   if (ok) user->due = p ? ticks_next(p->rules, user) : 0;
   arena_rewind(&f->scratch, mark);
