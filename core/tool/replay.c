@@ -5,6 +5,7 @@
 #include "flow/flow.h"
 #include "kit/clock.h"
 #include "kit/file.h"
+#include "stored.h"
 #include "tools_list.h"
 #include <stdio.h>
 #include <string.h>
@@ -63,10 +64,7 @@ static bool walk_row(struct replaying *r, const struct entry *row, struct err *e
   if (!recorded_unpack(row->record, &r->arena, &recorded, e)) return false;
   if (!event_parse(&r->arena, row->body, recorded.received, recorded.source, recorded.history, &item.event, e))
     return err_wrap(e, "stored event");
-  if (recorded.given_id.len) {
-    item.event.id = recorded.given_id;
-    item.event.id_given = true;
-  }
+  if (recorded.given_id.len) item.event.id = recorded.given_id;
   item.may_identify = recorded.may_identify;
   if (row->kind == ENTRY_ASKED) item.asked = asked_trigger(flow_program(r->flow, row->partition), &item.event, &r->arena);
   uint64_t *ids;
@@ -116,24 +114,28 @@ static bool open_replay(struct replaying *r, const char *data, struct err *e) {
 
 int tool_replay(int argc, char **argv) {
   const char *data = "data";
-  bool verify = false, json = false;
+  bool verify = false, json = false, print = false;
   const struct argument list[] = {{"--data", ARGUMENT_TEXT, &data, "DIR", "data directory (default: data)", "KAIROS_DATA"},
                                   {"--verify", ARGUMENT_FLAG, &verify, NULL, "leave with 3 when a decision differs", NULL},
+                                  {"--print", ARGUMENT_FLAG, &print, NULL, "only prints the stored decisions, one record a line", NULL},
                                   {"--json", ARGUMENT_FLAG, &json, NULL, "the figures as JSON", NULL}};
   const struct usage usage = {"replay", "Re-derives every decision from the journal and compares it with what is stored, byte for byte.",
-                              "  kairos replay --verify --data data\n", ARGUMENTS(list)};
+                              "  kairos replay --verify --data data\n  kairos replay --print --data data > decisions.ndjson\n",
+                              ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct replaying r = {0};
   struct err e = {0};
   int64_t begun = clock_monotonic();
   bool ok = open_replay(&r, data, &e);
-  for (uint32_t v = 0; ok && v < book_volumes(r.book); v++) ok = replay_volume(&r, v, 0, &e);
+  if (ok && print) ok = stored_print(r.book, &e);
+  for (uint32_t v = 0; ok && !print && v < book_volumes(r.book); v++) ok = replay_volume(&r, v, 0, &e);
   tool_progress_end();
   arena_free(&r.arena);
   library_free(r.library);
   if (r.book) book_close(r.book);
   if (!ok) return tool_fail(&e);
+  if (print) return EXIT_OK;
   print_result(&r, json, (double)(clock_monotonic() - begun) / 1e9);
   return verify && r.different ? EXIT_FINDINGS : EXIT_OK;
 }
