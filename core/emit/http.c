@@ -3,14 +3,13 @@
  * follows no redirect, uses no proxy, reads at most 16 KiB of answer, verifies TLS and ends within its time; that nothing is written once
  * the gate says no. It signs nothing, retries nothing and knows no letters. Called by the courier on its thread.
  *
- * Three things are done for speed. Easy handles, with all that never changes, are kept per target. Header lines lie in the transfer and are
- * linked by hand, since a curl_slist_append per line and attempt is six allocations. And when curl says that it no longer watches a socket,
- * which it does after every answer although the connection is kept, the uv_poll stays armed until something comes: that saves two
- * epoll_ctl a request. Curl closes descriptors through close_socket below, so the uv_poll is always closed before its descriptor. */
+ * Two things are done here for speed, a third in watch.c. Easy handles, with all that never changes, are kept per target. Header lines lie
+ * in the transfer and are linked by hand, since a curl_slist_append per line and attempt is six allocations. */
 #include "http.h"
 #include "emit.h"
 #include "kit/arena.h"
 #include "kit/clock.h"
+#include "watch.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,20 +23,11 @@
 #define IDLE_MOST  4  /* s: many receivers close a kept connection after five, and a request that meets the closing is lost */
 #define KICKS_MOST 16 /* rounds a turn, so that curl's zero timers cannot hold the loop */
 
-struct watch { /* one descriptor that curl has told us of */
-  uv_poll_t poll;
-  struct http *http;
-  curl_socket_t descriptor;
-  int mask;  /* what uv_poll is armed for */
-  bool ours; /* opened by open_socket, so closed by close_socket */
-  bool idle; /* curl does not watch it now */
-};
 struct http {
   struct http_options options;
   CURLM *multi;
-  uv_timer_t *timer;      /* outlives this struct until the loop has closed it */
-  struct watch **watches; /* by descriptor */
-  size_t watch_count;
+  uv_timer_t *timer; /* outlives this struct until the loop has closed it */
+  struct watches watches;
   bool kick; /* curl wants to be called at once */
 };
 struct http_target {
@@ -63,70 +53,7 @@ struct transfer {
 
 static char content_type[] = "Content-Type: application/json", no_expect[] = "Expect:";
 
-/* ---- sockets and the loop ---- */
-
-static void watch_closed(uv_handle_t *handle) {
-  kit_free(handle->data);
-}
-
-static void watch_close(struct http *h, struct watch *w) {
-  h->watches[w->descriptor] = NULL;
-  uv_poll_stop(&w->poll);
-  uv_close((uv_handle_t *)&w->poll, watch_closed);
-}
-
-static struct watch *watch_open(struct http *h, curl_socket_t descriptor, bool ours) {
-  size_t at = (size_t)descriptor;
-  if (at >= h->watch_count) {
-    size_t count = at + 64;
-    struct watch **watches = kit_realloc(h->watches, count * sizeof *watches);
-    if (!watches) return NULL;
-    memset(watches + h->watch_count, 0, (count - h->watch_count) * sizeof *watches);
-    h->watches = watches, h->watch_count = count;
-  }
-  must(!h->watches[at]);
-  struct watch *w = kit_alloc(sizeof *w);
-  if (!w) return NULL;
-  *w = (struct watch){.http = h, .descriptor = descriptor, .ours = ours};
-  if (uv_poll_init_socket(h->options.loop, &w->poll, descriptor) != 0) {
-    kit_free(w);
-    return NULL;
-  }
-  w->poll.data = w;
-  h->watches[at] = w;
-  return w;
-}
-
-static void watch_ready(uv_poll_t *poll, int status, int events) {
-  struct watch *w = poll->data;
-  if (w->idle) { /* the receiver closed a kept connection; curl finds out when it wants to use it */
-    uv_poll_stop(&w->poll);
-    w->mask = 0;
-    return;
-  }
-  int flags = status < 0 ? CURL_CSELECT_ERR : 0, running;
-  if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
-  if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
-  curl_multi_socket_action(w->http->multi, w->descriptor, flags, &running);
-}
-
-static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *context, void *unused) {
-  (void)easy, (void)unused;
-  struct http *h = context;
-  struct watch *w = (size_t)descriptor < h->watch_count ? h->watches[descriptor] : NULL;
-  if (what == CURL_POLL_REMOVE) {
-    if (w && w->ours) w->idle = true;
-    else if (w) watch_close(h, w); /* the resolver's pipe: curl closes it right after this call */
-    return 0;
-  }
-  if (!w) w = watch_open(h, descriptor, false);
-  if (!w) return -1;
-  int mask = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-  w->idle = false;
-  if (mask == w->mask) return 0;
-  w->mask = mask;
-  return mask == 0 ? uv_poll_stop(&w->poll) : uv_poll_start(&w->poll, mask, watch_ready);
-}
+/* ---- sockets and time ---- */
 
 static void on_timer(uv_timer_t *timer) {
   ((struct http *)timer->data)->kick = true;
@@ -154,14 +81,14 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
   }
   curl_socket_t descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
   if (descriptor < 0) return CURL_SOCKET_BAD;
-  if (watch_open(t->target->http, descriptor, true)) return descriptor;
+  if (watches_open(&t->target->http->watches, descriptor)) return descriptor;
   close(descriptor);
   return CURL_SOCKET_BAD;
 }
 
 static int close_socket(void *context, curl_socket_t descriptor) {
   struct http *h = context;
-  if ((size_t)descriptor < h->watch_count && h->watches[descriptor]) watch_close(h, h->watches[descriptor]);
+  watches_close(&h->watches, descriptor);
   return close(descriptor);
 }
 
@@ -451,10 +378,10 @@ struct http *http_new(const struct http_options *options, struct err *e) {
     err_set(e, ERR_INTERNAL, "the webhook sender could not be made: out of memory");
     return NULL;
   }
-  *h = (struct http){.options = *options, .multi = multi, .timer = timer};
+  *h = (struct http){.options = *options, .multi = multi, .timer = timer, .watches = {.loop = options->loop, .multi = multi}};
   timer->data = h;
-  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, h);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watches_on_socket);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, &h->watches);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, h);
   curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
@@ -469,9 +396,7 @@ static void timer_closed(uv_handle_t *handle) {
 void http_free(struct http *h) {
   if (!h) return;
   curl_multi_cleanup(h->multi); /* closes the kept connections, through close_socket */
-  for (size_t i = 0; i < h->watch_count; i++)
-    if (h->watches[i]) watch_close(h, h->watches[i]);
-  kit_free(h->watches);
+  watches_free(&h->watches);
   uv_timer_stop(h->timer);
   uv_close((uv_handle_t *)h->timer, timer_closed);
   kit_free(h);
