@@ -1,4 +1,5 @@
--- The four stages (J01–J04), moved by hand: `kairos rollout advance first_interventions`. Once in, a user stays in until the rollout is halted.
+-- The four stages (J01–J04), moved by hand: `kairos rollout advance first_interventions`.
+-- Once in, a user stays in until the rollout is halted.
 
 rollout "first_interventions" {
   why = "New messages reach a few people first.",

@@ -1,4 +1,5 @@
-/* pile: one array of pointers. Owns the array, never what lies in it. Single-threaded. */
+/* pile: one array of pointers, filled during a turn and emptied after its commit. Owns the array, never what lies in it; keeps the order.
+ * Single-threaded: whoever holds it, as a rule a lane's flow. */
 #include "kit/pile.h"
 #include "kit/arena.h"
 #include <string.h>

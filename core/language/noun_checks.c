@@ -167,7 +167,7 @@ static void warn_of_later_fields(struct setting *s, int noun, const struct node 
   static const struct {
     int noun;
     const char *field;
-  } later[] = {{MODEL, "budget"},      {EXPERIMENT, "strata"}, {EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"},
+  } later[] = {{MODEL, "budget"},      {EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"},
                {EXPERIMENT, "minors"}, {ROLLOUT, "advance"},   {ROLLOUT, "halt"},       {ROLLOUT, "approvals"}};
   for (size_t i = 0; i < sizeof later / sizeof *later; i++)
     if (later[i].noun == noun && node_get(table, later[i].field))

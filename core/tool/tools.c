@@ -1,4 +1,5 @@
-/* tools: the one table of subcommands, for dispatch, help and "did you mean". Main thread. */
+/* tools: the one table of subcommands (tools.def), for dispatch, the overview and "did you mean". Knows names and summaries, nothing of
+ * what they do. Called by main; main thread. */
 #include "kit/arena.h"
 #include "tool/tool.h"
 #include "tools_list.h"

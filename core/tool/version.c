@@ -1,4 +1,5 @@
-/* version: what this build is. */
+/* version: says which engine this is, for reports and scripts: its version and the plugin contract it speaks. Touches no data directory.
+ * Main thread. */
 #include "tools_list.h"
 #include <stdio.h>
 

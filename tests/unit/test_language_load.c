@@ -283,7 +283,6 @@ static void fields_of_later_versions(void **state) {
   struct loaded l = load(everything);
   static const char *const sentences[] = {
       "model \"adherence\": \"budget\" is kept, but nothing acts on it in this version",
-      "experiment \"evening\": \"strata\" is kept, but nothing acts on it in this version",
       "experiment \"evening\": \"stop\" is kept, but nothing acts on it in this version",
       "rollout \"evening\": stages.2: \"order\" is kept, but nothing acts on it in this version",
   };
