@@ -1,0 +1,74 @@
+# What the scripts of this folder share; sourced, not run. Starts real engines on ports that the system chooses, and ends them.
+export NO_COLOR=1 KAIROS_SHARE="$KAIROS_SOURCE"
+unset KAIROS_URL KAIROS_KEY KAIROS_DATA KAIROS_PROGRAM KAIROS_LISTEN KAIROS_LANES KAIROS_WEBHOOK KAIROS_WEBHOOK_SECRET
+work=$(mktemp -d)
+engine= # process number of the engine that runs, and its port
+port=
+url=
+helpers=
+script=${0##*/}
+finish() {
+  code=$?
+  [ -z "$engine" ] || kill -9 "$engine" 2>/dev/null || true
+  for helper in $helpers; do kill "$helper" 2>/dev/null || true; done
+  rm -rf "$work"
+  exit $code
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+say() {
+  echo "$script: $*" >&2
+  for log in "$work"/*.log; do [ ! -s "$log" ] || { echo "-- ${log##*/}" >&2; tail -n 20 "$log" >&2; }; done
+  exit 1
+}
+
+# run CODE command…: what it prints lies in $work/out and $work/err
+run() {
+  wanted=$1
+  shift
+  code=0
+  "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+  [ "$code" = "$wanted" ] || { head -n 40 "$work/out" "$work/err" >&2; say "expected exit code $wanted, got $code: $*"; }
+}
+has() { grep -q -e "$1" "$work/out" "$work/err" || { head -n 40 "$work/out" "$work/err" >&2; say "expected \"$1\" in what was printed"; }; }
+hasnt() { if grep -q -e "$1" "$work/out" "$work/err"; then head -n 40 "$work/out" "$work/err" >&2; say "did not expect \"$1\" in what was printed"; fi; }
+equal() { [ "$2" = "$3" ] || say "$1: expected $3, got $2"; }
+
+# wait_for FILE PATTERN: until the line is there (a minute at most: a sanitized engine on a busy machine)
+wait_for() {
+  tries=0
+  until grep -q "$2" "$1" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ $tries -lt 1200 ] || say "\"$2\" did not appear in ${1##*/}"
+    sleep 0.05
+  done
+}
+
+# start DATA [options]: the engine answers at $url when this returns
+start() {
+  data_directory=$1
+  shift
+  : >"$work/serve.log"
+  "$KAIROS" serve --data "$data_directory" --listen 127.0.0.1:0 "$@" 2>"$work/serve.log" </dev/null &
+  engine=$!
+  tries=0
+  until grep -q "listens on port" "$work/serve.log"; do
+    tries=$((tries + 1))
+    kill -0 "$engine" 2>/dev/null || say "the engine ended before it listened"
+    [ $tries -lt 1200 ] || say "the engine does not listen"
+    sleep 0.05
+  done
+  port=$(sed -n 's/.*listens on port \([0-9]*\).*/\1/p' "$work/serve.log")
+  url=http://127.0.0.1:$port
+}
+stop() {
+  kill -TERM "$engine"
+  wait "$engine" || say "the engine left with $?"
+  engine=
+}
+stop_hard() {
+  kill -9 "$engine"
+  wait "$engine" 2>/dev/null || true
+  engine=
+}
