@@ -26,13 +26,17 @@ void api_metrics(struct request *r, void *context);
 void api_livez(struct request *r, void *context);
 void api_readyz(struct request *r, void *context);
 
+uint32_t volume_for(const struct api *api, struct str user);
+struct user *known_user(struct job *j, struct flow *f); /* by j->user; NULL sets j->err [lane] */
+
 /* One job for one user's lane that runs `call` there; `answer` then runs on the main thread with job->text as the JSON, or the error is
  * answered. */
 struct asking {
   struct api *api;
   struct request *request;
   void (*answer)(struct asking *a, struct job *j);
-  struct str language;
+  struct str language, trigger;
+  int64_t at;    /* UTC ms; 0 = now */
   bool withdraw; /* the job waits for the courier, as an opt-out does */
 };
 struct asking *asking_new(struct request *r, struct api *api);

@@ -18,7 +18,7 @@ static const struct route routes[] = {
     {METHOD_POST, "/v1/users/{id}/opt-out", SCOPE_INGEST, true, 0, api_user_opt_out,
      "consent withdrawn; answered once no message can start any more"},
     {METHOD_GET, "/v1/users/{id}/why", SCOPE_READ, false, 0, api_user_why,
-     "why a trigger does not fire for this user now: ?trigger=NAME&lang=en"},
+     "why a trigger does not fire for this user: ?trigger=NAME&at=TIME&lang=en, without a time now"},
     {METHOD_GET, "/v1/users/{id}/timeline", SCOPE_READ, false, 0, api_user_timeline, "events and decisions, newest first; ?limit=50"},
     {METHOD_GET, "/v1/users/{id}/export", SCOPE_OPERATE, false, 0, api_user_export, "everything about the user, as NDJSON"},
     {METHOD_GET, "/v1/kill", SCOPE_READ, false, 0, api_kill_list, "what is killed now"},

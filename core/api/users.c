@@ -5,11 +5,11 @@
 #include "program/moving.h"
 #include <string.h>
 
-static uint32_t volume_for(const struct api *api, struct str user) {
+uint32_t volume_for(const struct api *api, struct str user) {
   return book_volume_of(api->book, book_partition_of(api->book, user));
 }
 
-static struct user *known_user(struct job *j, struct flow *f) {
+struct user *known_user(struct job *j, struct flow *f) {
   struct user *u = volume_user(flow_volume(f), j->user, false, &j->err);
   if (!u && j->err.kind == ERR_NONE) err_set(&j->err, ERR_MISSING, "no user \"" STR_FORMAT "\" is known here", STR_ARG(j->user));
   return u;
@@ -183,63 +183,4 @@ void api_user_delete(struct request *r, void *context) {
   struct asking *a = asking_new(r, context);
   a->withdraw = true; /* the courier lets go of the user's messages before the answer */
   asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, erase_in_lane);
-}
-
-/* ---- why not ---- */
-
-/* With the user's last event, so that event.* has the values that a trigger would have seen. */
-static bool look_at(struct job *j, struct flow *f, const struct program *p, struct user *u, uint32_t trigger, struct value **slots) {
-  struct entry row;
-  struct recorded rec;
-  struct event last;
-  bool known = u->head && volume_entry(flow_volume(f), u->head, &j->arena, &row, NULL, &j->err) &&
-               recorded_unpack(row.record, &j->arena, &rec, &j->err) &&
-               event_parse(&j->arena, row.body, rec.received, rec.source, rec.history, &last, &j->err);
-  if (j->err.kind != ERR_NONE) return false;
-  return program_look(p, u, trigger, known ? &last : NULL, clock_now(), &j->arena, slots, &j->err);
-}
-
-static void why_not_in_lane(struct job *j, struct flow *f) {
-  struct asking *a = j->owner;
-  struct user *u = known_user(j, f);
-  const struct program *p = u ? flow_program(f, u->partition) : NULL;
-  struct value *slots;
-  struct buf out = {0};
-  if (!u) return;
-  uint32_t trigger = p ? rules_trigger(p->rules, a->request->params[1]) : NO_ONE;
-  if (trigger == NO_ONE) {
-    err_set(&j->err, ERR_MISSING, "no trigger is named \"" STR_FORMAT "\"", STR_ARG(a->request->params[1]));
-    return;
-  }
-  if (!look_at(j, f, p, u, trigger, &slots)) return;
-  const char *language = str_is(a->language, "ru") ? "ru" : "en";
-  struct speech speech = {.program = p, .user = u, .slots = slots, .scratch = &j->arena};
-  struct why_not_input in = {.trigger = trigger, .language = language};
-  in.moment = (struct moment_input){.rules = p->rules,
-                                    .controls = flow_controls(f, u->partition),
-                                    .user = u,
-                                    .slots = slots,
-                                    .clock = clock_now(),
-                                    .asked = NO_ONE,
-                                    .sayable = speech_sayable,
-                                    .context = &speech};
-  why_not_text(&in, &j->arena, &out);
-  job_text(j, &out);
-}
-
-static void answer_text(struct asking *a, struct job *j) {
-  if (j->err.kind != ERR_NONE) request_refuse(a->request, &j->err);
-  else request_answer(a->request, 200, "text/plain; charset=utf-8", j->text);
-}
-
-void api_user_why(struct request *r, void *context) {
-  struct asking *a = asking_new(r, context);
-  r->params[1] = request_query(r, "trigger");
-  if (r->params[1].len == 0) {
-    request_problem(r, 400, "query-invalid", NULL, "trigger: expected the name of a trigger, as in ?trigger=high_skip_risk");
-    return;
-  }
-  a->language = request_query(r, "lang");
-  a->answer = answer_text;
-  asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, why_not_in_lane);
 }

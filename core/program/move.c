@@ -5,6 +5,15 @@
 #include "kit/clock.h"
 #include "program/moving.h"
 
+/* Whether the user lives in history or now: ticks ask (decide/ticks.c). */
+static bool mark_history(struct user *u, const struct recorded *r) {
+  uint64_t key = mark_key("user", STR("history"));
+  bool marked = user_mark(u, key) != NULL;
+  if (r->history && !marked) return user_set_mark(u, key, r->clock, 0);
+  if (!r->history && marked) user_clear_mark(u, key);
+  return true;
+}
+
 bool program_move(const struct program *p, struct user *u, enum entry_kind kind, const struct event *ev, const struct recorded *r,
                   struct arena *scratch, bool *learned, struct err *e) {
   if (kind == ENTRY_CONSENT) u->consent = str_is(ev->type, "opt_in") ? CONSENT_GIVEN : CONSENT_WITHDRAWN;
@@ -15,7 +24,8 @@ bool program_move(const struct program *p, struct user *u, enum entry_kind kind,
   if (kind != ENTRY_TICK) u->last_event = r->clock;
   if (r->clock > u->clock) u->clock = r->clock;
   uint64_t since = mark_key("user", STR("since"));
-  if (!user_mark(u, since) && !user_set_mark(u, since, r->clock, 0)) return err_set(e, ERR_INTERNAL, "no memory for a mark");
+  if ((!user_mark(u, since) && !user_set_mark(u, since, r->clock, 0)) || !mark_history(u, r))
+    return err_set(e, ERR_INTERNAL, "no memory for a mark");
   return true;
 }
 

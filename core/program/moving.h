@@ -28,3 +28,6 @@ bool program_look(const struct program *p, struct user *u, uint32_t trigger, con
                   struct value **slots, struct err *e);
 /* What all models say of the user as of `clock`, by belief number. [lane] */
 bool program_believe(const struct program *p, struct user *u, int64_t clock, struct value *beliefs, struct arena *a);
+/* `then`, fresh from user_new, becomes the user as of `until` (UTC ms, by the rows' decision clocks); its head is the last row applied. Its
+ * id is borrowed from `now`: make it empty before user_free. [lane] */
+bool program_rebuild(const struct program *p, struct volume *v, const struct user *now, int64_t until, struct user *then, struct err *e);

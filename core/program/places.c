@@ -98,6 +98,12 @@ bool places_row(struct places *p, struct user *u, const struct entry *row, const
   return ok || err_wrap(e, "journal row %lld", (long long)row->seq);
 }
 
+bool place_model_killed(const struct place *p, const char *model) {
+  char name[160];
+  if (p->controls.killed_count == 0) return false;
+  return controls_killed(&p->controls, hash_64((struct str){name, (size_t)snprintf(name, sizeof name, "model:%s", model)}));
+}
+
 void places_clear(struct places *p) {
   for (size_t i = 0; i < BOOK_PARTITIONS; i++) {
     controls_free(&p->at[i].controls);

@@ -23,6 +23,7 @@ struct places {
 bool places_fact(struct places *p, uint32_t partition, struct str fact_json, struct err *e);
 /* Moves a user by a stored row and its stored decisions, without deciding. */
 bool places_row(struct places *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count, struct err *e);
+bool place_model_killed(const struct place *p, const char *model);
 bool place_knows_zone(const struct place *p, struct str name);
 /* The fact that puts the system's data of a zone in force: its bytes go into the store. `fact` is empty when this very content is in force
  * already. */
