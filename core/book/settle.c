@@ -21,7 +21,7 @@ static bool checkpoint(struct volume *v, int mode, int patience_ms, struct err *
     return turn_fail(v);
   }
   v->checkpoints++;
-  v->wal_pages = rc == SQLITE_OK && pages == done ? 0 : (uint64_t)(pages > 0 ? pages : 0);
+  if (pages >= 0) v->wal_pages = pages == done ? 0 : (uint64_t)pages; /* −1: it did not get to look */
   v->wal_tried = v->wal_pages;
   if (mode == SQLITE_CHECKPOINT_TRUNCATE && rc == SQLITE_OK) v->truncate_owed = false;
   return true;

@@ -160,7 +160,6 @@ bool volume_prepare(struct volume *v, struct err *e) {
     return err_set(e, ERR_CONFLICT, "%s has schema version %lld; this engine reads %d", v->path, (long long)version, STEPS);
   for (int i = 0; i < STATEMENTS; i++)
     if (!(v->statements[i] = sql_prepare(v->db, texts[i], e))) return false;
-  v->wal_pages = v->wal_tried = 0;
   if (v->writer) sqlite3_wal_hook(v->db, wal_grew, v);
   return read_counters(v, e);
 }
@@ -183,12 +182,15 @@ static void volume_free(struct volume *v) {
   kit_free(v);
 }
 
-/* What the last run left in the log is brought into the file before anything new is written: after a failed fsync the kernel may hold pages
- * as clean that never reached the disk, and only writing them again makes them durable. */
+/* What the last run left in the log is brought into the file before anything new is written: after a failed fsync of the file the kernel
+ * may hold pages as clean that never reached the disk, and only writing them again makes them durable. */
 static bool start(struct volume *v, struct err *e) {
   if (!volume_prepare(v, e)) return false;
-  const int rc = sqlite3_wal_checkpoint_v2(v->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-  if (rc != SQLITE_OK) return sql_fail(e, v->db, rc, "checkpointing at the start");
+  int pages = 0, done = 0;
+  const int rc = sqlite3_wal_checkpoint_v2(v->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &pages, &done);
+  /* A reader that is in the way costs nothing but the log's length. */
+  if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) return sql_fail(e, v->db, rc, "checkpointing at the start");
+  if (pages >= 0) v->wal_pages = v->wal_tried = pages == done ? 0 : (uint64_t)pages;
   return erase_resume(v, e) && (v->raw || tail_apply(v, e));
 }
 
@@ -222,11 +224,14 @@ bool volume_recover(struct volume *v, struct err *e) {
   turn_forget(v);
   volume_disconnect(v);
   v->failed = false;
-  if (!start(v, e)) {
+  /* What stands in the log behind the last commit that was told to be durable may be readable and yet never reach the disk, if its sync
+   * failed. Brought into the file from there, it would take told rows with it in a power loss: it is cut off. */
+  if (!sql_cut_log(v->path, v->wal_pages, e) || !start(v, e)) {
     v->failed = true;
+    err_wrap(e, "volume %u is out of service", v->number);
     users_forget_all(v);
     volume_disconnect(v);
-    return err_wrap(e, "volume %u is out of service", v->number);
+    return false;
   }
   log_warn("book", "volume %u was reopened and verified; next row %lld", v->number, (long long)v->next_seq);
   return true;

@@ -2,6 +2,7 @@
 /* D1: what was told to be durable survives a power loss at any point. KAIROS_POWER_POINTS sets how many points are tried (2 000). The
  * second test takes the syncs away and must see losses, so that the first one is known to be able to fail. */
 #include "crash/power_script.h"
+#include "kit/log.h"
 
 #define POINTS 2000
 
@@ -86,6 +87,7 @@ static void less_syncing_loses(void **state) {
 
 int main(void) {
   quick_settings();
+  log_setup(LOG_ERROR, 0);
   power_register();
   const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_told_is_lost), cmocka_unit_test(less_syncing_loses)};
   return cmocka_run_group_tests(tests, NULL, NULL);
