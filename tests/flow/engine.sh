@@ -72,3 +72,35 @@ stop_hard() {
   wait "$engine" 2>/dev/null || true
   engine=
 }
+
+# A program of one rule that sends whenever somebody who may be disturbed checks in with stress.
+small_program() {
+  mkdir -p "$1/rules" "$1/interventions"
+  cat >"$1/rules/all.lua" <<'LUA'
+event "check_in" { fields = { stressLevel = { type = "number", low = 0, high = 10 }, note = "text" } }
+trigger "stress" { why = "A test.", on = { "check_in" }, when = "event.stressLevel > 7", offer = { "breathe" } }
+LUA
+  cat >"$1/interventions/all.lua" <<'LUA'
+intervention "breathe" {
+  channel = "push", expires = 2 * hours,
+  message = { en = "Stress is {level}. Breathe out slowly." }, values = { level = "event.stressLevel" },
+}
+LUA
+}
+# A zone in which it is between one and two in the afternoon now: nobody there has quiet hours.
+noon_zone() {
+  hour=$(date -u +%H)
+  offset=$((13 - ${hour#0}))
+  if [ $offset -gt 0 ]; then echo "Etc/GMT-$offset"; elif [ $offset -lt 0 ]; then echo "Etc/GMT+$((0 - offset))"; else echo Etc/UTC; fi
+}
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+# call METHOD PATH [BODY] [header]: the status; the answer lies in $work/answer
+call() {
+  curl -s -o "$work/answer" -w '%{http_code}' -X "$1" -H "${4:-X-None: 1}" ${3:+--data "$3"} "$url$2"
+}
+expect_call() { # STATUS METHOD PATH [BODY] [header]
+  wanted=$1
+  shift
+  status=$(call "$@")
+  [ "$status" = "$wanted" ] || { head -c 500 "$work/answer" >&2; say "$1 $2: expected $wanted, got $status"; }
+}

@@ -1,0 +1,188 @@
+#!/bin/sh
+# The command line as people meet it: help of every subcommand with examples first, "did you mean", exit codes, and the accidents of every
+# day: a taken port, a directory of a newer version, two engines on one directory, an engine that is not there, names that nobody knows.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+
+# ---- help ----
+run 0 "$KAIROS" --help
+sed -n '/^Subcommands:/,/^$/p' "$work/out" | awk 'NR > 1 && NF { print $1 }' >"$work/subcommands"
+[ "$(wc -l <"$work/subcommands")" -ge 19 ] || say "the overview lists only $(wc -l <"$work/subcommands") subcommands"
+for name in serve init check decide why replay import user sink kill backup restore doctor version; do
+  grep -qx "$name" "$work/subcommands" || say "the overview does not list $name"
+done
+while read -r name; do
+  [ "$name" != version ] || continue
+  run 0 "$KAIROS" "$name" --help
+  [ ! -s "$work/err" ] || say "$name --help writes on stderr"
+  [ "$(grep -n '^Examples:' "$work/out" | cut -d: -f1)" -lt "$(grep -n "^Usage: kairos $name" "$work/out" | cut -d: -f1)" ] ||
+    say "$name --help does not begin with examples"
+  grep -q "^  kairos $name" "$work/out" || say "$name --help shows no example of itself"
+  has '--help'
+  run 2 "$KAIROS" "$name" --no-such-option
+  has "unknown option --no-such-option"
+  [ ! -s "$work/out" ] || say "$name writes its complaint on stdout"
+done <"$work/subcommands"
+run 0 "$KAIROS" version
+has '^kairos [0-9]'
+run 0 "$KAIROS" --version
+
+# ---- what is mistyped ----
+run 2 "$KAIROS"
+run 2 "$KAIROS" sevre
+has 'did you mean "serve"?'
+run 2 "$KAIROS" serve --lisen 127.0.0.1:0
+has 'did you mean --listen?'
+run 2 "$KAIROS" serve --lanes many
+has 'expected a whole number, got "many"'
+run 2 "$KAIROS" serve --lanes
+has '--lanes needs a value'
+run 2 "$KAIROS" user shwo u1
+has 'did you mean "show"?'
+run 2 "$KAIROS" user show
+has 'U is missing'
+run 2 "$KAIROS" rollout advnace x
+has 'did you mean "advance"?'
+run 2 "$KAIROS" kill triger x
+has 'did you mean "trigger"?'
+run 2 "$KAIROS" why
+run 2 "$KAIROS" why d0-1 --lang de
+has 'expected en or ru'
+run 2 "$KAIROS" decide
+has '--user is missing'
+run 2 "$KAIROS" key add app
+has '--scopes is missing'
+run 2 "$KAIROS" init
+run 2 "$KAIROS" test "$KAIROS_SOURCE" --format xml
+run 2 "$KAIROS" version-x
+
+# ---- what is not there ----
+run 4 "$KAIROS" user show u1 --url http://127.0.0.1:1
+has 'no engine answers at http://127.0.0.1:1'
+run 5 "$KAIROS" check "$work/nowhere"
+run 5 "$KAIROS" replay --data "$work/nowhere"
+has 'is no data directory'
+run 5 "$KAIROS" doctor --data "$work/nowhere"
+run 5 "$KAIROS" backup "$work/b" --data "$work/nowhere"
+run 5 "$KAIROS" import "$work/nowhere.ndjson" --data "$work/fresh" --program "$KAIROS_SOURCE"
+has 'nowhere.ndjson'
+run 5 "$KAIROS" key list --data "$work/nowhere"
+
+# ---- a program to start from ----
+run 0 "$KAIROS" init "$work/mine"
+[ -f "$work/mine/.luacheckrc" ] && [ -f "$work/mine/rules/scenarios.lua" ] && [ -f "$work/mine/interventions/micro.lua" ] || say "init left files out"
+run 0 "$KAIROS" check "$work/mine"
+run 0 "$KAIROS" test "$work/mine"
+echo changed >>"$work/mine/.luacheckrc"
+run 6 "$KAIROS" init "$work/mine"
+has 'is there already; nothing was written'
+[ "$(tail -n 1 "$work/mine/.luacheckrc")" = changed ] || say "init wrote over a file"
+
+# ---- one engine, and what stands in another's way ----
+run 0 "$KAIROS" init --data "$work/data" --files 2
+run 6 "$KAIROS" init --data "$work/data"
+has 'is a data directory already'
+run 2 "$KAIROS" init --data "$work/other" --files 17
+start "$work/data" --program "$KAIROS_SOURCE"
+run 6 "$KAIROS" serve --data "$work/data" --program "$KAIROS_SOURCE" --listen 127.0.0.1:0
+has "in use by process $engine"
+run 6 "$KAIROS" serve --data "$work/second" --program "$KAIROS_SOURCE" --listen "127.0.0.1:$port"
+has "port $port"
+run 6 "$KAIROS" import /dev/null --data "$work/data"
+run 6 "$KAIROS" move --data "$work/data" --files 1
+run 7 "$KAIROS" serve --data "$work/third" --program "$KAIROS_SOURCE" --listen 0.0.0.0:0
+has 'refusing to listen on 0.0.0.0:0 without a key'
+
+# ---- asking it ----
+export KAIROS_URL="$url"
+zone=$(noon_zone)
+expect_call 200 PUT /v1/users/u1 "{\"timezone\":\"$zone\",\"age\":40}"
+run 0 "$KAIROS" user opt-in u1
+expect_call 200 POST /v1/events "{\"id\":\"e1\",\"userId\":\"u1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
+decision=$(sed -n 's/.*"decisions":\[{"id":"\([^"]*\)".*/\1/p' "$work/answer")
+[ -n "$decision" ] || say "no decision was made for a stressed user"
+run 0 "$KAIROS" why "$decision"
+has 'stress_level > 7: true'
+run 0 "$KAIROS" why "$decision" --lang ru
+has 'верно'
+run 0 "$KAIROS" why "$decision" --json
+has '"terms":\['
+run 0 "$KAIROS" why --user u1 --trigger sleep_debt
+has 'sleep_debt > 2: unknown'
+run 5 "$KAIROS" why --user nobody --trigger high_stress
+has 'no user "nobody" is known'
+run 5 "$KAIROS" why --user u1 --trigger nothing_like_it
+run 5 "$KAIROS" why d1-999999
+run 5 "$KAIROS" why nonsense
+has 'd3-17'
+run 0 "$KAIROS" user show u1
+has '^consent: given'
+run 5 "$KAIROS" user show nobody
+run 0 "$KAIROS" user show u1 --json
+has '^{"userId":"u1"'
+run 0 "$KAIROS" user timeline u1
+has ' check_in'
+run 0 "$KAIROS" user export u1
+has '"eventType":"check_in"'
+run 0 "$KAIROS" decide --user u1 --dry-run
+has 'high_stress'
+run 5 "$KAIROS" decide --user nobody
+run 5 "$KAIROS" decide --user u1 --trigger high_sterss
+run 0 "$KAIROS" kill
+has 'nothing is killed'
+run 0 "$KAIROS" kill trigger high_stress
+run 0 "$KAIROS" decide --user u1 --trigger high_stress --dry-run
+has 'killed'
+run 0 "$KAIROS" kill trigger high_stress --lift
+run 0 "$KAIROS" kill
+hasnt 'high_stress'
+run 0 "$KAIROS" rollout list
+has '-> internal_testing'
+run 0 "$KAIROS" rollout advance first_interventions
+has '-> alpha_testing'
+run 0 "$KAIROS" rollout hold first_interventions
+run 6 "$KAIROS" rollout advance first_interventions
+has 'held'
+run 5 "$KAIROS" rollout halt no_such_one
+run 0 "$KAIROS" programs list
+has 'live'
+
+# ---- a restart keeps what operators said ----
+run 0 "$KAIROS" kill all
+stop
+start "$work/data" --program "$KAIROS_SOURCE"
+export KAIROS_URL="$url"
+run 0 "$KAIROS" kill
+has '^all$'
+run 0 "$KAIROS" rollout list
+has '-> alpha_testing'
+run 0 "$KAIROS" decide --user u1 --trigger high_stress --dry-run
+has 'killed'
+stop
+run 0 "$KAIROS" replay --verify --data "$work/data"
+run 0 "$KAIROS" doctor --data "$work/data"
+hasnt BAD
+
+# ---- a directory that a newer engine wrote ----
+newer() { # the file to change, how
+  rm -rf "$work/newer"
+  cp -r "$work/data" "$work/newer"
+  eval "$2"
+  run 6 "$KAIROS" serve --data "$work/newer" --program "$KAIROS_SOURCE" --listen 127.0.0.1:0
+  has 'newer engine'
+  run 6 "$KAIROS" replay --data "$work/newer"
+  has 'this engine reads'
+}
+newer layout 'sed -i "s/^kairos-layout 1/kairos-layout 2/" "$work/newer/layout"'
+newer control.db 'sqlite3 "$work/newer/control.db" "PRAGMA user_version=99"'
+newer volume-01.db 'sqlite3 "$work/newer/volume-01.db" "PRAGMA user_version=99"'
+
+# ---- the last good program outlives its directory ----
+run 0 "$KAIROS" init "$work/program"
+start "$work/data" --program "$work/program"
+stop
+echo 'trigger "x" {' >"$work/program/rules/broken.lua"
+start "$work/data" --program "$work/program"
+grep -q 'rules/broken.lua' "$work/serve.log" || say "the broken file is not named in the log"
+grep -q 'last good program' "$work/serve.log" || say "the log does not say that the last good program runs"
+stop
