@@ -219,7 +219,9 @@ int64_t tz_utc(const struct tz *z, int32_t day, int32_t minute) {
 
 struct zone_entry {
   struct zone_entry *next;
+  struct zone_entry *before; /* whose data was in force earlier; a zone points into its own block, so none is given back */
   struct tz *zone;
+  struct hash_128 file; /* of the bytes in force */
   size_t length;
   char name[];
 };
@@ -237,7 +239,9 @@ static struct zone_entry *entry_find(struct zone_entry *from, struct str name) {
 /* `bytes` are the zone's file; an empty view reads the system's. */
 static struct zone_entry *entry_new(struct str name, struct str bytes, struct err *e) {
   struct buf file = {0};
-  struct tz *zone = bytes.len ? tz_parse(bytes, e) : tz_load(name, &file, e) ? tz_parse(buf_view(&file), e) : NULL;
+  if (bytes.len == 0 && tz_load(name, &file, e)) bytes = buf_view(&file);
+  struct tz *zone = bytes.len ? tz_parse(bytes, e) : NULL;
+  struct hash_128 hash = hash_128_seed(bytes, 0);
   buf_free(&file);
   if (!zone) return NULL;
   struct zone_entry *entry = kit_alloc(sizeof *entry + name.len);
@@ -246,7 +250,7 @@ static struct zone_entry *entry_new(struct str name, struct str bytes, struct er
     tz_free(zone);
     return NULL;
   }
-  *entry = (struct zone_entry){.zone = zone, .length = name.len};
+  *entry = (struct zone_entry){.zone = zone, .file = hash, .length = name.len};
   memcpy(entry->name, name.at, name.len);
   return entry;
 }
@@ -285,9 +289,15 @@ bool tz_provide(struct str name, struct str bytes, struct err *e) {
   if (!mine) return false;
   struct zone_entry *found = entry_join(mine, name);
   if (found == mine) return true;
+  if (found->file.low == mine->file.low && found->file.high == mine->file.high) { /* as a rule: other threads may be reading it */
+    entry_free(mine);
+    return true;
+  }
   struct tz old = *found->zone; /* pointers to the zone stay good: its content is what changes */
   *found->zone = *mine->zone;
   *mine->zone = old;
-  entry_free(mine);
+  found->file = mine->file;
+  mine->before = found->before;
+  found->before = mine;
   return true;
 }
