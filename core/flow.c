@@ -87,27 +87,33 @@ static bool is_in_wave(const struct flow *f, const struct item *item) {
   return false;
 }
 
-static void add_step(struct flow *f, struct item *item, unsigned char *taken) {
+/* False: a tick took the item's place, which waits for a later wave. */
+static bool add_step(struct flow *f, struct item *item, uint32_t partition) {
   struct user *u = item->user;
-  uint32_t partition = u ? u->partition : book_partition_of(f->book, item->event.user);
   struct step *s = &f->steps[f->step_count++];
   *s = (struct step){.item = item, .user = u, .partition = partition, .program = f->places.at[partition].program};
   struct item *tick = u ? due_tick(f, s->program, u, item) : NULL;
-  if (tick) s->item = tick; /* the item itself waits for a later wave */
-  else *taken = 1;
+  if (tick) s->item = tick;
   if (u) u->wave = f->wave;
+  return tick == NULL;
 }
 
-/* Takes the next item of each user that is not yet in the wave; `first` moves over what is done. */
+/* Takes items up to each partition's first that must wait, since its user is in the wave already; `first` moves over what is done. What
+ * comes later in that partition waits too: decision ids count in the order of arrival, however turns, waves and files are cut. */
 static bool cut_wave(struct flow *f, struct item **items, size_t count, unsigned char *taken, size_t *first, struct err *e) {
   f->wave++;
   f->step_count = 0;
+  uint32_t closed = 0; /* bit per partition */
   for (size_t i = *first; i < count && f->step_count < WAVE_MOST; i++) {
     struct err why = {0};
     if (taken[i]) continue;
     if (!items[i]->user) items[i]->user = find_user(f, items[i]->event.user, false, &why);
     if (why.kind != ERR_NONE) return err_set(e, why.kind, "%s", why.text);
-    if (!is_in_wave(f, items[i])) add_step(f, items[i], &taken[i]);
+    const struct user *u = items[i]->user;
+    uint32_t partition = u ? u->partition : book_partition_of(f->book, items[i]->event.user);
+    if (closed >> partition & 1) continue;
+    taken[i] = !is_in_wave(f, items[i]) && add_step(f, items[i], partition);
+    closed |= (taken[i] ? 0u : 1u) << partition;
   }
   while (*first < count && taken[*first]) (*first)++;
   return true;
@@ -132,11 +138,12 @@ static bool known_words(struct step *s, struct err *why) {
                  STR_ARG(s->item->event.type));
 }
 
-static bool is_duplicate(struct flow *f, struct step *s, struct err *e) {
+/* Drops what was seen before. False: storage failed, and nobody knows. */
+static bool drop_duplicate(struct flow *f, struct step *s, struct err *e) {
   const struct event *ev = &s->item->event;
-  if (!s->user || !f->volume || !ev->id_given || s->item->kind == ENTRY_TICK) return false;
+  if (!s->user || !f->volume || !ev->id_given || s->item->kind == ENTRY_TICK) return true;
   enum duplicate d = volume_duplicate(f->volume, s->user, ev->source, ev->id, ev->body, ev->received, e);
-  if (d == DUPLICATE_NO) return false;
+  if (d == DUPLICATE_NO || d == DUPLICATE_FAILED) return d == DUPLICATE_NO;
   s->dropped = true;
   f->figures.duplicates++;
   s->item->state = ITEM_DUPLICATE;
@@ -167,7 +174,8 @@ static void set_recorded(struct step *s) {
 
 static bool meet(struct flow *f, struct step *s, struct err *e) {
   struct err why = {0};
-  if (is_duplicate(f, s, e)) return true;
+  if (!drop_duplicate(f, s, e)) return false;
+  if (s->dropped) return true;
   if (!known_words(s, &why)) {
     refuse(f, s, &why);
     return true;
@@ -235,19 +243,13 @@ static struct sessions *sessions_for(struct flow *f, const struct program *p) {
   return f->sessions;
 }
 
-static bool model_killed(const struct controls *c, const struct program *p, uint32_t model, struct arena *scratch) {
-  if (c->killed_count == 0) return false;
-  const char *name = arena_printf(scratch, "model:%s", model_name(p->models, model));
-  return controls_killed(c, hash_64(str_from(name)));
-}
-
 static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
   struct belief_row rows[WAVE_MOST];
   size_t count = 0;
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
     if (s->dropped || s->program != p || !(s->models >> model & 1) || s->item->recorded) continue;
-    bool killed = model_killed(&f->places.at[s->partition].controls, p, model, &f->scratch);
+    bool killed = place_model_killed(&f->places.at[s->partition], model_name(p->models, model));
     for (uint32_t b = 0; b < beliefs_count(p->models); b++)
       if (belief_model(p->models, b) == model) s->beliefs[b] = value_missing(killed ? MISSING_SUSPENDED : MISSING_FAILED);
     if (killed) continue;
@@ -369,7 +371,7 @@ static bool imported_record(struct flow *f, struct step *s) {
 
 static void note_due(struct flow *f, struct step *s) {
   int64_t due = s->program ? ticks_next(s->program->rules, s->user) : 0;
-  if (due == s->user->due && !due) return;
+  if (due == s->user->due) return;
   s->user->due = due;
   pile_push(&f->due, s->user); /* without memory: the due time is in the state, and the next event or start finds it */
 }

@@ -41,6 +41,7 @@ struct owned { /* a volume and what the lane keeps beside it */
   struct outbox outbox;
   struct item **items; /* of this turn, not walked yet */
   size_t item_count, item_cap;
+  struct note *results; /* what the courier reported, until a commit holds it */
   bool touched, lost;
   struct err err; /* why it is lost */
 };
@@ -112,6 +113,13 @@ static void work_withdraw(struct owned *o, struct job *job) {
   if (u && !volume_withdraw(flow_volume(o->flow), u, withdraw_one, NULL, &e)) lose(o, &e);
 }
 
+static void remember_due(struct owned *o) {
+  struct user *users[64];
+  for (size_t n; (n = flow_due_take(o->flow, users, 64)) > 0;)
+    for (size_t i = 0; i < n; i++)
+      if (users[i]->due) heap_push(&o->due, users[i]->due, users[i]->number);
+}
+
 static void work_fact(struct lane *lane, struct owned *o, const struct job *job) {
   struct err e = {0};
   for (uint32_t p = 0; p < BOOK_PARTITIONS && !o->lost; p++)
@@ -124,7 +132,11 @@ static void work_job(struct lane *lane, struct job *job) {
   lane->jobs[lane->job_count++] = job;
   if (job->call || job->fact.len || job->withdraw) walk_gathered(lane, o); /* what came before is seen */
   if (job->fact.len) work_fact(lane, o, job);
-  if (job->call && !o->lost) job->call(job, o->flow);
+  if (job->call && !o->lost) {
+    remember_due(o); /* an erasure takes the pointers to users away */
+    job->call(job, o->flow);
+    o->touched |= job->withdraw;
+  }
   if (job->item_count && !room_for_items(o, job->item_count)) {
     err_set(&job->err, ERR_BUSY, "no memory for this request in the lane's turn");
     return;
@@ -137,37 +149,64 @@ static void work_job(struct lane *lane, struct job *job) {
 
 static void work_note(struct lane *lane, struct note *n) {
   struct owned *o = owned_of(lane, n->volume);
-  struct err e = {0};
   if (n->kind == NOTE_STOP) lane->stopping = true;
   if (n->kind == NOTE_HUNGRY && o && !o->lost) o->outbox.refused = true; /* refilled after the commit */
-  if (n->kind == NOTE_RESULTS && o && !o->lost) {
+  if (n->kind == NOTE_RESULTS && o) {
+    struct note **last = &o->results;
+    while (*last) last = &(*last)->next;
+    n->next = NULL;
+    *last = n;
+  } else kit_free(n);
+}
+
+/* Attempts join the turn at its end; those of a lost turn join the next. */
+static void join_results(struct owned *o) {
+  struct err e = {0};
+  o->touched |= o->results != NULL;
+  for (struct note *n = o->results; n && !o->lost; n = n->next)
     if (!outbox_results(&o->outbox, n->results, n->count, &e)) lose(o, &e);
-    o->touched = true;
+}
+
+static void forget_results(struct owned *o) {
+  for (struct note *n = o->results, *next; n; n = next) {
+    next = n->next;
+    kit_free(n->results);
+    kit_free(n);
   }
-  kit_free(n->results);
-  kit_free(n);
+  o->results = NULL;
 }
 
 /* A tick comes late or not at all when its user changed meanwhile: the user's own due time is the truth. */
 static void gather_ticks(struct lane *lane, struct owned *o) {
   int64_t now = clock_now();
   struct heap_entry next;
+  if (heap_next(&o->due) > now) return;
+  walk_gathered(lane, o); /* what people did meanwhile comes first: it may end a silence */
   for (int i = 0; i < TICKS_MOST && heap_pop(&o->due, now, &next); i++) {
     struct err e = {0};
     struct user *u = volume_user_number(flow_volume(o->flow), next.number, &e);
     const struct program *p = u ? flow_program(o->flow, u->partition) : NULL;
     struct item *item = ARENA_NEW(&lane->turn, struct item);
     struct str body;
-    if (!u || !p || !item || u->due != next.at || !room_for_items(o, 1)) continue;
-    if (!ticks_due(p->rules, u, now, true, &lane->turn, &body)) continue;
+    if (o->lost || !u || !p || !item || u->due != next.at || !room_for_items(o, 1)) continue;
+    u->due = ticks_next(p->rules, u); /* another program may see another time */
+    if (!ticks_due(p->rules, u, now, true, &lane->turn, &body)) {
+      if (u->due) heap_push(&o->due, u->due, u->number);
+      continue;
+    }
     if (!event_parse(&lane->turn, body, now, STR("tick"), false, &item->event, &e)) continue;
     item->kind = ENTRY_TICK;
     item->asked = NO_ONE;
     o->items[o->item_count++] = item;
+    u->due = 0; /* until the walk says what is next: a second entry for the same moment finds nothing */
   }
 }
 
 /* ---- commit, answer, send, settle ---- */
+
+static bool push_due(void *context, int64_t number, int64_t due) {
+  return heap_push(&((struct owned *)context)->due, due, number);
+}
 
 static void commit_one(struct lane *lane, struct owned *o) {
   struct err e = {0};
@@ -176,7 +215,8 @@ static void commit_one(struct lane *lane, struct owned *o) {
   lane->committed_at = clock_monotonic();
   if (!o->lost) return;
   log_error("lane", "volume %u: the turn is lost: %s", o->number, o->err.text);
-  if (!flow_recover(o->flow, &e)) log_error("lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
+  if (!flow_recover(o->flow, &e) || !volume_due_users(flow_volume(o->flow), push_due, o, &e)) /* ticks of the lost turn are due still */
+    log_error("lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
 }
 
 static void answer(struct lane *lane, struct job *job) {
@@ -197,16 +237,16 @@ static void send_letters(struct owned *o) {
     log_warn("lane", "volume %u: outbox: %s", o->number, e.text);
 }
 
-static void remember_due(struct owned *o) {
-  struct user *users[64];
-  for (size_t n; (n = flow_due_take(o->flow, users, 64)) > 0;)
-    for (size_t i = 0; i < n; i++)
-      if (users[i]->due) heap_push(&o->due, users[i]->due, users[i]->number);
-}
-
 static void finish_turn(struct lane *lane, bool idle) {
-  for (uint32_t i = 0; i < lane->owned_count; i++) walk_gathered(lane, &lane->owned[i]);
-  for (uint32_t i = 0; i < lane->owned_count; i++) commit_one(lane, &lane->owned[i]);
+  for (uint32_t i = 0; i < lane->owned_count; i++) {
+    struct owned *o = &lane->owned[i];
+    walk_gathered(lane, o);
+    join_results(o);
+    commit_one(lane, o);
+    if (o->lost) continue;
+    forget_results(o);
+    send_letters(o); /* before the answers: a withdrawal reaches the courier after the letters that it withdraws (C3) */
+  }
   for (size_t i = 0; i < lane->job_count; i++) answer(lane, lane->jobs[i]);
   lane->job_count = 0;
   for (uint32_t i = 0; i < lane->owned_count; i++) {
@@ -215,7 +255,6 @@ static void finish_turn(struct lane *lane, bool idle) {
     bool lost = o->lost;
     o->lost = o->touched = false;
     if (lost) continue;
-    send_letters(o);
     remember_due(o);
     if (!volume_settle(flow_volume(o->flow), idle, &e)) log_error("lane", "volume %u: settling: %s", o->number, e.text);
   }
@@ -378,10 +417,6 @@ static void drain_done(uv_poll_t *poll, int status, int events) {
 
 /* ---- life ---- */
 
-static bool push_due(void *context, int64_t number, int64_t due) {
-  return heap_push(&((struct owned *)context)->due, due, number);
-}
-
 static bool open_owned(struct lane *lane, uint32_t number, struct err *e) {
   struct owned *o = &lane->owned[lane->owned_count];
   o->number = number;
@@ -496,8 +531,11 @@ void lanes_close(struct lanes *l) {
     void *left;
     while (lane->in && mailbox_take(lane->in, &left, 1)) work_note(lane, left);
     for (uint32_t k = 0; k < lane->owned_count; k++) {
-      struct err e = {0};
-      if (lane->owned[k].touched && !flow_commit(lane->owned[k].flow, &e)) log_error("lane", "last results: %s", e.text);
+      struct owned *o = &lane->owned[k];
+      join_results(o);
+      if (!o->lost && !flow_commit(o->flow, &o->err)) o->lost = true;
+      if (o->lost) log_error("lane", "last results: %s", o->err.text);
+      forget_results(o);
       outbox_close(&lane->owned[k].outbox);
       heap_free(&lane->owned[k].due);
       kit_free(lane->owned[k].items);

@@ -24,6 +24,15 @@ static int64_t caught_up(const struct user *u) {
   return m ? m->at : INT64_MIN;
 }
 
+/* A trigger may listen to several silences, and follow several things after several times: each has its own mark. */
+static uint64_t moment_key(const char *family, struct str trigger, struct str of, int64_t after) {
+  return mark_key(family, trigger) ^ hash_64_seed(of, (uint64_t)after);
+}
+
+static int64_t moment_after(const struct moment *m) {
+  return (int64_t)(m->seconds * 1000);
+}
+
 /* The last time this tick fired, or when the user was first seen: ticks are owed only for the time after that. */
 static int64_t fired(const struct user *u, const char *family, struct str name) {
   const struct mark *m = user_mark(u, mark_key(family, name));
@@ -45,18 +54,17 @@ static int64_t next_local(const struct user *u, int64_t after, uint32_t weekdays
   return 0;
 }
 
-static int64_t next_follow_up(const struct rules *r, const struct user *u, const struct trigger *t, const struct moment *m) {
-  const struct mark *done = user_mark(u, mark_key("follow_up", t->noun->at.name));
-  int64_t since = done && done->at > caught_up(u) ? done->at : caught_up(u), first = 0;
+static int64_t next_follow_up(const struct user *u, const struct trigger *t, const struct moment *m) {
+  const struct mark *done = user_mark(u, moment_key("follow_up", t->noun->at.name, m->text, moment_after(m)));
+  int64_t followed = done ? done->at : INT64_MIN, off = caught_up(u), first = 0;
   struct str name = m->text, kind = {0};
   if (!str_split(&name, ':', &kind)) return 0;
   bool by_option = str_is(kind, "intervention");
   uint64_t wanted = hash_64(name);
-  (void)r;
   for (size_t i = 0; i < u->send_count; i++) {
     const struct send *s = &u->sends[i];
-    if ((by_option ? s->option : s->trigger) != wanted || s->at <= since) continue;
-    int64_t due = s->at + (int64_t)(m->seconds * 1000);
+    int64_t due = s->at + moment_after(m);
+    if ((by_option ? s->option : s->trigger) != wanted || s->at <= followed || due <= off) continue;
     if (!first || due < first) first = due;
   }
   return first;
@@ -64,19 +72,19 @@ static int64_t next_follow_up(const struct rules *r, const struct user *u, const
 
 static int64_t next_silence(const struct user *u, const struct trigger *t, const struct moment *m) {
   if (u->last_event == 0) return 0;
-  const struct mark *done = user_mark(u, mark_key("silence", t->noun->at.name));
+  const struct mark *done = user_mark(u, moment_key("silence", t->noun->at.name, m->text, moment_after(m)));
   if (done && done->at >= u->last_event) return 0; /* told once about this silence */
-  int64_t due = u->last_event + (int64_t)(m->seconds * 1000);
+  int64_t due = u->last_event + moment_after(m);
   return due > caught_up(u) ? due : 0;
 }
 
-static int64_t next_moment(const struct rules *r, const struct user *u, const struct trigger *t, const struct moment *m) {
+static int64_t next_moment(const struct user *u, const struct trigger *t, const struct moment *m) {
   switch (m->kind) {
   case MOMENT_DAY: return u->zone ? next_local(u, fired(u, "tick", STR("day_started")), 0x7f, 0, spread(u, DAY_SPREAD)) : 0;
   case MOMENT_SCHEDULE:
     return u->zone ? next_local(u, fired(u, "schedule", t->noun->at.name), m->weekdays, m->minute, spread(u, SCHEDULE_SPREAD)) : 0;
   case MOMENT_SILENCE: return next_silence(u, t, m);
-  case MOMENT_FOLLOW_UP: return next_follow_up(r, u, t, m);
+  case MOMENT_FOLLOW_UP: return next_follow_up(u, t, m);
   case MOMENT_EVENT: break;
   }
   return 0;
@@ -84,9 +92,8 @@ static int64_t next_moment(const struct rules *r, const struct user *u, const st
 
 struct due {
   int64_t at;
-  enum moment_kind kind;
+  const struct moment *moment;
   struct str trigger;
-  int64_t sent; /* FOLLOW_UP: when the send was that it follows */
 };
 
 /* The earliest due moment; ties by trigger name, since triggers are sorted. */
@@ -95,20 +102,20 @@ static struct due earliest(const struct rules *r, const struct user *u) {
   for (size_t i = 0; r->any_moment && i < r->trigger_count; i++) {
     const struct trigger *t = &r->triggers[i];
     for (size_t k = 0; k < t->noun->on_count; k++) {
-      int64_t at = next_moment(r, u, t, &t->noun->on[k]);
-      if (at && (!first.at || at < first.at))
-        first = (struct due){at, t->noun->on[k].kind, t->noun->at.name, at - (int64_t)(t->noun->on[k].seconds * 1000)};
+      int64_t at = next_moment(u, t, &t->noun->on[k]);
+      if (at && (!first.at || at < first.at)) first = (struct due){at, &t->noun->on[k], t->noun->at.name};
     }
   }
   return first;
 }
 
+/* Who was last met in history has no ticks of today: they would put an end to that history. Its ticks come with its events. */
 int64_t ticks_next(const struct rules *r, const struct user *u) {
-  return earliest(r, u).at;
+  return r->any_moment && !user_mark(u, mark_key("user", STR("history"))) ? earliest(r, u).at : 0;
 }
 
-static const char *tick_type(enum moment_kind kind) {
-  switch (kind) {
+static const char *tick_type(const struct moment *m) {
+  switch (m->kind) {
   case MOMENT_DAY: return "tick.day_started";
   case MOMENT_SCHEDULE: return "tick.schedule";
   case MOMENT_SILENCE: return "tick.silence";
@@ -116,22 +123,39 @@ static const char *tick_type(enum moment_kind kind) {
   }
 }
 
+static void put_moment(struct json_writer *w, const struct due *d, int64_t sent) {
+  const struct moment *m = d->moment;
+  if (m->kind == MOMENT_DAY) return;
+  json_pair_str(w, "trigger", d->trigger);
+  if (m->kind == MOMENT_FOLLOW_UP) {
+    json_pair_str(w, "of", m->text);
+    json_pair_int(w, "sent", sent);
+  }
+  if (m->seconds > 0) json_pair_int(w, "after", moment_after(m));
+}
+
+static struct str tick_id(const struct due *d, bool missed, struct arena *a) {
+  uint64_t which = missed ? 0 : moment_key(tick_type(d->moment), d->trigger, d->moment->text, moment_after(d->moment));
+  return str_from(arena_printf(a, "t%lld-%016llx", (long long)d->at, (unsigned long long)which));
+}
+
 bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool live, struct arena *a, struct str *body) {
   struct due first = earliest(r, u);
   if (!first.at || first.at > now) return false;
   bool missed = live && now - first.at > TICK_DECIDES_WITHIN;
+  int64_t sent = first.at - moment_after(first.moment);
   if (missed) first.at = now;
   char at[32];
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
+  json_pair_str(&w, "id", tick_id(&first, missed, a)); /* the same tick has the same id everywhere */
   json_pair_str(&w, "userId", u->id);
-  json_pair_text(&w, "eventType", missed ? "tick.caught_up" : tick_type(first.kind));
+  json_pair_text(&w, "eventType", missed ? "tick.caught_up" : tick_type(first.moment));
   json_pair_str(&w, "timestamp", (struct str){at, clock_format(first.at, at)});
   json_key(&w, "data");
   json_open_object(&w);
-  if (first.kind != MOMENT_DAY && !missed) json_pair_str(&w, "trigger", first.trigger);
-  if (first.kind == MOMENT_FOLLOW_UP && !missed) json_pair_int(&w, "sent", first.sent);
+  if (!missed) put_moment(&w, &first, sent);
   json_close_object(&w);
   json_close_object(&w);
   bool ok = !out.failed;
@@ -141,14 +165,17 @@ bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool li
 }
 
 bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch) {
-  struct str trigger = json_text(&tick->json, json_get(&tick->json, tick->data, "trigger"), scratch);
+  const struct json *j = &tick->json;
+  struct str trigger = json_text(j, json_get(j, tick->data, "trigger"), scratch);
   if (str_is(tick->type, "tick.day_started")) return user_set_mark(u, mark_key("tick", STR("day_started")), tick->timestamp, 0);
   if (str_is(tick->type, "tick.caught_up")) return user_set_mark(u, mark_key("tick", STR("caught_up")), tick->timestamp, 0);
   if (str_is(tick->type, "tick.schedule")) return user_set_mark(u, mark_key("schedule", trigger), tick->timestamp, 0);
-  if (str_is(tick->type, "tick.silence")) return user_set_mark(u, mark_key("silence", trigger), u->last_event, 0);
-  int64_t sent = 0;
-  json_int(&tick->json, json_get(&tick->json, tick->data, "sent"), &sent);
-  return user_set_mark(u, mark_key("follow_up", trigger), sent, 0);
+  int64_t sent = 0, after = 0;
+  struct str of = json_text(j, json_get(j, tick->data, "of"), scratch);
+  json_int(j, json_get(j, tick->data, "sent"), &sent);
+  json_int(j, json_get(j, tick->data, "after"), &after);
+  if (str_is(tick->type, "tick.silence")) return user_set_mark(u, moment_key("silence", trigger, of, after), u->last_event, 0);
+  return user_set_mark(u, moment_key("follow_up", trigger, of, after), sent, 0);
 }
 
 const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch) {

@@ -99,9 +99,12 @@ bool places_row(struct places *p, struct user *u, const struct entry *row, const
 }
 
 bool place_model_killed(const struct place *p, const char *model) {
-  char name[160];
-  if (p->controls.killed_count == 0) return false;
-  return controls_killed(&p->controls, hash_64((struct str){name, (size_t)snprintf(name, sizeof name, "model:%s", model)}));
+  struct buf name = {0};
+  if (p->controls.killed_count == 0 && !p->controls.kill_all) return false;
+  buf_printf(&name, "model:%s", model);
+  bool killed = name.failed || controls_killed(&p->controls, hash_64(buf_view(&name)));
+  buf_free(&name);
+  return killed;
 }
 
 void places_clear(struct places *p) {
