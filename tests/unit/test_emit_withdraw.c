@@ -161,8 +161,8 @@ struct kill_order {
 static void killed(void *context, void *token) {
   struct kill_order *order = token;
   killed_names = order->bits;
-  order->done = true;
   desk_withdrawn(context, NULL);
+  order->done = true; /* last: who waits for it may leave */
 }
 static void *kills_run(void *context) {
   struct desk *d = context;
