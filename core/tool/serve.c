@@ -9,6 +9,7 @@
 #include "kit/file.h"
 #include "kit/hash.h"
 #include "kit/log.h"
+#include "kit/rng.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,18 +87,29 @@ static bool open_lanes(struct engine *s, struct err *e) {
   return api_restore(&s->api, e) && lanes_run(s->lanes, e);
 }
 
-static bool open_door(struct engine *s, struct err *e) {
+/* The keys that are valid now. When every key was revoked, one that nobody has stands in: only a directory that never had a key is open to
+ * this machine. */
+static bool valid_keys(struct engine *s, struct arena *a, struct door_key **list, size_t *valid, struct err *e) {
   struct api_key *keys;
   size_t count;
-  if (!control_keys(s->book, &s->arena, &keys, &count, e)) return false;
-  struct door_key *door_keys_list = ARENA_ARRAY(&s->arena, struct door_key, count + 1);
-  size_t valid = 0;
+  *valid = 0;
+  if (!control_keys(s->book, a, &keys, &count, e)) return false;
+  if (!(*list = ARENA_ARRAY(a, struct door_key, count + 1))) return err_set(e, ERR_INTERNAL, "no memory for %zu keys", count);
   for (size_t i = 0; i < count; i++) {
     if (keys[i].revoked) continue;
-    memcpy(door_keys_list[valid].sha256, keys[i].sha256, HASH_SHA256);
-    door_keys_list[valid].scopes = keys[i].scopes;
-    door_keys_list[valid++].name = keys[i].name;
+    (*list)[*valid] = (struct door_key){.scopes = keys[i].scopes, .name = keys[i].name};
+    memcpy((*list)[(*valid)++].sha256, keys[i].sha256, HASH_SHA256);
   }
+  if (count == 0 || *valid) return true;
+  (*list)[(*valid)++] = (struct door_key){.name = "nobody"};
+  rng_secret((*list)[0].sha256, HASH_SHA256);
+  return true;
+}
+
+static bool open_door(struct engine *s, struct err *e) {
+  struct door_key *door_keys_list;
+  size_t valid;
+  if (!valid_keys(s, &s->arena, &door_keys_list, &valid, e)) return false;
   size_t routes;
   struct door_options o = {.listen = s->options.listen,
                            .behind_proxy = s->options.behind_proxy,
@@ -115,16 +127,10 @@ static bool open_door(struct engine *s, struct err *e) {
 static void watch_keys(uv_timer_t *timer) {
   struct engine *s = timer->data;
   struct arena a = {0};
-  struct api_key *keys;
-  size_t count, valid = 0;
+  struct door_key *list;
+  size_t valid;
   struct err e = {0};
-  if (control_keys(s->book, &a, &keys, &count, &e)) {
-    struct door_key *list = ARENA_ARRAY(&a, struct door_key, count + 1);
-    for (size_t i = 0; i < count; i++) {
-      if (keys[i].revoked) continue;
-      list[valid] = (struct door_key){.scopes = keys[i].scopes, .name = keys[i].name};
-      memcpy(list[valid++].sha256, keys[i].sha256, HASH_SHA256);
-    }
+  if (valid_keys(s, &a, &list, &valid, &e)) {
     door_keys(s->door, list, valid);
   } else log_warn("serve", "keys: %s", e.text);
   arena_free(&a);
