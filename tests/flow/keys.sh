@@ -1,0 +1,69 @@
+#!/bin/sh
+# API keys: made and revoked beside a running engine, which takes a change over within a second (S5); scopes are kept to; the secret is
+# stored nowhere.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+run 0 "$KAIROS" init --data "$work/data"
+start "$work/data" --program "$KAIROS_SOURCE"
+expect_call 200 GET /v1/programs
+
+# until STATUS METHOD PATH BODY KEY: the change must have been taken over by the third look, half a second apart
+within_a_second() {
+  wanted=$1
+  shift
+  for look in 1 2 3; do
+    sleep 0.5
+    status=$(call "$@")
+    [ "$status" != "$wanted" ] || return 0
+  done
+  say "expected $wanted a second after the change, got $status"
+}
+
+run 2 "$KAIROS" key add app --data "$work/data"
+run 1 "$KAIROS" key add app --scopes ingest,raed --data "$work/data"
+has 'did you mean "read"?'
+run 0 "$KAIROS" key add app --scopes ingest,read --data "$work/data"
+app=$(cat "$work/out")
+expr "$app" : 'kx_app_[A-Za-z0-9_-]\{43\}$' >/dev/null || say "the key looks wrong: $app"
+within_a_second 401 GET /v1/programs
+expect_call 200 GET /v1/programs "" "Authorization: Bearer $app"
+expect_call 403 PUT /v1/kill/all "" "Authorization: Bearer $app"
+expect_call 401 GET /v1/programs "" "Authorization: Bearer ${app}x"
+expect_call 200 GET /livez
+
+run 6 "$KAIROS" key add app --scopes read --data "$work/data"
+has 'already'
+run 0 "$KAIROS" key add boss --scopes operate,read --data "$work/data" --json
+boss=$(sed -n 's/.*"key":"\([^"]*\)".*/\1/p' "$work/out")
+within_a_second 200 PUT /v1/kill/all "" "Authorization: Bearer $boss"
+expect_call 200 DELETE /v1/kill/all "" "Authorization: Bearer $boss"
+run 7 "$KAIROS" kill --url "$url"
+run 7 "$KAIROS" kill all --url "$url" --key "$app"
+has 'operate'
+export KAIROS_KEY="$boss" KAIROS_URL="$url"
+run 0 "$KAIROS" kill trigger high_stress
+unset KAIROS_KEY
+
+run 0 "$KAIROS" key list --data "$work/data"
+has '^app  *ingest,read  *valid'
+hasnt "$app"
+run 0 "$KAIROS" key revoke app --data "$work/data"
+within_a_second 401 GET /v1/programs "" "Authorization: Bearer $app"
+run 5 "$KAIROS" key revoke nobody --data "$work/data"
+run 0 "$KAIROS" key list --data "$work/data"
+has '^app .*revoked'
+run 0 "$KAIROS" key revoke boss --data "$work/data"
+within_a_second 401 GET /v1/programs "" "Authorization: Bearer $boss"
+stop
+
+# Taking the last key away does not throw the door open, and a start remembers.
+start "$work/data"
+expect_call 401 GET /v1/programs
+stop
+run 0 "$KAIROS" key add late --scopes admin --data "$work/data"
+late=$(cat "$work/out")
+start "$work/data"
+expect_call 200 GET /v1/programs "" "Authorization: Bearer $late"
+stop_hard
+if grep -raq -e "$app" -e "$boss" -e "$late" "$work/data"; then say "a secret is stored"; fi
+run 0 "$KAIROS" doctor --data "$work/data"

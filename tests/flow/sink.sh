@@ -1,0 +1,76 @@
+#!/bin/sh
+# From an event to a webhook that `kairos sink` verifies: the message, its signature, its end in the decision; a receiver with another
+# secret refuses it; opt-out and kill stop what would have been sent.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+secret=whsec_$(head -c 24 /dev/urandom | base64)
+small_program "$work/program"
+run 0 "$KAIROS" check "$work/program"
+
+sink() { # a name, its options: $sink_port
+  name=$1
+  shift
+  "$KAIROS" sink --port 0 "$@" >"$work/$name.out" 2>"$work/$name.log" &
+  helpers="$helpers $!"
+  wait_for "$work/$name.log" 'listens on port'
+  sink_port=$(sed -n 's/.*listens on port \([0-9]*\).*/\1/p' "$work/$name.log")
+}
+sink good --secret "$secret"
+good=$sink_port
+run 6 "$KAIROS" sink --port "$good"
+run 1 "$KAIROS" sink --port 0 --secret nonsense
+run 2 "$KAIROS" sink --port 70000
+
+start "$work/data" --program "$work/program" --webhook "http://127.0.0.1:$good/hook" --webhook-secret "$secret" --allow-http --allow-private
+export KAIROS_URL="$url"
+zone=$(noon_zone)
+person() {
+  expect_call 200 PUT "/v1/users/$1" "{\"timezone\":\"$zone\",\"age\":40}"
+  run 0 "$KAIROS" user opt-in "$1"
+}
+stressed() { # user, event id, expected sends
+  expect_call 200 POST /v1/events "{\"id\":\"$2\",\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":8.5}}"
+  grep -q "\"interventions_triggered\":$3," "$work/answer" || { cat "$work/answer" >&2; say "$1: expected $3 sends"; }
+}
+person u1
+stressed u1 e1 1
+decision=$(sed -n 's/.*"decisions":\[{"id":"\([^"]*\)".*/\1/p' "$work/answer")
+wait_for "$work/good.out" "^verified  intervention.sent  $decision u1: stress -> breathe  \"Stress is 8.5. Breathe out slowly.\""
+tries=0
+until run 0 "$KAIROS" why "$decision" && grep -q delivered "$work/out"; do
+  tries=$((tries + 1))
+  [ $tries -lt 100 ] || say "the decision does not say that it was delivered"
+  sleep 0.1
+done
+stressed u1 e1 0 # the same event again
+stressed u1 e2 0 # within the hour
+grep -q '"reason":"too_soon"' "$work/answer" || say "two within an hour"
+stressed u2 e3 0 # nothing is known of u2
+grep -q '"reason":"consent_unknown"' "$work/answer" || say "no consent, and another reason"
+
+person u3
+run 0 "$KAIROS" user opt-out u3
+stressed u3 e4 0
+grep -q '"reason":"opted_out"' "$work/answer" || say "opted out, and another reason"
+run 0 "$KAIROS" kill intervention breathe
+person u4
+stressed u4 e5 0
+run 0 "$KAIROS" kill intervention breathe --lift
+stressed u4 e6 1
+wait_for "$work/good.out" ' u4: stress'
+[ "$(wc -l <"$work/good.out")" = 2 ] || say "the receiver got something else: $(cat "$work/good.out")"
+stop
+
+# Another secret: refused, and said as a line of JSON.
+sink bad --secret "whsec_$(head -c 24 /dev/urandom | base64)" --json
+start "$work/data" --webhook "http://127.0.0.1:$sink_port/hook" --webhook-secret "$secret" --allow-http --allow-private
+export KAIROS_URL="$url"
+person u5
+stressed u5 e7 1
+wait_for "$work/bad.out" '^{"verified":false,"why":"[^"]*","body":{"type":"intervention.sent"'
+stop
+run 0 "$KAIROS" replay --verify --data "$work/data"
+has ' 0 different'
+run 2 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/ --webhok-secret x
+run 1 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/
+has 'webhook-secret'
