@@ -4,6 +4,7 @@
 #include "book/book.h"
 #include "kit/clock.h"
 #include "kit/json.h"
+#include "kit/math.h"
 #include "kit/rng.h"
 #include "packer.h"
 #include <pthread.h>
@@ -14,110 +15,133 @@
 #define DICTIONARY_BYTES ((size_t)24 << 10)
 #define SEED             UINT64_C(0x6b6169726f73)
 
-/* A field of a typical event: one of a few words, or a number in a range with a step. */
+/* A field of a typical event: one of a few words, a list of one to three of them, or a number in a range with a step. */
 struct field {
   const char *name;
   const char *words[8];
   double low, high, step;
+  bool list;
 };
+#define WORDS(...)               {__VA_ARGS__}, 0, 0, 0, false
+#define LIST(...)                {__VA_ARGS__}, 0, 0, 0, true
+#define NUMBERS(low, high, step) {NULL}, low, high, step, false
 
 static const struct field workout[] = {
-    {"workoutType", {"hiit", "yoga", "strength", "running", "cycling", "walking", "swimming", "pilates"}, 0, 0, 0},
-    {"duration", {NULL}, 5, 90, 1},
-    {"completionRate", {NULL}, 0, 1, 0.01},
-    {"intensity", {"low", "moderate", "high", "vigorous"}, 0, 0, 0},
-    {"perceivedExertion", {NULL}, 1, 10, 1},
-    {"enjoyment", {NULL}, 1, 10, 1},
-    {"caloriesBurned", {NULL}, 20, 900, 1},
-    {"heartRateAvg", {NULL}, 80, 175, 1},
-    {"heartRateMax", {NULL}, 110, 195, 1},
-    {"social", {"alone", "partner", "group", "class"}, 0, 0, 0},
-    {"skipReason", {"time_constraint", "low_energy", "bad_weather", "forgot", "injury", "illness", "work", "no_motivation"}, 0, 0, 0},
+    {"workoutId", WORDS("w-1", "w-2", "w-30", "w-481", "w-5207", "workout_12")},
+    {"workoutType", WORDS("hiit", "yoga", "strength", "running", "cardio", "walk", "swimming", "pilates")},
+    {"duration", NUMBERS(300, 5400, 1)},
+    {"completionRate", NUMBERS(0, 1, 0.01)},
+    {"intensity", WORDS("low", "moderate", "high", "vigorous")},
+    {"location", WORDS("home", "gym", "work", "outdoor", "office", "park")},
+    {"equipment", LIST("mat", "dumbbells", "band", "bench", "bike", "none")},
+    {"heartRateAvg", NUMBERS(80, 175, 1)},
+    {"caloriesBurned", NUMBERS(20, 900, 1)},
+    {"preparationTime", NUMBERS(0, 40, 1)},
+    {"perceivedDifficulty", NUMBERS(1, 10, 1)},
+    {"moodBefore", NUMBERS(1, 10, 1)},
+    {"moodAfter", NUMBERS(1, 10, 1)},
+    {"plannedHour", NUMBERS(6, 21, 0.5)},
+};
+static const struct field skipped[] = {
+    {"workoutId", WORDS("w-1", "w-2", "w-30", "w-481", "w-5207", "workout_12")},
+    {"workoutType", WORDS("hiit", "yoga", "strength", "running", "cardio", "walk", "swimming", "pilates")},
+    {"reason", WORDS("time", "tired", "weather", "forgot", "injury", "illness", "work", "no_motivation")},
+    {"plannedHour", NUMBERS(6, 21, 0.5)},
+    {"plannedMinutes", NUMBERS(10, 90, 5)},
 };
 static const struct field app[] = {
-    {"screenTime", {NULL}, 1, 1800, 1},
-    {"feature", {"workout_plan", "progress_chart", "goal_settings", "social_feed", "reminders", "statistics", "home", "profile"}, 0, 0, 0},
-    {"motivationLevel", {NULL}, 1, 10, 1},
-    {"barrier", {"time_constraint", "low_energy", "weather", "no_equipment", "travel", "stress", "pain", "none"}, 0, 0, 0},
-    {"preparationTime", {NULL}, 0, 30, 1},
-    {"sessionLength", {NULL}, 1, 3600, 1},
-    {"appOpens", {NULL}, 1, 20, 1},
+    {"screen", WORDS("home", "plan", "progress", "social", "settings", "goals")},
+    {"screenTime", NUMBERS(1, 1800, 1)},
+    {"featuresUsed", LIST("plan", "calendar", "timer", "music", "stats", "share", "goals", "coach")},
+    {"skipReasons", LIST("no_time", "tired", "weather", "none", "injury", "work")},
+    {"motivationLevel", NUMBERS(1, 10, 1)},
+    {"barriers", LIST("time", "energy", "weather", "equipment", "travel", "stress", "injury", "none")},
+    {"preparationTime", NUMBERS(0, 30, 1)},
+    {"completionRate", NUMBERS(0, 1, 0.01)},
+    {"scrollDepth", NUMBERS(0, 1, 0.01)},
+    {"sessionNumber", NUMBERS(1, 400, 1)},
+    {"note", WORDS("Feeling good today", "Legs are sore", "After work", "Too tired")},
 };
 static const struct field body[] = {
-    {"steps", {NULL}, 0, 25000, 1},
-    {"sleepHours", {NULL}, 3, 11, 0.25},
-    {"sleepQuality", {NULL}, 1, 10, 1},
-    {"restingHeartRate", {NULL}, 45, 90, 1},
-    {"heartRateVariability", {NULL}, 15, 120, 1},
-    {"weight", {NULL}, 45, 130, 0.1},
-    {"mood", {"great", "good", "neutral", "low", "bad", "stressed", "calm", "tired"}, 0, 0, 0},
-    {"energyLevel", {NULL}, 1, 10, 1},
-    {"stressLevel", {NULL}, 1, 10, 1},
-    {"sorenessLevel", {NULL}, 0, 10, 1},
+    {"steps", NUMBERS(0, 25000, 1)},          {"hours", NUMBERS(3, 11, 0.25)},
+    {"sleepHours", NUMBERS(3, 11, 0.1)},      {"sleepQuality", NUMBERS(1, 10, 1)},
+    {"restingHeartRate", NUMBERS(45, 90, 1)}, {"hrv", NUMBERS(15, 120, 1)},
+    {"weight", NUMBERS(45, 130, 0.1)},        {"mood", WORDS("great", "good", "neutral", "low", "bad", "stressed", "calm", "tired")},
+    {"energyLevel", NUMBERS(1, 10, 1)},       {"stressLevel", NUMBERS(1, 10, 1)},
+    {"progress", NUMBERS(0, 1, 0.01)},        {"expected", NUMBERS(0, 1, 0.01)},
 };
 static const struct field response[] = {
-    {"decisionId", {"d0-", "d1-", "d2-", "d3-", "d4-", "d5-", "d6-", "d7-"}, 0, 0, 0},
-    {"response", {"good", "bad", "snoozed", "dismissed", "opened", "completed", "ignored", "helpful"}, 0, 0, 0},
-    {"latencySeconds", {NULL}, 1, 86400, 1},
-    {"option", {"sedentary", "active", "none", "control", "treatment", "micro_workout", "encouragement", "reminder"}, 0, 0, 0},
-    {"rating", {NULL}, 1, 5, 1},
+    {"decisionId", WORDS("d0-", "d1-", "d2-", "d3-", "d4-", "d5-", "d6-", "d7-")},
+    {"response", WORDS("good", "bad", "snoozed", "dismissed", "opened", "completed", "ignored", "helpful")},
+    {"latencySeconds", NUMBERS(1, 86400, 1)},
+    {"option", WORDS("sedentary", "active", "none", "control", "treatment", "micro_workout", "reminder")},
+    {"rating", NUMBERS(1, 5, 1)},
 };
-static const struct field habit[] = {
-    {"habitId", {"morning_workout", "evening_walk", "stretching", "hydration", "meditation", "reading", "sleep", "steps"}, 0, 0, 0},
-    {"completed", {"true", "false"}, 0, 0, 0},
-    {"streakLength", {NULL}, 0, 120, 1},
-    {"difficulty", {NULL}, 1, 10, 1},
-    {"slot", {NULL}, 1, 5, 1},
-    {"goalValue", {NULL}, 1, 12000, 1},
-    {"actualValue", {NULL}, 0, 15000, 1},
+static const struct field point[] = {
+    {"slot", NUMBERS(1, 5, 1)},
+    {"available", WORDS("true", "false")},
+    {"studyDay", NUMBERS(1, 42, 1)},
+    {"steps30Before", NUMBERS(0, 4000, 1)},
+    {"steps60Before", NUMBERS(0, 8000, 1)},
+    {"minutes", NUMBERS(10, 60, 10)},
+    {"habitId", WORDS("morning_workout", "evening_walk", "stretching", "hydration", "meditation", "reading", "sleep", "steps")},
+    {"completed", WORDS("true", "false")},
 };
 static const struct field surroundings[] = {
-    {"location", {"home", "work", "gym", "other", "park", "travel", "outdoors", "commute"}, 0, 0, 0},
-    {"weather", {"sunny", "cloudy", "rain", "snow", "Partly Cloudy", "Clear", "Overcast", "wind"}, 0, 0, 0},
-    {"weatherTemperature", {NULL}, -10, 35, 0.1},
-    {"timezone",
-     {"Europe/Berlin", "America/New_York", "Europe/Moscow", "Etc/GMT+4", "Asia/Tokyo", "America/Los_Angeles", "UTC", "Europe/London"},
-     0,
-     0,
-     0},
-    {"activity", {"still", "walking", "in_vehicle", "running", "on_bicycle", "unknown"}, 0, 0, 0},
-    {"device", {"ios", "android", "web", "watch"}, 0, 0, 0},
-    {"appVersion", {"4.12.0", "4.12.1", "4.13.0", "5.0.0", "5.1.2"}, 0, 0, 0},
-    {"dayOfWeek", {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}, 0, 0, 0},
-    {"timeOfDay", {"early_morning", "morning", "noon", "afternoon", "evening", "night"}, 0, 0, 0},
-    {"localHour", {NULL}, 0, 23.99, 0.01},
+    {"weatherTemperature", NUMBERS(-10, 95, 1)},
+    {"timeOfDay", WORDS("early_morning", "morning", "midday", "noon", "afternoon", "evening", "night")},
+    {"dayOfWeek", WORDS("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")},
+    {"stressLevel", NUMBERS(1, 10, 1)},
+    {"sleepHours", NUMBERS(3, 11, 0.1)},
+    {"socialContext", WORDS("alone", "partner", "group", "friend", "family")},
+    {"location", WORDS("home", "work", "gym", "other", "park", "travel", "outdoors", "commute")},
+    {"weather", WORDS("sunny", "cloudy", "rain", "snow", "Partly Cloudy", "Clear", "Overcast", "wind")},
+    {"activity", WORDS("still", "walking", "in_vehicle", "running", "on_bicycle", "unknown")},
+    {"energyLevel", NUMBERS(1, 10, 1)},
+    {"batteryLevel", NUMBERS(0, 1, 0.01)},
+    {"device", WORDS("ios", "android", "web", "watch")},
+    {"appVersion", WORDS("4.12.0", "4.2.1", "4.13.0", "5.0.0", "5.1.2")},
+    {"localHour", NUMBERS(0, 23.99, 0.01)},
 };
 
 #define FIELDS(list) (list), sizeof(list) / sizeof *(list)
+/* The commonest first and twice: what an application sends most is what should pack best. */
 static const struct kind {
   const char *type;
   const struct field *fields;
   size_t count;
 } kinds[] = {
-    {"workout_completed", FIELDS(workout)},  {"workout_skipped", FIELDS(workout)},
-    {"workout_started", FIELDS(workout)},    {"app_interaction", FIELDS(app)},
-    {"screen_viewed", FIELDS(app)},          {"health_metrics", FIELDS(body)},
-    {"mood_logged", FIELDS(body)},           {"intervention_response", FIELDS(response)},
-    {"intervention_sent", FIELDS(response)}, {"habit_logged", FIELDS(habit)},
-    {"habit_completed", FIELDS(habit)},      {"decision_point", FIELDS(habit)},
+    {"workout_completed", FIELDS(workout)}, {"app_interaction", FIELDS(app)},
+    {"workout_completed", FIELDS(workout)}, {"app_interaction", FIELDS(app)},
+    {"workout_skipped", FIELDS(skipped)},   {"workout_planned", FIELDS(skipped)},
+    {"sleep_logged", FIELDS(body)},         {"check_in", FIELDS(body)},
+    {"goal_progress", FIELDS(body)},        {"intervention_response", FIELDS(response)},
+    {"decision_point", FIELDS(point)},      {"activity_window", FIELDS(point)},
 };
 
 static uint32_t pick(struct rng *r, uint32_t most) {
   return (uint32_t)(rng_uniform(r) * most);
 }
 
+static void write_words(struct json_writer *w, struct rng *r, const struct field *field) {
+  uint32_t words = 0;
+  while (words < 8 && field->words[words]) words++;
+  json_key(w, field->name);
+  if (field->list) json_open_array(w);
+  for (uint32_t left = field->list ? 1 + pick(r, 3) : 1; left > 0; left--) json_put_text(w, field->words[pick(r, words)]);
+  if (field->list) json_close_array(w);
+}
+
 static void write_fields(struct json_writer *w, struct rng *r, const struct field *fields, size_t count) {
   json_open_object(w);
   for (size_t i = 0; i < count; i++) {
-    if (rng_uniform(r) < 0.25) continue;
+    if (rng_uniform(r) < 0.15) continue;
     if (fields[i].words[0]) {
-      uint32_t words = 0;
-      while (words < 8 && fields[i].words[words]) words++;
-      json_pair_text(w, fields[i].name, fields[i].words[pick(r, words)]);
-    } else {
-      const double steps = (fields[i].high - fields[i].low) / fields[i].step;
-      json_pair_double(w, fields[i].name, fields[i].low + fields[i].step * (double)pick(r, (uint32_t)steps + 1));
+      write_words(w, r, &fields[i]);
+      continue;
     }
+    const double steps = (fields[i].high - fields[i].low) / fields[i].step;
+    json_pair_double(w, fields[i].name, math_round6(fields[i].low + fields[i].step * (double)pick(r, (uint32_t)steps + 1)));
   }
   json_close_object(w);
 }
@@ -130,7 +154,7 @@ static void write_event(struct buf *out, struct rng *r) {
   hash_hex((const unsigned char *)&(uint64_t){rng_next(r)}, 6, id);
   if (rng_uniform(r) < 0.9) json_pair_text(&w, "id", id);
   struct buf user = {0};
-  buf_printf(&user, "user_%u", pick(r, 100000));
+  buf_printf(&user, "user-%07u", pick(r, 100000));
   json_pair_str(&w, "userId", buf_view(&user));
   buf_free(&user);
   json_pair_text(&w, "eventType", kind->type);
