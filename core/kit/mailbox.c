@@ -115,7 +115,10 @@ static void rouse(struct mailbox *m) {
   ssize_t done;
   do {
     done = read(m->descriptor, &count, sizeof count);
-  } while (done < 0 && errno == EINTR);
+    /* Event loops make the descriptor non-blocking: the wait is then ours. It is short: the writer is between its decision and its write.
+     */
+    if (done < 0 && errno == EAGAIN) poll(&(struct pollfd){.fd = m->descriptor, .events = POLLIN}, 1, -1);
+  } while (done < 0 && (errno == EINTR || errno == EAGAIN));
   must(done == (ssize_t)sizeof count);
   atomic_store(&m->state, AWAKE);
 }

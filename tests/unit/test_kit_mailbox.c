@@ -3,6 +3,7 @@
  * wait and by descriptor alike. */
 #include "kit/arena.h"
 #include "kit/mailbox.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -76,6 +77,7 @@ static void many_senders(size_t capacity, bool by_descriptor) {
     senders[i] = (struct sender){.box = box, .number = i, .batch = i % 2 ? 1 : 5};
     assert_int_equal(pthread_create(&threads[i], NULL, send_all, &senders[i]), 0);
   }
+  if (by_descriptor) assert_int_equal(fcntl(mailbox_descriptor(box), F_SETFL, O_NONBLOCK), 0); /* as event loops do */
   receive_all(box, by_descriptor);
   for (size_t i = 0; i < SENDERS; i++) pthread_join(threads[i], NULL);
   void *none;
