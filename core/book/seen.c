@@ -74,7 +74,7 @@ bool seen_add(struct user *u, uint64_t digest, int64_t seq, int64_t hour) {
   uint32_t front = s->count >= SEEN_MOST ? s->count - SEEN_MOST + 1 : 0;
   while (front < s->count && s->base_hour + s->hour[front] < hour - SEEN_HOURS) front++;
   if (s->count && seq <= s->base_seq + s->seq[s->count - 1]) return true; /* a row is remembered once */
-  if (s->count == s->cap && !front && !seen_grow(s, s->cap < SEEN_FIRST ? SEEN_FIRST : s->cap + s->cap / 4)) return false;
+  if (s->count == s->cap && !front && !seen_grow(s, s->cap < SEEN_FIRST ? SEEN_FIRST : s->cap + 8 + s->cap / 8)) return false;
   seen_cut(s, front);
   if (!s->count) {
     s->base_seq = seq;

@@ -194,7 +194,7 @@ static void tell(struct fixture *f, const char *directory, struct buf *out) {
       struct str *records;
       uint64_t *ids;
       size_t count;
-      int64_t who;
+      int64_t who = USERS;
       assert_true(u->id.len == 16 && str_to_int((struct str){u->id.at + 12, 4}, &who) && who < USERS);
       fine(&f->e, volume_scan_decisions(r, row.seq, &a, &records, &ids, &count, &f->e));
       buf_printf(&by_user[who], "%.*s %llu:", STR_ARG(row.body), (unsigned long long)row.count);
