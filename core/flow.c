@@ -174,20 +174,18 @@ static void set_recorded(struct step *s) {
 
 static bool meet(struct flow *f, struct step *s, struct err *e) {
   struct err why = {0};
+  const struct event *ev = &s->item->event;
   if (!drop_duplicate(f, s, e)) return false;
   if (s->dropped) return true;
-  if (!known_words(s, &why)) {
-    refuse(f, s, &why);
-    return true;
-  }
-  if (!s->user && s->item->kind == ENTRY_ASKED) {
-    err_set(&why, ERR_MISSING, "/userId: no user \"" STR_FORMAT "\" is known yet: send an event first", STR_ARG(s->item->event.user));
-    refuse(f, s, &why);
-    return true;
-  }
-  if (!s->user && !(s->user = find_user(f, s->item->event.user, true, e))) return false;
-  s->user->wave = f->wave;
   set_recorded(s);
+  bool taken = known_words(s, &why);
+  if (taken && !s->user && s->item->kind == ENTRY_ASKED)
+    taken = err_set(&why, ERR_MISSING, "/userId: no user \"" STR_FORMAT "\" is known yet: send an event first", STR_ARG(ev->user));
+  /* Nobody comes to be by an event that is refused. */
+  if (taken && !s->user) taken = program_try(s->program, s->item->kind, ev, &s->recorded, &f->scratch, &why);
+  if (!taken) refuse(f, s, &why);
+  else if (!s->user && !(s->user = find_user(f, ev->user, true, e))) return false;
+  if (taken) s->user->wave = f->wave;
   return true;
 }
 

@@ -29,6 +29,16 @@ bool program_move(const struct program *p, struct user *u, enum entry_kind kind,
   return true;
 }
 
+bool program_try(const struct program *p, enum entry_kind kind, const struct event *ev, const struct recorded *r, struct arena *scratch,
+                 struct err *e) {
+  bool learned;
+  struct user *u = user_new();
+  if (!u) return err_set(e, ERR_INTERNAL, "no memory for a user");
+  bool ok = program_move(p, u, kind, ev, r, scratch, &learned, e);
+  user_free(u);
+  return ok;
+}
+
 bool program_apply(const struct program *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count,
                    struct arena *scratch, struct err *e) {
   struct recorded r;

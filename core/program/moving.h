@@ -7,6 +7,9 @@
  * recovery the same. False: refused (wrong profile) or no memory; then the user is as before. [lane] */
 bool program_move(const struct program *p, struct user *u, enum entry_kind kind, const struct event *e, const struct recorded *r,
                   struct arena *scratch, bool *learned, struct err *err);
+/* Would program_move take it from somebody new? [lane] */
+bool program_try(const struct program *p, enum entry_kind kind, const struct event *e, const struct recorded *r, struct arena *scratch,
+                 struct err *err);
 /* A stored row with its stored decisions: the same end state as when it was decided, without deciding. [lane or replay] */
 bool program_apply(const struct program *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count,
                    struct arena *scratch, struct err *e);

@@ -27,10 +27,12 @@ struct world {
   struct err e;
 };
 
+#ifndef fine
 #define fine(e, call)                                                                                                                      \
   do {                                                                                                                                     \
     if (!(call)) fail_msg("%s: %s", #call, (e)->text);                                                                                     \
   } while (0)
+#endif
 
 static const struct program_from world_from = {NULL, NULL};
 
@@ -107,6 +109,35 @@ static inline void world_free(struct world *w) {
   file_remove_tree(w->directory, NULL);
   arena_free(&w->arena);
   kit_free(w);
+}
+
+/* The data directory as it lies there, as if the process were killed now, into a world of its own. */
+static inline void world_copy_folder(const char *from, const char *to) {
+  struct arena a = {0};
+  struct err e = {0};
+  struct file_entry *entries;
+  size_t count;
+  fine(&e, file_make_directory(to, 0700, &e));
+  fine(&e, file_list(from, &a, &entries, &count, &e));
+  for (size_t i = 0; i < count; i++) {
+    const char *source = arena_printf(&a, "%s/%s", from, entries[i].name), *target = arena_printf(&a, "%s/%s", to, entries[i].name);
+    struct buf bytes = {0};
+    if (entries[i].kind == 'd') world_copy_folder(source, target);
+    if (entries[i].kind != 'f' || strstr(entries[i].name, "-shm")) continue;
+    fine(&e, file_read(source, &bytes, SIZE_MAX, &e));
+    fine(&e, file_write_atomic(target, buf_view(&bytes), 0600, &e));
+    buf_free(&bytes);
+  }
+  arena_free(&a);
+}
+
+static inline struct world *world_killed(struct world *w, const char *name) {
+  struct world *copy = kit_alloc(sizeof *copy);
+  world_names(copy, name);
+  world_copy_folder(w->data, copy->data);
+  world_start(copy);
+  copy->program = flow_program(copy->flows[0], 0);
+  return copy;
 }
 
 /* ---- saying ---- */

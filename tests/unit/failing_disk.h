@@ -1,0 +1,56 @@
+/* A disk that fails when told: SQLite's own VFS, whose writes and syncs ask here first. One process, one thread at a time. */
+#pragma once
+#include "book/book.h"
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+static _Atomic int disk_sync_failures, disk_write_failures; /* this many more fail */
+static struct {
+  const sqlite3_io_methods *below;
+  sqlite3_io_methods methods;
+} disk_kinds[4]; /* SQLite has a table of functions for databases and another for logs */
+static sqlite3_vfs *disk_vfs_below;
+
+static bool disk_strikes(_Atomic int *left) {
+  int n = atomic_load(left);
+  while (n > 0)
+    if (atomic_compare_exchange_weak(left, &n, n - 1)) return true;
+  return false;
+}
+static const sqlite3_io_methods *disk_below(sqlite3_file *f) {
+  size_t i = 0;
+  while (f->pMethods != &disk_kinds[i].methods) i++;
+  return disk_kinds[i].below;
+}
+static int disk_sync(sqlite3_file *f, int flags) {
+  return disk_strikes(&disk_sync_failures) ? SQLITE_IOERR_FSYNC : disk_below(f)->xSync(f, flags);
+}
+static int disk_write(sqlite3_file *f, const void *bytes, int length, sqlite3_int64 at) {
+  return disk_strikes(&disk_write_failures) ? SQLITE_IOERR_WRITE : disk_below(f)->xWrite(f, bytes, length, at);
+}
+static int disk_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *f, int flags, int *out) {
+  (void)vfs;
+  int rc = disk_vfs_below->xOpen(disk_vfs_below, path, f, flags, out);
+  if (!f->pMethods) return rc;
+  size_t i = 0;
+  while (i < 3 && disk_kinds[i].below && disk_kinds[i].below != f->pMethods) i++;
+  if (!disk_kinds[i].below) {
+    disk_kinds[i].below = f->pMethods;
+    disk_kinds[i].methods = *f->pMethods;
+    disk_kinds[i].methods.xSync = disk_sync;
+    disk_kinds[i].methods.xWrite = disk_write;
+  }
+  must(disk_kinds[i].below == f->pMethods);
+  f->pMethods = &disk_kinds[i].methods;
+  return rc;
+}
+/* From now on, for every file that is opened. */
+static void disk_register(void) {
+  static sqlite3_vfs vfs;
+  disk_vfs_below = sqlite3_vfs_find(NULL);
+  vfs = *disk_vfs_below;
+  vfs.zName = "failing";
+  vfs.xOpen = disk_open;
+  must(sqlite3_vfs_register(&vfs, 0) == SQLITE_OK);
+  book_use_vfs("failing");
+}
