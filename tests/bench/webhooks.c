@@ -61,7 +61,7 @@ static bool fill(struct bench *b, struct err *e) {
     b->ids[n] = row.id;
     b->users[n] = u->number;
     if (!volume_add_outbox(b->volume, u, &row, e)) return false;
-    if (n % 5000 == 4999 && !volume_commit(b->volume, e)) return false;
+    if (n % 5000 == 4999 && !(volume_commit(b->volume, e) && volume_settle(b->volume, true, e))) return false;
   }
   return volume_commit(b->volume, e) && volume_settle(b->volume, true, e);
 }
