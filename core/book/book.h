@@ -35,8 +35,9 @@ bool book_move(const char *directory, uint32_t volumes, void (*progress)(void *,
                struct err *e); /* offline: re-homes partitions in order, rewrites the chains' pointers */
 bool book_backup(const char *directory, const char *target,
                  struct err *e); /* online, by SQLite's backup API from a reader; opened, checked, counted before true */
-bool book_restore(const char *backup, const char *directory, const char *master_key_file,
-                  struct err *e); /* replays the erasure list of the backup's target before anything is served */
+/* Into a directory that is not there, empty, or holds only the lost one's control.db (and its log), whose erasures are replayed as the
+ * backup's own are, before the layout makes it a data directory. */
+bool book_restore(const char *backup, const char *directory, const char *master_key_file, struct err *e);
 struct doctor_line {
   const char *check;
   bool ok;
@@ -85,6 +86,7 @@ struct volume_replay {
   void (*leaving)(void *context, struct volume *v, struct user *user);
   void *context;
 };
+/* Without `replay` (tests) the tail moves heads and counts only, and states are written behind like that. */
 struct volume *volume_open(struct book *b, uint32_t number, const struct volume_replay *replay, struct err *e); /* [lane] */
 void volume_close(struct volume *v); /* writes states behind, checkpoints */
 uint32_t volume_number(const struct volume *v);
