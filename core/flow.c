@@ -30,6 +30,7 @@ struct step {
   struct recorded recorded;
   struct value *slots, *beliefs;
   unsigned char *maybe;
+  bool any; /* of maybe */
   uint64_t models;
   struct decision *decisions;
   struct speech speech;
@@ -223,12 +224,12 @@ static const struct listening *who_listens(struct flow *f, const struct step *s)
 }
 
 static void screen(struct flow *f, struct step *s) {
-  if (!s->recorded.decides || !(s->listening = who_listens(f, s))) return;
+  const struct listening *l = s->recorded.decides ? who_listens(f, s) : NULL;
+  if (!l) return;
+  s->listening = l;
   s->slots = ARENA_ARRAY(&f->scratch, struct value, s->program->symbols.count + 1);
-  s->maybe = arena_alloc(&f->scratch, s->listening->count + 1);
-  program_fill(s->program, s->listening->screen, s->listening->screen_count, &s->item->event, s->user, s->recorded.clock, s->slots,
-               &f->scratch);
-  s->models = decide_screen(s->program->rules, s->listening, s->slots, s->maybe);
+  s->maybe = arena_alloc(&f->scratch, l->count + 1);
+  s->any = program_screen(s->program, l, &s->item->event, s->user, s->recorded.clock, s->slots, s->maybe, &s->models, &f->scratch);
 }
 
 /* ---- believe ---- */
@@ -310,12 +311,6 @@ static struct moment_input input_of(struct flow *f, struct step *s, uint64_t fir
                                .context = &s->speech};
 }
 
-static bool any(const unsigned char *maybe, size_t count) {
-  for (size_t k = 0; k < count; k++)
-    if (maybe[k]) return true;
-  return false;
-}
-
 /* Records live until they are kept, unless somebody asked to see them. */
 static void tell(struct flow *f, struct step *s, const struct moment_input *in) {
   struct item *item = s->item;
@@ -334,7 +329,7 @@ static void tell(struct flow *f, struct step *s, const struct moment_input *in) 
 }
 
 static bool decide(struct flow *f, struct step *s, struct err *e) {
-  if (!s->listening || !any(s->maybe, s->listening->count)) return true;
+  if (!s->any) return true;
   program_fill(s->program, s->listening->rest, s->listening->rest_count, &s->item->event, s->user, s->recorded.clock, s->slots,
                &f->scratch);
   uint64_t first = s->item->recorded ? s->item->recorded->first_decision : volume_next_decision(f->volume, s->partition);

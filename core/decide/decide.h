@@ -28,9 +28,9 @@ bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out);
 struct listening {
   const uint32_t *triggers;
   size_t count;
-  const uint32_t *screen; /* symbols that the triggers' `when` read: filled for every event */
-  size_t screen_count;
-  const uint32_t *rest; /* symbols that only a slate reads: options, arms, messages */
+  const uint32_t *screen;            /* symbols that the triggers' `when` read; features, which cost most, stand at the end */
+  size_t screen_count, screen_early; /* all of them; those without the features */
+  const uint32_t *rest;              /* symbols that only a slate reads: options, arms, messages */
   size_t rest_count;
 };
 const struct listening *rules_listening(const struct rules *r, struct str event_type);
@@ -135,6 +135,12 @@ struct decision {
 /* Tells which triggers may be true on what is known so far: maybe[k] for listening->triggers[k] is 1 when `when` is not false. Returns the
  * union of their models' bits (0: none needed). */
 uint64_t decide_screen(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe);
+/* The same before any feature is worked out: maybe[k] is 0 where no feature could make `when` true, and `wanted` (room for the features of
+ * l->screen) lists the features that the others read. 0 with nothing in doubt. */
+size_t decide_screen_early(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe,
+                           uint32_t *wanted);
+/* Then for those that were left. */
+uint64_t decide_screen_late(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe);
 /* All decisions of one event, in order of id. `maybe` from decide_screen narrows the work, or NULL. [lane] */
 size_t decide_event(struct moment_input *in, const unsigned char *maybe, struct arena *a, struct decision **out);
 /* The record: canonical JSON, the same bytes for the same decision everywhere. `symbols` names what was read. */

@@ -94,6 +94,16 @@ static void build_options(struct building *b) {
   }
 }
 
+static void note_features(struct building *b, struct trigger *t) {
+  const uint32_t *slots;
+  uint32_t count = t->when ? expression_slots(t->when, &slots) : 0;
+  uint32_t *features = ARENA_ARRAY(b->arena, uint32_t, count + 1);
+  for (uint32_t i = 0; i < count; i++)
+    if (b->symbols->at[slots[i]].kind == SYMBOL_FEATURE) features[t->feature_count++] = slots[i];
+  t->features = features;
+  t->steady = t->when && expression_steady(t->when);
+}
+
 static void build_triggers(struct building *b) {
   struct rules *r = b->rules;
   r->trigger_count = b->nouns->trigger_count;
@@ -103,6 +113,7 @@ static void build_triggers(struct building *b) {
     struct trigger *t = &r->triggers[i];
     t->noun = n;
     t->when = compile(b, &n->at, "trigger", "when", n->when, WANT_TRUTH);
+    note_features(b, t);
     t->available = compile(b, &n->at, "trigger", "available", n->available, WANT_TRUTH);
     t->offer = ARENA_ARRAY(b->arena, uint32_t, n->offer_count + 1);
     for (size_t k = 0; k < n->offer_count; k++) {
@@ -285,6 +296,17 @@ static const uint32_t *list_slots(struct arena *a, const unsigned char *set, con
   return list;
 }
 
+static void features_last(const struct symbols *symbols, struct listening *l, struct arena *a) {
+  uint32_t *list = ARENA_ARRAY(a, uint32_t, l->screen_count + 1);
+  size_t at = 0;
+  for (int features = 0; features < 2; features++) {
+    for (size_t i = 0; i < l->screen_count; i++)
+      if ((symbols->at[l->screen[i]].kind == SYMBOL_FEATURE) == features) list[at++] = l->screen[i];
+    if (!features) l->screen_early = at;
+  }
+  l->screen = list;
+}
+
 static struct listening *listening_of(struct building *b, const uint32_t *triggers, size_t count) {
   struct listening *l = ARENA_NEW(b->arena, struct listening);
   uint32_t slots = b->symbols->count;
@@ -296,6 +318,7 @@ static struct listening *listening_of(struct building *b, const uint32_t *trigge
     add_rest_slots(b, rest, &b->rules->triggers[triggers[k]]);
   }
   l->screen = list_slots(b->arena, screen, NULL, slots, &l->screen_count);
+  features_last(b->symbols, l, b->arena);
   l->rest = list_slots(b->arena, rest, screen, slots, &l->rest_count);
   return l;
 }

@@ -18,6 +18,9 @@ struct trigger {
   struct gates gates;
   uint64_t hash, names[1]; /* hash_64 of the bare name, and of "trigger:name" */
   uint64_t screen_models, models;
+  const uint32_t *features; /* slots of features that `when` reads */
+  size_t feature_count;
+  bool steady; /* `when` is expression_steady */
 };
 struct option {
   const struct noun_intervention *noun;

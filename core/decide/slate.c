@@ -10,15 +10,40 @@
 
 #define TRIGGERS_MOST 1024
 
-uint64_t decide_screen(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe) {
+static bool is_wanted(const uint32_t *wanted, size_t count, uint32_t slot) {
+  for (size_t i = 0; i < count; i++)
+    if (wanted[i] == slot) return true;
+  return false;
+}
+
+size_t decide_screen_early(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe,
+                           uint32_t *wanted) {
+  size_t count = 0;
+  for (size_t k = 0; k < l->count; k++) {
+    const struct trigger *t = &r->triggers[l->triggers[k]];
+    bool settled = t->steady || t->feature_count == 0;
+    maybe[k] = !t->when || !settled || expression_truth(t->when, slots) != TRUTH_FALSE;
+    for (size_t i = 0; maybe[k] && i < t->feature_count; i++)
+      if (!is_wanted(wanted, count, t->features[i])) wanted[count++] = t->features[i];
+  }
+  return count;
+}
+
+uint64_t decide_screen_late(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe) {
   uint64_t models = 0;
   for (size_t k = 0; k < l->count; k++) {
     const struct trigger *t = &r->triggers[l->triggers[k]];
+    if (!maybe[k]) continue;
     enum truth truth = t->when ? expression_truth(t->when, slots) : TRUTH_TRUE;
     maybe[k] = truth == TRUTH_TRUE || (truth == TRUTH_UNKNOWN && t->screen_models);
     if (maybe[k]) models |= t->models;
   }
   return models;
+}
+
+uint64_t decide_screen(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe) {
+  memset(maybe, 1, l->count);
+  return decide_screen_late(r, l, slots, maybe);
 }
 
 /* ---- one trigger ---- */

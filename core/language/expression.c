@@ -50,6 +50,18 @@ uint32_t expression_slots(const struct expression *x, const uint32_t **slots) {
   return x->slot_count;
 }
 
+static bool is_steady(const struct tree *t) {
+  if (t->nil || (t->kind == TREE_CALL && t->operation == CALL_KNOWN)) return false;
+  if (t->kind == TREE_OR && !t->parts[0]->logical) return false;
+  for (uint32_t i = 0; i < t->count; i++)
+    if (!is_steady(t->parts[i])) return false;
+  return true;
+}
+
+bool expression_steady(const struct expression *x) {
+  return is_steady(x->root);
+}
+
 static bool is_number(const struct expression *x) {
   return x->want == WANT_NUMBER || (x->want == WANT_ANY && x->root->type == VALUE_NUMBER);
 }

@@ -44,6 +44,9 @@ enum expression_want { WANT_TRUTH, WANT_NUMBER, WANT_ANY };
 struct expression *expression_compile(struct symbols *s, struct str source, enum expression_want want, struct err *e);
 struct str expression_source(const struct expression *x);
 uint32_t expression_slots(const struct expression *x, const uint32_t **slots); /* the distinct slots it reads, ascending */
+/* A truth found while some slots are missing stays, whatever they turn out to be: Kleene's logic keeps what it said as long as nothing asks
+ * whether a value is known or names another for it (known, nil, `or` with a default). */
+bool expression_steady(const struct expression *x);
 
 /* ---- run [any]: slots = array of values by symbol slot ---- */
 /* Numbers in slots are finite (what is not is missing), and a missing slot already holds its symbol's fallback: whoever fills them sees to

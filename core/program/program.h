@@ -44,6 +44,10 @@ void program_print_findings(const struct program *p, struct buf *out); /* file:l
 /* Sets the slots in `which` that come from the event, the profile, the clock and the features; beliefs and arms are left alone. */
 void program_fill(const struct program *p, const uint32_t *which, size_t count, const struct event *e, struct user *u, int64_t clock,
                   struct value *slots, struct arena *scratch);
+/* Which of the listening triggers may be true of the event: as decide_screen, but a feature is worked out only where a condition hangs on
+ * it, and all of them when a trigger is left. False: none is left. */
+bool program_screen(const struct program *p, const struct listening *l, const struct event *e, struct user *u, int64_t clock,
+                    struct value *slots, unsigned char *maybe, uint64_t *models, struct arena *scratch);
 
 /* ---- the library: programs by digest, loaded from the store when first asked for; thread-safe ---- */
 struct library;

@@ -288,6 +288,42 @@ static void random_expressions_agree(void **state) {
   }
 }
 
+/* ---- what is said early ---- */
+/* Names are missing first and known later: what a steady condition said stays. */
+static void what_a_steady_condition_says_stays(void **state) {
+  (void)state;
+  size_t steady = 0, said_early = 0;
+  for (uint64_t seed = 2000; seed < 2200; seed++) {
+    struct world w;
+    world_open(&w);
+    struct making m = {rng_from(seed), &w.arena};
+    struct buf source = {0};
+    for (int i = 0; i < 40; i++) {
+      fill(&m, &w);
+      buf_clear(&source);
+      print(make(&m, TRUTH, 1 + (int)pick(&m, 4)), &source);
+      struct expression *x = expression_compile(&w.symbols, buf_view(&source), WANT_TRUTH, NULL);
+      if (!x || !expression_steady(x)) continue;
+      enum truth later = expression_truth(x, w.slots);
+      for (uint32_t s = 0; s < w.symbols.count; s++)
+        if (pick(&m, 3) == 0) w.slots[s] = value_missing(MISSING_ABSENT);
+      enum truth early = expression_truth(x, w.slots);
+      if (early != TRUTH_UNKNOWN && early != later) fail_msg("%.*s: first %d, then %d", (int)source.len, source.at, early, later);
+      said_early += early != TRUTH_UNKNOWN && expression_slots(x, NULL) > 0;
+      steady++;
+    }
+    buf_free(&source);
+    world_close(&w);
+  }
+  assert_true(steady > 1000 && said_early > 500);
+  struct world w;
+  world_open(&w);
+  static const char *const unsteady[] = {"known(steps)", "steps == nil", "(steps or 3) > 2", "not (risk > 1 and mood ~= nil)"};
+  for (size_t i = 0; i < sizeof unsteady / sizeof *unsteady; i++)
+    assert_false(expression_steady(expression_compile(&w.symbols, str_from(unsteady[i]), WANT_TRUTH, NULL)));
+  world_close(&w);
+}
+
 /* ---- explanations ---- */
 /* What the header promises of a nearest change: with a value in place that satisfies it, the whole turns. */
 static void check_change(struct world *w, const struct expression *x, const struct change *c, const char *source) {
@@ -341,6 +377,7 @@ static void explanations_keep_their_promises(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(random_expressions_agree), cmocka_unit_test(explanations_keep_their_promises)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(random_expressions_agree), cmocka_unit_test(what_a_steady_condition_says_stays),
+                                     cmocka_unit_test(explanations_keep_their_promises)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
