@@ -33,7 +33,7 @@ static void print_json(const struct program *p) {
 static void print_plain(const struct program *p, const char *directory) {
   struct buf out = {0};
   program_print_findings(p, &out);
-  fwrite(out.at ? out.at : "", 1, out.len, stdout);
+  if (out.len) fwrite(out.at, 1, out.len, stdout);
   buf_free(&out);
   const struct nouns *n = &p->nouns;
   fprintf(stderr,

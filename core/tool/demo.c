@@ -127,7 +127,7 @@ static void show_why(struct demo *d, const char *id) {
   struct buf words = {0};
   struct err e = {0};
   snprintf(path, sizeof path, "/v1/decisions/%s/why", id);
-  if (client_call(&d->client, "GET", path, NULL, (struct str){0}, &words, NULL, &e)) fwrite(words.at, 1, words.len, stdout);
+  if (client_call(&d->client, "GET", path, NULL, (struct str){0}, &words, NULL, &e)) printf(STR_FORMAT, STR_ARG(buf_view(&words)));
   putchar('\n');
   buf_free(&words);
 }

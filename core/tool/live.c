@@ -12,7 +12,7 @@ void live_path(struct buf *out, const char *before, struct str segment, const ch
 }
 
 static void print_bytes(struct str s) {
-  fwrite(s.at, 1, s.len, stdout);
+  if (s.len) fwrite(s.at, 1, s.len, stdout);
   if (s.len == 0 || s.at[s.len - 1] != '\n') putchar('\n');
 }
 

@@ -27,7 +27,7 @@ static bool last_program(void *context, const struct control_fact *fact) {
 static void print_findings(const struct program *p) {
   struct buf out = {0};
   program_print_findings(p, &out);
-  fwrite(out.at, 1, out.len, stderr);
+  if (out.len) fwrite(out.at, 1, out.len, stderr);
   buf_free(&out);
 }
 
