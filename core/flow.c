@@ -132,6 +132,8 @@ static void refuse(struct flow *f, struct step *s, const struct err *why) {
 static bool known_words(struct step *s, struct err *why) {
   const struct program *p = s->program;
   if (s->item->kind == ENTRY_TICK || s->item->kind == ENTRY_CONSENT || s->item->kind == ENTRY_ASKED || !p) return true;
+  if (event_is_tick(&s->item->event))
+    return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\": ticks are the engine's own", STR_ARG(s->item->event.type));
   const struct event_type *t = vocabulary_type(p->vocabulary, s->item->event.type);
   if (t) return vocabulary_check(p->vocabulary, t, &s->item->event, why);
   if (!p->strict) return true;
@@ -392,7 +394,8 @@ static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
     k->letters[i] = NULL;
   }
   const struct event *ev = &k->item->event;
-  return !ev->id_given || k->item->kind == ENTRY_TICK || volume_remember(f->volume, k->user, ev->source, ev->id, k->entry->seq);
+  return !ev->id_given || k->item->kind == ENTRY_TICK || volume_remember(f->volume, k->user, ev->source, ev->id, k->entry->seq) ||
+         err_set(e, ERR_STORAGE, "no memory to remember an event's id");
 }
 
 static bool keep(struct flow *f, struct step *s, struct err *e) {
@@ -400,12 +403,14 @@ static bool keep(struct flow *f, struct step *s, struct err *e) {
   recorded_pack(&s->recorded, &record);
   struct entry entry = {.partition = s->partition, .kind = s->item->kind, .body = s->item->event.body, .record = buf_view(&record)};
   struct letter **letters = ARENA_ARRAY(&f->scratch, struct letter *, s->count + 1);
-  for (size_t i = 0; i < s->count && s->item->kind != ENTRY_IMPORTED; i++)
+  bool ok = !record.failed && letters;
+  for (size_t i = 0; ok && i < s->count && s->item->kind != ENTRY_IMPORTED; i++)
     if (s->decisions[i].outcome == OUTCOME_SENT)
-      letters[i] = speech_letter(&s->speech, &s->decisions[i], f->volume ? volume_number(f->volume) : 0);
+      ok = (letters[i] = speech_letter(&s->speech, &s->decisions[i], f->volume ? volume_number(f->volume) : 0)) != NULL;
+  if (!ok) err_set(e, ERR_STORAGE, "no memory for a row and its letters");
   struct kept k = {s->user, &entry, &s->recorded, s->decisions, s->item->records, letters, s->count, s->item};
-  bool ok = f->keeper.keep ? f->keeper.keep(f->keeper.context, &k, e) : keep_in_volume(f, &k, e);
-  for (size_t i = 0; i < s->count; i++)
+  ok = ok && (f->keeper.keep ? f->keeper.keep(f->keeper.context, &k, e) : keep_in_volume(f, &k, e));
+  for (size_t i = 0; letters && i < s->count; i++)
     if (letters[i]) letter_free(letters[i]);
   buf_free(&record);
   if (ok && f->volume) volume_user_changed(f->volume, s->user);
@@ -445,7 +450,7 @@ static bool walk_wave(struct flow *f, struct err *e) {
 bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *a, struct err *e) {
   f->out = a;
   unsigned char *taken = arena_zero(a, count + 1, 1);
-  bool ok = taken != NULL;
+  bool ok = taken || err_set(e, ERR_STORAGE, "no memory for a walk of %zu events", count);
   for (size_t first = 0; ok && first < count;) {
     struct arena_mark mark = arena_mark(&f->scratch);
     ok = cut_wave(f, items, count, taken, &first, e) && walk_wave(f, e);

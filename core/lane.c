@@ -27,8 +27,7 @@
 /* What lies in a lane's mailbox: a job, or a note from the courier. */
 enum note_kind { NOTE_JOB, NOTE_RESULTS, NOTE_HUNGRY, NOTE_STOP };
 struct note {
-  enum note_kind kind;
-  struct job *job;
+  struct message message; /* kind: enum note_kind */
   struct attempt_result *results;
   size_t count;
   uint32_t volume;
@@ -80,6 +79,7 @@ static struct owned *owned_of(struct lane *lane, uint32_t volume) {
 
 static void lose(struct owned *o, const struct err *why) {
   if (!o->lost) o->err = *why;
+  if (o->err.kind == ERR_NONE) err_set(&o->err, ERR_STORAGE, "a turn failed and nobody said why"); /* or it would answer 200 */
   o->lost = true;
 }
 
@@ -110,7 +110,7 @@ static void work_withdraw(struct owned *o, struct job *job) {
   struct err e = {0};
   struct user *u = o->lost ? NULL : volume_user(flow_volume(o->flow), job->items[0].event.user, false, &e);
   job->number = u ? u->number : 0;
-  if (u && !volume_withdraw(flow_volume(o->flow), u, withdraw_one, NULL, &e)) lose(o, &e);
+  if (u ? !volume_withdraw(flow_volume(o->flow), u, withdraw_one, NULL, &e) : e.kind != ERR_NONE) lose(o, &e);
 }
 
 static void remember_due(struct owned *o) {
@@ -149,9 +149,9 @@ static void work_job(struct lane *lane, struct job *job) {
 
 static void work_note(struct lane *lane, struct note *n) {
   struct owned *o = owned_of(lane, n->volume);
-  if (n->kind == NOTE_STOP) lane->stopping = true;
-  if (n->kind == NOTE_HUNGRY && o && !o->lost) o->outbox.refused = true; /* refilled after the commit */
-  if (n->kind == NOTE_RESULTS && o) {
+  if (n->message.kind == NOTE_STOP) lane->stopping = true;
+  if (n->message.kind == NOTE_HUNGRY && o && !o->lost) o->outbox.refused = true; /* refilled after the commit */
+  if (n->message.kind == NOTE_RESULTS && o) {
     struct note **last = &o->results;
     while (*last) last = &(*last)->next;
     n->next = NULL;
@@ -177,10 +177,10 @@ static void forget_results(struct owned *o) {
 }
 
 /* A tick comes late or not at all when its user changed meanwhile: the user's own due time is the truth. */
-static void gather_ticks(struct lane *lane, struct owned *o) {
+static size_t gather_ticks(struct lane *lane, struct owned *o) {
   int64_t now = clock_now();
   struct heap_entry next;
-  if (heap_next(&o->due) > now) return;
+  if (heap_next(&o->due) > now) return 0;
   walk_gathered(lane, o); /* what people did meanwhile comes first: it may end a silence */
   for (int i = 0; i < TICKS_MOST && heap_pop(&o->due, now, &next); i++) {
     struct err e = {0};
@@ -188,6 +188,7 @@ static void gather_ticks(struct lane *lane, struct owned *o) {
     const struct program *p = u ? flow_program(o->flow, u->partition) : NULL;
     struct item *item = ARENA_NEW(&lane->turn, struct item);
     struct str body;
+    if (e.kind != ERR_NONE) log_error("lane", "volume %u: a tick waits for the next start: %s", o->number, e.text);
     if (o->lost || !u || !p || !item || u->due != next.at || !room_for_items(o, 1)) continue;
     u->due = ticks_next(p->rules, u); /* another program may see another time */
     if (!ticks_due(p->rules, u, now, true, &lane->turn, &body)) {
@@ -200,6 +201,7 @@ static void gather_ticks(struct lane *lane, struct owned *o) {
     o->items[o->item_count++] = item;
     u->due = 0; /* until the walk says what is next: a second entry for the same moment finds nothing */
   }
+  return o->item_count;
 }
 
 /* ---- commit, answer, send, settle ---- */
@@ -215,6 +217,7 @@ static void commit_one(struct lane *lane, struct owned *o) {
   lane->committed_at = clock_monotonic();
   if (!o->lost) return;
   log_error("lane", "volume %u: the turn is lost: %s", o->number, o->err.text);
+  o->due.count = 0; /* all of them come anew, or they would pile up while a disk is full */
   if (!flow_recover(o->flow, &e) || !volume_due_users(flow_volume(o->flow), push_due, o, &e)) /* ticks of the lost turn are due still */
     log_error("lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
 }
@@ -295,14 +298,14 @@ static void linger(const struct lane *lane) {
   nanosleep(&rest, NULL);
 }
 
-static size_t work_one(struct lane *lane, struct note *n) {
-  if (n->kind != NOTE_JOB) {
-    work_note(lane, n);
+static size_t work_one(struct lane *lane, struct message *m) {
+  if (m->kind != NOTE_JOB) {
+    work_note(lane, (struct note *)m);
     return 1;
   }
-  size_t items = n->job->item_count;
-  work_job(lane, n->job);
-  kit_free(n);
+  struct job *job = (struct job *)m;
+  size_t items = job->item_count;
+  work_job(lane, job);
   return items + 1;
 }
 
@@ -323,7 +326,7 @@ static void *lane_main(void *argument) {
   struct lane *lane = argument;
   while (!lane->stopping) {
     size_t size = work_queued(lane);
-    for (uint32_t i = 0; i < lane->owned_count; i++) gather_ticks(lane, &lane->owned[i]);
+    for (uint32_t i = 0; i < lane->owned_count; i++) size += gather_ticks(lane, &lane->owned[i]);
     finish_turn(lane, mailbox_length(lane->in) == 0);
     if (size) count_turn(lane, size);
     if (size == 0 && !lane->stopping) mailbox_wait(lane->in, sleep_until(lane));
@@ -343,7 +346,7 @@ static void post_note(struct lanes *l, struct note *n) {
 static struct note *note_new(enum note_kind kind, uint32_t volume) {
   struct note *n = kit_alloc(sizeof *n);
   must(n != NULL); /* a lost note would be an attempt nobody knows of */
-  *n = (struct note){.kind = kind, .volume = volume};
+  *n = (struct note){.message.kind = kind, .volume = volume};
   return n;
 }
 
@@ -372,14 +375,27 @@ static void on_withdrawn(void *context, void *token) {
 
 /* ---- what the main thread asks ---- */
 
+#define SPARE_JOBS  1024
+#define SPARE_ARENA (64u << 10) /* a job whose arena grew beyond this is not kept */
+static struct job *spare_jobs[SPARE_JOBS];
+static size_t spare_count;
+
 struct job *job_new(uint32_t volume) {
-  struct job *j = kit_alloc(sizeof *j);
-  if (j) *j = (struct job){.volume = volume};
+  struct arena arena = {0};
+  struct job *j = spare_count ? spare_jobs[--spare_count] : NULL;
+  if (j) arena = j->arena; /* empty, with its first chunk */
+  else j = kit_alloc(sizeof *j);
+  if (j) *j = (struct job){.volume = volume, .arena = arena};
   return j;
 }
 
 void job_free(struct job *j) {
   if (!j) return;
+  if (spare_count < SPARE_JOBS && j->arena.total <= SPARE_ARENA) {
+    arena_reset(&j->arena);
+    spare_jobs[spare_count++] = j;
+    return;
+  }
   arena_free(&j->arena);
   kit_free(j);
 }
@@ -393,14 +409,10 @@ bool lanes_room(const struct lanes *l, uint64_t volumes) {
 bool lanes_submit(struct lanes *l, struct job *j) {
   struct lane *lane = l->of_volume[j->volume];
   if (!j->urgent && mailbox_length(lane->in) >= MAILBOX_ORDINARY) return false;
-  struct note *n = kit_alloc(sizeof *n);
-  if (!n) return false;
-  *n = (struct note){.kind = NOTE_JOB, .job = j, .volume = j->volume};
-  if (mailbox_reserve(l->done, 1)) {
-    if (mailbox_offer(lane->in, n)) return true;
-    mailbox_release(l->done, 1);
-  }
-  kit_free(n);
+  j->message.kind = NOTE_JOB;
+  if (!mailbox_reserve(l->done, 1)) return false;
+  if (mailbox_offer(lane->in, j)) return true;
+  mailbox_release(l->done, 1);
   return false;
 }
 
@@ -454,7 +466,7 @@ static uint32_t lanes_wanted(const struct lanes_options *o) {
 static bool open_all(struct lanes *l, struct err *e) {
   l->lane_count = lanes_wanted(&l->options);
   l->lanes = kit_alloc(l->lane_count * sizeof *l->lanes);
-  if (!l->lanes || !(l->done = mailbox_new(MAILBOX_CAP * 2))) return err_set(e, ERR_INTERNAL, "no memory for lanes");
+  if (!l->lanes || !(l->done = mailbox_new((l->lane_count + 1) * MAILBOX_CAP))) return err_set(e, ERR_INTERNAL, "no memory for lanes");
   memset(l->lanes, 0, l->lane_count * sizeof *l->lanes);
   for (uint32_t i = 0; i < l->lane_count; i++) {
     l->lanes[i].all = l;

@@ -8,20 +8,45 @@ static uint64_t cache_stamp(const struct program *p, const struct user *u) {
   return p->stamp << 32 | u->profile_version;
 }
 
-/* One block: the values, then the bytes of their texts. */
-static bool remember_profile(struct user *u, const struct value *values, size_t count, uint64_t stamp) {
-  size_t bytes = count * sizeof *values;
-  for (size_t i = 0; i < count; i++) bytes += values[i].kind == VALUE_TEXT ? values[i].text.len : 0;
-  struct value *block = kit_alloc(bytes ? bytes : 1);
-  if (!block) return false;
-  char *text = (char *)(block + count);
-  for (size_t i = 0; i < count; i++) {
-    block[i] = values[i].kind == VALUE_LIST ? value_missing(MISSING_WRONG_TYPE) : values[i];
-    if (values[i].kind != VALUE_TEXT) continue;
-    memcpy(text, values[i].text.at, values[i].text.len);
-    block[i].text.at = text;
-    text += values[i].text.len;
+struct room { /* what lies behind the values: elements of lists, then bytes of texts */
+  size_t elements, bytes;
+};
+
+static void measure(const struct value *v, struct room *r) {
+  if (v->kind == VALUE_TEXT) r->bytes += v->text.len;
+  if (v->kind != VALUE_LIST) return;
+  r->elements += v->count;
+  for (uint32_t i = 0; i < v->count; i++) measure(&v->items[i], r);
+}
+
+struct into {
+  struct value *elements;
+  char *text;
+};
+
+static struct value copy_value(const struct value *v, struct into *to) {
+  struct value copy = *v;
+  if (v->kind == VALUE_TEXT && v->text.len) {
+    copy.text.at = memcpy(to->text, v->text.at, v->text.len);
+    to->text += v->text.len;
   }
+  if (v->kind == VALUE_LIST) {
+    struct value *elements = to->elements;
+    to->elements += v->count;
+    for (uint32_t i = 0; i < v->count; i++) elements[i] = copy_value(&v->items[i], to);
+    copy.items = elements;
+  }
+  return copy;
+}
+
+/* One block: the values, then the elements of their lists, then the bytes of their texts. */
+static bool remember_profile(struct user *u, const struct value *values, size_t count, uint64_t stamp) {
+  struct room room = {.elements = count};
+  for (size_t i = 0; i < count; i++) measure(&values[i], &room);
+  struct value *block = kit_alloc(room.elements * sizeof *values + room.bytes + 1);
+  if (!block) return false;
+  struct into to = {block + count, (char *)(block + room.elements)};
+  for (size_t i = 0; i < count; i++) block[i] = copy_value(&values[i], &to);
   kit_free(u->profile_values);
   u->profile_values = block;
   u->profile_stamp = stamp;
