@@ -32,7 +32,7 @@ static uint32_t pick(struct making *m, uint32_t n) {
 static struct tree *node(struct making *m, int kind, enum place place, int which) {
   struct tree *t = ARENA_NEW(m->arena, struct tree);
   *t = (struct tree){.place = place, .which = which};
-  t->kind = kind;
+  t->kind = (unsigned)kind;
   return t;
 }
 
