@@ -27,7 +27,8 @@
 /* What lies in a lane's mailbox: a job, or a note from the courier. */
 enum note_kind { NOTE_JOB, NOTE_RESULTS, NOTE_HUNGRY, NOTE_STOP };
 struct note {
-  struct message message; /* kind: enum note_kind */
+  enum note_kind kind;
+  struct job *job;
   struct attempt_result *results;
   size_t count;
   uint32_t volume;
@@ -149,9 +150,9 @@ static void work_job(struct lane *lane, struct job *job) {
 
 static void work_note(struct lane *lane, struct note *n) {
   struct owned *o = owned_of(lane, n->volume);
-  if (n->message.kind == NOTE_STOP) lane->stopping = true;
-  if (n->message.kind == NOTE_HUNGRY && o && !o->lost) o->outbox.refused = true; /* refilled after the commit */
-  if (n->message.kind == NOTE_RESULTS && o) {
+  if (n->kind == NOTE_STOP) lane->stopping = true;
+  if (n->kind == NOTE_HUNGRY && o && !o->lost) o->outbox.refused = true; /* refilled after the commit */
+  if (n->kind == NOTE_RESULTS && o) {
     struct note **last = &o->results;
     while (*last) last = &(*last)->next;
     n->next = NULL;
@@ -298,14 +299,14 @@ static void linger(const struct lane *lane) {
   nanosleep(&rest, NULL);
 }
 
-static size_t work_one(struct lane *lane, struct message *m) {
-  if (m->kind != NOTE_JOB) {
-    work_note(lane, (struct note *)m);
+static size_t work_one(struct lane *lane, struct note *n) {
+  if (n->kind != NOTE_JOB) {
+    work_note(lane, n);
     return 1;
   }
-  struct job *job = (struct job *)m;
-  size_t items = job->item_count;
-  work_job(lane, job);
+  size_t items = n->job->item_count;
+  work_job(lane, n->job);
+  kit_free(n);
   return items + 1;
 }
 
@@ -346,7 +347,7 @@ static void post_note(struct lanes *l, struct note *n) {
 static struct note *note_new(enum note_kind kind, uint32_t volume) {
   struct note *n = kit_alloc(sizeof *n);
   must(n != NULL); /* a lost note would be an attempt nobody knows of */
-  *n = (struct note){.message.kind = kind, .volume = volume};
+  *n = (struct note){.kind = kind, .volume = volume};
   return n;
 }
 
@@ -375,27 +376,14 @@ static void on_withdrawn(void *context, void *token) {
 
 /* ---- what the main thread asks ---- */
 
-#define SPARE_JOBS  1024
-#define SPARE_ARENA (64u << 10) /* a job whose arena grew beyond this is not kept */
-static struct job *spare_jobs[SPARE_JOBS];
-static size_t spare_count;
-
 struct job *job_new(uint32_t volume) {
-  struct arena arena = {0};
-  struct job *j = spare_count ? spare_jobs[--spare_count] : NULL;
-  if (j) arena = j->arena; /* empty, with its first chunk */
-  else j = kit_alloc(sizeof *j);
-  if (j) *j = (struct job){.volume = volume, .arena = arena};
+  struct job *j = kit_alloc(sizeof *j);
+  if (j) *j = (struct job){.volume = volume};
   return j;
 }
 
 void job_free(struct job *j) {
   if (!j) return;
-  if (spare_count < SPARE_JOBS && j->arena.total <= SPARE_ARENA) {
-    arena_reset(&j->arena);
-    spare_jobs[spare_count++] = j;
-    return;
-  }
   arena_free(&j->arena);
   kit_free(j);
 }
@@ -409,10 +397,14 @@ bool lanes_room(const struct lanes *l, uint64_t volumes) {
 bool lanes_submit(struct lanes *l, struct job *j) {
   struct lane *lane = l->of_volume[j->volume];
   if (!j->urgent && mailbox_length(lane->in) >= MAILBOX_ORDINARY) return false;
-  j->message.kind = NOTE_JOB;
-  if (!mailbox_reserve(l->done, 1)) return false;
-  if (mailbox_offer(lane->in, j)) return true;
-  mailbox_release(l->done, 1);
+  struct note *n = kit_alloc(sizeof *n);
+  if (!n) return false;
+  *n = (struct note){.kind = NOTE_JOB, .job = j, .volume = j->volume};
+  if (mailbox_reserve(l->done, 1)) {
+    if (mailbox_offer(lane->in, n)) return true;
+    mailbox_release(l->done, 1);
+  }
+  kit_free(n);
   return false;
 }
 
