@@ -131,6 +131,7 @@ static void refuse(struct flow *f, struct step *s, const struct err *why) {
 
 static bool known_words(struct step *s, struct err *why) {
   const struct program *p = s->program;
+  if (s->item->recorded) return true; /* it is in the journal: it was in order */
   if (s->item->kind == ENTRY_TICK || s->item->kind == ENTRY_CONSENT || s->item->kind == ENTRY_ASKED || !p) return true;
   if (event_is_tick(&s->item->event))
     return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\": ticks are the engine's own", STR_ARG(s->item->event.type));
@@ -400,7 +401,7 @@ static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
 
 static bool keep(struct flow *f, struct step *s, struct err *e) {
   struct buf record = {0};
-  recorded_pack(&s->recorded, &record);
+  if (!f->keeper.keep) recorded_pack(&s->recorded, &record);
   struct entry entry = {.partition = s->partition, .kind = s->item->kind, .body = s->item->event.body, .record = buf_view(&record)};
   struct letter **letters = ARENA_ARRAY(&f->scratch, struct letter *, s->count + 1);
   bool ok = !record.failed && letters;

@@ -27,8 +27,7 @@
 /* What lies in a lane's mailbox: a job, or a note from the courier. */
 enum note_kind { NOTE_JOB, NOTE_RESULTS, NOTE_HUNGRY, NOTE_STOP };
 struct note {
-  enum note_kind kind;
-  struct job *job;
+  struct message message; /* kind: enum note_kind */
   struct attempt_result *results;
   size_t count;
   uint32_t volume;
@@ -150,9 +149,9 @@ static void work_job(struct lane *lane, struct job *job) {
 
 static void work_note(struct lane *lane, struct note *n) {
   struct owned *o = owned_of(lane, n->volume);
-  if (n->kind == NOTE_STOP) lane->stopping = true;
-  if (n->kind == NOTE_HUNGRY && o && !o->lost) o->outbox.refused = true; /* refilled after the commit */
-  if (n->kind == NOTE_RESULTS && o) {
+  if (n->message.kind == NOTE_STOP) lane->stopping = true;
+  if (n->message.kind == NOTE_HUNGRY && o && !o->lost) o->outbox.refused = true; /* refilled after the commit */
+  if (n->message.kind == NOTE_RESULTS && o) {
     struct note **last = &o->results;
     while (*last) last = &(*last)->next;
     n->next = NULL;
@@ -299,14 +298,14 @@ static void linger(const struct lane *lane) {
   nanosleep(&rest, NULL);
 }
 
-static size_t work_one(struct lane *lane, struct note *n) {
-  if (n->kind != NOTE_JOB) {
-    work_note(lane, n);
+static size_t work_one(struct lane *lane, struct message *m) {
+  if (m->kind != NOTE_JOB) {
+    work_note(lane, (struct note *)m);
     return 1;
   }
-  size_t items = n->job->item_count;
-  work_job(lane, n->job);
-  kit_free(n);
+  struct job *job = (struct job *)m;
+  size_t items = job->item_count;
+  work_job(lane, job);
   return items + 1;
 }
 
@@ -341,13 +340,17 @@ static void post_note(struct lanes *l, struct note *n) {
   struct note **last = &l->overflow;
   while (*last) last = &(*last)->next;
   *last = n;
-  while (l->overflow && mailbox_offer(l->of_volume[l->overflow->volume]->in, l->overflow)) l->overflow = l->overflow->next;
+  for (struct note *first; (first = l->overflow);) {
+    struct note *rest = first->next; /* once offered, the note is the lane's */
+    if (!mailbox_offer(l->of_volume[first->volume]->in, first)) return;
+    l->overflow = rest;
+  }
 }
 
 static struct note *note_new(enum note_kind kind, uint32_t volume) {
   struct note *n = kit_alloc(sizeof *n);
   must(n != NULL); /* a lost note would be an attempt nobody knows of */
-  *n = (struct note){.kind = kind, .volume = volume};
+  *n = (struct note){.message.kind = kind, .volume = volume};
   return n;
 }
 
@@ -376,14 +379,27 @@ static void on_withdrawn(void *context, void *token) {
 
 /* ---- what the main thread asks ---- */
 
+#define SPARE_JOBS  1024
+#define SPARE_ARENA (64u << 10) /* a job whose arena grew beyond this is not kept */
+static struct job *spare_jobs[SPARE_JOBS];
+static size_t spare_count;
+
 struct job *job_new(uint32_t volume) {
-  struct job *j = kit_alloc(sizeof *j);
-  if (j) *j = (struct job){.volume = volume};
+  struct arena arena = {0};
+  struct job *j = spare_count ? spare_jobs[--spare_count] : NULL;
+  if (j) arena = j->arena; /* empty, with its first chunk */
+  else j = kit_alloc(sizeof *j);
+  if (j) *j = (struct job){.volume = volume, .arena = arena};
   return j;
 }
 
 void job_free(struct job *j) {
   if (!j) return;
+  if (spare_count < SPARE_JOBS && j->arena.total <= SPARE_ARENA) {
+    arena_reset(&j->arena);
+    spare_jobs[spare_count++] = j;
+    return;
+  }
   arena_free(&j->arena);
   kit_free(j);
 }
@@ -397,14 +413,10 @@ bool lanes_room(const struct lanes *l, uint64_t volumes) {
 bool lanes_submit(struct lanes *l, struct job *j) {
   struct lane *lane = l->of_volume[j->volume];
   if (!j->urgent && mailbox_length(lane->in) >= MAILBOX_ORDINARY) return false;
-  struct note *n = kit_alloc(sizeof *n);
-  if (!n) return false;
-  *n = (struct note){.kind = NOTE_JOB, .job = j, .volume = j->volume};
-  if (mailbox_reserve(l->done, 1)) {
-    if (mailbox_offer(lane->in, n)) return true;
-    mailbox_release(l->done, 1);
-  }
-  kit_free(n);
+  j->message.kind = NOTE_JOB;
+  if (!mailbox_reserve(l->done, 1)) return false;
+  if (mailbox_offer(lane->in, j)) return true;
+  mailbox_release(l->done, 1);
   return false;
 }
 
@@ -492,6 +504,16 @@ struct lanes *lanes_open(const struct lanes_options *options, struct err *e) {
   return NULL;
 }
 
+/* Another program waits for other moments. */
+static bool look_again(void *context, struct user *u) {
+  struct owned *o = context;
+  int64_t due = ticks_next(flow_program(o->flow, u->partition)->rules, u);
+  if (due == u->due) return true;
+  u->due = due;
+  volume_user_changed(flow_volume(o->flow), u);
+  return !due || push_due(o, u->number, due);
+}
+
 /* Before the threads run, their volumes are still ours: a program becomes live in all partitions before the first event can come. */
 bool lanes_activate(struct lanes *l, const struct program *p, struct err *e) {
   char at[32], fact[160];
@@ -500,12 +522,15 @@ bool lanes_activate(struct lanes *l, const struct program *p, struct err *e) {
   for (uint32_t i = 0; i < l->lane_count; i++)
     for (uint32_t k = 0; k < l->lanes[i].owned_count; k++) {
       struct owned *o = &l->lanes[i].owned[k];
+      bool listens_anew = false;
       for (uint32_t part = 0; part < BOOK_PARTITIONS; part++) {
         const struct program *live = flow_program(o->flow, part);
         if (book_volume_of(l->options.book, part) != o->number || live == p) continue;
         if (!flow_fact(o->flow, part, (struct str){fact, (size_t)size}, e)) return false;
+        listens_anew |= rules_have_moments(p->rules) || (live && rules_have_moments(live->rules));
       }
       if (!flow_refresh_zones(o->flow, e) || !flow_commit(o->flow, e)) return false;
+      if (listens_anew && !volume_each_user(flow_volume(o->flow), look_again, o, e)) return false;
     }
   return true;
 }

@@ -4,8 +4,14 @@
 #include "flow/flow.h"
 #include <uv.h>
 
+/* What lies in a lane's mailbox starts with this. */
+struct message {
+  unsigned kind; /* lane.c: a job, or a note from the courier */
+};
+
 /* One piece of work for one volume. Made by the main thread, worked on by the lane, given back to the main thread through `done`. */
 struct job {
+  struct message message; /* the lane's own */
   uint32_t volume;
   struct arena arena; /* items and results; freed by whoever gets `done` */
   struct item *items; /* things that happen to users, in order; or … */
@@ -38,6 +44,7 @@ void lanes_close(struct lanes *l);              /* does what was submitted, sett
 /* False: no room (429). Otherwise the job is on its way and `done` will be called. [main] */
 bool lanes_submit(struct lanes *l, struct job *j);
 bool lanes_room(const struct lanes *l, uint64_t volumes); /* would ordinary jobs for these volumes be taken? [main] */
+/* Jobs and their arenas are used again: a request in steady state allocates nothing here. [main] */
 struct job *job_new(uint32_t volume);
 void job_free(struct job *j);
 

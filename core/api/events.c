@@ -87,6 +87,7 @@ static void put_all_rejected(struct json_writer *w, const struct posting *p) {
 
 static void answer_batch(struct posting *p, const struct totals *t) {
   struct buf out = {0};
+  buf_reserve(&out, 256); /* most answers fit */
   struct json_writer w = json_to(&out);
   json_open_object(&w);
   json_pair_int(&w, "accepted", t->accepted);

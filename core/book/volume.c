@@ -9,13 +9,13 @@
 #include <string.h>
 
 struct volume_limits volume_limits = {.hot_users = 200000,
-                                      .tail_soft = 200000,
-                                      .tail_hard = 400000,
+                                      .tail_soft = 500000,
+                                      .tail_hard = 1000000,
                                       .wal_idle = 2u << 20,
                                       .wal_always = 8u << 20,
                                       .wal_wait = 48u << 20,
                                       .wal_most = 60u << 20,
-                                      .states_a_turn = 64,
+                                      .states_a_turn = 32,
                                       .idle_states_ns = 1000000000};
 
 /* Due and applied stand before the state, so that a walk over them never follows a state's overflow pages. The journal has its one key and
