@@ -454,6 +454,9 @@ void rules_bind_models(struct rules *r, uint32_t (*model_of)(void *context, uint
 uint64_t trigger_models(const struct rules *r, uint32_t trigger) {
   return r->triggers[trigger].models;
 }
+bool rules_have_moments(const struct rules *r) {
+  return r->any_moment;
+}
 size_t rules_triggers(const struct rules *r) {
   return r->trigger_count;
 }
