@@ -28,8 +28,9 @@ person() {
   expect_call 200 PUT "/v1/users/$1" "{\"timezone\":\"$zone\",\"age\":40}"
   run 0 "$KAIROS" user opt-in "$1"
 }
+moment=$(now)
 stressed() { # user, event id, expected sends
-  expect_call 200 POST /v1/events "{\"id\":\"$2\",\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":8.5}}"
+  expect_call 200 POST /v1/events "{\"id\":\"$2\",\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$moment\",\"data\":{\"stressLevel\":8.5}}"
   grep -q "\"interventions_triggered\":$3," "$work/answer" || { cat "$work/answer" >&2; say "$1: expected $3 sends"; }
 }
 person u1
