@@ -22,6 +22,7 @@
 #define TURN_ITEMS       4096 /* events a turn, about */
 #define TAKE_AT_ONCE     16
 #define TICKS_MOST       256
+#define HELD_REFILL      1024 /* messages at the courier: below this it is worth reading the outbox for more */
 #define LINGER_NS        500000
 
 /* What lies in a lane's mailbox: a job, or a note from the courier. */
@@ -150,7 +151,7 @@ static void work_job(struct lane *lane, struct job *job) {
 static void work_note(struct lane *lane, struct note *n) {
   struct owned *o = owned_of(lane, n->volume);
   if (n->message.kind == NOTE_STOP) lane->stopping = true;
-  if (n->message.kind == NOTE_HUNGRY && o && !o->lost) o->outbox.refused = true; /* refilled after the commit */
+  if (n->message.kind == NOTE_HUNGRY && o) o->outbox.refused = o->outbox.hungry = true; /* refilled after the commit */
   if (n->message.kind == NOTE_RESULTS && o) {
     struct note **last = &o->results;
     while (*last) last = &(*last)->next;
@@ -236,7 +237,7 @@ static void send_letters(struct owned *o) {
   for (size_t n; (n = flow_letters_take(o->flow, letters, 64)) > 0;)
     for (size_t i = 0; i < n; i++) outbox_send(&o->outbox, letters[i]);
   struct err e = {0};
-  if (o->outbox.refused && o->outbox.held.count < 1024 && !outbox_refill(&o->outbox, &e))
+  if (o->outbox.refused && o->outbox.hungry && o->outbox.held.count < HELD_REFILL && !outbox_refill(&o->outbox, &e))
     log_warn("lane", "volume %u: outbox: %s", o->number, e.text);
 }
 
@@ -454,8 +455,9 @@ static bool start_courier(struct lanes *l, struct err *e) {
   if (!(l->courier = courier_start(&o, e))) return false;
   for (uint32_t i = 0; i < l->lane_count; i++)
     for (uint32_t k = 0; k < l->lanes[i].owned_count; k++) {
-      l->lanes[i].owned[k].outbox.courier = l->courier;
-      l->lanes[i].owned[k].outbox.refused = true; /* what waited before the start is pushed in the first turn */
+      struct outbox *outbox = &l->lanes[i].owned[k].outbox;
+      outbox->courier = l->courier;
+      outbox->refused = outbox->hungry = true; /* what waited before the start is pushed in the first turn */
     }
   return true;
 }

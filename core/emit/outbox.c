@@ -8,6 +8,7 @@
 void outbox_send(struct outbox *o, struct letter *l) {
   uint64_t id = l->id;
   if (o->refused || !o->courier || !map_set(&o->held, id, 1)) {
+    o->hungry |= !o->refused; /* nobody was asked, so nobody will call */
     o->refused = true;
     letter_free(l);
     return;
@@ -71,22 +72,23 @@ static struct letter *letter_of(const struct outbox *o, const struct outbox_row 
   return l;
 }
 
+/* Everything that waits, whenever it is due: the courier keeps its own times. Rows that it has are skipped. */
 bool outbox_refill(struct outbox *o, struct err *e) {
   if (!o->courier) return true;
   struct arena a = {0};
   struct outbox_row *rows;
-  size_t count;
-  /* Everything that waits, whenever it is due: the courier keeps its own times. Rows that it has are skipped. */
-  uint32_t most = (uint32_t)o->held.count + REFILL_MOST;
-  bool ok = volume_waiting(o->volume, INT64_MAX, most, &a, &rows, &count, e);
-  o->refused = ok && count == most;
-  for (size_t i = 0; ok && i < count && !o->refused; i++) {
+  size_t count, next = 0;
+  const uint32_t most = (uint32_t)o->held.count + REFILL_MOST;
+  const bool ok = volume_waiting(o->volume, INT64_MAX, most, &a, &rows, &count, e);
+  o->refused = o->hungry = !ok;
+  for (; ok && next < count && !o->refused; next++) {
     uint64_t there;
-    if (map_get(&o->held, rows[i].id, &there)) continue;
-    struct letter *l = letter_of(o, &rows[i]);
+    if (map_get(&o->held, rows[next].id, &there)) continue;
+    struct letter *l = letter_of(o, &rows[next]);
     if (l) outbox_send(o, l);
-    else o->refused = true;
+    else o->refused = o->hungry = true;
   }
+  if (ok && !o->refused && count == most) o->refused = o->hungry = true; /* there are more than were read */
   arena_free(&a);
   return ok;
 }

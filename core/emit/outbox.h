@@ -9,7 +9,8 @@ struct outbox {
   struct volume *volume;
   struct courier *courier; /* NULL: no endpoint; rows wait until they expire */
   struct map held;         /* ids of rows that the courier has */
-  bool refused;            /* a push was refused: more rows wait in the volume */
+  bool refused;            /* more rows wait in the volume than the courier has */
+  bool hungry;             /* … and it would take some: it has said so, or was not asked yet */
 };
 void outbox_send(struct outbox *o, struct letter *l); /* takes the letter; after the commit [lane] */
 bool outbox_results(struct outbox *o, const struct attempt_result *results, size_t count,
