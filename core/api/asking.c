@@ -98,7 +98,7 @@ static void tell_volume(struct telling *t, uint32_t volume, struct str fact) {
   err_set(&t->err, ERR_BUSY, "volume %u did not take the fact: send again", volume);
 }
 
-void fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json) {
+bool fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json) {
   struct err e = {0};
   struct telling *t = ARENA_NEW(&r->arena, struct telling);
   struct str fact = fact_text(&r->arena, kind, name, more_json);
@@ -106,12 +106,14 @@ void fact_submit(struct request *r, struct api *api, const char *kind, struct st
   const char *named = arena_text(&r->arena, name.at, name.len);
   int64_t number;
   if (!t || !control_append(api->book, author, kind, named, fact, &number, &e)) {
+    if (e.kind == ERR_NONE) err_set(&e, ERR_BUSY, "no memory for this request: send again in a second");
     request_refuse(r, &e);
-    return;
+    return false;
   }
   *t = (struct telling){.api = api, .request = r, .answer = answer_json, .waiting = 1};
   for (uint32_t v = 0; v < book_volumes(api->book); v++) tell_volume(t, v, fact);
-  if (--t->waiting > 0) return;
+  if (--t->waiting > 0) return true;
   if (t->err.kind != ERR_NONE) request_refuse(r, &t->err);
   else request_answer(r, 200, "application/json", answer_json);
+  return true;
 }

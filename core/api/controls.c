@@ -57,29 +57,75 @@ static struct str killable(struct request *r) {
   return (struct str){0};
 }
 
-static void kill_name(struct request *r, struct api *a, struct str name, bool on) {
+/* A kill of a name that nothing has is taken all the same (a program with it may come), but whoever mistyped it has to know at once. */
+static const char *kill_note(struct request *r, const struct program *p) {
+  const struct rules *rules = p->rules;
+  struct str kind = r->params[0];
+  size_t count = str_is(kind, "trigger")        ? rules_triggers(rules)
+                 : str_is(kind, "intervention") ? rules_options(rules)
+                 : str_is(kind, "experiment")   ? rules_experiments(rules)
+                 : str_is(kind, "rollout")      ? rules_rollouts(rules)
+                                                : models_count(p->models);
+  const char **names = ARENA_ARRAY(&r->arena, const char *, count + 1);
+  for (uint32_t i = 0; names && i < count; i++) {
+    struct str name = str_is(kind, "trigger")        ? trigger_name(rules, i)
+                      : str_is(kind, "intervention") ? option_name(rules, i)
+                      : str_is(kind, "experiment")   ? experiment_noun(rules, i)->at.name
+                      : str_is(kind, "rollout")      ? rollout_noun(rules, i)->at.name
+                                                     : str_from(model_name(p->models, i));
+    if (str_eq(name, r->params[1])) return NULL;
+    names[i] = arena_text(&r->arena, name.at, name.len);
+  }
+  const char *near = names ? str_nearest(r->params[1], names, count) : NULL;
+  return arena_printf(&r->arena, "the live program has no " STR_FORMAT " of this name%s%s%s", STR_ARG(kind),
+                      near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+}
+
+static struct str kill_answer(struct request *r, struct str name, bool on, const char *note) {
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  json_pair_str(&w, "name", name);
+  json_pair_bool(&w, "killed", on);
+  if (note) json_pair_text(&w, "note", note);
+  json_close_object(&w);
+  struct str copy = {arena_text(&r->arena, out.at, out.len), out.len};
+  buf_free(&out);
+  return copy;
+}
+
+static void kill_on(struct request *r, struct api *a, struct str name, const char *note) {
   if (name.len == 0) return;
-  if (on && !add_kill(a, name)) {
+  if (!add_kill(a, name)) {
     request_problem(r, 503, "memory", NULL, "no memory to remember the kill");
     return;
   }
-  if (!on) remove_kill(a, name);
   tell_courier(a);
-  const char *answer = arena_printf(&r->arena, "{\"name\":\"" STR_FORMAT "\",\"killed\":%s}", STR_ARG(name), on ? "true" : "false");
-  fact_submit(r, a, on ? "kill" : "unkill", name, NULL, str_from(answer));
+  fact_submit(r, a, "kill", name, NULL, kill_answer(r, name, true, note));
+}
+
+/* What is lifted acts again only when that is written down. */
+static void kill_off(struct request *r, struct api *a, struct str name) {
+  char *kept = name.len ? keep_text(name) : NULL; /* the request may be gone with its answer */
+  if (kept && fact_submit(r, a, "unkill", name, NULL, kill_answer(r, name, false, NULL))) {
+    remove_kill(a, str_from(kept));
+    tell_courier(a);
+  } else if (name.len && !kept) request_problem(r, 503, "memory", NULL, "no memory to lift a kill");
+  kit_free(kept);
 }
 
 void api_kill(struct request *r, void *context) {
-  kill_name(r, context, killable(r), true);
+  struct str name = killable(r);
+  kill_on(r, context, name, name.len ? kill_note(r, ((struct api *)context)->program) : NULL);
 }
 void api_unkill(struct request *r, void *context) {
-  kill_name(r, context, killable(r), false);
+  kill_off(r, context, killable(r));
 }
 void api_kill_all(struct request *r, void *context) {
-  kill_name(r, context, STR("all"), true);
+  kill_on(r, context, STR("all"), NULL);
 }
 void api_unkill_all(struct request *r, void *context) {
-  kill_name(r, context, STR("all"), false);
+  kill_off(r, context, STR("all"));
 }
 
 void api_kill_list(struct request *r, void *context) {
@@ -176,6 +222,7 @@ void api_rollout_move(struct request *r, void *context) {
     request_problem(r, 404, "rollout-unknown", NULL, "no rollout is named \"" STR_FORMAT "\"", STR_ARG(r->params[0]));
     return;
   }
+  struct api_stage before = *s;
   if (!next_stage(n, r->params[1], s, &e)) {
     request_refuse(r, &e);
     return;
@@ -185,8 +232,8 @@ void api_rollout_move(struct request *r, void *context) {
   put_rollout(&w, n, s);
   struct str answer = {arena_text(&r->arena, out.at, out.len), out.len};
   buf_free(&out);
-  fact_submit(r, a, "rollout", n->at.name, arena_printf(&r->arena, "\"stage\":%d,\"held\":%s", s->stage, s->held ? "true" : "false"),
-              answer);
+  const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s", s->stage, s->held ? "true" : "false");
+  if (!fact_submit(r, a, "rollout", n->at.name, place, answer)) *s = before; /* or the next step would skip one */
 }
 
 /* ---- after a start ---- */

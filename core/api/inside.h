@@ -44,5 +44,6 @@ void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t n
 void asking_answer_json(struct asking *a, struct job *j); /* job->text as application/json, or the job's error */
 /* Copies `b` into the job's arena as its text and frees it. [lane] */
 void job_text(struct job *j, struct buf *b);
-/* The same fact into control.db, then into every volume; `answer` runs once all have it. */
-void fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json);
+/* The same fact into control.db, then into every volume; the answer is given once all have it. False: control.db did not take it, nothing
+ * of it will act, and the request is answered. */
+bool fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json);

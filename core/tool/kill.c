@@ -25,6 +25,8 @@ static void show_done(struct str answer) {
   if (json_parse(&j, &a, answer, &json_limits_default, NULL)) {
     json_bool(&j, json_get(&j, 0, "killed"), &killed);
     printf(STR_FORMAT ": %s\n", STR_ARG(json_text(&j, json_get(&j, 0, "name"), &a)), killed ? "killed" : "lifted");
+    struct str note = json_text(&j, json_get(&j, 0, "note"), &a);
+    if (note.len) fprintf(stderr, "kairos: " STR_FORMAT "\n", STR_ARG(note));
   }
   arena_free(&a);
 }
