@@ -38,7 +38,7 @@ static int usage_error(const struct usage *u, const char *format, const char *wh
   for (size_t i = 0; i < u->count && count < 64; i++)
     if (is_option(&u->arguments[i])) names[count++] = u->arguments[i].name;
   const char *near = what[0] == '-' ? str_nearest(str_from(what), names, count) : NULL;
-  if (near) fprintf(stderr, " (did you mean %s?)", near);
+  if (near && strcmp(near, what) != 0) fprintf(stderr, " (did you mean %s?)", near);
   fprintf(stderr, "\nkairos %s --help tells more.\n", u->name);
   return EXIT_USAGE;
 }
@@ -49,8 +49,8 @@ static int set_value(const struct usage *u, const struct argument *a, const char
   case ARGUMENT_TEXT: *(const char **)a->into = value; return 0;
   case ARGUMENT_NUMBER:
     if (str_to_int(str_from(value), a->into)) return 0;
-    fprintf(stderr, "kairos %s: %s: ", u->name, a->name);
-    return usage_error(u, "expected a whole number, got \"%s\"", value);
+    fprintf(stderr, "kairos %s: %s: expected a whole number, got \"%s\"\nkairos %s --help tells more.\n", u->name, a->name, value, u->name);
+    return EXIT_USAGE;
   case ARGUMENT_LIST: break;
   }
   struct argument_list *list = a->into;

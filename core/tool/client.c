@@ -31,7 +31,8 @@ static bool refused(int status, struct str body, struct err *e) {
   struct str detail = {0};
   if (json_parse(&j, &a, body, &json_limits_default, NULL)) detail = json_text(&j, json_get(&j, 0, "detail"), &a);
   if (detail.len == 0) detail = (struct str){body.at, body.len > 200 ? 200 : body.len};
-  err_set(e, kind_of(status), "the engine answered %d: " STR_FORMAT, status, STR_ARG(detail));
+  err_set(e, kind_of(status), "the engine answered %d: " STR_FORMAT "%s", status, STR_ARG(detail),
+          status == 401 ? " (give it with --key or KAIROS_KEY)" : "");
   arena_free(&a);
   return false;
 }

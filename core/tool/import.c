@@ -85,20 +85,31 @@ static bool import_file(struct importing *m, FILE *file, double size, struct err
     if (text.len) ok = take_line(m, text, e);
     if (m->line % 1000 == 0 && size > 0) tool_progress("importing", seen / size);
   }
+  int failure = ferror(file) ? errno : 0;
   free(line);
   tool_progress_end();
+  if (ok && failure) ok = err_set(e, ERR_INPUT, "line %llu: reading on failed: %s", (unsigned long long)m->line + 1, strerror(failure));
   return ok && flush(m, e);
 }
 
-static bool run(struct importing *m, const char *path, struct err *e) {
+/* Opened before the data directory: a name that is wrong must not leave one behind. */
+static FILE *open_events(const char *path, struct err *e) {
   FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-  if (!file) return err_set(e, ERR_MISSING, "%s: %s", path, strerror(errno));
   struct stat st;
-  double size = file != stdin && stat(path, &st) == 0 ? (double)st.st_size : 0;
+  if (!file) err_set(e, ERR_MISSING, "%s: %s", path, strerror(errno));
+  else if (fstat(fileno(file), &st) != 0 || S_ISDIR(st.st_mode)) {
+    err_set(e, ERR_INPUT, "%s: expected a file of events, got a directory", path);
+    fclose(file);
+    file = NULL;
+  }
+  return file;
+}
+
+static bool run(struct importing *m, FILE *file, struct err *e) {
+  struct stat st;
+  double size = file != stdin && fstat(fileno(file), &st) == 0 ? (double)st.st_size : 0;
   m->items = ARENA_ARRAY(&m->arena, struct item, BATCH);
-  bool ok = import_file(m, file, size, e);
-  if (file != stdin) fclose(file);
-  return ok;
+  return m->items ? import_file(m, file, size, e) : err_set(e, ERR_INTERNAL, "no memory for a batch");
 }
 
 int tool_import(int argc, char **argv) {
@@ -121,7 +132,10 @@ int tool_import(int argc, char **argv) {
     fprintf(stderr, "kairos import: which FILE? (- for standard input)\n");
     return EXIT_USAGE;
   }
-  bool ok = offline_open(&engine, data, program, &e) && run(&m, file, &e);
+  FILE *events = open_events(file, &e);
+  if (!events) return tool_fail(&e);
+  bool ok = offline_open(&engine, data, program, &e) && run(&m, events, &e);
+  if (events != stdin) fclose(events);
   offline_close(&engine);
   arena_free(&m.arena);
   if (!ok) return tool_fail(&e);

@@ -19,6 +19,7 @@ int tool_move(int argc, char **argv) {
                               "  kairos move --data data --files 4\n", ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
+  if (files == 0) return arguments_given(&usage, "--files", NULL) ? EXIT_OK : EXIT_USAGE;
   if (files < 1 || files > BOOK_VOLUMES_MOST) {
     fprintf(stderr, "kairos move: --files: expected 1 to %d, got %lld\n", BOOK_VOLUMES_MOST, (long long)files);
     return EXIT_USAGE;

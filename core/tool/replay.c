@@ -71,22 +71,25 @@ static bool walk_row(struct replaying *r, const struct entry *row, struct err *e
   if (recorded.decision_count && !volume_scan_decisions(r->reader, row->seq, &r->arena, &r->stored, &ids, &r->stored_count, e))
     return false;
   r->decisions += r->stored_count;
-  return flow_walk(r->flow, &items, 1, &r->arena, e);
+  if (!flow_walk(r->flow, &items, 1, &r->arena, e)) return false;
+  if (item.state == ITEM_REFUSED) note_difference(r, STR("taken"), str_from(item.err.text)); /* nothing was compared */
+  return true;
 }
 
-static bool replay_volume(struct replaying *r, uint32_t number, uint64_t total, struct err *e) {
+static bool replay_volume(struct replaying *r, uint32_t number, struct err *e) {
   if (!(r->reader = volume_reader(r->book, number, e))) return false;
   struct flow_keeper keeper = {compare, row_user, r};
   if (!(r->flow = flow_for_replay(r->library, &keeper))) return err_set(e, ERR_INTERNAL, "no memory for a replay");
   struct entry row;
   bool ok = true;
+  uint64_t rows = r->rows, total = volume_figures(r->reader).rows;
   e->kind = ERR_NONE;
   while (ok && volume_scan(r->reader, 0, &row, &r->user, e)) {
     r->seq = row.seq;
     r->stored_count = 0;
     ok = row.kind == ENTRY_CONTROL ? flow_apply_fact(r->flow, row.partition, row.body, e) : walk_row(r, &row, e);
     arena_reset(&r->arena);
-    if (++r->rows % 4096 == 0 && total) tool_progress("replaying", (double)r->rows / (double)total);
+    if (++r->rows % 4096 == 0) tool_progress("replaying", (double)(r->rows - rows) / (double)(total ? total : 1));
   }
   if (e->kind != ERR_NONE) ok = err_wrap(e, "volume %u, row %lld", number, (long long)r->seq);
   flow_close(r->flow);
@@ -129,7 +132,7 @@ int tool_replay(int argc, char **argv) {
   int64_t begun = clock_monotonic();
   bool ok = open_replay(&r, data, &e);
   if (ok && print) ok = stored_print(r.book, &e);
-  for (uint32_t v = 0; ok && !print && v < book_volumes(r.book); v++) ok = replay_volume(&r, v, 0, &e);
+  for (uint32_t v = 0; ok && !print && v < book_volumes(r.book); v++) ok = replay_volume(&r, v, &e);
   tool_progress_end();
   arena_free(&r.arena);
   library_free(r.library);

@@ -44,6 +44,8 @@ static const struct program *choose_program(struct engine *s, struct err *e) {
   }
   if (p) err_set(e, ERR_INPUT, "%s: the program has %zu errors", s->options.program, p->findings.errors);
   program_free(p);
+  if (!s->last_digest[0] && !e->text[0])
+    err_set(e, ERR_MISSING, "%s has never run one: name it with --program DIR (kairos init DIR makes one)", s->options.data);
   if (!s->last_digest[0]) return NULL;
   log_warn("serve", "%s; going on with the last good program %.16s", e->text[0] ? e->text : "no program directory given", s->last_digest);
   return library_get(s->library, str_from(s->last_digest), e);
@@ -62,6 +64,9 @@ static bool announce_program(struct engine *s, struct err *e) {
 static bool open_book(struct engine *s, struct err *e) {
   char layout[4096];
   snprintf(layout, sizeof layout, "%s/layout", s->options.data);
+  if (!file_exists(layout) && !s->options.program)
+    return err_set(e, ERR_MISSING, "no program to run: %s is new; name one with --program DIR (kairos init DIR makes one)",
+                   s->options.data);
   if (!file_exists(layout) && !book_create(s->options.data, 1, e)) return false;
   if (!(s->book = book_open(s->options.data, true, e))) return false;
   snprintf(s->store, sizeof s->store, "%s/store", s->options.data);

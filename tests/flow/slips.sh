@@ -1,0 +1,27 @@
+#!/bin/sh
+# Slips of the hand: a wrong name leaves no data directory behind, a kill of a name that nothing has says so at once, and an event that
+# pretends to be a tick is refused.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+
+run 5 "$KAIROS" import "$work/no-such-file" --data "$work/new" --program "$KAIROS_SOURCE"
+has 'No such file'
+run 1 "$KAIROS" import "$work" --data "$work/new" --program "$KAIROS_SOURCE"
+has 'got a directory'
+run 5 "$KAIROS" serve --data "$work/new" --listen 127.0.0.1:0
+has 'name one with --program'
+[ ! -e "$work/new" ] || say "a slip left a data directory behind"
+run 2 "$KAIROS" move --data "$work/new"
+has '--files is missing'
+
+run 0 "$KAIROS" init --data "$work/data"
+start "$work/data" --program "$KAIROS_SOURCE"
+export KAIROS_URL="$url"
+run 0 "$KAIROS" kill trigger high_stres
+has 'did you mean "high_stress"?'
+run 0 "$KAIROS" kill trigger high_stress
+[ ! -s "$work/err" ] || say "a name that is known was doubted"
+run 0 "$KAIROS" kill trigger high_stres --lift
+run 0 "$KAIROS" kill
+[ "$(cat "$work/out")" = "trigger:high_stress" ] || say "expected one kill, got $(cat "$work/out")"
+expect_call 400 POST /v1/events '{"userId":"u1","eventType":"tick.day_started","timestamp":"'"$(date -u +%FT%TZ)"'"}'
