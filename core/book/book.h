@@ -127,9 +127,10 @@ struct outbox_row {
   struct str log;   /* JSON array of attempts */
 };
 bool volume_add_outbox(struct volume *v, struct user *u, const struct outbox_row *row, struct err *e);
-/* Joins an attempt's result: appends to the row's log, sets due or end. `at` is when it ended: an ended row's due. ERR_MISSING when the row
- * is gone (its user was erased): the turn goes on. */
-bool volume_attempt(struct volume *v, uint64_t id, int64_t at, struct str result_json, int64_t due, enum outbox_end end, struct err *e);
+/* Joins an attempt's result: appends to the row's log, sets due or end. `attempt` counts from 1; 0 when it ended without one. `at` is when
+ * it ended: an ended row's due. ERR_MISSING when the row is gone (its user was erased): the turn goes on. */
+bool volume_attempt(struct volume *v, uint64_t id, uint32_t attempt, int64_t at, struct str result_json, int64_t due, enum outbox_end end,
+                    struct err *e);
 /* Withdraws the user's waiting rows; their ids are given to `each` for the courier. */
 bool volume_withdraw(struct volume *v, struct user *u, void (*each)(void *context, uint64_t id), void *context, struct err *e);
 bool volume_commit(struct volume *v, struct err *e);  /* COMMIT = durable */

@@ -53,7 +53,8 @@ static bool log_join(struct volume *v, const struct user *u, sqlite3_stmt *row, 
   return piece_seal(v, u, 'l', id, buf_view(&v->plain), &v->sealed, e);
 }
 
-bool volume_attempt(struct volume *v, uint64_t id, int64_t at, struct str result_json, int64_t due, enum outbox_end end, struct err *e) {
+bool volume_attempt(struct volume *v, uint64_t id, uint32_t attempt, int64_t at, struct str result_json, int64_t due, enum outbox_end end,
+                    struct err *e) {
   if (!turn_begin(v, e)) return false;
   char text[32];
   decision_id_text(id, text);
@@ -76,6 +77,7 @@ bool volume_attempt(struct volume *v, uint64_t id, int64_t at, struct str result
   sqlite3_bind_int64(update, 2, over ? due_before : end == OUTBOX_WAITING ? due : at);
   sqlite3_bind_int64(update, 3, over ? before : end);
   sql_bind_str(update, 4, buf_view(&v->sealed));
+  sqlite3_bind_int64(update, 5, attempt);
   return sql_run(update, "writing an attempt", e) || turn_fail(v);
 }
 

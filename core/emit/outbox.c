@@ -49,7 +49,8 @@ bool outbox_results(struct outbox *o, const struct attempt_result *results, size
     buf_clear(&text);
     put_result(&text, &results[i]);
     struct err why = {0};
-    ok = volume_attempt(o->volume, results[i].id, results[i].at, buf_view(&text), results[i].next_due, end_of(results[i].end), &why);
+    const struct attempt_result *r = &results[i];
+    ok = volume_attempt(o->volume, r->id, r->attempt, r->at, buf_view(&text), r->next_due, end_of(r->end), &why);
     if (!ok && why.kind == ERR_MISSING) ok = true; /* its user was erased meanwhile: nothing to join */
     else if (!ok && e) *e = why;
     if (ok && results[i].end != LETTER_AGAIN) map_remove(&o->held, results[i].id);

@@ -123,7 +123,7 @@ static bool record(struct bench *b, const struct attempt_result *results, size_t
     const struct attempt_result *r = &results[i];
     const int n = snprintf(json, sizeof json, "{\"at\":%ld,\"attempt\":%u,\"status\":%d,\"ms\":%d,\"reason\":\"%s\"}", r->at, r->attempt,
                            r->status, r->milliseconds, r->reason);
-    if (!volume_attempt(b->volume, r->id, r->at, (struct str){json, (size_t)n}, r->next_due, ends[r->end], e)) return false;
+    if (!volume_attempt(b->volume, r->id, r->attempt, r->at, (struct str){json, (size_t)n}, r->next_due, ends[r->end], e)) return false;
     if (r->end != LETTER_AGAIN) b->ended++;
     if (r->end != LETTER_DELIVERED && b->failed++ == 0) fprintf(stderr, "first failure: %s, status %d\n", r->reason, r->status);
   }

@@ -135,9 +135,12 @@ static void attempts_and_withdrawal_change_what_waits(void **state) {
     struct outbox_row out = {.id = id[i], .send_before = 9000, .due = 100 - i, .body = STR("{}"), .names = STR("")};
     fine(&f.e, volume_add_outbox(v, u, &out, &f.e));
   }
-  fine(&f.e, volume_attempt(v, id[0], 50, STR("{\"status\":500}"), 5000, OUTBOX_WAITING, &f.e));
-  fine(&f.e, volume_attempt(v, id[0], 60, STR("{\"status\":200}"), 0, OUTBOX_DELIVERED, &f.e));
+  fine(&f.e, volume_attempt(v, id[0], 1, 50, STR("{\"status\":500}"), 5000, OUTBOX_WAITING, &f.e));
+  fine(&f.e, volume_attempt(v, id[0], 2, 60, STR("{\"status\":200}"), 0, OUTBOX_DELIVERED, &f.e));
+  fine(&f.e, volume_attempt(v, id[2], 0, 60, STR("{\"reason\":\"waits\"}"), 98, OUTBOX_WAITING, &f.e)); /* not an attempt */
   fine(&f.e, volume_commit(v, &f.e));
+  fine(&f.e, volume_outbox(v, id[2], &a, &row, &f.e));
+  assert_int_equal(row.attempts, 0);
   fine(&f.e, volume_outbox(v, id[0], &a, &row, &f.e));
   assert_true(str_is(row.log, "[{\"status\":500},{\"status\":200}]"));
   assert_true(row.attempts == 2 && row.end == OUTBOX_DELIVERED && row.due == 60);
@@ -149,10 +152,10 @@ static void attempts_and_withdrawal_change_what_waits(void **state) {
   assert_int_equal(count, 0);
   fine(&f.e, volume_outbox(v, id[1], &a, &row, &f.e));
   assert_int_equal(row.end, OUTBOX_WITHDRAWN);
-  fine(&f.e, volume_attempt(v, id[1], 70, STR("{\"status\":503}"), 8000, OUTBOX_WAITING, &f.e)); /* was on its way */
+  fine(&f.e, volume_attempt(v, id[1], 1, 70, STR("{\"status\":503}"), 8000, OUTBOX_WAITING, &f.e)); /* was on its way */
   fine(&f.e, volume_outbox(v, id[1], &a, &row, &f.e));
   assert_int_equal(row.end, OUTBOX_WITHDRAWN);
-  assert_false(volume_attempt(v, 12345, 70, STR("{}"), 0, OUTBOX_FAILED, &f.e));
+  assert_false(volume_attempt(v, 12345, 1, 70, STR("{}"), 0, OUTBOX_FAILED, &f.e));
   assert_int_equal(f.e.kind, ERR_MISSING);
   fine(&f.e, volume_commit(v, &f.e));
   volume_close(v);
