@@ -448,6 +448,7 @@ static bool start_courier(struct lanes *l, struct err *e) {
   if (l->options.endpoint_count == 0) return true;
   struct courier_options o = {.endpoints = l->options.endpoints,
                               .endpoint_count = l->options.endpoint_count,
+                              .letters_most = l->options.letters_most,
                               .results = on_results,
                               .hungry = on_hungry,
                               .withdrawn = on_withdrawn,

@@ -33,7 +33,8 @@ struct lanes_options {
   uint32_t lanes;                   /* 0: processors − 1, at least 1, at most volumes */
   const struct endpoint *endpoints; /* none: rows wait in the outbox and expire there */
   size_t endpoint_count;
-  uv_loop_t *loop; /* the main thread's: `done` is called on it */
+  uint32_t letters_most; /* what the courier holds at once; 0: its own default. More waits in the outbox */
+  uv_loop_t *loop;       /* the main thread's: `done` is called on it */
 };
 struct lanes;
 struct lanes *lanes_open(const struct lanes_options *options, struct err *e); /* opens and recovers every volume [main] */

@@ -82,6 +82,7 @@ static bool open_lanes(struct engine *s, struct err *e) {
                             .lanes = (uint32_t)s->options.lanes,
                             .endpoints = s->options.endpoints,
                             .endpoint_count = s->options.endpoint_count,
+                            .letters_most = (uint32_t)s->options.letters,
                             .loop = &s->loop};
   if (!(s->lanes = lanes_open(&o, e))) return false;
   if (!lanes_activate(s->lanes, s->api.program, e) || !announce_program(s, e)) return false;
@@ -195,6 +196,8 @@ void engine_close(struct engine *s) {
 
 static bool set_endpoints(struct engine *s, const struct argument_list *urls, const char *secret, bool allow_http, bool allow_private,
                           struct err *e) {
+  if (s->options.letters < 0 || s->options.letters > 1 << 24)
+    return err_set(e, ERR_INPUT, "--webhook-queue: expected 1 to %d messages, got %lld", 1 << 24, (long long)s->options.letters);
   if (urls->count && !secret) return err_set(e, ERR_INPUT, "--webhook needs --webhook-secret (whsec_…), so that receivers can verify");
   struct endpoint *list = ARENA_ARRAY(&s->arena, struct endpoint, urls->count + 1);
   for (size_t i = 0; i < urls->count; i++)
@@ -220,6 +223,8 @@ int tool_serve(int argc, char **argv) {
       {"--lanes", ARGUMENT_NUMBER, &s.options.lanes, "N", "threads that own users (default: processors - 1)", "KAIROS_LANES"},
       {"--webhook", ARGUMENT_LIST, &urls, "URL", "where interventions are sent; may be repeated", "KAIROS_WEBHOOK"},
       {"--webhook-secret", ARGUMENT_TEXT, &secret, "WHSEC", "what they are signed with", "KAIROS_WEBHOOK_SECRET"},
+      {"--webhook-queue", ARGUMENT_NUMBER, &s.options.letters, "N", "messages held ready for sending; more wait on disk (default: 65536)",
+       NULL},
       {"--allow-http", ARGUMENT_FLAG, &allow_http, NULL, "webhooks without TLS are allowed", NULL},
       {"--allow-private", ARGUMENT_FLAG, &allow_private, NULL, "webhooks to private and loopback addresses are allowed", NULL},
       {"--demo", ARGUMENT_FLAG, &demo, NULL, "plays a small population into a fresh engine, prints what its receiver gets, and ends", NULL},

@@ -7,7 +7,7 @@ struct engine {
   struct {
     const char *data, *program, *listen;
     bool behind_proxy;
-    int64_t lanes;
+    int64_t lanes, letters; /* letters: messages that the courier holds at once */
     const struct endpoint *endpoints;
     size_t endpoint_count;
   } options;
