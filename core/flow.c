@@ -379,7 +379,8 @@ static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
     struct letter *l = k->letters[i];
     if (!l) continue;
     struct buf names = {0};
-    for (int n = 0; n < 4; n++) pack_u64(&names, l->names[n]);
+    for (int n = 0; n < LETTER_NAMES; n++)
+      if (l->names[n]) pack_u64(&names, l->names[n]);
     struct outbox_row row = {.id = l->id,
                              .user = l->user,
                              .send_before = l->send_before,

@@ -149,8 +149,9 @@ void decision_record(const struct moment_input *in, const struct symbols *symbol
                      struct buf *out);
 /* A decision made elsewhere (logged_decision: data.option, data.propensity, data.decisionId), booked with source "imported". */
 void decision_imported(uint64_t id, const struct user *u, const struct event *e, int64_t clock, struct arena *scratch, struct buf *out);
-/* hash_64 of "trigger:x", "intervention:x", "experiment:x" and of the first rollout that gates the trigger; 0 for none. */
-void decision_kill_names(const struct rules *r, const struct decision *d, uint64_t names[4]);
+/* hash_64 of "trigger:x", "intervention:x", "experiment:x" and of every "rollout:x" that gates one of them, at most `most`; how many there
+ * are. */
+size_t decision_kill_names(const struct rules *r, const struct decision *d, uint64_t *names, size_t most);
 /* Moves the user's state as the decision says: send, cooldowns, rollout entry, exposure. From the structure or from a stored record: the
  * same. */
 bool decision_apply(struct user *u, const struct rules *r, const struct decision *d);

@@ -178,12 +178,26 @@ void decision_imported(uint64_t id, const struct user *u, const struct event *e,
   json_close_object(&w);
 }
 
-void decision_kill_names(const struct rules *r, const struct decision *d, uint64_t names[4]) {
-  const struct trigger *t = &r->triggers[d->trigger];
-  names[0] = t->names[0];
-  names[1] = d->option == NO_ONE ? 0 : r->options[d->option].kill_name;
-  names[2] = d->experiment == NO_ONE ? 0 : r->experiments[d->experiment].kill_name;
-  names[3] = t->gates.count ? r->rollouts[t->gates.at[0]].kill_name : 0;
+static void add_name(uint64_t name, uint64_t *names, size_t most, size_t *count) {
+  for (size_t i = 0; i < *count && i < most; i++)
+    if (names[i] == name) return;
+  if (*count < most) names[*count] = name;
+  ++*count;
+}
+
+static void add_gates(const struct rules *r, const struct gates *g, uint64_t *names, size_t most, size_t *count) {
+  for (size_t i = 0; i < g->count; i++) add_name(r->rollouts[g->at[i]].kill_name, names, most, count);
+}
+
+size_t decision_kill_names(const struct rules *r, const struct decision *d, uint64_t *names, size_t most) {
+  size_t count = 0;
+  add_name(r->triggers[d->trigger].names[0], names, most, &count);
+  if (d->option != NO_ONE) add_name(r->options[d->option].kill_name, names, most, &count);
+  if (d->experiment != NO_ONE) add_name(r->experiments[d->experiment].kill_name, names, most, &count);
+  add_gates(r, &r->triggers[d->trigger].gates, names, most, &count);
+  if (d->option != NO_ONE) add_gates(r, &r->options[d->option].gates, names, most, &count);
+  if (d->experiment != NO_ONE) add_gates(r, &r->experiments[d->experiment].gates, names, most, &count);
+  return count;
 }
 
 /* ---- moving the state ---- */

@@ -45,16 +45,18 @@ struct endpoint {
   const char *ca_file;    /* PEM: certificates to trust instead of the system's; NULL = the system's */
 };
 /* A committed outbox row on its way. One malloc'd block by letter_new; the courier takes it. */
+#define LETTER_NAMES 16
 struct letter {
   uint64_t id;                       /* decision */
   uint32_t volume;                   /* whose lane gets the results */
   int64_t user;                      /* number within the volume */
   int64_t due, send_before, created; /* UTC ms */
   uint32_t attempts;                 /* made so far */
-  uint64_t names[4]; /* hash_64 of "trigger:x", "intervention:x", "experiment:x", "rollout:x"; 0 = none: what a kill may name */
-  uint32_t endpoint; /* 0: the first endpoint whose breaker allows; n: endpoint n − 1 alone */
-  bool notice;       /* not an intervention: the long table of pauses (W2), ≥ 60 s after 429 or a timeout */
-  struct str body;   /* copied by letter_new, set by it */
+  uint64_t names[LETTER_NAMES]; /* hash_64 of "trigger:x", "intervention:x", "experiment:x", "rollout:x", "model:x"; 0 = none: what a kill
+                                   may name; hash_64("any"): more than fit, so that any kill of a rollout or a model stops it */
+  uint32_t endpoint;            /* 0: the first endpoint whose breaker allows; n: endpoint n − 1 alone */
+  bool notice;                  /* not an intervention: the long table of pauses (W2), ≥ 60 s after 429 or a timeout */
+  struct str body;              /* copied by letter_new, set by it */
 };
 struct letter *letter_new(struct str body); /* zeroed but for the body; NULL when memory failed. [any] */
 void letter_free(struct letter *l);         /* only for a letter that was not taken; NULL is fine. [any] */

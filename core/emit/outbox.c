@@ -63,7 +63,7 @@ static struct letter *letter_of(const struct outbox *o, const struct outbox_row 
   struct letter *l = letter_new(row->body);
   if (!l) return NULL;
   struct unpack names = unpack_from(row->names);
-  for (int i = 0; i < 4; i++) l->names[i] = unpack_u64(&names);
+  for (int i = 0; i < LETTER_NAMES; i++) l->names[i] = unpack_u64(&names);
   l->id = row->id;
   l->volume = volume_number(o->volume);
   l->user = row->user;

@@ -1,6 +1,7 @@
 /* speech: what a decision says. Messages are rendered before the draw (an option that cannot be said is not available), then go into the
  * record and into the letter. Called by flow in a lane; pure over the moment's values. */
 #include "kit/clock.h"
+#include "kit/hash.h"
 #include "program/moving.h"
 
 static struct str language_of(const struct user *u, struct arena *scratch) {
@@ -43,6 +44,22 @@ struct str speech_record(struct speech *s, const struct moment_input *in, const 
   return copy;
 }
 
+/* Everything that a kill may name: what decided, what gates it, what it believed. */
+static void name_letter(const struct program *p, const struct decision *d, struct letter *l) {
+  struct buf name = {0};
+  size_t count = decision_kill_names(p->rules, d, l->names, LETTER_NAMES);
+  uint64_t models = trigger_models(p->rules, d->trigger);
+  for (uint32_t m = 0; m < models_count(p->models); m++) {
+    if (!(models >> m & 1)) continue;
+    buf_clear(&name);
+    buf_printf(&name, "model:%s", model_name(p->models, m));
+    if (count < LETTER_NAMES) l->names[count] = hash_64(buf_view(&name));
+    count++;
+  }
+  if (count > LETTER_NAMES || name.failed) l->names[LETTER_NAMES - 1] = hash_64(STR("any"));
+  buf_free(&name);
+}
+
 struct letter *speech_letter(struct speech *s, const struct decision *d, uint32_t volume) {
   const struct rules *r = s->program->rules;
   const struct noun_intervention *n = option_noun(r, d->option);
@@ -74,6 +91,6 @@ struct letter *speech_letter(struct speech *s, const struct decision *d, uint32_
   l->user = s->user->number;
   l->due = l->created = d->at;
   l->send_before = d->send_before;
-  decision_kill_names(r, d, l->names);
+  name_letter(s->program, d, l);
   return l;
 }
