@@ -298,11 +298,25 @@ static struct str asked_envelope(struct job *j, const struct json *body, int64_t
 
 static bool asked_trigger(struct request *r, struct api *api, const struct json *body, uint32_t *asked) {
   *asked = NO_ONE;
-  struct str name = json_text(body, json_get(body, 0, "trigger"), &r->arena);
-  if (name.len == 0) return true;
+  uint32_t at = json_get(body, 0, "trigger");
+  if (at == JSON_NONE || json_type(body, at) == JSON_NULL) return true;
+  if (json_type(body, at) != JSON_STRING) {
+    request_problem(r, 400, "request-invalid", "/trigger", "expected a trigger's name as text, came " STR_FORMAT,
+                    STR_ARG(json_raw(body, at)));
+    return false;
+  }
+  struct str name = json_text(body, at, &r->arena);
   *asked = rules_trigger(api->program->rules, name);
   if (*asked != NO_ONE) return true;
   request_problem(r, 404, "trigger-unknown", "/trigger", "no trigger is named \"" STR_FORMAT "\"", STR_ARG(name));
+  return false;
+}
+
+/* A word that only looks like true must not decide, and send, in earnest. */
+static bool asked_dry(struct request *r, const struct json *body, bool *dry) {
+  uint32_t at = json_get(body, 0, "dryRun");
+  if (at == JSON_NONE || json_bool(body, at, dry)) return true;
+  request_problem(r, 400, "request-invalid", "/dryRun", "expected true or false, came " STR_FORMAT, STR_ARG(json_raw(body, at)));
   return false;
 }
 
@@ -311,6 +325,7 @@ void api_decide(struct request *r, void *context) {
   struct json body;
   struct err e = {0};
   uint32_t asked;
+  bool dry = false;
   if (!json_parse(&body, &r->arena, r->body, &json_limits_default, &e)) {
     request_problem(r, 400, "json-invalid", NULL, "%s", e.text);
     return;
@@ -320,7 +335,7 @@ void api_decide(struct request *r, void *context) {
     request_problem(r, 400, "request-invalid", "/userId", "expected a user's id as text");
     return;
   }
-  if (!asked_trigger(r, api, &body, &asked)) return;
+  if (!asked_trigger(r, api, &body, &asked) || !asked_dry(r, &body, &dry)) return;
   struct asking *a = asking_new(r, api);
   struct job *j = job_new(book_volume_of(api->book, book_partition_of(api->book, user)));
   struct item *item = j ? ARENA_NEW(&j->arena, struct item) : NULL;
@@ -333,7 +348,7 @@ void api_decide(struct request *r, void *context) {
   item->kind = ENTRY_ASKED;
   item->results = &j->arena;
   item->asked = asked;
-  json_bool(&body, json_get(&body, 0, "dryRun"), &item->dry_run);
+  item->dry_run = dry;
   j->items = item;
   j->item_count = 1;
   j->owner = a;

@@ -24,4 +24,6 @@ run 0 "$KAIROS" kill trigger high_stress
 run 0 "$KAIROS" kill trigger high_stres --lift
 run 0 "$KAIROS" kill
 [ "$(cat "$work/out")" = "trigger:high_stress" ] || say "expected one kill, got $(cat "$work/out")"
+expect_call 400 POST /v1/decide '{"userId":"u1","dryRun":"yes"}'
+expect_call 400 POST /v1/decide '{"userId":"u1","trigger":4}'
 expect_call 400 POST /v1/events '{"userId":"u1","eventType":"tick.day_started","timestamp":"'"$(date -u +%FT%TZ)"'"}'
