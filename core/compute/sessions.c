@@ -116,7 +116,7 @@ static bool take(const struct models *all, const struct model *m, const struct b
     for (uint32_t i = 0; i < m->count; i++) whole = whole && bit(b->good[all->beliefs[m->first + i].column], r);
     complete += row_complete(b, m, r);
     answered += whole;
-    if (!whole) give(all, m, &rows[r], MISSING_FAILED);
+    if (!whole) give(all, m, &rows[r], row_complete(b, m, r) ? MISSING_FAILED : MISSING_TOO_LITTLE);
     for (uint32_t i = 0; whole && i < m->count; i++) {
       const struct belief *belief = &all->beliefs[m->first + i];
       rows[r].beliefs[m->first + i] = belief_value(belief, b->outputs[belief->column][r]);

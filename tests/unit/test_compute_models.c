@@ -135,7 +135,7 @@ static void a_stranger_has_no_prediction(void **state) {
   no_findings(w);
   for (int i = 0; i < 20; i++) models_predict(m, s, 0, &row, 1, w->features, &w->arena);
   assert_int_equal(beliefs[0].kind, VALUE_MISSING);
-  assert_int_equal(beliefs[1].reason, MISSING_FAILED);
+  assert_int_equal(beliefs[1].reason, MISSING_TOO_LITTLE);
   assert_false(model_suspended(s, 0, NULL)); /* too little is known of them: no fault of the model */
   sessions_close(s);
   models_free(m);
