@@ -1,0 +1,143 @@
+/* rooms: api lane flow program accept kit */
+/* S5: every route of the table with every scope, with no key, with a wrong one and with a revoked one, over sockets. What is not allowed is
+ * refused before anything is looked at; a route that is open to all is named here, so that none becomes so by oversight. */
+#include "api/api.h"
+#include "engine_client.h"
+
+static const struct {
+  const char *name;
+  uint32_t bits; /* what a key with this scope may use: said here anew, not taken from the code under test */
+} scopes[] = {{"track", SCOPE_TRACK},     {"ingest", SCOPE_INGEST | SCOPE_TRACK},
+              {"decide", SCOPE_DECIDE},   {"read", SCOPE_READ},
+              {"operate", SCOPE_OPERATE}, {"admin", ~UINT32_C(0)}};
+#define SCOPES (sizeof scopes / sizeof *scopes)
+static const char *const open_routes[] = {"/metrics", "/livez", "/readyz"};
+
+static struct stage stage;
+static char keys[SCOPES][128];
+
+static void make_key(const char *name, const char *held, char out[128]) {
+  char command[900];
+  snprintf(command, sizeof command, "'%s/kairos' key add %s --scopes %s --data '%s' 2>>'%s'", KAIROS_BINARY_DIR, name, held, stage.data,
+           stage.log);
+  FILE *pipe = popen(command, "r");
+  if (!pipe || !fgets(out, 128, pipe)) client_fail("no key from: %s", command);
+  out[strcspn(out, "\n")] = 0;
+  pclose(pipe);
+}
+
+static const char *method_word(enum method m) {
+  static const char *const words[] = {"GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"};
+  if (m >= METHOD_OTHER) client_fail("a route of no method");
+  return words[m];
+}
+
+/* The route's path with something in each {place}. */
+static void fill_path(const char *path, char out[256]) {
+  size_t at = 0;
+  for (const char *c = path; *c; c++) {
+    if (*c != '{') {
+      out[at++] = *c;
+      continue;
+    }
+    const char *word = strncmp(c, "{kind}", 6) == 0 ? "trigger" : strncmp(c, "{verb}", 6) == 0 ? "hold" : "somebody";
+    at += (size_t)snprintf(out + at, 256 - at, "%s", word);
+    c = strchr(c, '}');
+  }
+  out[at] = 0;
+}
+
+static bool is_open(const char *path) {
+  for (size_t i = 0; i < sizeof open_routes / sizeof *open_routes; i++)
+    if (strcmp(path, open_routes[i]) == 0) return true;
+  return false;
+}
+
+static void expect(const struct route *r, const char *path, const char *key, const char *held, bool allowed, int refusal) {
+  const char *method = method_word(r->method);
+  int status = client_status(stage.port, method, path, key, "application/json", r->method == METHOD_GET ? "" : "{}");
+  if (status == 0) client_fail("%s %s with %s: no answer", method, path, held);
+  if (!allowed && status != refusal) client_fail("%s %s with %s: expected %d, got %d", method, path, held, refusal, status);
+  if (allowed && (status == 401 || status == 403)) client_fail("%s %s with %s: refused with %d", method, path, held, status);
+}
+
+static void every_route(void) {
+  size_t count;
+  const struct route *routes = api_routes(&count);
+  for (size_t i = 0; i < count; i++) {
+    char path[256];
+    fill_path(routes[i].path, path);
+    bool open = routes[i].scope == SCOPE_NONE;
+    if (open != is_open(routes[i].path)) client_fail("%s: is open to all, and this test does not know it", routes[i].path);
+    for (size_t s = 0; s < SCOPES; s++) expect(&routes[i], path, keys[s], scopes[s].name, open || (scopes[s].bits & routes[i].scope), 403);
+    expect(&routes[i], path, NULL, "no key", open, 401);
+    expect(&routes[i], path, "kx_forged_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "a forged key", open, 401);
+    expect(&routes[i], path, "", "an empty key", open, 401);
+  }
+  printf("%zu routes, each with %zu scopes and 3 kinds of nobody\n", count, SCOPES);
+}
+
+/* What is in no table is denied, whoever asks. */
+static void no_other_door(void) {
+  static const char *const paths[] = {"/", "/v1", "/v1/keys", "/v1/users", "/v1/events/", "/debug", "/v1/users/ann/opt-out/x", "/console"};
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+    int nobody = client_status(stage.port, "GET", paths[i], NULL, NULL, ""),
+        admin = client_status(stage.port, "GET", paths[i], keys[5], NULL, "");
+    if (nobody == 200 || admin == 200) client_fail("%s answers", paths[i]);
+  }
+}
+
+/* track may send events and traits, but moves neither zone, age nor consent of anybody, and never past time. */
+static void what_track_may_not(void) {
+  char body[512], time[32];
+  int length = (int)clock_format(clock_now(), time);
+  snprintf(body, sizeof body,
+           "{\"userId\":\"ann\",\"eventType\":\"profile_updated\",\"timestamp\":\"%.*s\",\"data\":{\"timezone\":\"Asia/Tokyo\",\"age\":40,"
+           "\"guardianConsent\":true,\"consent\":\"given\",\"partner\":\"bo\"}}",
+           length, time);
+  if (client_status(stage.port, "POST", "/v1/events", keys[0], "application/json", body) != 200) client_fail("track may send traits");
+  struct reply r = client_ask(stage.port, "GET", "/v1/users/ann", keys[3], NULL, (struct str){0});
+  if (r.status != 200 || !memmem(r.body.at, r.body.len, "\"partner\":\"bo\"", 14)) client_fail("the trait is not there: %d", r.status);
+  static const char *const never[] = {"Tokyo", "\"age\":40", "guardianConsent", "\"consent\":\"given\""};
+  for (size_t i = 0; i < 4; i++)
+    if (memmem(r.body.at, r.body.len, never[i], strlen(never[i])))
+      client_fail("track has moved %s: %.*s", never[i], (int)r.body.len, r.body.at);
+  buf_free(&r.text);
+  for (size_t s = 0; s < SCOPES; s++) {
+    int status = client_status(stage.port, "POST", "/v1/events?clock=event", keys[s], "application/json", body);
+    bool allowed = scopes[s].bits == ~UINT32_C(0);
+    if (allowed ? status != 200 : status != 403) client_fail("clock=event with %s: got %d", scopes[s].name, status);
+  }
+  char both[128];
+  make_key("both", "ingest,operate", both);
+  client_rest(1200000);
+  if (client_status(stage.port, "POST", "/v1/events?clock=event", both, "application/json", body) != 200)
+    client_fail("ingest and operate together may send past time");
+}
+
+static void revoked(void) {
+  if (client_status(stage.port, "GET", "/v1/kill", keys[3], NULL, "") != 200) client_fail("read may read");
+  if (KAIROS(&stage, "key", "revoke", "read", "--data", stage.data) != 0) client_fail("key revoke");
+  int status = 200;
+  for (int i = 0; i < 40 && status == 200; i++) {
+    client_rest(100000);
+    status = client_status(stage.port, "GET", "/v1/kill", keys[3], NULL, "");
+  }
+  if (status != 401) client_fail("a revoked key: expected 401, got %d", status);
+  if (client_status(stage.port, "GET", "/v1/kill", keys[5], NULL, "") != 200) client_fail("the others stay");
+}
+
+int main(void) {
+  stage_open(&stage, "scopes");
+  stage_rules(&stage, "event \"profile_updated\" { doc = \"x\", fields = { timezone = \"text\" } }\n");
+  if (KAIROS(&stage, "init", "--data", stage.data) != 0) client_fail("no data directory");
+  for (size_t s = 0; s < SCOPES; s++) make_key(scopes[s].name, scopes[s].name, keys[s]);
+  engine_start(&stage, NULL);
+  every_route();
+  no_other_door();
+  what_track_may_not();
+  revoked();
+  engine_end(&stage, SIGTERM);
+  stage_close(&stage);
+  return 0;
+}
