@@ -5,7 +5,7 @@ add_library(kairos_warnings INTERFACE)
 target_compile_options(kairos_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -ffp-contract=off -fno-math-errno
   -fstack-protector-strong -fvisibility=hidden
   "$<$<C_COMPILER_ID:GNU>:-Wno-format-truncation;-Wno-stringop-truncation>" # cutting is what snprintf is asked to do
-  "$<$<C_COMPILER_ID:Clang>:-Wno-string-concatenation;-Wno-format-zero-length>") # texts in tables may span lines, and be empty
+  "$<$<C_COMPILER_ID:Clang>:-Wno-string-concatenation;-Wno-format-zero-length;-Wno-string-plus-int>") # matters of taste
 target_compile_definitions(kairos_warnings INTERFACE _GNU_SOURCE KAIROS_VERSION="${PROJECT_VERSION}")
 if(KAIROS_SANITIZE STREQUAL "address")
   target_compile_options(kairos_warnings INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
