@@ -1,4 +1,5 @@
-/* programs: what runs. Asks a running engine. Main thread. */
+/* programs: which program a running engine decides with: its digest, its files and what was found in them. Asks the engine over HTTP and
+ * prints; changes nothing. Main thread. */
 #include "kit/arena.h"
 #include "kit/json.h"
 #include "live.h"
