@@ -54,7 +54,7 @@ void api_metrics(struct request *r, void *context) {
       {"kairos_webhook_breakers_open", "gauge", "Endpoints whose breaker is open.", f.courier.breaker_open},
       {"kairos_http_requests_total", "counter", "HTTP requests.", d.requests},
       {"kairos_http_requests_refused_total", "counter", "HTTP requests refused at the door.", d.refused},
-      {"kairos_http_connections", "gauge", "Open connections.", d.connections},
+      {"kairos_http_connections", "gauge", "Open connections.", d.open},
   };
   struct buf out = {0};
   for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) put_metric(&out, &metrics[i]);

@@ -13,7 +13,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+
+#define CONNECTIONS_MOST  4096
+#define DESCRIPTORS_SPARE 256 /* for files, the courier, the connections kept for reserved routes */
 
 /* ---- program ---- */
 
@@ -112,6 +116,23 @@ static bool valid_keys(struct engine *s, struct arena *a, struct door_key **list
   return true;
 }
 
+/* The usual 1 024 descriptors would be used up by slow clients long before the door's own limit is: what the system allows is asked for,
+ * and the door opens no further than that, so that files and webhooks always find one. */
+static uint32_t connections_possible(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return CONNECTIONS_MOST;
+  const rlim_t wanted = CONNECTIONS_MOST + DESCRIPTORS_SPARE;
+  if (limit.rlim_cur < wanted) {
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  if (limit.rlim_cur >= wanted) return CONNECTIONS_MOST;
+  const uint32_t possible = limit.rlim_cur > 2 * DESCRIPTORS_SPARE ? (uint32_t)limit.rlim_cur - DESCRIPTORS_SPARE : DESCRIPTORS_SPARE;
+  log_warn("serve", "only %llu file descriptors are allowed (ulimit -n): no more than %u connections at once",
+           (unsigned long long)limit.rlim_cur, possible);
+  return possible;
+}
+
 static bool open_door(struct engine *s, struct err *e) {
   struct door_key *door_keys_list;
   size_t valid;
@@ -122,7 +143,8 @@ static bool open_door(struct engine *s, struct err *e) {
                            .routes = api_routes(&routes),
                            .context = &s->api,
                            .keys = door_keys_list,
-                           .key_count = valid};
+                           .key_count = valid,
+                           .connections_most = connections_possible()};
   o.route_count = routes;
   s->api.door = s->door = door_open(&s->loop, &o, e);
   return s->door != NULL;
