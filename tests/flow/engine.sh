@@ -19,7 +19,7 @@ trap 'exit 1' INT TERM
 
 say() {
   echo "$script: $*" >&2
-  for log in "$work"/*.log; do [ ! -s "$log" ] || { echo "-- ${log##*/}" >&2; tail -n 20 "$log" >&2; }; done
+  for log in "$work"/*.log; do [ ! -s "$log" ] || { echo "-- ${log##*/}" >&2; tail -n ${KAIROS_LOG_LINES:-20} "$log" >&2; }; done
   exit 1
 }
 
