@@ -1,4 +1,4 @@
-/* routes: the one table of what the engine answers. The door checks scope, method and size by it; `kairos help routes` and the docs print
+/* routes: the one table of what the engine answers. The door checks scope, method and size by it; docs/API.md is held to
  * it. Main thread. */
 #include "inside.h"
 
