@@ -133,8 +133,9 @@ static bool known_words(struct step *s, struct err *why) {
   const struct program *p = s->program;
   if (s->item->recorded) return true; /* it is in the journal: it was in order */
   if (s->item->kind == ENTRY_TICK || s->item->kind == ENTRY_CONSENT || s->item->kind == ENTRY_ASKED || !p) return true;
-  if (event_is_tick(&s->item->event))
-    return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\": ticks are the engine's own", STR_ARG(s->item->event.type));
+  if (event_is_own(&s->item->event))
+    return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is the engine's own (consent has its routes)",
+                   STR_ARG(s->item->event.type));
   const struct event_type *t = vocabulary_type(p->vocabulary, s->item->event.type);
   if (t) return vocabulary_check(p->vocabulary, t, &s->item->event, why);
   if (!p->strict) return true;
@@ -343,7 +344,8 @@ static bool decide(struct flow *f, struct step *s, struct err *e) {
   s->recorded.decision_count = (uint32_t)s->count;
   tell(f, s, &in);
   for (size_t k = 0; k < s->count && !s->item->dry_run; k++)
-    if (!decision_apply(s->user, s->program->rules, &s->decisions[k])) return err_set(e, ERR_INTERNAL, "no memory for a decision");
+    if (!s->item->records[k].at || !decision_apply(s->user, s->program->rules, &s->decisions[k]))
+      return err_set(e, ERR_INTERNAL, "no memory for a decision");
   return true;
 }
 
@@ -360,7 +362,7 @@ static bool imported_record(struct flow *f, struct step *s) {
   s->item->records = ARENA_NEW(f->out, struct str);
   struct buf out = {0};
   decision_imported(s->decisions->id, s->user, &s->item->event, s->recorded.clock, &f->scratch, &out);
-  s->item->records[0] = (struct str){arena_text(f->out, out.at, out.len), out.len};
+  s->item->records[0] = (struct str){out.failed ? NULL : arena_text(f->out, out.at, out.len), out.len};
   buf_free(&out);
   return s->item->records[0].at != NULL;
 }

@@ -384,7 +384,6 @@ static void on_withdrawn(void *context, void *token) {
 #define SPARE_ARENA (64u << 10) /* a job whose arena grew beyond this is not kept */
 static struct job *spare_jobs[SPARE_JOBS];
 static size_t spare_count;
-
 struct job *job_new(uint32_t volume) {
   struct arena arena = {0};
   struct job *j = spare_count ? spare_jobs[--spare_count] : NULL;
@@ -592,6 +591,9 @@ void lanes_figures(struct lanes *l, struct lanes_figures *out) {
   if (l->courier) out->courier = courier_figures(l->courier);
 }
 
+struct flow *lanes_flow(struct lanes *l, uint32_t volume) {
+  return owned_of(l->of_volume[volume], volume)->flow;
+}
 struct courier *lanes_courier(struct lanes *l) {
   return l->courier;
 }

@@ -58,3 +58,5 @@ struct lanes_figures {
 /* Sums over lanes, as of their last turn; a moment's view. [main] */
 void lanes_figures(struct lanes *l, struct lanes_figures *out);
 struct courier *lanes_courier(struct lanes *l);
+struct flow *lanes_flow(struct lanes *l,
+                        uint32_t volume); /* between lanes_open and lanes_run, while the volumes are the main thread's [main] */

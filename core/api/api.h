@@ -14,6 +14,8 @@ struct api {
   struct door *door;
   struct str *kills; /* names killed now, for GET /v1/kill */
   size_t kill_count;
+  struct str *lifted; /* names that were killed once and may be again: what a start compares */
+  size_t lifted_count;
   struct api_stage *stages;
   size_t stage_count;
   uint64_t loop_lag_ms; /* of the main loop, by its watch */

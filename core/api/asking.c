@@ -7,6 +7,7 @@
 struct asking *asking_new(struct request *r, struct api *api) {
   struct asking *a = ARENA_NEW(&r->arena, struct asking);
   if (a) *a = (struct asking){.api = api, .request = r};
+  else request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
   return a;
 }
 
@@ -22,6 +23,7 @@ static void asked(struct job *j) {
 }
 
 void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t number, void (*call)(struct job *, struct flow *)) {
+  if (!a) return; /* answered already */
   struct job *j = job_new(volume);
   if (!a->answer) a->answer = asking_answer_json;
   if (j) {

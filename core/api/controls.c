@@ -16,15 +16,24 @@ static char *keep_text(struct str s) {
   return copy;
 }
 
-static bool add_kill(struct api *a, struct str name) {
-  for (size_t i = 0; i < a->kill_count; i++)
-    if (str_eq(a->kills[i], name)) return true;
-  struct str *grown = kit_realloc(a->kills, (a->kill_count + 1) * sizeof *grown);
+static bool has_name(const struct str *names, size_t count, struct str name) {
+  for (size_t i = 0; i < count; i++)
+    if (str_eq(names[i], name)) return true;
+  return false;
+}
+
+static bool add_name(struct str **names, size_t *count, struct str name) {
+  if (has_name(*names, *count, name)) return true;
+  struct str *grown = kit_realloc(*names, (*count + 1) * sizeof *grown);
   char *copy = grown ? keep_text(name) : NULL;
-  if (grown) a->kills = grown;
+  if (grown) *names = grown;
   if (!copy) return false;
-  a->kills[a->kill_count++] = (struct str){copy, name.len};
+  (*names)[(*count)++] = (struct str){copy, name.len};
   return true;
+}
+
+static bool add_kill(struct api *a, struct str name) {
+  return add_name(&a->kills, &a->kill_count, name);
 }
 
 static void remove_kill(struct api *a, struct str name) {
@@ -243,7 +252,10 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
   struct api *a = context;
   struct str name = str_from(fact->name);
   if (strcmp(fact->kind, "kill") == 0) return add_kill(a, name);
-  if (strcmp(fact->kind, "unkill") == 0) remove_kill(a, name);
+  if (strcmp(fact->kind, "unkill") == 0) {
+    remove_kill(a, name);
+    return add_name(&a->lifted, &a->lifted_count, name);
+  }
   if (strcmp(fact->kind, "rollout") != 0) return true;
   struct arena scratch = {0};
   struct json j;
@@ -258,15 +270,69 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
   return ok;
 }
 
+/* ---- what control.db says and a partition does not know: a crash between the two stores ---- */
+
+static bool say(struct flow *f, uint32_t partition, const char *kind, struct str name, const struct api_stage *stage, struct err *e) {
+  char at[32];
+  struct buf fact = {0};
+  struct json_writer w = json_to(&fact);
+  json_open_object(&w);
+  json_pair_text(&w, "kind", kind);
+  json_pair_str(&w, "name", name);
+  json_pair_str(&w, "at", (struct str){at, clock_format(clock_now(), at)});
+  if (stage) {
+    json_pair_int(&w, "stage", stage->stage);
+    json_pair_bool(&w, "held", stage->held);
+  }
+  json_close_object(&w);
+  bool ok = !fact.failed && flow_fact(f, partition, buf_view(&fact), e);
+  buf_free(&fact);
+  return ok;
+}
+
+static bool knows_kill(const struct controls *c, struct str name) {
+  return str_is(name, "all") ? c->kill_all : controls_named(c, hash_64(name));
+}
+
+static bool catch_up(struct api *a, struct flow *f, uint32_t partition, struct err *e) {
+  const struct controls *c = flow_controls(f, partition);
+  bool ok = true;
+  for (size_t i = 0; ok && i < a->lifted_count; i++)
+    if (!has_name(a->kills, a->kill_count, a->lifted[i]) && knows_kill(c, a->lifted[i]))
+      ok = say(f, partition, "unkill", a->lifted[i], NULL, e);
+  for (size_t i = 0; ok && i < a->kill_count; i++)
+    if (!knows_kill(c, a->kills[i])) ok = say(f, partition, "kill", a->kills[i], NULL, e);
+  for (size_t i = 0; ok && i < a->stage_count; i++)
+    if (controls_stage(c, hash_64(str_from(a->stages[i].name))) != a->stages[i].stage)
+      ok = say(f, partition, "rollout", str_from(a->stages[i].name), &a->stages[i], e);
+  return ok;
+}
+
+static bool catch_up_all(struct api *a, struct err *e) {
+  for (uint32_t v = 0; v < book_volumes(a->book); v++) {
+    struct flow *f = lanes_flow(a->lanes, v);
+    for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
+      if (book_volume_of(a->book, p) == v && !catch_up(a, f, p, e)) return false;
+    if (!flow_commit(f, e)) return false;
+  }
+  return true;
+}
+
 bool api_restore(struct api *a, struct err *e) {
   if (!control_each(a->book, 0, restore_fact, a, e)) return err_wrap(e, "control facts");
+  if (!catch_up_all(a, e)) return err_wrap(e, "control facts that a partition had missed");
   tell_courier(a);
   return true;
 }
 
+static void free_names(struct str *names, size_t count) {
+  for (size_t i = 0; i < count; i++) kit_free((void *)(uintptr_t)names[i].at);
+  kit_free(names);
+}
+
 void api_close(struct api *a) {
-  for (size_t i = 0; i < a->kill_count; i++) kit_free((void *)(uintptr_t)a->kills[i].at);
+  free_names(a->kills, a->kill_count);
+  free_names(a->lifted, a->lifted_count);
   for (size_t i = 0; i < a->stage_count; i++) kit_free(a->stages[i].name);
-  kit_free(a->kills);
   kit_free(a->stages);
 }

@@ -157,8 +157,9 @@ static bool make_job(struct posting *p, uint32_t volume, size_t most) {
   return j->items && p->places[volume];
 }
 
-static enum entry_kind kind_of(const struct event *e) {
-  return str_is(e->type, "logged_decision") ? ENTRY_IMPORTED : ENTRY_EVENT;
+/* A decision that was made elsewhere is booked only for senders that may speak for a backend: a public write key could make them up. */
+static enum entry_kind kind_of(const struct event *e, bool may_identify) {
+  return may_identify && str_is(e->type, "logged_decision") ? ENTRY_IMPORTED : ENTRY_EVENT;
 }
 
 static bool share_out(struct posting *p, bool may_identify) {
@@ -173,7 +174,7 @@ static bool share_out(struct posting *p, bool may_identify) {
     if (!p->jobs[v] && !make_job(p, v, counts[v])) return false;
     struct job *j = p->jobs[v];
     p->places[v][j->item_count] = (uint32_t)i;
-    j->items[j->item_count++] = (struct item){.kind = kind_of(&p->batch.events[i]),
+    j->items[j->item_count++] = (struct item){.kind = kind_of(&p->batch.events[i], may_identify),
                                               .event = p->batch.events[i],
                                               .may_identify = may_identify,
                                               .asked = NO_ONE,
@@ -337,10 +338,11 @@ void api_decide(struct request *r, void *context) {
   }
   if (!asked_trigger(r, api, &body, &asked) || !asked_dry(r, &body, &dry)) return;
   struct asking *a = asking_new(r, api);
+  if (!a) return;
   struct job *j = job_new(book_volume_of(api->book, book_partition_of(api->book, user)));
   struct item *item = j ? ARENA_NEW(&j->arena, struct item) : NULL;
   struct str source = r->key_name.len ? r->key_name : STR("local");
-  if (!a || !item || !event_parse(&j->arena, asked_envelope(j, &body, r->received), r->received, source, false, &item->event, &e)) {
+  if (!item || !event_parse(&j->arena, asked_envelope(j, &body, r->received), r->received, source, false, &item->event, &e)) {
     job_free(j);
     request_problem(r, e.kind == ERR_INPUT ? 400 : 503, "request-invalid", NULL, "%s", e.text[0] ? e.text : "no memory");
     return;

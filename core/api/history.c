@@ -78,6 +78,7 @@ static void ask_decision(struct request *r, struct api *api, bool words) {
     return;
   }
   struct asking *a = asking_new(r, api);
+  if (!a) return;
   a->language = request_query(r, "lang");
   if (words) a->answer = answer_text;
   asking_submit(a, book_volume_of(api->book, (uint32_t)(id >> 48)), (struct str){0}, (int64_t)id, words ? why_in_lane : show_in_lane);
@@ -169,6 +170,7 @@ static void answer_lines(struct asking *a, struct job *j) {
 void api_user_export(struct request *r, void *context) {
   struct api *api = context;
   struct asking *a = asking_new(r, api);
+  if (!a) return;
   a->answer = answer_lines;
   asking_submit(a, book_volume_of(api->book, book_partition_of(api->book, r->params[0])), r->params[0], INT64_MAX, export_in_lane);
 }

@@ -39,7 +39,7 @@ struct asking {
   int64_t at;    /* UTC ms; 0 = now */
   bool withdraw; /* the job waits for the courier, as an opt-out does */
 };
-struct asking *asking_new(struct request *r, struct api *api);
+struct asking *asking_new(struct request *r, struct api *api); /* NULL: no memory, and the request is answered; asking_submit takes NULL */
 void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t number, void (*call)(struct job *, struct flow *));
 void asking_answer_json(struct asking *a, struct job *j); /* job->text as application/json, or the job's error */
 /* Copies `b` into the job's arena as its text and frees it. [lane] */

@@ -96,6 +96,7 @@ static void describe_in_lane(struct job *j, struct flow *f) {
 
 void api_user_get(struct request *r, void *context) {
   struct asking *a = asking_new(r, context);
+  if (!a) return;
   asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, describe_in_lane);
 }
 
@@ -129,9 +130,10 @@ static void submit_item(struct request *r, struct api *api, enum entry_kind kind
   struct err e = {0};
   struct str user = r->params[0], source = r->key_name.len ? r->key_name : STR("local");
   struct asking *a = asking_new(r, api);
+  if (!a) return;
   struct job *j = job_new(volume_for(api, user));
   struct item *item = j ? ARENA_NEW(&j->arena, struct item) : NULL;
-  if (a && item && event_parse(&j->arena, envelope(j, user, type, r->received, data), r->received, source, false, &item->event, &e)) {
+  if (item && event_parse(&j->arena, envelope(j, user, type, r->received, data), r->received, source, false, &item->event, &e)) {
     item->kind = kind;
     item->may_identify = true;
     item->asked = NO_ONE;
@@ -181,6 +183,7 @@ static void erase_in_lane(struct job *j, struct flow *f) {
 
 void api_user_delete(struct request *r, void *context) {
   struct asking *a = asking_new(r, context);
+  if (!a) return;
   a->withdraw = true; /* the courier lets go of the user's messages before the answer */
   asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, erase_in_lane);
 }

@@ -65,6 +65,7 @@ static void answer_text(struct asking *a, struct job *j) {
 
 void api_user_why(struct request *r, void *context) {
   struct asking *a = asking_new(r, context);
+  if (!a) return;
   struct str at = request_query(r, "at");
   a->trigger = request_query(r, "trigger");
   a->language = request_query(r, "lang");

@@ -11,7 +11,10 @@ static size_t place_of(const struct controls *c, uint64_t hash) {
 }
 
 bool controls_killed(const struct controls *c, uint64_t name_hash) {
-  if (c->kill_all) return true;
+  return c->kill_all || controls_named(c, name_hash);
+}
+
+bool controls_named(const struct controls *c, uint64_t name_hash) {
   size_t at = place_of(c, name_hash);
   return at < c->killed_count && c->killed[at] == name_hash;
 }

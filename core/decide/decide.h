@@ -68,7 +68,8 @@ struct controls {
 /* Facts: {"kind":"kill","name":"trigger:x"|"all"}, {"kind":"unkill",…}, {"kind":"rollout","name":"x","stage":1}. Other kinds are left alone
  * (true). */
 bool controls_apply(struct controls *c, struct str fact_json, struct arena *scratch, struct err *e);
-bool controls_killed(const struct controls *c, uint64_t name_hash);
+bool controls_killed(const struct controls *c, uint64_t name_hash); /* by name, or everything */
+bool controls_named(const struct controls *c, uint64_t name_hash);  /* by name */
 int32_t controls_stage(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
 void controls_free(struct controls *c);
 
@@ -167,6 +168,9 @@ bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch
 const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch); /* NULL: nobody any more */
 #define TICK_DECIDES_WITHIN (60 * CLOCK_MINUTE)
 bool event_is_tick(const struct event *e);
+/* Types that only the engine makes: ticks, consent, decisions asked for. Posted as events they are refused, or people would think that they
+ * act. */
+bool event_is_own(const struct event *e);
 
 /* ---- words ---- */
 /* Explains a stored record in English or Russian: plain text, one fact a line; and the same as JSON. `rules` and `symbols` are of the

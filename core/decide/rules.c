@@ -107,6 +107,9 @@ static void note_features(struct building *b, struct trigger *t) {
 static void build_triggers(struct building *b) {
   struct rules *r = b->rules;
   r->trigger_count = b->nouns->trigger_count;
+  if (r->trigger_count > TRIGGERS_MOST)
+    findings_add(b->findings, FINDING_ERROR, b->nouns->triggers[TRIGGERS_MOST].at.file, b->nouns->triggers[TRIGGERS_MOST].at.line,
+                 "%zu triggers are declared, at most %d are allowed", r->trigger_count, TRIGGERS_MOST);
   r->triggers = ARENA_ARRAY(b->arena, struct trigger, r->trigger_count + 1);
   for (size_t i = 0; i < r->trigger_count; i++) {
     const struct noun_trigger *n = &b->nouns->triggers[i];
@@ -205,7 +208,10 @@ static void check_gate(struct building *b, const struct noun_rollout *n, struct 
     if (str_is(kind, "trigger")) known = find_trigger(b->nouns, rest) != NO_ONE;
     if (str_is(kind, "intervention")) known = find_option(b->nouns, rest) != NO_ONE;
     if (str_is(kind, "experiment")) known = find_experiment(b->nouns, rest) != NO_ONE;
-    if (str_is(kind, "model")) known = find_model(b->nouns, rest) != NO_ONE;
+    if (str_is(kind, "model") && (known = find_model(b->nouns, rest) != NO_ONE))
+      findings_add(b->findings, FINDING_WARNING, n->at.file, n->at.line,
+                   "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT "\", but nothing acts on a model's gate in this version",
+                   STR_ARG(n->at.name), STR_ARG(gate));
   }
   if (!known)
     findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,

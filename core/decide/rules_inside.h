@@ -75,6 +75,8 @@ struct rules {
   const struct symbols *symbols;
 };
 
+#define TRIGGERS_MOST 1024 /* of a program */
+
 /* The engine's own limits; a policy only lowers them (C1, C2). */
 #define LIMIT_DAY  3
 #define LIMIT_WEEK 12

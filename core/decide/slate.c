@@ -8,8 +8,6 @@
 #include "rules_inside.h"
 #include <string.h>
 
-#define TRIGGERS_MOST 1024
-
 static bool is_wanted(const uint32_t *wanted, size_t count, uint32_t slot) {
   for (size_t i = 0; i < count; i++)
     if (wanted[i] == slot) return true;
@@ -210,7 +208,7 @@ static void set_arms(const struct moment_input *in) {
 
 static size_t true_triggers(const struct moment_input *in, const unsigned char *maybe, struct place *places) {
   size_t count = 0;
-  for (size_t k = 0; k < in->listening->count && count < TRIGGERS_MOST; k++) {
+  for (size_t k = 0; k < in->listening->count; k++) {
     uint32_t number = in->listening->triggers[k];
     if ((maybe && !maybe[k]) || (in->asked != NO_ONE && in->asked != number)) continue;
     const struct trigger *t = &in->rules->triggers[number];

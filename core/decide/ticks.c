@@ -14,6 +14,10 @@ bool event_is_tick(const struct event *e) {
   return str_starts(e->type, "tick.");
 }
 
+bool event_is_own(const struct event *e) {
+  return event_is_tick(e) || str_is(e->type, "opt_in") || str_is(e->type, "opt_out") || str_is(e->type, "decision_asked");
+}
+
 static int64_t spread(const struct user *u, int64_t within) {
   return (int64_t)(hash_64_seed(u->id, 0x7469636b) % (uint64_t)within);
 }

@@ -23,7 +23,8 @@ struct speech {
   struct rendered *texts; /* by option */
 };
 bool speech_sayable(void *speech, uint32_t option, struct str *missing);
-struct str speech_record(struct speech *s, const struct moment_input *in, const struct decision *d, struct arena *out);
+struct str speech_record(struct speech *s, const struct moment_input *in, const struct decision *d,
+                         struct arena *out);                                               /* at NULL: no memory */
 struct letter *speech_letter(struct speech *s, const struct decision *d, uint32_t volume); /* NULL: no memory, or the body is too large */
 
 /* The values of every name that the trigger reads, as of `clock`; `last` is the event to read event.* from, or NULL. [lane] */

@@ -39,7 +39,7 @@ struct str speech_record(struct speech *s, const struct moment_input *in, const 
   struct buf record = {0};
   struct str text = d->outcome == OUTCOME_SENT ? text_json(&s->texts[d->option], s->scratch) : (struct str){0};
   decision_record(in, &s->program->symbols, d, text, &record);
-  struct str copy = {arena_text(out, record.at, record.len), record.len};
+  struct str copy = {record.failed ? NULL : arena_text(out, record.at, record.len), record.len};
   buf_free(&record);
   return copy;
 }

@@ -1,0 +1,104 @@
+/* rooms: api lane flow program book kit */
+/* Promises: what operators said and control.db holds is in force in every partition after a start, even when the engine died between the
+ * two stores; what is in force already is not said again; and consent cannot be posted as an event. */
+#include "api/api.h"
+#include "kit/file.h"
+#include "kit/hash.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+struct world {
+  char directory[64];
+  struct api api;
+  struct library *library;
+  uv_loop_t loop;
+  struct err e;
+};
+
+static void fine(struct world *w, bool ok) {
+  if (!ok) fail_msg("%s", w->e.text);
+}
+
+static void start(struct world *w) {
+  static const struct program_from from = {NULL, NULL};
+  fine(w, (w->api.book = book_open(w->directory, true, &w->e)) != NULL);
+  w->api.library = library_new(w->api.book, &from);
+  struct program *p = program_from_directory(KAIROS_SOURCE_DIR "/tests/heartsteps", &from, &w->e);
+  assert_non_null(p);
+  fine(w, program_store(p, w->api.book, &w->e));
+  w->api.program = library_add(w->api.library, p);
+  uv_loop_init(&w->loop);
+  const struct lanes_options options = {.book = w->api.book, .library = w->api.library, .lanes = 1, .loop = &w->loop};
+  fine(w, (w->api.lanes = lanes_open(&options, &w->e)) != NULL);
+  fine(w, lanes_activate(w->api.lanes, w->api.program, &w->e));
+  fine(w, api_restore(&w->api, &w->e));
+}
+
+static void stop(struct world *w) {
+  lanes_close(w->api.lanes);
+  uv_loop_close(&w->loop);
+  api_close(&w->api);
+  library_free(w->api.library);
+  book_close(w->api.book);
+  w->api = (struct api){0};
+}
+
+/* As if the engine had died after control.db and before any partition. */
+static void only_control(struct world *w, const char *kind, const char *name, const char *body) {
+  int64_t number;
+  fine(w, (w->api.book = book_open(w->directory, true, &w->e)) != NULL);
+  fine(w, control_append(w->api.book, "test", kind, name, str_from(body), &number, &w->e));
+  book_close(w->api.book);
+}
+
+static uint64_t rows(struct world *w) {
+  return volume_figures(flow_volume(lanes_flow(w->api.lanes, 0))).rows;
+}
+
+static bool killed_everywhere(struct world *w, const char *name) {
+  bool all = true;
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
+    all &= controls_named(flow_controls(lanes_flow(w->api.lanes, 0), p), hash_64(str_from(name)));
+  return all;
+}
+
+static void a_start_catches_up(void **state) {
+  (void)state;
+  struct world w = {.directory = "/tmp/kairos-catch-up-XXXXXX"};
+  assert_non_null(mkdtemp(w.directory));
+  fine(&w, file_remove_tree(w.directory, &w.e) && book_create(w.directory, 1, &w.e));
+  only_control(&w, "kill", "trigger:decision_point", "{\"kind\":\"kill\",\"name\":\"trigger:decision_point\"}");
+  only_control(&w, "rollout", "beta", "{\"kind\":\"rollout\",\"name\":\"beta\",\"stage\":2,\"held\":false}");
+  start(&w);
+  assert_true(killed_everywhere(&w, "trigger:decision_point"));
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
+    assert_int_equal(controls_stage(flow_controls(lanes_flow(w.api.lanes, 0), p), hash_64(STR("beta"))), 2);
+  const uint64_t before = rows(&w);
+  stop(&w);
+
+  start(&w); /* nothing is said twice */
+  assert_int_equal(rows(&w), before);
+  stop(&w);
+
+  only_control(&w, "unkill", "trigger:decision_point", "{\"kind\":\"unkill\",\"name\":\"trigger:decision_point\"}");
+  start(&w);
+  assert_false(controls_named(flow_controls(lanes_flow(w.api.lanes, 0), 3), hash_64(STR("trigger:decision_point"))));
+  stop(&w);
+  file_remove_tree(w.directory, NULL);
+}
+
+static void consent_is_no_event(void **state) {
+  (void)state;
+  static const char *const own[] = {"opt_in", "opt_out", "tick.day_started", "decision_asked"};
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) assert_true(event_is_own(&(struct event){.type = str_from(own[i])}));
+  assert_false(event_is_own(&(struct event){.type = STR("opt_outs")}));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_start_catches_up), cmocka_unit_test(consent_is_no_event)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
