@@ -8,7 +8,7 @@ run 0 "$KAIROS" init --data "$work/data" --files 2
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url"
 zone=$(noon_zone)
-people=40
+people=250 # four canaries each
 for n in $(seq $people); do
   echo "url = \"$url/v1/users/canary-id-$n\"
 request = PUT
@@ -31,6 +31,9 @@ grep -q "\"interventions_triggered\":$people," "$work/answer" || { head -c 600 "
 # Bodies are sealed from the first commit: no canary of anybody is in clear, even now.
 clear() { grep -ral canary "$work/data" >"$work/found" || true; [ ! -s "$work/found" ] || say "in clear: $(cat "$work/found")"; }
 clear
+echo canary >"$work/data/planted" # the look itself would find one
+grep -ralq canary "$work/data" || say "a canary in clear would not be found"
+rm "$work/data/planted"
 run 0 "$KAIROS" user export canary-id-7
 has canary-note-7
 has canary-profile-7
