@@ -24,6 +24,9 @@ void rules_free(struct rules *r); /* what the arena does not hold */
  * Monday, event.age_minutes). */
 bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out);
 
+/* arm.<experiment>: the arm of an experiment by user, from the first exposure on; unknown before. [lane] */
+struct value rules_arm(const struct rules *r, uint32_t experiment, const struct user *u);
+
 /* Who listens to an event type; the same object for the same type. NULL: nobody. */
 struct listening {
   const uint32_t *triggers;
@@ -85,7 +88,7 @@ struct moment_input {
   const struct user *user;
   const struct event *event;
   const struct listening *listening;
-  struct value *slots;     /* by symbol; the arms' slots are set here */
+  struct value *slots;     /* by symbol */
   int64_t clock;           /* the decision clock, UTC ms */
   uint64_t first_decision; /* id of the first decision of this event; the k-th true trigger in name order has first + k */
   const char *program;     /* hex digest, shortened */

@@ -67,3 +67,10 @@ void experiment_draw(const struct moment_input *in, const struct experiment *x, 
     if (k == d->arm) d->option = c->option;
   }
 }
+
+struct value rules_arm(const struct rules *r, uint32_t experiment, const struct user *u) {
+  const struct experiment *x = &r->experiments[experiment];
+  const struct mark *m = user_mark(u, x->exposure);
+  bool known = m && str_is(x->noun->randomise, "user") && m->value >= 0 && m->value < (double)x->noun->arm_count;
+  return known ? value_text(x->noun->arms[(size_t)m->value].name) : value_missing(MISSING_ABSENT);
+}

@@ -194,18 +194,6 @@ static void outrank(const struct place *winner, struct place *places, size_t cou
   }
 }
 
-static void set_arms(const struct moment_input *in) {
-  const struct symbols *s = in->rules->symbols;
-  for (size_t i = 0; i < in->listening->rest_count + in->listening->screen_count; i++) {
-    uint32_t slot = i < in->listening->screen_count ? in->listening->screen[i] : in->listening->rest[i - in->listening->screen_count];
-    if (s->at[slot].kind != SYMBOL_ARM) continue;
-    const struct experiment *x = &in->rules->experiments[s->at[slot].index];
-    const struct mark *m = user_mark(in->user, x->exposure);
-    bool known = m && str_is(x->noun->randomise, "user") && m->value >= 0 && m->value < (double)x->noun->arm_count;
-    in->slots[slot] = known ? value_text(x->noun->arms[(size_t)m->value].name) : value_missing(MISSING_ABSENT);
-  }
-}
-
 static size_t true_triggers(const struct moment_input *in, const unsigned char *maybe, struct place *places) {
   size_t count = 0;
   for (size_t k = 0; k < in->listening->count; k++) {
@@ -219,7 +207,6 @@ static size_t true_triggers(const struct moment_input *in, const unsigned char *
 }
 
 size_t decide_event(struct moment_input *in, const unsigned char *maybe, struct arena *a, struct decision **out) {
-  set_arms(in);
   struct place *places = ARENA_ARRAY(a, struct place, in->listening->count + 1);
   size_t count = true_triggers(in, maybe, places);
   *out = ARENA_ARRAY(a, struct decision, count + 1);

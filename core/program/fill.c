@@ -95,6 +95,7 @@ void program_fill(const struct program *p, const uint32_t *which, size_t count, 
     event |= s->kind == SYMBOL_EVENT;
     feature |= s->kind == SYMBOL_FEATURE;
     if (s->kind == SYMBOL_CLOCK) slots[which[i]] = clock_value(s->index, e, u, clock);
+    if (s->kind == SYMBOL_ARM) slots[which[i]] = rules_arm(p->rules, s->index, u);
   }
   if (event) event_plan_fill(p->plan, e, slots, scratch);
   if (profile) fill_profile(p, u, slots, scratch);

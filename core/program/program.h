@@ -41,7 +41,7 @@ void program_free(struct program *p);
 void program_print_findings(const struct program *p, struct buf *out); /* file:line: level: text */
 
 /* ---- values for one user and event [lane] ---- */
-/* Sets the slots in `which` that come from the event, the profile, the clock and the features; beliefs and arms are left alone. */
+/* Sets the slots in `which` that come from the event, the profile, the clock, the features and the user's arms; beliefs are left alone. */
 void program_fill(const struct program *p, const uint32_t *which, size_t count, const struct event *e, struct user *u, int64_t clock,
                   struct value *slots, struct arena *scratch);
 /* Which of the listening triggers may be true of the event: as decide_screen, but a feature is worked out only where a condition hangs on

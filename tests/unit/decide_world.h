@@ -23,6 +23,7 @@ struct world {
   struct program *program;
   struct controls controls;
   struct user *user;
+  char id[64]; /* the user's */
   uint64_t next;
   struct event event;
   struct value *slots;
@@ -78,7 +79,8 @@ static inline void world_person(struct world *w, const char *id) {
     user_free(w->user);
   }
   w->user = user_new();
-  w->user->id = str_from(id);
+  snprintf(w->id, sizeof w->id, "%s", id);
+  w->user->id = str_from(w->id);
   w->user->consent = CONSENT_GIVEN;
   w->user->age = 40;
   w->user->zone = tz_named(STR("Etc/UTC"), NULL);
