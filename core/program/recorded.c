@@ -4,6 +4,7 @@
 
 #define RECORDED_VERSION 1
 #define BELIEFS_MOST     4096
+#define CLOCK_MOST       (INT64_C(1) << 52) /* ms: far beyond the year 9999 */
 enum { FLAG_HISTORY = 1, FLAG_IDENTIFY = 2, FLAG_DECIDES = 4 };
 
 void recorded_pack(const struct recorded *r, struct buf *out) {
@@ -47,7 +48,7 @@ bool recorded_unpack(struct str bytes, struct arena *a, struct recorded *out, st
   out->may_identify = flags & FLAG_IDENTIFY;
   out->decides = flags & FLAG_DECIDES;
   out->clock = unpack_i64(&u);
-  out->received = out->clock + unpack_i64(&u);
+  if (__builtin_add_overflow(out->clock, unpack_i64(&u), &out->received)) u.failed = true;
   out->source = unpack_str(&u);
   out->given_id = unpack_str(&u);
   out->decision_count = (uint32_t)unpack_u64(&u);
