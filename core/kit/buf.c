@@ -116,8 +116,8 @@ void pack_str(struct buf *b, struct str s) {
 }
 
 struct unpack unpack_from(struct str s) {
-  const unsigned char *at = (const unsigned char *)s.at;
-  return (struct unpack){.at = at, .end = at + s.len, .failed = false};
+  const unsigned char *at = (const unsigned char *)(s.at ? s.at : ""); /* nothing plus nothing is undefined for NULL */
+  return (struct unpack){.at = at, .end = at + s.len};
 }
 
 uint64_t unpack_u64(struct unpack *u) {
