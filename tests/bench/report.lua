@@ -17,6 +17,7 @@ local limits = { -- name, key, what it is, limit, "least" or "most"
   { "conditions", "five_ns", "one condition of five terms, ns", 40, "most" },
   { "memory", "idle_mb", "memory idle, MB", 20, "most" },
   { "memory", "hot_mb", "memory with 10 000 hot users, MB", 100, "most" },
+  { "slow5000", "p99_to_alone", "1 000 slow clients: p99 of 5 000/s to that without them", 1.1, "most" },
   { "webhooks", "per_second", "webhooks signed, each attempt recorded, /s", 30000, "least" },
 }
 
@@ -33,6 +34,13 @@ for line in io.lines(arg[1]) do
       end
     end
   end
+end
+
+-- Each pair of runs met the same machine.
+local alone, crowded = runs["alone5000.p99_ms"] or {}, runs["slow5000.p99_ms"] or {}
+for i = 1, math.min(#alone, #crowded) do
+  runs["slow5000.p99_to_alone"] = runs["slow5000.p99_to_alone"] or {}
+  table.insert(runs["slow5000.p99_to_alone"], crowded[i] / alone[i])
 end
 
 local function median(values)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures the release build on this machine and prints medians and ratios to the limits. The load generator shares the machine.
 # usage: tests/bench/run.sh [--runs N] [--seconds S] [line…]      default: 5 runs of 10 s; lines: single open5000 open20000 array ndjson
-#                                                                  replay conditions memory webhooks
+#                                                                  replay conditions memory slow webhooks
 # Each run starts the engine on a fresh data directory (under BENCH_DIR, default a temporary one) with tests/bench/program, and gives each
 # of 10 000 users a profile and consent before the clock starts.
 set -eu
@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
     *) break ;;
   esac
 done
-[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay conditions memory webhooks
+[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay conditions memory slow webhooks
 for tool in "$build/kairos" "$build/bench/load"; do
   [ -x "$tool" ] || { echo "run.sh: $tool is missing; scripts/build release makes it" >&2; exit 1; }
 done
@@ -78,13 +78,31 @@ people() {
   "$build/bench/load" --port "$port" --opt-in --count 10000 --seconds 60 >/dev/null
 }
 
+measure() { "$build/bench/load" --port "$port" --pid "$engine" --seconds "$seconds" --count 100000000 --json "$@" >"$scratch/line" || true; }
+
 load() { # name, options…
   name=$1
   shift
   start
   people
-  "$build/bench/load" --port "$port" --pid "$engine" --seconds "$seconds" --count 100000000 --json "$@" >"$scratch/line" || true
+  measure "$@"
   printf '%s %s\n' "$name" "$(cat "$scratch/line")" | tee -a "$results" >&2
+}
+
+# 5 000 a second without and with a thousand slow clients (S3), one after the other on the same engine, so that both meet the same machine.
+slow() {
+  start
+  people
+  measure --connections 64 --rate 5000
+  printf 'alone5000 %s\n' "$(cat "$scratch/line")" | tee -a "$results" >&2
+  "$build/tests/slow_clients" "$port" 1000 $((${seconds%.*} + 60)) >"$scratch/slow" &
+  crowd=$!
+  until grep -qs ready "$scratch/slow"; do sleep 0.1; done
+  sleep 2 # what they asked for before they fell silent is answered
+  measure --connections 64 --rate 5000
+  printf 'slow5000 %s\n' "$(cat "$scratch/line")" | tee -a "$results" >&2
+  kill $crowd
+  wait $crowd 2>/dev/null || true
 }
 
 resident() { awk '/^VmRSS:/ { printf "%.1f", $2 / 1024 }' "/proc/$engine/status"; }
@@ -140,7 +158,7 @@ for line in "$@"; do
       open20000) load open20000 --connections 64 --rate 20000 ;;
       array) load array --connections 16 --batch 100 ;;
       ndjson) load ndjson --connections 16 --batch 100 --ndjson ;;
-      replay | conditions | memory | webhooks) $line ;;
+      replay | conditions | memory | slow | webhooks) $line ;;
       *) echo "run.sh: unknown line '$line'" >&2; exit 2 ;;
     esac
   done

@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define PHASES 20 /* of a second: not all drip at once */
+
 enum kind { SILENT, HEADS, BODIES, IDLE, DEAF, KINDS };
 static const char *const names[KINDS] = {"silent", "heads", "bodies", "idle", "deaf"};
 
@@ -51,15 +53,16 @@ static bool client_open(struct client *c, enum kind kind, int port) {
   if (kind == HEADS) return say(c, begin_head, sizeof begin_head - 1);
   if (kind == BODIES) return say(c, begin_body, sizeof begin_body - 1);
   if (kind == IDLE) return say(c, whole, sizeof whole - 1);
+  for (int i = 0; kind == DEAF && i < 1000; i++) say(c, long_answer, sizeof long_answer - 1);
   return true;
 }
 
-/* A byte of a head's line or of a body, about one a second; more requests from who does not read. */
+/* A byte of a head's line or of a body, about one a second; another request from who does not read. */
 static void drip(struct client *c) {
   if (c->ended) return;
   if (c->kind == HEADS) say(c, c->dripped % 16 ? "x" : "\r\nx-slow: x" + (c->dripped ? 0 : 2), c->dripped % 16 ? 1 : c->dripped ? 11 : 9);
   if (c->kind == BODIES) say(c, " ", 1);
-  for (int i = 0; c->kind == DEAF && i < 64; i++) say(c, long_answer, sizeof long_answer - 1);
+  if (c->kind == DEAF) say(c, long_answer, sizeof long_answer - 1);
   c->dripped++;
 }
 
@@ -103,7 +106,8 @@ int main(int argc, char **argv) {
   struct pollfd *polls = calloc(count + 1, sizeof *polls);
   if (port <= 0 || count == 0 || !clients || !polls) return 2;
   for (size_t i = 0; i < count; i++) {
-    if (!client_open(&clients[i], (enum kind)(i % KINDS), port)) {
+    const enum kind kind = i % 50 == 49 ? DEAF : (enum kind)(i % DEAF); /* few: they ask for megabytes before they fall silent */
+    if (!client_open(&clients[i], kind, port)) {
       fprintf(stderr, "slow_clients: client %zu: %s\n", i, strerror(errno));
       return 1;
     }
@@ -111,18 +115,17 @@ int main(int argc, char **argv) {
   printf("ready\n");
   fflush(stdout);
   const int64_t end = now_ms() + strtoll(argv[3], NULL, 10) * 1000;
+  size_t turn = 0;
   for (int64_t next = now_ms(); now_ms() < end;) {
-    if (now_ms() >= next) {
-      for (size_t i = 0; i < count; i++) drip(&clients[i]);
-      next += 1000;
-    }
+    for (; now_ms() >= next; next += 1000 / PHASES, turn++)
+      for (size_t i = turn % PHASES; i < count; i += PHASES) drip(&clients[i]);
     size_t open = 0;
     for (size_t i = 0; i < count; i++) {
       polls[i] = (struct pollfd){.fd = clients[i].file, .events = clients[i].kind == DEAF ? 0 : POLLIN};
       open += !clients[i].ended;
     }
     if (!open) break;
-    poll(polls, count, 50);
+    poll(polls, count, 1000 / PHASES);
     for (size_t i = 0; i < count; i++)
       if (polls[i].fd >= 0 && polls[i].revents) look(&clients[i], polls[i].revents);
   }
