@@ -33,6 +33,7 @@ static bool unpack_beliefs(struct unpack *u, struct arena *a, struct recorded *o
   for (uint32_t i = 0; i < count && !u->failed; i++) {
     out->beliefs[i].belief = (uint32_t)unpack_u64(u);
     uint64_t missing = unpack_u64(u);
+    if (missing > MISSING_WRONG_TYPE + 1) u->failed = true;
     out->beliefs[i].value = missing ? value_missing((enum missing_reason)(missing - 1)) : value_number(unpack_f64(u));
   }
   return !u->failed;
@@ -47,8 +48,11 @@ bool recorded_unpack(struct str bytes, struct arena *a, struct recorded *out, st
   out->history = flags & FLAG_HISTORY;
   out->may_identify = flags & FLAG_IDENTIFY;
   out->decides = flags & FLAG_DECIDES;
-  out->clock = unpack_i64(&u);
-  if (__builtin_add_overflow(out->clock, unpack_i64(&u), &out->received)) u.failed = true;
+  const int64_t clock = unpack_i64(&u), since = unpack_i64(&u);
+  if (clock < -CLOCK_MOST || clock > CLOCK_MOST || since < -CLOCK_MOST || since > CLOCK_MOST)
+    return err_set(e, ERR_STORAGE, "journal record: %lld ms is no time", (long long)clock);
+  out->clock = clock;
+  out->received = clock + since;
   out->source = unpack_str(&u);
   out->given_id = unpack_str(&u);
   out->decision_count = (uint32_t)unpack_u64(&u);
