@@ -8,7 +8,7 @@ stds.kairos = {
     "event", "feature", "model", "segment", "trigger", "intervention", "experiment", "choose", "rollout", "policy", "metric", "journey",
     "habit", "scenario",
     -- values and units
-    "nothing", "every", "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks", "percent",
+    "nothing", "every", "silence", "follow_up", "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks", "percent",
     -- the allow-list of the sandbox
     "ipairs", "pairs", "select", "tonumber", "tostring", "type", "error", "assert", "pcall", "math", "table", "utf8", "string",
   },
