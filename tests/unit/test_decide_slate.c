@@ -210,6 +210,21 @@ static void test_the_arm_is_readable_after_exposure(void **state) {
   world_free(w);
 }
 
+static void test_the_first_exposure_stays(void **state) {
+  (void)state;
+  struct world *w = world_new(BASE BY_USER("1", ""));
+  for (int i = 0; i < 3; i++) {
+    w->user->send_count = 0;
+    world_event(w, "ping", "{\"n\":1}", NOON + i * CLOCK_HOUR);
+    const struct mark *m = user_mark(w->user, mark_key("exposed", STR("x#1")));
+    assert_non_null(m);
+    assert_int_equal(m->at, NOON);
+    assert_int_equal((int)m->value, (int)w->decisions[0].arm);
+    assert_int_equal(w->decisions[0].exposed_first, i == 0);
+  }
+  world_free(w);
+}
+
 /* ---- rollouts ---- */
 
 #define ROLLOUT                                                                                                                            \
@@ -291,11 +306,11 @@ static void test_gates_of_options_and_experiments(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_the_order_of_the_slate),           cmocka_unit_test(test_one_arm_short_is_no_draw),
-      cmocka_unit_test(test_propensities_are_whole),           cmocka_unit_test(test_arms_follow_their_weights_and_stay),
-      cmocka_unit_test(test_decisions_are_drawn_one_by_one),   cmocka_unit_test(test_the_arm_is_readable_after_exposure),
-      cmocka_unit_test(test_a_rollout_keeps_whom_it_has),      cmocka_unit_test(test_only_those_of_the_stage),
-      cmocka_unit_test(test_gates_of_options_and_experiments),
+      cmocka_unit_test(test_the_order_of_the_slate),         cmocka_unit_test(test_one_arm_short_is_no_draw),
+      cmocka_unit_test(test_propensities_are_whole),         cmocka_unit_test(test_arms_follow_their_weights_and_stay),
+      cmocka_unit_test(test_decisions_are_drawn_one_by_one), cmocka_unit_test(test_the_arm_is_readable_after_exposure),
+      cmocka_unit_test(test_the_first_exposure_stays),       cmocka_unit_test(test_a_rollout_keeps_whom_it_has),
+      cmocka_unit_test(test_only_those_of_the_stage),        cmocka_unit_test(test_gates_of_options_and_experiments),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
