@@ -1,8 +1,7 @@
 /* rooms: emit kit */
 /* C4 over sockets: thousands of messages wait for a slow receiver when an operator kills everything, or something by its name. After the
  * answer no attempt starts; not after a kill -9 and a restart either; and when it is lifted, only what comes then is sent. */
-#include "engine_client.h"
-#include "unit/emit_receiver.h"
+#include "webhook_stage.h"
 
 #define USERS 1500
 
@@ -19,29 +18,6 @@ static const char rules[] =
     "rollout \"of_trigger\" { why = \"x\", gates = { \"trigger:at_ping\" }, stages = { { name = \"all\", share = 1, hold = 1 * days } } }\n"
     "rollout \"of_option\" { why = \"x\", gates = { \"intervention:walk\" }, stages = { { name = \"all\", share = 1, hold = 1 * days } } "
     "}\n";
-
-static struct stage stage;
-static struct receiver *receiver;
-static _Atomic long slow; /* microseconds an answer takes */
-static char url[96];
-
-static bool answers_slowly(struct receiver *r, int connection, size_t n) {
-  client_rest(slow);
-  return answer_204(r, connection, n);
-}
-
-static void start(void) {
-  const char *const more[] = {"--webhook", url, "--webhook-secret", TEST_SECRET, "--allow-http", "--allow-private", "--lanes", "2", NULL};
-  engine_start(&stage, more);
-}
-
-/* A zone in which it is about noon: the test runs at any hour. */
-static const char *noon_zone(void) {
-  static char name[32];
-  int hour = (int)(clock_now() / CLOCK_HOUR % 24), east = 12 - hour;
-  snprintf(name, sizeof name, "Etc/GMT%+d", -east); /* POSIX counts westward */
-  return east ? name : "Etc/GMT";
-}
 
 static void people_ping(int round) {
   for (int from = 0; from < USERS; from += 250) {
@@ -119,8 +95,7 @@ int main(void) {
                                       "/v1/kill/rollout/of_option"};
   stage_open(&stage, "kill-switch");
   stage_rules(&stage, rules);
-  receiver = receiver_start(answers_slowly, NULL);
-  snprintf(url, sizeof url, "http://127.0.0.1:%d/hook", receiver->port);
+  receiver_ready();
   start();
   int round = 0;
   for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
