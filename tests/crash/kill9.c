@@ -215,7 +215,7 @@ static void one_run(int run, bool last) {
 
 int main(void) {
   const char *wanted = getenv("KAIROS_KILL_RUNS"), *sanitized = getenv("KAIROS_SANITIZE");
-  int runs = wanted ? atoi(wanted) : sanitized && sanitized[0] ? 12 : 40;
+  int runs = wanted ? atoi(wanted) : sanitized && sanitized[0] ? 12 : 200;
   if (runs < 1) client_fail("KAIROS_KILL_RUNS: expected a number above 0, got \"%s\"", wanted);
   my.rng = rng_from((uint64_t)time(NULL));
   my.least_open = SIZE_MAX;
