@@ -12,18 +12,20 @@
 #include "kit/heap.h"
 #include "kit/log.h"
 #include "kit/mailbox.h"
+#include "lane/job.h"
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAILBOX_CAP      8192
-#define MAILBOX_ORDINARY 6144 /* the rest is for opt-out, kill and what the courier reports */
-#define TURN_MOST        512  /* jobs a turn */
-#define TURN_ITEMS       4096 /* events a turn, about */
-#define TAKE_AT_ONCE     16
-#define TICKS_MOST       256
-#define HELD_REFILL      1024 /* messages at the courier: below this it is worth reading the outbox for more */
-#define LINGER_NS        500000
+#define MAILBOX_CAP   8192 /* twice what ordinary jobs may fill: the rest is for opt-out, kill and what the courier reports */
+#define DONE_CAP      16384
+#define DONE_ORDINARY 14336
+#define TURN_MOST     512  /* jobs a turn */
+#define TURN_ITEMS    4096 /* events a turn, about */
+#define TAKE_AT_ONCE  16
+#define TICKS_MOST    256
+#define HELD_REFILL   1024 /* messages at the courier: below this it is worth reading the outbox for more */
+#define LINGER_NS     500000
 
 /* What lies in a lane's mailbox: a job, or a note from the courier. */
 enum note_kind { NOTE_JOB, NOTE_RESULTS, NOTE_HUNGRY, NOTE_STOP };
@@ -57,6 +59,7 @@ struct lane {
   size_t job_count;
   int64_t committed_at;
   struct lanes_figures figures; /* of the last turn; main reads it word by word */
+  struct crowd crowd;           /* the main thread's */
 };
 struct lanes {
   struct lanes_options options;
@@ -64,6 +67,7 @@ struct lanes {
   uint32_t lane_count;
   struct lane *of_volume[BOOK_VOLUMES_MOST];
   struct mailbox *done;
+  uint64_t open; /* jobs that are not back yet */
   uv_poll_t poll;
   bool polling;
   struct courier *courier;
@@ -380,44 +384,37 @@ static void on_withdrawn(void *context, void *token) {
 
 /* ---- what the main thread asks ---- */
 
-#define SPARE_JOBS  1024
-#define SPARE_ARENA (64u << 10) /* a job whose arena grew beyond this is not kept */
-static struct job *spare_jobs[SPARE_JOBS];
-static size_t spare_count;
-struct job *job_new(uint32_t volume) {
-  struct arena arena = {0};
-  struct job *j = spare_count ? spare_jobs[--spare_count] : NULL;
-  if (j) arena = j->arena; /* empty, with its first chunk */
-  else j = kit_alloc(sizeof *j);
-  if (j) *j = (struct job){.volume = volume, .arena = arena};
-  return j;
-}
-
-void job_free(struct job *j) {
-  if (!j) return;
-  if (spare_count < SPARE_JOBS && j->arena.total <= SPARE_ARENA) {
-    arena_reset(&j->arena);
-    spare_jobs[spare_count++] = j;
-    return;
-  }
-  arena_free(&j->arena);
-  kit_free(j);
-}
-
 bool lanes_room(const struct lanes *l, uint64_t volumes) {
   for (uint32_t v = 0; v < BOOK_VOLUMES_MOST; v++)
-    if ((volumes >> v & 1) && l->of_volume[v] && mailbox_length(l->of_volume[v]->in) >= MAILBOX_ORDINARY) return false;
+    if ((volumes >> v & 1) && l->of_volume[v] && crowd_full(&l->of_volume[v]->crowd)) return false;
   return true;
 }
 
+bool lanes_full(const struct lanes *l) {
+  for (uint32_t i = 0; i < l->lane_count; i++)
+    if (!crowd_full(&l->lanes[i].crowd)) return false;
+  return true;
+}
+
+/* The ordinary jobs of many lanes leave room for urgent ones on the way back as well. */
 bool lanes_submit(struct lanes *l, struct job *j) {
   struct lane *lane = l->of_volume[j->volume];
-  if (!j->urgent && mailbox_length(lane->in) >= MAILBOX_ORDINARY) return false;
+  if (!j->urgent && (crowd_full(&lane->crowd) || l->open >= DONE_ORDINARY)) return false;
   j->message.kind = NOTE_JOB;
   if (!mailbox_reserve(l->done, 1)) return false;
+  crowd_enter(&lane->crowd, j);
+  l->open++;
   if (mailbox_offer(lane->in, j)) return true;
+  crowd_leave(&lane->crowd, j);
+  l->open--;
   mailbox_release(l->done, 1);
   return false;
+}
+
+static void job_back(struct lanes *l, struct job *j) {
+  crowd_leave(&l->of_volume[j->volume]->crowd, j);
+  l->open--;
+  j->done(j);
 }
 
 static void drain_done(uv_poll_t *poll, int status, int events) {
@@ -427,7 +424,7 @@ static void drain_done(uv_poll_t *poll, int status, int events) {
   void *jobs[256];
   do
     for (size_t n; (n = mailbox_take(l->done, jobs, 256)) > 0;)
-      for (size_t i = 0; i < n; i++) ((struct job *)jobs[i])->done(jobs[i]);
+      for (size_t i = 0; i < n; i++) job_back(l, jobs[i]);
   while (!mailbox_arm(l->done));
 }
 

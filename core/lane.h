@@ -25,6 +25,8 @@ struct job {
   void *owner;
   struct str user, text; /* for calls: what was asked */
   int64_t number;
+  size_t held;   /* bytes that the request holds while it waits, besides the arena */
+  size_t weight; /* the lane's own */
 };
 
 struct lanes_options {
@@ -44,6 +46,7 @@ bool lanes_run(struct lanes *l, struct err *e); /* starts the threads; from here
 void lanes_close(struct lanes *l);              /* does what was submitted, settles, closes [main] */
 /* False: no room (429). Otherwise the job is on its way and `done` will be called. [main] */
 bool lanes_submit(struct lanes *l, struct job *j);
+bool lanes_full(const struct lanes *l);                   /* no volume would take an ordinary job [main] */
 bool lanes_room(const struct lanes *l, uint64_t volumes); /* would ordinary jobs for these volumes be taken? [main] */
 /* Jobs and their arenas are used again: a request in steady state allocates nothing here. [main] */
 struct job *job_new(uint32_t volume);

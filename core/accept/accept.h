@@ -63,7 +63,9 @@ struct door_options {
   bool behind_proxy;  /* TLS is a reverse proxy's: other addresses than loopback are allowed when a key is set (S8) */
   const struct route *routes;
   size_t route_count;
-  void *context;               /* to the handlers */
+  void *context; /* to the handlers */
+  /* Asked when a request with a body begins: false answers 429 before the body is read, but not on reserved routes. NULL: always room. */
+  bool (*room)(void *context);
   const struct door_key *keys; /* none: loopback only, everything allowed */
   size_t key_count;
   uint32_t connections_most;  /* 0 = 4096 */

@@ -140,7 +140,10 @@ void connection_answered(struct exchange *x, struct buf *bytes) {
     connection_close(c);
     return;
   }
-  if (bytes != &c->out) return; /* its turn comes */
+  if (bytes != &c->out) { /* its turn comes */
+    exchange_lighten(x);
+    return;
+  }
   pop(c);
   while (c->count && c->open[c->first]->answered) {
     buf_str(&c->out, buf_view(&c->open[c->first]->answer));
@@ -157,7 +160,7 @@ void connection_answered(struct exchange *x, struct buf *bytes) {
 /* ---- taking messages ---- */
 
 static bool stopped(const struct connection *c) {
-  if (c->last || c->closing) return true;
+  if (c->last || c->closing || c->paused_until) return true;
   return c->stream.phase == HTTP_PHASE_HEAD && (c->count == OPEN_MOST || c->out.len + c->flying.len > OUT_MOST);
 }
 
@@ -324,12 +327,34 @@ void connection_flush(struct connection *c) {
     }
   }
   if (c->closing) return;
-  if (c->ended && c->count == 0 && !c->writing) { /* what is held will never be whole */
+  if (c->ended && c->count == 0 && !c->writing && !c->paused_until) { /* what is held will never be whole */
     connection_close(c);
     return;
   }
   connection_listen(c, !stopped(c));
   settle(c);
+}
+
+/* ---- peers that ask for too much ---- */
+
+/* Saying no takes time as well, and ten times too many requests would leave none for those that were taken. So refusals get a tenth of the
+ * time and no more: whoever goes on after a 429 without waiting is not read until it is its turn again, or until there is room. */
+void connection_pause(struct connection *c, uint64_t body) {
+  struct door *d = c->door;
+  const int64_t now = d->monotonic * 1000000;
+  d->refused = true;
+  d->refusals = (d->refusals > now ? d->refusals : now) + REFUSAL_NS + (int64_t)(body >> 10) * REFUSAL_KB_NS;
+  int64_t pause = (d->refusals - now) / 1000000;
+  if (pause < PAUSE_MS) pause = PAUSE_MS;
+  c->paused_until = d->monotonic + (pause < PAUSE_MOST ? pause : PAUSE_MOST);
+  connection_dirty(c); /* its flush stops the reading */
+  if (!uv_is_active((uv_handle_t *)&d->resumer)) uv_timer_start(&d->resumer, door_resume, RESUME_MS, RESUME_MS);
+}
+
+void connection_resume(struct connection *c) {
+  c->paused_until = 0;
+  c->since = c->door->monotonic;
+  if (!c->closing) connection_flush(c);
 }
 
 /* ---- slow and silent peers ---- */

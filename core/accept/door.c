@@ -95,6 +95,28 @@ static void on_sweep(uv_timer_t *timer) {
   if (!d->connections && !d->accept_waits) uv_timer_stop(timer);
 }
 
+/* Pauses that are over end, and some others when there is room. A connection that is closed meanwhile stays in the list until the loop has
+ * closed it. */
+void door_resume(uv_timer_t *timer) {
+  struct door *d = timer->data;
+  uint32_t paused = 0, early = 0;
+  d->early = d->refused ? d->early / 2 + 1 : d->early * 2 < RESUME_AT_ONCE ? d->early * 2 : RESUME_AT_ONCE;
+  d->refused = false;
+  door_clock(d);
+  for (struct connection *c = d->connections; c; c = c->after) {
+    if (c->closing || !c->paused_until) continue;
+    const bool over = d->monotonic >= c->paused_until;
+    if (!over && (early >= d->early || (d->room && !d->room(d->context)))) {
+      paused++;
+      continue;
+    }
+    early += !over;
+    connection_resume(c);
+    paused += c->paused_until != 0;
+  }
+  if (!paused) uv_timer_stop(timer);
+}
+
 static void on_connection(uv_stream_t *listener, int status) {
   struct door *d = listener->data;
   if (status < 0) { /* as when no file descriptor is left: said once, until one is accepted again */
@@ -127,14 +149,16 @@ static bool door_listen(struct door *d, const struct sockaddr_storage *address, 
 
 static void door_hook(struct door *d, uv_loop_t *loop) {
   must(uv_tcp_init(loop, &d->listener) == 0 && uv_timer_init(loop, &d->sweeper) == 0);
+  must(uv_timer_init(loop, &d->resumer) == 0);
   must(uv_prepare_init(loop, &d->before_poll) == 0 && uv_check_init(loop, &d->after_poll) == 0);
-  d->handles = 4;
-  d->listener.data = d->sweeper.data = d->before_poll.data = d->after_poll.data = d;
+  d->handles = 5;
+  d->listener.data = d->sweeper.data = d->resumer.data = d->before_poll.data = d->after_poll.data = d;
   uv_prepare_start(&d->before_poll, on_before_poll);
   uv_check_start(&d->after_poll, on_after_poll);
   uv_unref((uv_handle_t *)&d->before_poll); /* they alone do not keep the loop running */
   uv_unref((uv_handle_t *)&d->after_poll);
   uv_unref((uv_handle_t *)&d->sweeper);
+  uv_unref((uv_handle_t *)&d->resumer);
 }
 
 static struct door *door_make(const struct door_options *o, struct err *e) {
@@ -145,6 +169,7 @@ static struct door *door_make(const struct door_options *o, struct err *e) {
   }
   memset(d, 0, sizeof *d);
   d->context = o->context;
+  d->room = o->room;
   d->most = o->connections_most ? o->connections_most : 4096;
   d->header_ms = o->header_ms ? o->header_ms : 10 * CLOCK_SECOND;
   d->idle_ms = o->idle_ms ? o->idle_ms : 30 * CLOCK_SECOND;
@@ -230,6 +255,7 @@ void door_close(struct door *d) {
     connection_close(c);
   }
   uv_close((uv_handle_t *)&d->sweeper, on_handle_closed);
+  uv_close((uv_handle_t *)&d->resumer, on_handle_closed);
   uv_close((uv_handle_t *)&d->before_poll, on_handle_closed);
   uv_close((uv_handle_t *)&d->after_poll, on_handle_closed);
 }

@@ -17,6 +17,12 @@
 #define RESERVED_MOST    64          /* connections beyond the limit, for the reserved routes */
 #define LINGER_MS        2000        /* how long a last answer may take to be fetched before the socket is closed under it */
 #define SWEEP_MS         250
+#define PAUSE_MS         50    /* after a 429 its connection is not read for so long at least */
+#define PAUSE_MOST       2000  /* … and at most */
+#define REFUSAL_NS       50000 /* refusals are given this much time each, ten times what one takes … */
+#define REFUSAL_KB_NS    6000  /* … and this for each KiB of body that is thrown away */
+#define RESUME_MS        10
+#define RESUME_AT_ONCE   512
 #define SPARE_EXCHANGES  1024
 #define SPARE_ARENA_MOST (64 * 1024)
 
@@ -28,6 +34,7 @@ struct exchange {         /* a request and what only the door needs to know of i
   struct str head;
   char *body;
   size_t body_length, body_room, body_most;
+  uint64_t announced; /* by Content-Length */
   bool answered, closes, head_only, old, gzip, wants_continue;
 };
 
@@ -50,6 +57,7 @@ struct connection {
   int64_t since;                                  /* monotonic ms: when `waiting` began, or last moved on */
   uint64_t body_so_far;                           /* of the message being read */
   size_t unsent;                                  /* of `flying`, as the last sweep saw it */
+  int64_t paused_until;                           /* monotonic ms; 0: not paused */
   bool dirty, closing, writing, listening, ended; /* listening: the socket is read; ended: the peer sends no more */
   bool last;                                      /* nothing more is taken from it: a fault, or Connection: close */
   bool closes;                                    /* `last` will be set when this message is complete */
@@ -66,13 +74,14 @@ struct key {
 struct door {
   uv_loop_t *loop;
   uv_tcp_t listener;
-  uv_timer_t sweeper;
+  uv_timer_t sweeper, resumer;
   uv_prepare_t before_poll;
   uv_check_t after_poll;
   uint32_t handles; /* of these that are not closed yet */
   int port;
   struct router *router;
   void *context;
+  bool (*room)(void *context);
   struct key *keys;
   size_t key_count;
   bool keyless; /* opened without keys, on loopback: everything is allowed. Never again once a key was set */
@@ -87,6 +96,9 @@ struct door {
   struct buf scratch;            /* problem bodies */
   void *inflater;
   int64_t utc, monotonic; /* ms, as of the last read */
+  uint32_t early;         /* paused connections that may go on at the next look, if there is room: doubled by quiet, halved by a 429 */
+  bool refused;           /* somebody was told 429 since the last look */
+  int64_t refusals;       /* monotonic ns: until when the time for refusals is given away */
   int64_t date_second;
   char date[64]; /* "Date: …\r\n" */
   struct door_figures figures;
@@ -103,7 +115,8 @@ void exchange_begin(struct connection *c, struct str block);
 void exchange_fault(struct connection *c, const struct http_fault *fault);
 bool exchange_body(struct exchange *x, struct str piece);
 void exchange_complete(struct exchange *x);
-void exchange_free(struct exchange *x); /* also frees a closed door after its last */
+void exchange_lighten(struct exchange *x); /* answered before its turn: only the answer is still needed */
+void exchange_free(struct exchange *x);    /* also frees a closed door after its last */
 
 /* answer.c */
 void answer_put(struct exchange *x, int status, const char *content_type, struct str body, const char *name, const char *value);
@@ -120,7 +133,10 @@ bool connection_is_quiet(const struct connection *c);
 void connection_flush(struct connection *c);
 void connection_dirty(struct connection *c);
 void connection_sweep(struct connection *c);
+void connection_pause(struct connection *c, uint64_t body); /* it was told 429 for so large a body */
+void connection_resume(struct connection *c);
 
 /* door.c */
 void door_clock(struct door *d);
+void door_resume(uv_timer_t *timer);
 void door_freed_something(struct door *d); /* frees the door when it was the last */

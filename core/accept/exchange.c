@@ -30,6 +30,12 @@ static struct exchange *exchange_take(struct connection *c) {
   return x;
 }
 
+void exchange_lighten(struct exchange *x) {
+  x->door->body_bytes -= x->body_room;
+  x->body_room = 0;
+  if (x->request.arena.total > SPARE_ARENA_MOST) arena_free(&x->request.arena);
+}
+
 void exchange_free(struct exchange *x) {
   struct door *d = x->door;
   d->body_bytes -= x->body_room;
@@ -56,18 +62,19 @@ void exchange_free(struct exchange *x) {
 
 /* ---- refusing at the door ---- */
 
-/* The rest of what the peer sends for this request: read over when it is short and framed by a length, else the connection ends. */
-static void refuse_body(struct exchange *x, const struct http_head *head) {
+/* The rest of what the peer sends for this request: read over when it is short and framed by a length, else the connection ends. Who is
+ * told to come again keeps it. */
+static void refuse_body(struct exchange *x, const struct http_head *head, size_t drain_most) {
   struct connection *c = x->request.connection;
-  const bool drains = !head->chunked && !head->expect.at && head->length <= DRAIN_MOST;
+  const bool drains = !head->chunked && !head->expect.at && head->length <= drain_most;
   if (!drains) x->closes = c->last = true;
   c->discards = true;
   x->body_most = 0;
 }
 
 static bool refuse(struct exchange *x, const struct http_head *head, int status, const char *word, const char *detail) {
-  refuse_body(x, head);
-  const bool later = status == 503;
+  refuse_body(x, head, status == 429 ? BODY_MOST : DRAIN_MOST);
+  const bool later = status == 503 || status == 429;
   answer_problem(x, status, word, NULL, detail, later ? "Retry-After" : NULL, later ? "1" : NULL);
   return false;
 }
@@ -117,7 +124,7 @@ static bool refuse_method(struct exchange *x, const struct http_head *head, cons
   char detail[256], allow[64];
   snprintf(allow, sizeof allow, "%.*s", STR_ARG(match->allow));
   snprintf(detail, sizeof detail, "expected %s here, came %.20s", allow, head->method_name);
-  refuse_body(x, head);
+  refuse_body(x, head, DRAIN_MOST);
   if (head->method == METHOD_OPTIONS) answer_put(x, 204, NULL, (struct str){"", 0}, "Allow", allow);
   else answer_problem(x, 405, "method-not-allowed", NULL, detail, "Allow", allow);
   return false;
@@ -126,7 +133,7 @@ static bool refuse_method(struct exchange *x, const struct http_head *head, cons
 static bool ask_route(struct exchange *x, const struct http_head *head) {
   struct request *r = &x->request;
   if (str_is(head->path, "*")) {
-    refuse_body(x, head);
+    refuse_body(x, head, DRAIN_MOST);
     answer_put(x, 204, NULL, (struct str){"", 0}, "Allow", "GET, POST, PUT, DELETE, OPTIONS, HEAD");
     return false;
   }
@@ -155,7 +162,7 @@ static bool ask_key(struct exchange *x, const struct http_head *head) {
   const struct key *key;
   const enum key_found found = keys_find(x->door, head->authorization, x->head, &r->arena, &key);
   if (found != KEY_FOUND) {
-    refuse_body(x, head);
+    refuse_body(x, head, DRAIN_MOST);
     answer_problem(x, 401, "unauthorized", NULL,
                    found == KEY_NONE ? "expected a key: Authorization: Bearer KEY" : "this key is not known here; it may have been revoked",
                    "WWW-Authenticate", "Bearer");
@@ -188,6 +195,9 @@ static bool ask_size(struct exchange *x, const struct http_head *head) {
   if ((full || x->request.connection->limited) && !x->request.route->reserved) {
     return refuse_closing(x, head, 503, "overloaded",
                           full ? "too many bodies are being read; try again" : "too many connections; try again");
+  }
+  if ((head->length || head->chunked) && d->room && !x->request.route->reserved && !d->room(d->context)) {
+    return refuse(x, head, 429, "busy", "every place in the queue is taken: send again in a second");
   }
   return true;
 }
@@ -238,6 +248,7 @@ static void exchange_copy_head(struct exchange *x, const struct http_head *head)
   r->content_type = head->content_type.at ? head->content_type : (struct str){"", 0};
   r->traceparent = head->traceparent.at ? head->traceparent : (struct str){"", 0};
   x->head_only = head->method == METHOD_HEAD;
+  x->announced = head->length;
   x->old = head->old;
   x->closes = !head->keep_alive;
   c->closes = x->closes;

@@ -31,3 +31,4 @@ const struct route *api_routes(size_t *count); /* context of the handlers is the
  * [main] */
 bool api_restore(struct api *a, struct err *e);
 void api_close(struct api *a);
+bool api_room(void *context); /* for the door: would any lane take an ordinary job? The context is the struct api. [main] */

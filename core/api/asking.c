@@ -4,6 +4,10 @@
 #include "kit/clock.h"
 #include <string.h>
 
+bool api_room(void *context) {
+  return !lanes_full(((struct api *)context)->lanes);
+}
+
 struct asking *asking_new(struct request *r, struct api *api) {
   struct asking *a = ARENA_NEW(&r->arena, struct asking);
   if (a) *a = (struct asking){.api = api, .request = r};

@@ -187,15 +187,24 @@ static void free_jobs(struct posting *p) {
   for (size_t v = 0; v < BOOK_VOLUMES_MOST; v++) job_free(p->jobs[v]);
 }
 
+static void refuse_busy(struct request *r) {
+  struct err busy;
+  err_set(&busy, ERR_BUSY, "every place in the queue is taken: send again in a second");
+  request_refuse(r, &busy);
+}
+
 static void submit_all(struct posting *p) {
   uint64_t volumes = 0;
+  size_t held = p->request->arena.total;
   for (uint32_t v = 0; v < BOOK_VOLUMES_MOST; v++)
-    if (p->jobs[v]) volumes |= UINT64_C(1) << v;
+    if (p->jobs[v]) {
+      volumes |= UINT64_C(1) << v;
+      p->jobs[v]->held = held; /* the events lie in the request: counted once */
+      held = 0;
+    }
   if (!lanes_room(p->api->lanes, volumes)) {
-    struct err busy;
-    err_set(&busy, ERR_BUSY, "every place in the queue is taken: send again in a second");
     free_jobs(p);
-    request_refuse(p->request, &busy);
+    refuse_busy(p->request);
     return;
   }
   p->waiting = 1; /* ours, so that a quick lane cannot finish before all are sent */
@@ -227,6 +236,10 @@ void api_events(struct request *r, void *context) {
   bool history;
   struct err e = {0};
   if (!clock_allowed(r, &history)) return;
+  if (lanes_full(((struct api *)context)->lanes)) { /* before the work of reading it */
+    refuse_busy(r);
+    return;
+  }
   struct posting *p = ARENA_NEW(&r->arena, struct posting);
   if (!p) {
     request_problem(r, 503, "memory", NULL, "no memory for this request");

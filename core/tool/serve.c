@@ -142,6 +142,7 @@ static bool open_door(struct engine *s, struct err *e) {
                            .behind_proxy = s->options.behind_proxy,
                            .routes = api_routes(&routes),
                            .context = &s->api,
+                           .room = api_room,
                            .keys = door_keys_list,
                            .key_count = valid,
                            .connections_most = connections_possible()};
