@@ -1,39 +1,13 @@
 /* test: runs a program's scenarios and says which hold: for people, as JUnit XML, or as JSON. Main thread. */
 #include "arguments.h"
 #include "kit/json.h"
-#include "scenario.h"
+#include "program/scenario.h"
 #include "tools_list.h"
 #include "workshop.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-struct report {
-  struct arena arena;
-  struct scenario_result *results;
-  size_t count, failed;
-};
-
-/* As they stand in the files. */
-static int by_place(const void *a, const void *b) {
-  const struct declared *x = &((const struct scenario_result *)a)->noun->at, *y = &((const struct scenario_result *)b)->noun->at;
-  int files = strcmp(x->file, y->file);
-  return files ? files : x->line - y->line;
-}
-
-static void run_all(struct report *r, const struct program *p) {
-  r->count = p->nouns.scenario_count;
-  r->results = ARENA_ARRAY(&r->arena, struct scenario_result, r->count + 1);
-  for (size_t i = 0; i < r->count; i++) r->results[i].noun = &p->nouns.scenarios[i];
-  qsort(r->results, r->count, sizeof *r->results, by_place);
-  for (size_t i = 0; i < r->count; i++) {
-    scenario_run(p, r->results[i].noun, &r->arena, &r->results[i]);
-    r->failed += !r->results[i].passed;
-  }
-}
-
-static void print_pretty(const struct report *r) {
+static void print_pretty(const struct scenarios *r) {
   const bool color = tool_color(STDOUT_FILENO);
   for (size_t i = 0; i < r->count; i++) {
     const struct scenario_result *s = &r->results[i];
@@ -56,7 +30,7 @@ static void print_xml(struct str text) {
     }
 }
 
-static void print_junit(const struct report *r) {
+static void print_junit(const struct scenarios *r) {
   printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"kairos\" tests=\"%zu\" failures=\"%zu\">\n", r->count, r->failed);
   for (size_t i = 0; i < r->count; i++) {
     const struct scenario_result *s = &r->results[i];
@@ -76,7 +50,7 @@ static void print_junit(const struct report *r) {
   printf("</testsuite>\n");
 }
 
-static void print_json(const struct report *r) {
+static void print_json(const struct scenarios *r) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
@@ -101,7 +75,7 @@ static void print_json(const struct report *r) {
 }
 
 static int test(const struct workshop *shop, int format) {
-  static void (*const prints[])(const struct report *) = {print_pretty, print_junit, print_json};
+  static void (*const prints[])(const struct scenarios *) = {print_pretty, print_junit, print_json};
   if (shop->program->findings.errors) {
     struct buf out = {0};
     program_print_findings(shop->program, &out);
@@ -110,12 +84,16 @@ static int test(const struct workshop *shop, int format) {
     fprintf(stderr, "kairos test: the program has errors; no scenario was run\n");
     return EXIT_FINDINGS;
   }
-  struct report r = {0};
-  run_all(&r, shop->program);
+  struct arena a = {0};
+  struct scenarios r;
+  if (!scenarios_run(shop->program, &a, &r)) {
+    fprintf(stderr, "kairos test: no memory to run the scenarios\n");
+    return EXIT_FAILED;
+  }
   prints[format](&r);
   if (r.count == 0) fprintf(stderr, "kairos test: the program has no scenarios\n");
   int code = r.failed ? EXIT_FINDINGS : EXIT_OK;
-  arena_free(&r.arena);
+  arena_free(&a);
   return code;
 }
 

@@ -1,9 +1,10 @@
 /* scenario: runs one scenario through the production code, in the order of flow: move, screen, believe, decide, speak; then compares with
  * what was expected. Differs from an engine in three things only: values that `given` names are put over what was computed, chance may be
- * fixed, and nothing is kept. Main thread. */
-#include "scenario.h"
+ * fixed, and nothing is kept. On the thread of whoever builds or tests a program. */
 #include "kit/clock.h"
 #include "program/moving.h"
+#include "scene.h"
+#include <stdlib.h>
 #include <string.h>
 
 struct outcome_of { /* of one scenario */
@@ -259,4 +260,57 @@ void scenario_run(const struct program *p, const struct noun_scenario *noun, str
   controls_free(&o.scene.controls);
   if (o.scene.user) o.scene.user->id = (struct str){0};
   if (o.scene.user) user_free(o.scene.user);
+}
+
+/* ---- all of them ---- */
+
+/* As they stand in the files. */
+static int by_place(const void *a, const void *b) {
+  const struct declared *x = &((const struct scenario_result *)a)->noun->at, *y = &((const struct scenario_result *)b)->noun->at;
+  int files = strcmp(x->file, y->file);
+  return files ? files : x->line - y->line;
+}
+
+bool scenarios_run(const struct program *p, struct arena *a, struct scenarios *out) {
+  *out = (struct scenarios){.results = ARENA_ARRAY(a, struct scenario_result, p->nouns.scenario_count + 1)};
+  if (!out->results) return false;
+  out->count = p->nouns.scenario_count;
+  for (size_t i = 0; i < out->count; i++) out->results[i].noun = &p->nouns.scenarios[i];
+  if (out->count) qsort(out->results, out->count, sizeof *out->results, by_place);
+  for (size_t i = 0; i < out->count; i++) {
+    scenario_run(p, out->results[i].noun, a, &out->results[i]);
+    out->failed += !out->results[i].passed;
+  }
+  return true;
+}
+
+/* A finding is one line: what was expected and what came, without the explanation below it. */
+static struct str in_one_line(struct str failure, struct arena *a) {
+  struct buf out = {0};
+  struct str line;
+  while (str_split(&failure, '\n', &line)) {
+    if (line.len < 3 || str_starts(line, "    ")) continue;
+    if (out.len) buf_text(&out, "; ");
+    buf_str(&out, str_trim(line));
+  }
+  struct str text = {arena_text(a, out.at ? out.at : "", out.len), out.len};
+  buf_free(&out);
+  return text;
+}
+
+size_t program_test(struct program *p) {
+  struct arena a = {0};
+  struct scenarios all = {0};
+  if (p->findings.errors) return 0;
+  if (!scenarios_run(p, &a, &all)) findings_add(&p->findings, FINDING_ERROR, "", 0, "no memory to run the scenarios");
+  for (size_t i = 0; i < all.count; i++) {
+    const struct scenario_result *r = &all.results[i];
+    if (r->passed) continue;
+    struct str text = in_one_line(r->failure, &a);
+    findings_add(&p->findings, FINDING_ERROR, r->noun->at.file, r->noun->at.line, "scenario \"" STR_FORMAT "\" fails: " STR_FORMAT,
+                 STR_ARG(r->noun->at.name), STR_ARG(text));
+  }
+  findings_sort(&p->findings);
+  arena_free(&a);
+  return all.failed;
 }

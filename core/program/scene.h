@@ -1,16 +1,7 @@
-/* Scenarios: `given` makes a user and the state of the world, `event` happens, `expect` is compared with what production code decided. */
+/* Between scenario_given.c and scenario.c: the world of one scenario. */
 #pragma once
-#include "program/program.h"
+#include "program/scenario.h"
 
-struct scenario_result {
-  const struct noun_scenario *noun;
-  bool passed;
-  struct str failure; /* what was expected, what came, and why; in the arena */
-};
-/* The program must be free of errors. */
-void scenario_run(const struct program *p, const struct noun_scenario *noun, struct arena *a, struct scenario_result *out);
-
-/* ---- between scenario_given.c and scenario.c ---- */
 struct override {
   uint32_t slot;
   struct value value;

@@ -1,12 +1,12 @@
 /* scenario_given: the world of a scenario: its user (an adult who has consented, unless it says otherwise), what operators said, what was
  * sent and what happened before, the values that are simply given, and the event. Uses the containers and words of production only, so
- * that a scenario cannot build what an engine would refuse. Main thread. */
+ * that a scenario cannot build what an engine would refuse. Called by scenario.c on its thread. */
 #include "accept/accept.h"
 #include "compute/compute.h"
 #include "kit/clock.h"
 #include "kit/hash.h"
 #include "program/moving.h"
-#include "scenario.h"
+#include "scene.h"
 #include <string.h>
 
 #define ADULT         30

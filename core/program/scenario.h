@@ -1,0 +1,20 @@
+/* Scenarios: `given` makes a user and the state of the world, `event` happens, `expect` is compared with what production code decided. Run
+ * by `kairos test` and by the builder before a program may act. Nothing is kept, no lane is asked. */
+#pragma once
+#include "program/program.h"
+
+struct scenario_result {
+  const struct noun_scenario *noun;
+  bool passed;
+  struct str failure; /* what was expected, what came, and why: lines that begin with two spaces; in the arena */
+};
+struct scenarios { /* in order of file and line */
+  struct scenario_result *results;
+  size_t count, failed;
+};
+/* The program must be free of errors. Reads it only, so others may decide with it meanwhile. [builder] */
+void scenario_run(const struct program *p, const struct noun_scenario *noun, struct arena *a, struct scenario_result *out);
+bool scenarios_run(const struct program *p, struct arena *a, struct scenarios *out); /* all of them; false: no memory [builder] */
+/* The last check before a program may act: each scenario that fails becomes a finding of level error at its file and line. How many failed;
+ * a program with errors is left as it is (0). [builder] */
+size_t program_test(struct program *p);
