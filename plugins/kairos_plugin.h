@@ -234,11 +234,36 @@ typedef struct kairos_schema_of {
 
 /* "kairos.import/1": weights from a file of the field instead of a state, such as libsvm's model text; as hostile as any state. */
 #define KAIROS_EXTENSION_IMPORT "kairos.import/1"
-typedef struct kairos_import {
+typedef struct kairos_import kairos_import;
+struct kairos_import {
   uint32_t size;
   const char *format;                                                                                   /* "libsvm" */
   kairos_status (*import_state)(kairos_model *model, const kairos_reader *reader, kairos_error *error); /* [build] */
-} kairos_import;
+  const kairos_import *next; /* a further format of the same plugin, or NULL; ask KAIROS_HAS */
+};
+
+/* "kairos.export/1": the same the other way: a model's weights as a file of the field. */
+#define KAIROS_EXTENSION_EXPORT "kairos.export/1"
+typedef struct kairos_export kairos_export;
+struct kairos_export {
+  uint32_t size;
+  const char *format;
+  kairos_status (*export_state)(const kairos_model *model, const kairos_writer *writer, kairos_error *error); /* [build] */
+  const kairos_export *next;                                                                                  /* or NULL */
+};
+
+/* "kairos.explain/1": how far each input moved an output from what the model expects when nothing is known. For each row the base and
+ * its contributions add up to the model's own scale: what the output was before link and clamping (log odds where `scale` says so). */
+#define KAIROS_EXTENSION_EXPLAIN "kairos.explain/1"
+typedef struct kairos_explain {
+  uint32_t size;
+  const char *method; /* for people: "TreeSHAP, path-dependent" */
+  const char *scale;  /* of base and contributions: "log odds", "the output's" */
+  /* Row r's contribution of input i (inputs in order, a window's values together) into contributions[r × inputs + i], its base into
+   * base[r]. A row that predict would not answer gets NaN everywhere. The session is one of the same model. [predict] */
+  kairos_status (*explain)(const kairos_model *model, kairos_session *session, const kairos_batch *in, uint32_t output,
+                           double *contributions, double *base, kairos_error *error);
+} kairos_explain;
 
 #ifdef __cplusplus
 }
