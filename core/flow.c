@@ -11,48 +11,11 @@
  *
  * Promises: a user's events in their order; the same decisions whatever the waves; nothing acknowledged here (the lane answers after
  * flow_commit). Runs on the lane's thread, or on a replay's; no lock, no clock, no chance of its own. */
-#include "flow/flow.h"
+#include "flow/inside.h"
 #include "kit/clock.h"
 #include "kit/hash.h"
-#include "kit/pile.h"
-#include "program/moving.h"
-#include "program/places.h"
+#include "kit/log.h"
 #include <string.h>
-
-#define WAVE_MOST 64
-
-struct step {
-  struct item *item;
-  struct user *user;
-  uint32_t partition;
-  const struct program *program;
-  const struct listening *listening;
-  struct recorded recorded;
-  struct value *slots, *beliefs;
-  unsigned char *maybe;
-  bool any; /* of maybe */
-  uint64_t models;
-  struct decision *decisions;
-  struct speech speech;
-  size_t count;
-  bool dropped;
-};
-struct flow {
-  struct book *book; /* NULL in replay, as is volume */
-  struct volume *volume;
-  struct flow_keeper keeper;
-  struct places places;
-  struct arena scratch; /* one wave */
-  struct arena *out;    /* the walk's results */
-  const struct program *sessions_of;
-  struct sessions *sessions;
-  uint64_t wave;
-  struct step *steps;
-  size_t step_count;
-  struct pile letters; /* of sends, for the courier after the commit */
-  struct pile due;     /* users whose next tick may have changed */
-  struct flow_figures figures;
-};
 
 /* ---- cut_wave ---- */
 
@@ -113,6 +76,8 @@ static bool cut_wave(struct flow *f, struct item **items, size_t count, unsigned
     const struct user *u = items[i]->user;
     uint32_t partition = u ? u->partition : book_partition_of(f->book, items[i]->event.user);
     if (closed >> partition & 1) continue;
+    if (!f->places.at[partition].complete && !places_program(&f->places, partition, &why) && why.kind != ERR_NONE)
+      return err_set(e, why.kind, "%s", why.text);
     taken[i] = !is_in_wave(f, items[i]) && add_step(f, items[i], partition);
     closed |= (taken[i] ? 0u : 1u) << partition;
   }
@@ -177,13 +142,23 @@ static void set_recorded(struct step *s) {
   if (!i->event.id_given) s->recorded.given_id = i->event.id;
 }
 
+/* POST /v1/decide names its trigger; which one that is, the program of this moment says. */
+static bool find_asked(struct flow *f, struct step *s, struct err *why) {
+  const struct event *ev = &s->item->event;
+  if (s->item->kind != ENTRY_ASKED || s->item->asked != NO_ONE || !s->program) return true;
+  struct str name = json_text(&ev->json, json_get(&ev->json, ev->data, "trigger"), &f->scratch);
+  if (name.len) s->item->asked = rules_trigger(s->program->rules, name);
+  return name.len == 0 || s->item->asked != NO_ONE ||
+         err_set(why, ERR_MISSING, "/trigger: no trigger is named \"" STR_FORMAT "\"", STR_ARG(name));
+}
+
 static bool meet(struct flow *f, struct step *s, struct err *e) {
   struct err why = {0};
   const struct event *ev = &s->item->event;
   if (!drop_duplicate(f, s, e)) return false;
   if (s->dropped) return true;
   set_recorded(s);
-  bool taken = known_words(s, &why);
+  bool taken = known_words(s, &why) && find_asked(f, s, &why);
   if (taken && !s->user && s->item->kind == ENTRY_ASKED)
     taken = err_set(&why, ERR_MISSING, "/userId: no user \"" STR_FORMAT "\" is known yet: send an event first", STR_ARG(ev->user));
   /* Nobody comes to be by an event that is refused. */
@@ -241,8 +216,9 @@ static void screen(struct flow *f, struct step *s) {
 static struct sessions *sessions_for(struct flow *f, const struct program *p) {
   if (f->sessions_of == p) return f->sessions;
   sessions_close(f->sessions);
+  library_release(f->places.library, f->sessions_of);
   f->sessions = sessions_open(p->models, WAVE_MOST);
-  f->sessions_of = p;
+  f->sessions_of = library_hold(f->places.library, p);
   return f->sessions;
 }
 
@@ -315,6 +291,12 @@ static struct moment_input input_of(struct flow *f, struct step *s, uint64_t fir
                                .context = &s->speech};
 }
 
+/* The program may be gone before the answer is written. */
+static struct str kept_name(struct arena *a, struct str name) {
+  const char *copy = arena_text(a, name.at, name.len);
+  return (struct str){copy, copy ? name.len : 0};
+}
+
 /* Records live until they are kept, unless somebody asked to see them. */
 static void tell(struct flow *f, struct step *s, const struct moment_input *in) {
   struct item *item = s->item;
@@ -326,8 +308,8 @@ static void tell(struct flow *f, struct step *s, const struct moment_input *in) 
   for (size_t k = 0; k < s->count; k++) {
     const struct decision *d = &s->decisions[k];
     const struct rules *r = s->program->rules;
-    struct str option = d->option == NO_ONE ? (struct str){0} : option_name(r, d->option);
-    item->told[k] = (struct told){d->id, item->event.user, trigger_name(r, d->trigger), option, d->outcome, d->reason};
+    struct str option = d->option == NO_ONE ? (struct str){0} : option_name(r, d->option), trigger = trigger_name(r, d->trigger);
+    item->told[k] = (struct told){d->id, item->event.user, kept_name(a, trigger), kept_name(a, option), d->outcome, d->reason};
     item->records[k] = speech_record(&s->speech, in, d, records);
   }
 }
@@ -463,53 +445,6 @@ bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *
   return ok;
 }
 
-/* ---- control facts, and recovery: stored decisions are applied, never made again ---- */
-
-bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e) {
-  return places_fact(&f->places, partition, fact_json, e);
-}
-
-bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e) {
-  if (!places_fact(&f->places, partition, fact_json, e)) return false;
-  struct entry entry = {.partition = partition, .kind = ENTRY_CONTROL, .body = fact_json};
-  return volume_append(f->volume, NULL, &entry, e);
-}
-
-bool flow_refresh_zones(struct flow *f, struct err *e) {
-  struct buf fact = {0};
-  bool ok = true;
-  for (uint32_t p = 0; ok && p < BOOK_PARTITIONS; p++)
-    for (size_t i = 0; ok && i < f->places.at[p].zone_count; i++) {
-      ok = place_zone_fact(&f->places.at[p], f->book, str_from(f->places.at[p].zones[i].name), &fact, e);
-      if (ok && fact.len) ok = flow_fact(f, p, buf_view(&fact), e);
-    }
-  buf_free(&fact);
-  return ok;
-}
-
-/* The duplicates' memory of a row that came after the stored state. */
-static bool remember_row(struct flow *f, struct volume *v, struct user *u, const struct entry *row, const struct recorded *r) {
-  struct json j;
-  if (r->given_id.len || row->kind == ENTRY_TICK || !json_parse(&j, &f->scratch, row->body, &json_limits_default, NULL)) return true;
-  return volume_remember(v, u, r->source, json_text(&j, json_get(&j, 0, "id"), &f->scratch), row->seq);
-}
-
-static bool recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e) {
-  struct flow *f = context;
-  if (row->kind == ENTRY_CONTROL) return places_fact(&f->places, row->partition, row->body, e);
-  struct arena_mark mark = arena_mark(&f->scratch);
-  struct recorded r;
-  bool ok = recorded_unpack(row->record, &f->scratch, &r, e);
-  struct str *stored = ok ? ARENA_ARRAY(&f->scratch, struct str, r.decision_count + 1) : NULL;
-  for (uint32_t i = 0; ok && i < r.decision_count; i++) ok = volume_decision(v, r.first_decision + i, &f->scratch, &stored[i], NULL, e);
-  ok = ok && places_row(&f->places, user, row, stored, r.decision_count, e);
-  if (ok && !remember_row(f, v, user, row, &r)) ok = err_set(e, ERR_INTERNAL, "no memory for what was seen");
-  const struct program *p = f->places.at[row->partition].program;
-  if (ok) user->due = p ? ticks_next(p->rules, user) : 0;
-  arena_rewind(&f->scratch, mark);
-  return ok;
-}
-
 /* ---- life ---- */
 
 static struct flow *flow_new(struct library *library) {
@@ -529,7 +464,7 @@ struct flow *flow_open(struct book *b, uint32_t volume, struct library *library,
     return NULL;
   }
   f->book = b;
-  struct volume_replay replay = {.row = recover_row, .context = f};
+  struct volume_replay replay = {.row = flow_recover_row, .context = f};
   if ((f->volume = volume_open(b, volume, &replay, e))) return f;
   flow_close(f);
   return NULL;
@@ -550,6 +485,7 @@ void flow_close(struct flow *f) {
   if (!f) return;
   if (f->volume) volume_close(f->volume);
   sessions_close(f->sessions);
+  library_release(f->places.library, f->sessions_of);
   forget_turn(f);
   places_clear(&f->places);
   arena_free(&f->scratch);
@@ -565,9 +501,7 @@ bool flow_commit(struct flow *f, struct err *e) {
 
 bool flow_recover(struct flow *f, struct err *e) {
   forget_turn(f);
-  struct library *library = f->places.library;
   places_clear(&f->places);
-  f->places.library = library;
   return volume_recover(f->volume, e);
 }
 
@@ -582,8 +516,14 @@ size_t flow_due_take(struct flow *f, struct user **users, size_t most) {
 struct volume *flow_volume(struct flow *f) {
   return f->volume;
 }
-const struct program *flow_program(const struct flow *f, uint32_t partition) {
-  return f->places.at[partition].program;
+const struct program *flow_program(struct flow *f, uint32_t partition) {
+  struct err e = {0};
+  const struct program *p = places_program(&f->places, partition, &e);
+  if (e.kind != ERR_NONE) log_error("flow", "partition %u: %s", partition, e.text);
+  return p;
+}
+const char *flow_identity(const struct flow *f, uint32_t partition) {
+  return f->places.at[partition].identity;
 }
 const struct controls *flow_controls(const struct flow *f, uint32_t partition) {
   return &f->places.at[partition].controls;

@@ -57,7 +57,8 @@ struct flow *flow_open(struct book *b, uint32_t volume, struct library *library,
 struct flow *flow_for_replay(struct library *library, const struct flow_keeper *keeper);         /* [any one thread] */
 void flow_close(struct flow *f);
 struct volume *flow_volume(struct flow *f);
-const struct program *flow_program(const struct flow *f, uint32_t partition); /* NULL before the first activation */
+const struct program *flow_program(struct flow *f, uint32_t partition); /* NULL before the first activation */
+const char *flow_identity(const struct flow *f, uint32_t partition);    /* of that program, without opening it */
 const struct controls *flow_controls(const struct flow *f, uint32_t partition);
 const struct flow_figures *flow_figures(const struct flow *f);
 

@@ -310,8 +310,8 @@ static struct str asked_envelope(struct job *j, const struct json *body, int64_t
   return j->text;
 }
 
-static bool asked_trigger(struct request *r, struct api *api, const struct json *body, uint32_t *asked) {
-  *asked = NO_ONE;
+/* Whether there is such a trigger is looked up again in the lane: another program may be live by then. */
+static bool asked_trigger(struct request *r, struct api *api, const struct json *body) {
   uint32_t at = json_get(body, 0, "trigger");
   if (at == JSON_NONE || json_type(body, at) == JSON_NULL) return true;
   if (json_type(body, at) != JSON_STRING) {
@@ -320,8 +320,7 @@ static bool asked_trigger(struct request *r, struct api *api, const struct json 
     return false;
   }
   struct str name = json_text(body, at, &r->arena);
-  *asked = rules_trigger(api->program->rules, name);
-  if (*asked != NO_ONE) return true;
+  if (rules_trigger(api->program->rules, name) != NO_ONE) return true;
   request_problem(r, 404, "trigger-unknown", "/trigger", "no trigger is named \"" STR_FORMAT "\"", STR_ARG(name));
   return false;
 }
@@ -338,7 +337,6 @@ void api_decide(struct request *r, void *context) {
   struct api *api = context;
   struct json body;
   struct err e = {0};
-  uint32_t asked;
   bool dry = false;
   if (!json_parse(&body, &r->arena, r->body, &json_limits_default, &e)) {
     request_problem(r, 400, "json-invalid", NULL, "%s", e.text);
@@ -349,7 +347,7 @@ void api_decide(struct request *r, void *context) {
     request_problem(r, 400, "request-invalid", "/userId", "expected a user's id as text");
     return;
   }
-  if (!asked_trigger(r, api, &body, &asked) || !asked_dry(r, &body, &dry)) return;
+  if (!asked_trigger(r, api, &body) || !asked_dry(r, &body, &dry)) return;
   struct asking *a = asking_new(r, api);
   if (!a) return;
   struct job *j = job_new(book_volume_of(api->book, book_partition_of(api->book, user)));
@@ -362,7 +360,7 @@ void api_decide(struct request *r, void *context) {
   }
   item->kind = ENTRY_ASKED;
   item->results = &j->arena;
-  item->asked = asked;
+  item->asked = NO_ONE;
   item->dry_run = dry;
   j->items = item;
   j->item_count = 1;

@@ -31,14 +31,13 @@ static struct str outbox_json(struct job *j, struct volume *v, uint64_t id) {
   return copy;
 }
 
-/* The program that decided, from the record's shortened digest: the live one as a rule. */
-static const struct program *program_of(const struct asking *a, struct flow *f, const struct json *record, uint32_t partition,
+/* The program that decided, from the record's shortened digest: the live one as a rule. Held for the caller. */
+static const struct program *program_of(struct library *l, struct flow *f, const struct json *record, uint32_t partition,
                                         struct arena *scratch) {
   struct str brief = json_text(record, json_get(record, 0, "program"), scratch);
   const struct program *live = flow_program(f, partition);
-  if (!live || str_is(brief, live->brief)) return live;
-  const struct program *then = library_brief(a->api->library, brief, NULL);
-  return then ? then : live;
+  const struct program *then = live && str_is(brief, live->brief) ? NULL : library_brief(l, brief, NULL);
+  return then ? then : live ? library_hold(l, live) : NULL;
 }
 
 static void decision_in_lane(struct job *j, struct flow *f, const char *language) {
@@ -50,13 +49,15 @@ static void decision_in_lane(struct job *j, struct flow *f, const char *language
   if (!json_parse(&parsed, &j->arena, record, &json_limits_default, &j->err)) return;
   struct why_input in = {
       .record = record, .outbox_json = outbox_json(j, flow_volume(f), (uint64_t)j->number), .language = language ? language : "en"};
-  const struct program *p = program_of(a, f, &parsed, (uint32_t)((uint64_t)j->number >> 48), &j->arena);
+  struct library *l = a->api->library;
+  const struct program *p = program_of(l, f, &parsed, (uint32_t)((uint64_t)j->number >> 48), &j->arena);
   if (p) {
     in.rules = p->rules;
     in.symbols = &p->symbols;
   }
   if (language ? why_text(&in, &j->arena, &out, &j->err) : why_json(&in, &j->arena, &out, &j->err)) job_text(j, &out);
   else buf_free(&out);
+  library_release(l, p);
 }
 
 static void show_in_lane(struct job *j, struct flow *f) {

@@ -48,6 +48,7 @@ struct models;                  /* a program's */
 struct models_from {            /* where plugins and states come from */
   const char *plugin_directory; /* holds <id>.so or <id>/<id>.so */
   const char *store_directory;
+  const char *plugins; /* "svr=<sha256>,…": these copies in the store instead; NULL: what is in the directory now */
   /* gives the bytes of a file of the program ("models/adherence.state") */
   bool (*file)(void *context, const char *path, struct str *bytes);
   void *context;
@@ -62,6 +63,8 @@ bool models_find(const struct models *m, struct str name, struct symbol *out);
 uint32_t beliefs_count(const struct models *m);
 const char *belief_name(const struct models *m, uint32_t belief);
 uint32_t belief_model(const struct models *m, uint32_t belief);
+/* Which code the models were built with, "lstm=<sha256>,svr=<sha256>" by id; nothing when no plugin was opened. [builder] */
+void models_plugins(const struct models *m, struct buf *out);
 void models_free(struct models *m); /* releases what the arena does not hold (weights); sessions must be closed */
 
 struct sessions; /* a lane's: one session a model, opened when first needed */

@@ -4,6 +4,7 @@
  * thread; what is built is read by lanes. */
 #include "models.h"
 #include "kit/file.h"
+#include "kit/hash.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +70,17 @@ static void add_belief(struct arena *a, struct models *all, struct model *m, con
 
 /* ---- plugin, state ---- */
 
+/* The copy in the store that this build of the program ran with, when that is said: the directory may hold other code by now. */
+static bool pinned_plugin(struct arena *a, const struct models_from *from, struct str id, const char **path) {
+  struct str rest = str_from(from->plugins), pin, name;
+  while (str_split(&rest, ',', &pin)) {
+    if (!str_split(&pin, '=', &name) || !str_eq(name, id)) continue;
+    *path = arena_printf(a, "%s/" STR_FORMAT ".so", from->store_directory, STR_ARG(pin));
+    return true;
+  }
+  return false;
+}
+
 static bool find_plugin(struct arena *a, const char *directory, struct str id, const char **path) {
   *path = arena_printf(a, "%s/" STR_FORMAT ".so", directory, STR_ARG(id));
   if (file_exists(*path)) return true;
@@ -128,7 +140,7 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
   const char *path;
   struct plugin *plugin;
   struct err e = {0};
-  if (!find_plugin(a, from->plugin_directory, m->noun->plugin, &path)) {
+  if (!pinned_plugin(a, from, m->noun->plugin, &path) && !find_plugin(a, from->plugin_directory, m->noun->plugin, &path)) {
     complain(f, m->noun, "plugin: neither " STR_FORMAT ".so nor " STR_FORMAT "/" STR_FORMAT ".so is in %s", STR_ARG(m->noun->plugin),
              STR_ARG(m->noun->plugin), STR_ARG(m->noun->plugin), from->plugin_directory);
     return;
@@ -138,6 +150,7 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
     complain(f, m->noun, "%s", e.text);
     return;
   }
+  m->plugin = plugin;
   if (load_state(a, m, from, f) && match_outputs(all, m, f)) model_golden(all, m, f);
 }
 
@@ -173,6 +186,24 @@ struct models *models_build(struct arena *a, const struct noun_model *declared, 
     build_model(a, all, m, from, f);
   }
   return all;
+}
+
+void models_plugins(const struct models *m, struct buf *out) {
+  size_t begun = out->len;
+  for (const struct model *last = NULL;;) { /* in order of id, each once: a program has few models */
+    const struct model *next = NULL;
+    for (uint32_t i = 0; i < m->count; i++) {
+      const struct model *one = &m->at[i];
+      if (one->plugin && (!last || str_compare(one->noun->plugin, last->noun->plugin) > 0) &&
+          (!next || str_compare(one->noun->plugin, next->noun->plugin) < 0))
+        next = one;
+    }
+    if (!next) return;
+    char hex[2 * HASH_SHA256 + 1];
+    hash_hex(plugin_sha256(next->plugin), HASH_SHA256, hex);
+    buf_printf(out, "%s" STR_FORMAT "=%s", out->len > begun ? "," : "", STR_ARG(next->noun->plugin), hex);
+    last = next;
+  }
 }
 
 void models_free(struct models *m) {

@@ -14,9 +14,10 @@ struct model {
   const char **inputs; /* feature names, in order */
   uint32_t *features;  /* their numbers */
   uint32_t input_count;
-  uint32_t first, count;   /* its beliefs */
-  uint32_t output_count;   /* the plugin's */
-  struct trained *trained; /* NULL: no plugin was to be opened, or it is wrong and the program refused */
+  uint32_t first, count;       /* its beliefs */
+  uint32_t output_count;       /* the plugin's */
+  const struct plugin *plugin; /* NULL: none was opened */
+  struct trained *trained;     /* NULL: no plugin was to be opened, or it is wrong and the program refused */
 };
 struct models {
   struct model *at;

@@ -77,7 +77,7 @@ static void list_profile_slots(struct program *p) {
 static void build_parts(struct program *p, const struct program_from *from) {
   struct findings *f = &p->findings;
   struct nouns *n = &p->nouns;
-  struct models_from models = {from->plugin_directory, from->store_directory, program_file, p};
+  struct models_from models = {from->plugin_directory, from->store_directory, from->plugins, program_file, p};
   p->vocabulary = vocabulary_build(&p->arena, n->events, n->event_count, f);
   p->features = features_build(&p->arena, n->features, n->feature_count, p->vocabulary, &p->symbols, f);
   p->models = models_build(&p->arena, n->models, n->model_count, p->features, &models, f);
@@ -100,6 +100,14 @@ static void name_program(struct program *p) {
   p->stamp = atomic_fetch_add(&stamps, 1) + 1;
 }
 
+static void identify(struct program *p, const struct program_from *from) {
+  struct buf plugins = {0};
+  if (p->models) models_plugins(p->models, &plugins);
+  p->complete = from->plugin_directory != NULL;
+  p->identity = plugins.len ? arena_printf(&p->arena, "%s/" STR_FORMAT, p->digest, STR_ARG(buf_view(&plugins))) : p->digest;
+  buf_free(&plugins);
+}
+
 static struct program *build(struct program *p, const struct program_from *from) {
   name_program(p);
   p->symbols = (struct symbols){.arena = &p->arena, .find = find_name, .context = p};
@@ -107,6 +115,7 @@ static struct program *build(struct program *p, const struct program_from *from)
   /* The rooms are asked even when a noun is wrong, so that an author sees all findings at once. */
   language_load(&p->arena, p->sources, p->source_count, &p->nouns, &p->findings);
   build_parts(p, from);
+  identify(p, from);
   findings_sort(&p->findings);
   return p;
 }

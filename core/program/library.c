@@ -1,20 +1,34 @@
-/* library: programs by digest, loaded from the store when first asked for. A program stays until the process ends: journals name old ones,
- * and lanes hold bare pointers. Thread-safe: lanes ask while they recover, the builder adds. */
+/* library: programs by identity, loaded from the store when first asked for, and counted. Promises that a program stays exactly while
+ * somebody holds it (a partition, the main thread, a question about the past), plus the few that were let go last, so that memory does not
+ * grow with the number of programs that ever ran; and that building one never keeps others waiting for the lock. Thread-safe: lanes ask
+ * while they recover, the builder adds. */
 #include "kit/hash.h"
+#include "kit/map.h"
 #include "program/program.h"
 #include <pthread.h>
 #include <string.h>
 
+#define SPARE_MOST 3 /* programs without models that are kept though nobody holds them: questions about the past come in rows */
+
 struct shelf {
-  char digest[65];
-  struct program *program; /* NULL: known by name, not loaded yet */
+  struct program *program;
+  uint32_t holders;
+  uint64_t left; /* when the last holder let go: a rising number */
   struct shelf *next;
+};
+struct known {
+  unsigned char sha256[HASH_SHA256];
 };
 struct library {
   struct book *book;
   struct program_from from;
   pthread_mutex_t lock;
   struct shelf *first;
+  uint64_t releases;
+  bool quiet;        /* only library_tidy frees: whoever lets go is in a hurry */
+  struct map places; /* of every digest that was ever named, by its first eight bytes, into `known` */
+  struct known *known;
+  size_t known_count, known_cap;
 };
 
 struct library *library_new(struct book *b, const struct program_from *from) {
@@ -33,6 +47,8 @@ void library_free(struct library *l) {
     program_free(s->program);
     kit_free(s);
   }
+  map_free(&l->places);
+  kit_free(l->known);
   pthread_mutex_destroy(&l->lock);
   kit_free(l);
 }
@@ -41,65 +57,206 @@ struct book *library_book(struct library *l) {
   return l->book;
 }
 
-static struct program *find(struct library *l, struct str digest) {
-  for (struct shelf *s = l->first; s; s = s->next)
-    if (str_is(digest, s->digest)) return s->program;
-  return NULL;
+/* ---- names; under the lock ---- */
+
+static uint64_t first_bytes(const unsigned char *sha256) {
+  uint64_t key;
+  memcpy(&key, sha256, sizeof key);
+  return key;
 }
 
-static bool put(struct library *l, struct str digest, struct program *p) {
-  struct shelf *s = l->first;
-  while (s && !str_is(digest, s->digest)) s = s->next;
-  if (!s) {
-    if (digest.len != 64 || !(s = kit_alloc(sizeof *s))) return false;
-    *s = (struct shelf){.next = l->first};
-    memcpy(s->digest, digest.at, 64);
-    l->first = s;
+static bool know(struct library *l, const unsigned char sha256[HASH_SHA256]) {
+  uint64_t there;
+  if (map_get(&l->places, first_bytes(sha256), &there)) return true;
+  if (l->known_count == l->known_cap) {
+    size_t cap = l->known_cap ? l->known_cap * 2 : 32;
+    struct known *grown = kit_realloc(l->known, cap * sizeof *grown);
+    if (!grown) return false;
+    l->known = grown;
+    l->known_cap = cap;
   }
-  if (p) s->program = p;
-  return true;
-}
-
-const struct program *library_add(struct library *l, struct program *p) {
-  pthread_mutex_lock(&l->lock);
-  struct program *there = find(l, str_from(p->digest));
-  bool kept = !there && put(l, str_from(p->digest), p);
-  pthread_mutex_unlock(&l->lock);
-  if (!kept) program_free(p);
-  return there ? there : kept ? p : NULL;
-}
-
-const struct program *library_get(struct library *l, struct str digest, struct err *e) {
-  unsigned char sha256[HASH_SHA256];
-  if (!hash_unhex(digest, sha256, HASH_SHA256)) {
-    err_set(e, ERR_STORAGE, "program digest: expected 64 hex digits, got %zu bytes", digest.len);
-    return NULL;
-  }
-  pthread_mutex_lock(&l->lock);
-  struct program *p = find(l, digest);
-  if (!p && (p = program_from_store(l->book, sha256, &l->from, e)) && !put(l, digest, p)) {
-    program_free(p);
-    p = NULL;
-    err_set(e, ERR_INTERNAL, "no memory for a program");
-  }
-  pthread_mutex_unlock(&l->lock);
-  return p;
+  memcpy(l->known[l->known_count].sha256, sha256, HASH_SHA256);
+  return map_set(&l->places, first_bytes(sha256), l->known_count) && ++l->known_count;
 }
 
 bool library_know(struct library *l, struct str digest) {
+  unsigned char sha256[HASH_SHA256];
+  if (!hash_unhex(digest, sha256, HASH_SHA256)) return false;
   pthread_mutex_lock(&l->lock);
-  bool ok = put(l, digest, NULL);
+  bool ok = know(l, sha256);
   pthread_mutex_unlock(&l->lock);
   return ok;
 }
 
-const struct program *library_brief(struct library *l, struct str brief, struct err *e) {
-  char digest[65] = "";
+/* ---- shelves; under the lock ---- */
+
+/* The text up to the plugins is the digest. With `plain` any program of the digest will do: rules and features are the same. */
+static bool answers(const struct program *p, struct str identity, bool plain) {
+  if (str_is(identity, p->identity)) return true;
+  if (identity.len < 64 || memcmp(identity.at, p->digest, 64) != 0) return false;
+  return plain || (identity.len == 64 && p->complete);
+}
+
+static struct shelf *find(struct library *l, struct str identity, bool plain) {
+  struct shelf *found = NULL;
+  for (struct shelf *s = l->first; s; s = s->next)
+    if (answers(s->program, identity, plain) && (plain || s->program->complete || !l->from.plugin_directory)) {
+      if (!found || s->program->complete) found = s;
+    }
+  return found;
+}
+
+/* Takes what nobody holds off the shelves, but for the few that were let go last; gives them as a list to be freed without the lock. */
+static struct shelf *trim(struct library *l) {
+  struct shelf *gone = NULL;
+  for (;;) {
+    size_t spare = 0;
+    struct shelf **oldest = NULL;
+    bool complete = false;
+    for (struct shelf **at = &l->first; *at && !complete; at = &(*at)->next) {
+      if ((*at)->holders) continue;
+      spare++;
+      complete = (*at)->program->complete;
+      if (complete || !oldest || (*at)->left < (*oldest)->left) oldest = at;
+    }
+    if (!complete && spare <= SPARE_MOST) return gone;
+    struct shelf *s = *oldest;
+    *oldest = s->next;
+    s->next = gone;
+    gone = s;
+  }
+}
+
+static void free_shelves(struct shelf *gone) {
+  for (struct shelf *next; gone; gone = next) {
+    next = gone->next;
+    program_free(gone->program);
+    kit_free(gone);
+  }
+}
+
+/* Takes the program: it is held by the caller from here on, or freed when an equal one is there, which is given instead. */
+static const struct program *shelve(struct library *l, struct program *p) {
+  struct shelf *fresh = kit_alloc(sizeof *fresh);
+  struct program *unused = p;
   pthread_mutex_lock(&l->lock);
-  for (struct shelf *s = l->first; s && brief.len == 16; s = s->next)
-    if (memcmp(s->digest, brief.at, 16) == 0) memcpy(digest, s->digest, sizeof digest);
+  struct shelf *s = find(l, str_from(p->identity), false);
+  if (s && s->program->complete != p->complete) s = NULL;
+  if (!s && fresh && know(l, p->sha256)) {
+    *fresh = (struct shelf){.program = p, .next = l->first};
+    l->first = s = fresh;
+    fresh = NULL;
+    unused = NULL;
+  }
+  if (s) s->holders++;
   pthread_mutex_unlock(&l->lock);
-  if (digest[0]) return library_get(l, str_from(digest), e);
+  kit_free(fresh);
+  program_free(unused);
+  return s ? s->program : NULL;
+}
+
+/* ---- for everybody ---- */
+
+const struct program *library_add(struct library *l, struct program *p) {
+  return shelve(l, p);
+}
+
+static const struct program *hold_there(struct library *l, struct str identity, bool plain) {
+  pthread_mutex_lock(&l->lock);
+  struct shelf *s = find(l, identity, plain);
+  if (s) s->holders++;
+  pthread_mutex_unlock(&l->lock);
+  return s ? s->program : NULL;
+}
+
+static const struct program *load(struct library *l, struct str identity, bool plain, struct err *e) {
+  static const struct program_from without = {0};
+  unsigned char sha256[HASH_SHA256];
+  struct str digest = {identity.at, identity.len > 64 ? 64 : identity.len};
+  struct program_from from = plain ? without : l->from;
+  if (!hash_unhex(digest, sha256, HASH_SHA256)) {
+    err_set(e, ERR_STORAGE, "program digest: expected 64 hex digits, got %zu bytes", digest.len);
+    return NULL;
+  }
+  const struct program *there = hold_there(l, identity, plain);
+  if (there) return there;
+  char *plugins = identity.len > 65 ? kit_alloc(identity.len - 64) : NULL;
+  if (plugins) {
+    memcpy(plugins, identity.at + 65, identity.len - 65);
+    plugins[identity.len - 65] = 0;
+  }
+  from.plugins = plugins;
+  struct program *p = program_from_store(l->book, sha256, &from, e);
+  kit_free(plugins);
+  if (!p) return NULL;
+  const struct program *kept = shelve(l, p);
+  if (!kept) err_set(e, ERR_INTERNAL, "no memory for a program");
+  return kept;
+}
+
+const struct program *library_get(struct library *l, struct str identity, struct err *e) {
+  return load(l, identity, !l->from.plugin_directory, e);
+}
+
+const struct program *library_plain(struct library *l, struct str identity, struct err *e) {
+  return load(l, identity, true, e);
+}
+
+const struct program *library_hold(struct library *l, const struct program *p) {
+  pthread_mutex_lock(&l->lock);
+  for (struct shelf *s = l->first; s; s = s->next)
+    if (s->program == p) s->holders++;
+  pthread_mutex_unlock(&l->lock);
+  return p;
+}
+
+void library_release(struct library *l, const struct program *p) {
+  if (!p) return;
+  pthread_mutex_lock(&l->lock);
+  for (struct shelf *s = l->first; s; s = s->next) {
+    if (s->program != p) continue;
+    must(s->holders > 0);
+    if (--s->holders == 0) s->left = ++l->releases;
+  }
+  struct shelf *gone = l->quiet ? NULL : trim(l);
+  pthread_mutex_unlock(&l->lock);
+  free_shelves(gone);
+}
+
+void library_tidy(struct library *l) {
+  pthread_mutex_lock(&l->lock);
+  l->quiet = true;
+  struct shelf *gone = trim(l);
+  pthread_mutex_unlock(&l->lock);
+  free_shelves(gone);
+}
+
+const struct program *library_brief(struct library *l, struct str brief, struct err *e) {
+  char digest[2 * HASH_SHA256 + 1] = "";
+  unsigned char start[8];
+  uint64_t place;
+  pthread_mutex_lock(&l->lock);
+  if (hash_unhex(brief, start, sizeof start) && map_get(&l->places, first_bytes(start), &place))
+    hash_hex(l->known[place].sha256, HASH_SHA256, digest);
+  pthread_mutex_unlock(&l->lock);
+  if (digest[0]) return library_plain(l, str_from(digest), e);
   err_set(e, ERR_MISSING, "no program whose digest begins with \"" STR_FORMAT "\" is known", STR_ARG(brief));
   return NULL;
+}
+
+uint32_t library_holders(struct library *l, const struct program *p) {
+  uint32_t holders = 0;
+  pthread_mutex_lock(&l->lock);
+  for (struct shelf *s = l->first; s; s = s->next)
+    if (s->program == p) holders = s->holders;
+  pthread_mutex_unlock(&l->lock);
+  return holders;
+}
+
+size_t library_size(struct library *l) {
+  size_t count = 0;
+  pthread_mutex_lock(&l->lock);
+  for (struct shelf *s = l->first; s; s = s->next) count++;
+  pthread_mutex_unlock(&l->lock);
+  return count;
 }

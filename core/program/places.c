@@ -71,6 +71,35 @@ bool place_zone_fact(const struct place *p, struct book *b, struct str name, str
   return ok;
 }
 
+/* ---- the program ---- */
+
+/* "plugins" says with which code the models of this name were built; facts without models have none. */
+static bool name_program(struct places *p, struct place *place, const struct json *fact, struct err *e) {
+  struct str digest = json_text(fact, json_get(fact, 0, "name"), &p->scratch);
+  struct str plugins = json_text(fact, json_get(fact, 0, "plugins"), &p->scratch);
+  unsigned char sha256[HASH_SHA256];
+  if (!hash_unhex(digest, sha256, HASH_SHA256)) return err_set(e, ERR_STORAGE, "program fact: expected 64 hex digits in \"name\"");
+  char *identity = kit_alloc(digest.len + plugins.len + 2);
+  if (!identity) return err_set(e, ERR_INTERNAL, "no memory for a program's name");
+  snprintf(identity, digest.len + plugins.len + 2, STR_FORMAT "%s" STR_FORMAT, STR_ARG(digest), plugins.len ? "/" : "", STR_ARG(plugins));
+  library_release(p->library, place->program);
+  kit_free(place->identity);
+  place->identity = identity;
+  place->program = NULL;
+  place->complete = false;
+  return true;
+}
+
+const struct program *places_program(struct places *p, uint32_t partition, struct err *e) {
+  struct place *place = &p->at[partition];
+  if (!place->identity || (place->program && place->complete)) return place->program;
+  const struct program *program = library_get(p->library, str_from(place->identity), e);
+  if (!program) return NULL;
+  library_release(p->library, place->program);
+  place->complete = true;
+  return place->program = program;
+}
+
 /* ---- facts ---- */
 
 static bool apply(struct places *p, struct place *place, struct str fact_json, struct err *e) {
@@ -78,10 +107,8 @@ static bool apply(struct places *p, struct place *place, struct str fact_json, s
   if (!json_parse(&j, &p->scratch, fact_json, &json_limits_default, e)) return err_wrap(e, "control fact");
   uint32_t kind = json_get(&j, 0, "kind");
   if (json_text_is(&j, kind, "zone")) return apply_zone(p, place, &j, e);
-  if (!json_text_is(&j, kind, "program")) return controls_apply(&place->controls, fact_json, &p->scratch, e);
-  const struct program *program = library_get(p->library, json_text(&j, json_get(&j, 0, "name"), &p->scratch), e);
-  if (program) place->program = program;
-  return program != NULL;
+  if (json_text_is(&j, kind, "program")) return name_program(p, place, &j, e);
+  return controls_apply(&place->controls, fact_json, &p->scratch, e);
 }
 
 bool places_fact(struct places *p, uint32_t partition, struct str fact_json, struct err *e) {
@@ -93,7 +120,9 @@ bool places_fact(struct places *p, uint32_t partition, struct str fact_json, str
 
 bool places_row(struct places *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count, struct err *e) {
   struct arena_mark mark = arena_mark(&p->scratch);
-  bool ok = program_apply(p->at[row->partition].program, u, row, stored, stored_count, &p->scratch, e);
+  struct place *place = &p->at[row->partition];
+  bool ok = !place->identity || place->program || (place->program = library_plain(p->library, str_from(place->identity), e));
+  ok = ok && program_apply(place->program, u, row, stored, stored_count, &p->scratch, e);
   arena_rewind(&p->scratch, mark);
   return ok || err_wrap(e, "journal row %lld", (long long)row->seq);
 }
@@ -109,6 +138,8 @@ bool place_model_killed(const struct place *p, const char *model) {
 
 void places_clear(struct places *p) {
   for (size_t i = 0; i < BOOK_PARTITIONS; i++) {
+    library_release(p->library, p->at[i].program);
+    kit_free(p->at[i].identity);
     controls_free(&p->at[i].controls);
     kit_free(p->at[i].zones);
     p->at[i] = (struct place){0};

@@ -8,7 +8,9 @@ struct zone_fact { /* a zone in force in a partition, by the content of its file
   unsigned char sha256[32];
 };
 struct place {
-  const struct program *program; /* NULL before the first activation */
+  char *identity;                /* of the program that a fact named; NULL before the first activation */
+  const struct program *program; /* held; NULL until it is needed: most programs of a long journal decide nothing that is read again */
+  bool complete;                 /* `program` may decide; else it may only apply rows */
   struct controls controls;
   struct zone_fact *zones;
   size_t zone_count, zone_cap;
@@ -21,6 +23,8 @@ struct places {
 /* Applies a fact to a partition: kinds program, zone, and those of controls_apply. Zone data comes from the store and replaces the
  * process's zone of that name: so only at a start, in recovery or in a replay may a fact bring other data than what is in force. */
 bool places_fact(struct places *p, uint32_t partition, struct str fact_json, struct err *e);
+/* The partition's program, its models open unless the library opens none. NULL with e empty: none was ever active. */
+const struct program *places_program(struct places *p, uint32_t partition, struct err *e);
 /* Moves a user by a stored row and its stored decisions, without deciding. */
 bool places_row(struct places *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count, struct err *e);
 bool place_model_killed(const struct place *p, const char *model);
@@ -28,4 +32,4 @@ bool place_knows_zone(const struct place *p, struct str name);
 /* The fact that puts the system's data of a zone in force: its bytes go into the store. `fact` is empty when this very content is in force
  * already. */
 bool place_zone_fact(const struct place *p, struct book *b, struct str name, struct buf *fact, struct err *e);
-void places_clear(struct places *p); /* as before the first fact */
+void places_clear(struct places *p); /* as before the first fact, the library kept */

@@ -10,6 +10,8 @@ struct program {
   struct arena arena;
   unsigned char sha256[32]; /* of the manifest: "sha256 path" lines in path order */
   char digest[65], brief[17];
+  const char *identity;   /* the digest; with plugins "<digest>/svr=<sha256>,…": the same sources with other code are another identity */
+  bool complete;          /* plugins were opened: its models can be asked */
   struct source *sources; /* every file, sorted by path */
   size_t source_count;
   struct nouns nouns;
@@ -30,12 +32,15 @@ struct program {
 struct program_from {
   const char *plugin_directory; /* NULL: no plugin is opened and no model can predict: for replay, which uses what was recorded */
   const char *store_directory;  /* where opened plugins are copied to; NULL only without plugins */
+  const char *plugins;          /* "svr=<sha256>,…": these copies in the store instead of the directory's files; NULL: none */
 };
 /* Reads rules/, interventions/ and models/ below `directory` (no symbolic links out of the tree, 10 MiB in all), builds and checks. Always
  * gives a program, so that its findings and sources can be shown; it may be used only when findings.errors is 0. NULL: nothing could be
  * read at all. [builder] */
 struct program *program_from_directory(const char *directory, const struct program_from *from, struct err *e);
 struct program *program_from_store(struct book *b, const unsigned char sha256[32], const struct program_from *from, struct err *e);
+/* The control fact that makes it live, as JSON. False: no memory. [any] */
+bool program_fact(const struct program *p, struct buf *out);
 bool program_store(const struct program *p, struct book *b, struct err *e); /* every source and the manifest, by their hashes */
 void program_free(struct program *p);
 void program_print_findings(const struct program *p, struct buf *out); /* file:line: level: text */
@@ -49,13 +54,24 @@ void program_fill(const struct program *p, const uint32_t *which, size_t count, 
 bool program_screen(const struct program *p, const struct listening *l, const struct event *e, struct user *u, int64_t clock,
                     struct value *slots, unsigned char *maybe, uint64_t *models, struct arena *scratch);
 
-/* ---- the library: programs by digest, loaded from the store when first asked for; thread-safe ---- */
+/* ---- the library: programs by identity, loaded from the store when first asked for; thread-safe ---- */
+/* Whoever is given a program holds it until library_release; a program that nobody holds is freed. */
 struct library;
 struct library *library_new(struct book *b, const struct program_from *from);
-void library_free(struct library *l);
+void library_free(struct library *l);                                    /* frees every program, held or not */
 struct book *library_book(struct library *l);                            /* whose store it reads */
 const struct program *library_add(struct library *l, struct program *p); /* takes p; gives the one to use (an equal one may be there) */
-const struct program *library_get(struct library *l, struct str digest, struct err *e);
-/* A digest that may be asked for by its first 16 digits later (control facts name the programs of the past); and that question. */
+/* By identity, or by digest alone (then with whichever plugins are there). */
+const struct program *library_get(struct library *l, struct str identity, struct err *e);
+/* The same sources, with or without their models: enough to apply rows and to explain records. */
+const struct program *library_plain(struct library *l, struct str identity, struct err *e);
+const struct program *library_hold(struct library *l, const struct program *p); /* once more; gives p */
+void library_release(struct library *l, const struct program *p);
+/* Frees what nobody holds. Once it was called only it frees: lanes that let go of a program do not pay for it. */
+void library_tidy(struct library *l);
+/* A digest that may be asked for by its first 16 digits later (control facts name the programs of the past); and that question, answered
+ * as library_plain does. */
 bool library_know(struct library *l, struct str digest);
 const struct program *library_brief(struct library *l, struct str brief, struct err *e);
+uint32_t library_holders(struct library *l, const struct program *p);
+size_t library_size(struct library *l); /* programs in memory */

@@ -2,7 +2,6 @@
  * engine. Main thread. */
 #include "offline.h"
 #include "arguments.h"
-#include "kit/clock.h"
 #include "kit/file.h"
 #include <stdio.h>
 #include <string.h>
@@ -30,22 +29,30 @@ static bool choose_program(struct offline *o, const char *directory, const struc
   return false;
 }
 
-static bool activate(struct offline *o, struct flow *f, uint32_t volume, struct err *e) {
-  char at[32], fact[160];
-  size_t length = clock_format(clock_now(), at);
-  int size = snprintf(fact, sizeof fact, "{\"kind\":\"program\",\"name\":\"%s\",\"at\":\"%.*s\"}", o->program->digest, (int)length, at);
-  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
-    if (book_volume_of(o->book, p) == volume && flow_program(f, p) != o->program && !flow_fact(f, p, (struct str){fact, (size_t)size}, e))
-      return false;
+static bool activate(struct offline *o, struct flow *f, uint32_t volume, struct str fact, struct err *e) {
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
+    const char *live = flow_identity(f, p);
+    if (book_volume_of(o->book, p) != volume || (live && strcmp(live, o->program->identity) == 0)) continue;
+    if (!flow_fact(f, p, fact, e)) return false;
+  }
   return flow_refresh_zones(f, e) && flow_commit(f, e);
 }
 
-static bool announce(struct offline *o, struct err *e) {
-  char body[128];
+static bool announce(struct offline *o, struct str fact, struct err *e) {
   int64_t number;
   if (strcmp(o->last_digest, o->program->digest) == 0) return true;
-  int length = snprintf(body, sizeof body, "{\"kind\":\"program\",\"name\":\"%s\"}", o->program->digest);
-  return control_append(o->book, "import", "program", o->program->digest, (struct str){body, (size_t)length}, &number, e);
+  return control_append(o->book, "import", "program", o->program->digest, fact, &number, e);
+}
+
+static bool open_flows(struct offline *o, struct err *e) {
+  struct buf fact = {0};
+  bool ok = program_fact(o->program, &fact) || err_set(e, ERR_INTERNAL, "no memory for a control fact");
+  o->volumes = book_volumes(o->book);
+  for (uint32_t v = 0; ok && v < o->volumes; v++)
+    ok = (o->flows[v] = flow_open(o->book, v, o->library, e)) && activate(o, o->flows[v], v, buf_view(&fact), e);
+  ok = ok && announce(o, buf_view(&fact), e);
+  buf_free(&fact);
+  return ok;
 }
 
 bool offline_open(struct offline *o, const char *data, const char *program, struct err *e) {
@@ -55,14 +62,10 @@ bool offline_open(struct offline *o, const char *data, const char *program, stru
   if (!file_exists(layout) && !book_create(data, 1, e)) return false;
   if (!(o->book = book_open(data, true, e))) return false;
   snprintf(o->store, sizeof o->store, "%s/store", data);
-  struct program_from from = {tool_plugin_directory(), o->store};
+  struct program_from from = {tool_plugin_directory(), o->store, NULL};
   if (!(o->library = library_new(o->book, &from))) return err_set(e, ERR_INTERNAL, "no memory for the library");
   if (!control_each(o->book, 0, last_program, o, e) || !choose_program(o, program, &from, e)) return false;
-  o->volumes = book_volumes(o->book);
-  for (uint32_t v = 0; v < o->volumes; v++) {
-    if (!(o->flows[v] = flow_open(o->book, v, o->library, e)) || !activate(o, o->flows[v], v, e)) return false;
-  }
-  return announce(o, e);
+  return open_flows(o, e);
 }
 
 void offline_close(struct offline *o) {

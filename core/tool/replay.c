@@ -109,7 +109,7 @@ static void print_result(const struct replaying *r, bool json, double seconds) {
 }
 
 static bool open_replay(struct replaying *r, const char *data, struct err *e) {
-  static const struct program_from from = {NULL, NULL}; /* what models said is recorded: no plugin is opened */
+  static const struct program_from from = {0}; /* what models said is recorded: no plugin is opened */
   if (!(r->book = book_open(data, false, e))) return false;
   r->library = library_new(r->book, &from);
   return r->library || err_set(e, ERR_INTERNAL, "no memory for the library");

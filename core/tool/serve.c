@@ -74,7 +74,7 @@ static bool open_book(struct engine *s, struct err *e) {
   if (!file_exists(layout) && !book_create(s->options.data, 1, e)) return false;
   if (!(s->book = book_open(s->options.data, true, e))) return false;
   snprintf(s->store, sizeof s->store, "%s/store", s->options.data);
-  s->from = (struct program_from){tool_plugin_directory(), s->store};
+  s->from = (struct program_from){tool_plugin_directory(), s->store, NULL};
   s->library = library_new(s->book, &s->from);
   return s->library ? control_each(s->book, 0, last_program, s, e) : err_set(e, ERR_INTERNAL, "no memory for the library");
 }

@@ -15,7 +15,7 @@ bool workshop_open(struct workshop *s, const char *directory, struct err *e) {
     s->store[0] = 0;
     return err_set(e, ERR_STORAGE, "no temporary directory can be made");
   }
-  const struct program_from from = {tool_plugin_directory(), s->store};
+  const struct program_from from = {tool_plugin_directory(), s->store, NULL};
   return (s->program = program_from_directory(directory, &from, e)) != NULL;
 }
 

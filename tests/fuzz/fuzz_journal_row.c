@@ -26,7 +26,7 @@ static const char rules[] =
 static const struct program *program(void) {
   static struct program *p;
   if (p) return p;
-  static const struct program_from from = {NULL, NULL};
+  static const struct program_from from = {0};
   char directory[] = "/tmp/fuzz-row-XXXXXX", path[64];
   struct err e = {0};
   must(mkdtemp(directory) != NULL);

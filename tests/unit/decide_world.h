@@ -49,7 +49,7 @@ static inline struct program *world_build(const char *rules) {
   if (!file_make_directory(path, 0755, &e)) fail_msg("%s", e.text);
   snprintf(path, sizeof path, "%s/rules/x.lua", directory);
   if (!file_write_atomic(path, str_from(rules), 0644, &e)) fail_msg("%s", e.text);
-  static const struct program_from from = {NULL, NULL};
+  static const struct program_from from = {0};
   struct program *p = program_from_directory(directory, &from, &e);
   if (!p) fail_msg("%s", e.text);
   file_remove_tree(directory, NULL);

@@ -34,7 +34,7 @@ struct world {
   } while (0)
 #endif
 
-static const struct program_from world_from = {NULL, NULL};
+static const struct program_from world_from = {0};
 
 static inline int64_t at(const char *iso) {
   int64_t ms;

@@ -24,7 +24,7 @@ static void fine(struct world *w, bool ok) {
 }
 
 static void start(struct world *w) {
-  static const struct program_from from = {NULL, NULL};
+  static const struct program_from from = {0};
   fine(w, (w->api.book = book_open(w->directory, true, &w->e)) != NULL);
   w->api.library = library_new(w->api.book, &from);
   struct program *p = program_from_directory(KAIROS_SOURCE_DIR "/tests/heartsteps", &from, &w->e);

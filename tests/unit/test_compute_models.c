@@ -44,7 +44,7 @@ static const char *source_text(const char *path) {
 static struct models *build(struct world *w, bool plugins) {
   static char directory[256];
   snprintf(directory, sizeof directory, "%s/plugins", KAIROS_BINARY_DIR);
-  struct models_from from = {plugins ? directory : NULL, store, shipped_file, NULL};
+  struct models_from from = {plugins ? directory : NULL, store, NULL, shipped_file, NULL};
   return models_build(&w->arena, w->nouns.models, w->nouns.model_count, w->features, &from, &w->findings);
 }
 

@@ -5,7 +5,7 @@
 #include "decide_world.h"
 #include <sys/stat.h>
 
-static const struct program_from from = {NULL, NULL};
+static const struct program_from from = {0};
 static char root[400];
 
 static void write_file(const char *path, const char *text) {
