@@ -269,7 +269,9 @@ static void believe(struct flow *f) {
         first = f->steps[k].dropped || f->steps[k].program != s->program || !(f->steps[k].models >> m & 1);
       if (first) ask_model(f, s->program, m); /* once for all rows of the wave */
     }
+    const struct belief_ask ask = {s->program, s->partition, s->user, &s->item->event, s->models};
     if (!s->item->recorded) record_beliefs(f, s);
+    else if (f->keeper.believe) f->keeper.believe(f->keeper.context, &ask, &s->recorded, &f->scratch);
     set_beliefs(s);
   }
 }
@@ -318,7 +320,8 @@ static bool decide(struct flow *f, struct step *s, struct err *e) {
   if (!s->any) return true;
   program_fill(s->program, s->listening->rest, s->listening->rest_count, &s->item->event, s->user, s->recorded.clock, s->slots,
                &f->scratch);
-  uint64_t first = s->item->recorded ? s->item->recorded->first_decision : volume_next_decision(f->volume, s->partition);
+  const struct recorded *was = s->item->recorded; /* a dry run has no ids, and draws of its own */
+  uint64_t first = was ? was->first_decision : s->item->dry_run ? 0 : volume_next_decision(f->volume, s->partition);
   s->speech = (struct speech){.program = s->program, .user = s->user, .slots = s->slots, .scratch = &f->scratch};
   struct moment_input in = input_of(f, s, first);
   s->count = decide_event(&in, s->maybe, &f->scratch, &s->decisions);
@@ -508,7 +511,6 @@ bool flow_recover(struct flow *f, struct err *e) {
 size_t flow_letters_take(struct flow *f, struct letter **letters, size_t most) {
   return pile_take(&f->letters, (void **)letters, most);
 }
-
 size_t flow_due_take(struct flow *f, struct user **users, size_t most) {
   return pile_take(&f->due, (void **)users, most);
 }

@@ -44,9 +44,19 @@ struct kept {
   size_t count;
   const struct item *item;
 };
+struct belief_ask {
+  const struct program *program;
+  uint32_t partition;
+  struct user *user;
+  const struct event *event;
+  uint64_t models;
+};
 struct flow_keeper { /* live: the volume (NULL); replay: whoever compares */
   bool (*keep)(void *context, const struct kept *k, struct err *e);
   struct user *(*find)(void *context, struct str id, bool create, struct err *e);
+  /* What the models say is recorded, so replay does not ask them. Whoever would ask all the same (NULL: nobody) is told which ones the
+   * moment wanted (a bit each) before it is decided, and may put other beliefs in place of the recorded ones; they lie in `a`. */
+  void (*believe)(void *context, const struct belief_ask *ask, struct recorded *r, struct arena *a);
   void *context;
 };
 struct flow_figures {

@@ -88,11 +88,13 @@ struct moment_input {
   const struct user *user;
   const struct event *event;
   const struct listening *listening;
-  struct value *slots;     /* by symbol */
-  int64_t clock;           /* the decision clock, UTC ms */
-  uint64_t first_decision; /* id of the first decision of this event; the k-th true trigger in name order has first + k */
-  const char *program;     /* hex digest, shortened */
-  uint32_t asked;          /* a trigger asked for by POST /v1/decide, or NO_ONE */
+  struct value *slots; /* by symbol */
+  int64_t clock;       /* the decision clock, UTC ms */
+  /* The id of the first decision of this event; the k-th true trigger in name order has first + k. 0: a dry run, whose records have no id
+   * and say so, and whose draws are those of no real decision. */
+  uint64_t first_decision;
+  const char *program; /* hex digest, shortened */
+  uint32_t asked;      /* a trigger asked for by POST /v1/decide, or NO_ONE */
   /* Can the option's message be said to this user? false: `missing` names the placeholder. */
   bool (*sayable)(void *context, uint32_t option, struct str *missing);
   void *context;

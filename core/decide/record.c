@@ -138,7 +138,8 @@ void decision_record(const struct moment_input *in, const struct symbols *symbol
   char id[32];
   struct json_writer w = json_to(out);
   json_open_object(&w);
-  json_pair_str(&w, "id", (struct str){id, decision_id_text(d->id, id)});
+  if (in->first_decision) json_pair_str(&w, "id", (struct str){id, decision_id_text(d->id, id)});
+  else json_pair_bool(&w, "dry_run", true);
   json_pair_str(&w, "user", in->user->id);
   put_time(&w, "at", d->at);
   json_pair_text(&w, "program", in->program);

@@ -5,14 +5,10 @@
 #include "arguments.h"
 #include "flow/flow.h"
 #include "kit/clock.h"
-#include "kit/file.h"
+#include "lines.h"
 #include "offline.h"
 #include "tools_list.h"
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #define BATCH          1000
 #define REFUSALS_SHOWN 10
@@ -72,44 +68,21 @@ static bool take_line(struct importing *m, struct str line, struct err *e) {
   return m->count < BATCH || flush(m, e);
 }
 
-static bool import_file(struct importing *m, FILE *file, double size, struct err *e) {
-  char *line = NULL;
-  size_t cap = 0;
-  ssize_t length;
-  double seen = 0;
-  bool ok = true;
-  while (ok && (length = getline(&line, &cap, file)) >= 0) {
-    m->line++;
-    seen += (double)length;
-    struct str text = str_trim((struct str){line, (size_t)length});
+/* What was taken before a line that cannot be read is kept: the import may go on from there. */
+static bool import_lines(struct importing *m, struct lines *lines, struct err *e) {
+  struct str line;
+  struct err why = {0};
+  bool ok = (m->items = ARENA_ARRAY(&m->arena, struct item, BATCH)) || err_set(e, ERR_INTERNAL, "no memory for a batch");
+  while (ok && lines_next(lines, &line, &why)) {
+    m->line = lines->number;
+    struct str text = str_trim(line);
     if (text.len) ok = take_line(m, text, e);
-    if (m->line % 1000 == 0 && size > 0) tool_progress("importing", seen / size);
+    if (m->line % 1000 == 0 && lines->size > 0) tool_progress("importing", (double)lines->bytes / lines->size);
   }
-  int failure = ferror(file) ? errno : 0;
-  free(line);
   tool_progress_end();
-  if (ok && failure) ok = err_set(e, ERR_INPUT, "line %llu: reading on failed: %s", (unsigned long long)m->line + 1, strerror(failure));
-  return ok && flush(m, e);
-}
-
-/* Opened before the data directory: a name that is wrong must not leave one behind. */
-static FILE *open_events(const char *path, struct err *e) {
-  FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-  struct stat st;
-  if (!file) err_set(e, ERR_MISSING, "%s: %s", path, strerror(errno));
-  else if (fstat(fileno(file), &st) != 0 || S_ISDIR(st.st_mode)) {
-    err_set(e, ERR_INPUT, "%s: expected a file of events, got a directory", path);
-    fclose(file);
-    file = NULL;
-  }
-  return file;
-}
-
-static bool run(struct importing *m, FILE *file, struct err *e) {
-  struct stat st;
-  double size = file != stdin && fstat(fileno(file), &st) == 0 ? (double)st.st_size : 0;
-  m->items = ARENA_ARRAY(&m->arena, struct item, BATCH);
-  return m->items ? import_file(m, file, size, e) : err_set(e, ERR_INTERNAL, "no memory for a batch");
+  ok = ok && flush(m, e);
+  if (ok && why.kind != ERR_NONE) *e = why;
+  return ok && why.kind == ERR_NONE;
 }
 
 int tool_import(int argc, char **argv) {
@@ -132,10 +105,10 @@ int tool_import(int argc, char **argv) {
     fprintf(stderr, "kairos import: which FILE? (- for standard input)\n");
     return EXIT_USAGE;
   }
-  FILE *events = open_events(file, &e);
-  if (!events) return tool_fail(&e);
-  bool ok = offline_open(&engine, data, program, &e) && run(&m, events, &e);
-  if (events != stdin) fclose(events);
+  struct lines lines; /* opened before the data directory: a name that is wrong must not leave one behind */
+  if (!lines_open(&lines, file, &e)) return tool_fail(&e);
+  bool ok = offline_open(&engine, data, program, &e) && import_lines(&m, &lines, &e);
+  lines_close(&lines);
   offline_close(&engine);
   arena_free(&m.arena);
   if (!ok) return tool_fail(&e);

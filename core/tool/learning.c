@@ -7,13 +7,12 @@
 #include "book/book.h"
 #include "kit/clock.h"
 #include "kit/map.h"
+#include "lines.h"
 #include "population.h"
 #include "program/recorded.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct learning {
   const struct program *p;
@@ -59,23 +58,17 @@ static bool take_text(struct learning *l, struct str text, struct err *e) {
 }
 
 static bool from_file(struct learning *l, const char *path, struct err *e) {
-  FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-  if (!file) return err_set(e, ERR_MISSING, "%s: %s", path, strerror(errno));
-  struct stat st;
-  double size = file != stdin && stat(path, &st) == 0 ? (double)st.st_size : 0, seen = 0;
-  char *line = NULL;
-  size_t cap = 0;
-  ssize_t length;
+  struct lines lines;
+  struct str line;
+  if (!lines_open(&lines, path, e)) return false;
   bool fine = true;
-  while (fine && (length = getline(&line, &cap, file)) >= 0) {
-    seen += (double)length;
-    struct str text = str_trim((struct str){line, (size_t)length});
+  while (fine && lines_next(&lines, &line, e)) {
+    struct str text = str_trim(line);
     if (text.len) fine = take_text(l, text, e);
-    if (size > 0) tool_progress("reading", seen / size);
+    if (lines.size > 0) tool_progress("reading", (double)lines.bytes / lines.size);
   }
-  free(line);
-  if (file != stdin) fclose(file);
-  return fine;
+  lines_close(&lines);
+  return fine && e->kind == ERR_NONE;
 }
 
 static bool from_population(struct learning *l, const struct learning_from *from, struct err *e) {

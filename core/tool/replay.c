@@ -1,8 +1,10 @@
 /* replay: re-derives every decision from the journal and compares it with what is stored, byte for byte. Beliefs, clocks and given ids come
  * from the records, so the answer does not depend on machine, processor or time zone; only the rules, the features and the safeguards are
- * run again. Reads a data directory with readers of its own: beside a running engine or offline. Main thread. */
+ * run again. With --recompute the models are asked again as well, and what they say is compared with what they said; decisions are still
+ * derived from the recorded beliefs, so that one difference does not become many. Reads a data directory with readers of its own: beside a
+ * running engine or offline. Main thread. */
+#include "against.h"
 #include "arguments.h"
-#include "flow/flow.h"
 #include "kit/clock.h"
 #include "kit/file.h"
 #include "stored.h"
@@ -17,32 +19,45 @@ struct replaying {
   struct volume *reader;
   struct user *user; /* of the row that is walked now */
   int64_t seq;
-  uint64_t rows, decisions, different;
+  uint64_t rows, decisions, different, beliefs;
   struct arena arena;
   struct str *stored;
   size_t stored_count;
-  char first[2048]; /* the first difference, in words */
+  struct difference first; /* in the order of the journal */
+  bool recompute, asked;   /* asked: the models, for this row */
+  struct models_again again;
+  char store[4096];
 };
 
-static void note_difference(struct replaying *r, struct str stored, struct str derived) {
+static void place_difference(struct replaying *r) {
   if (r->different++ > 0) return;
-  size_t at = 0;
-  while (at < stored.len && at < derived.len && stored.at[at] == derived.at[at]) at++;
-  size_t from = at > 60 ? at - 60 : 0;
-  snprintf(r->first, sizeof r->first, "row %lld, byte %zu:\n  stored:  …%.*s\n  derived: …%.*s", (long long)r->seq, at,
-           (int)(stored.len - from > 160 ? 160 : stored.len - from), stored.at + from,
-           (int)(derived.len - from > 160 ? 160 : derived.len - from), derived.at + from);
+  r->first.seq = r->seq;
+  snprintf(r->first.user, sizeof r->first.user, STR_FORMAT, STR_ARG(r->user->id));
 }
 
 static bool compare(void *context, const struct kept *k, struct err *e) {
   (void)e;
   struct replaying *r = context;
+  const struct program *p = flow_program(r->flow, k->entry->partition);
+  if (r->recompute && !r->asked && !difference_of_beliefs(p, k->recorded, 0, NULL, &r->first)) place_difference(r);
   for (size_t i = 0; i < k->count || i < r->stored_count; i++) {
     struct str derived = i < k->count ? k->records[i] : (struct str){0};
     struct str stored = i < r->stored_count ? r->stored[i] : (struct str){0};
-    if (!str_eq(derived, stored)) note_difference(r, stored, derived);
+    if (str_eq(derived, stored)) continue;
+    if (!r->first.found) difference_of_records(stored, derived, &r->first);
+    place_difference(r);
   }
   return true;
+}
+
+static void believe(void *context, const struct belief_ask *ask, struct recorded *recorded, struct arena *a) {
+  struct replaying *r = context;
+  const struct program *p = ask->program;
+  struct value *said = ARENA_ARRAY(a, struct value, beliefs_count(p->models) + 1);
+  r->asked = true;
+  r->beliefs += recorded->belief_count;
+  if (!said || !models_ask_again(&r->again, ask, flow_controls(r->flow, ask->partition), recorded->clock, said, a)) return;
+  if (!difference_of_beliefs(p, recorded, ask->models, said, &r->first)) place_difference(r);
 }
 
 static struct user *row_user(void *context, struct str id, bool create, struct err *e) {
@@ -72,13 +87,15 @@ static bool walk_row(struct replaying *r, const struct entry *row, struct err *e
     return false;
   r->decisions += r->stored_count;
   if (!flow_walk(r->flow, &items, 1, &r->arena, e)) return false;
-  if (item.state == ITEM_REFUSED) note_difference(r, STR("taken"), str_from(item.err.text)); /* nothing was compared */
+  if (item.state != ITEM_REFUSED) return true;
+  if (!r->first.found) difference_of_records(STR("taken"), str_from(item.err.text), &r->first); /* nothing was compared */
+  place_difference(r);
   return true;
 }
 
 static bool replay_volume(struct replaying *r, uint32_t number, struct err *e) {
   if (!(r->reader = volume_reader(r->book, number, e))) return false;
-  struct flow_keeper keeper = {compare, row_user, r};
+  struct flow_keeper keeper = {compare, row_user, r->recompute ? believe : NULL, r};
   if (!(r->flow = flow_for_replay(r->library, &keeper))) return err_set(e, ERR_INTERNAL, "no memory for a replay");
   struct entry row;
   bool ok = true;
@@ -87,6 +104,7 @@ static bool replay_volume(struct replaying *r, uint32_t number, struct err *e) {
   while (ok && volume_scan(r->reader, 0, &row, &r->user, e)) {
     r->seq = row.seq;
     r->stored_count = 0;
+    r->asked = false;
     ok = row.kind == ENTRY_CONTROL ? flow_apply_fact(r->flow, row.partition, row.body, e) : walk_row(r, &row, e);
     arena_reset(&r->arena);
     if (++r->rows % 4096 == 0) tool_progress("replaying", (double)(r->rows - rows) / (double)(total ? total : 1));
@@ -97,48 +115,104 @@ static bool replay_volume(struct replaying *r, uint32_t number, struct err *e) {
   return ok;
 }
 
-static void print_result(const struct replaying *r, bool json, double seconds) {
-  if (json) {
-    printf("{\"rows\":%llu,\"decisions\":%llu,\"different\":%llu,\"seconds\":%.3f}\n", (unsigned long long)r->rows,
-           (unsigned long long)r->decisions, (unsigned long long)r->different, seconds);
-    return;
+static void print_json(const struct replaying *r, double seconds) {
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  json_pair_int(&w, "rows", (int64_t)r->rows);
+  json_pair_int(&w, "decisions", (int64_t)r->decisions);
+  if (r->recompute) json_pair_int(&w, "beliefs", (int64_t)r->beliefs);
+  json_pair_int(&w, "different", (int64_t)r->different);
+  json_pair_double(&w, "seconds", (double)(int64_t)(seconds * 1000) / 1000);
+  if (r->different) {
+    json_key(&w, "first");
+    json_open_object(&w);
+    json_pair_text(&w, "user", r->first.user);
+    json_pair_int(&w, "seq", r->first.seq);
+    if (r->first.decision[0]) json_pair_text(&w, "decision", r->first.decision);
+    json_pair_text(&w, "name", r->first.name);
+    json_pair_text(&w, "recorded", r->first.recorded);
+    json_pair_text(&w, "derived", r->first.derived);
+    json_close_object(&w);
   }
-  printf("%llu rows, %llu decisions, %llu different (%.0f rows/s)\n", (unsigned long long)r->rows, (unsigned long long)r->decisions,
-         (unsigned long long)r->different, seconds > 0 ? (double)r->rows / seconds : 0);
-  if (r->different) printf("first difference: %s\n", r->first);
+  json_close_object(&w);
+  printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
+  buf_free(&out);
+}
+
+static void print_result(const struct replaying *r, double seconds) {
+  printf("%llu rows, %llu decisions, ", (unsigned long long)r->rows, (unsigned long long)r->decisions);
+  if (r->recompute) printf("%llu beliefs, ", (unsigned long long)r->beliefs);
+  printf("%llu different (%.0f rows/s)\n", (unsigned long long)r->different, seconds > 0 ? (double)r->rows / seconds : 0);
+  if (!r->different) return;
+  printf("first difference: user \"%s\", row %lld%s%s: %s was %s, now it is %s\n", r->first.user, (long long)r->first.seq,
+         r->first.decision[0] ? ", decision " : "", r->first.decision, r->first.name, r->first.recorded, r->first.derived);
 }
 
 static bool open_replay(struct replaying *r, const char *data, struct err *e) {
-  static const struct program_from from = {0}; /* what models said is recorded: no plugin is opened */
+  struct program_from from = {0}; /* what models said is recorded: no plugin is opened */
+  snprintf(r->store, sizeof r->store, "%s/store", data);
+  if (r->recompute) from = (struct program_from){tool_plugin_directory(), r->store, NULL}; /* those that ran are in the store */
   if (!(r->book = book_open(data, false, e))) return false;
   r->library = library_new(r->book, &from);
   return r->library || err_set(e, ERR_INTERNAL, "no memory for the library");
 }
 
+static void close_replay(struct replaying *r) {
+  tool_progress_end();
+  arena_free(&r->arena);
+  models_again_close(&r->again);
+  library_free(r->library);
+  if (r->book) book_close(r->book);
+}
+
+static int rederive(struct replaying *r, const char *data, bool print, bool json, bool verify) {
+  struct err e = {0};
+  int64_t begun = clock_monotonic();
+  bool ok = open_replay(r, data, &e);
+  if (ok && print) ok = stored_print(r->book, &e);
+  for (uint32_t v = 0; ok && !print && v < book_volumes(r->book); v++) ok = replay_volume(r, v, &e);
+  close_replay(r);
+  if (!ok) return tool_fail(&e);
+  if (print) return EXIT_OK;
+  (json ? print_json : print_result)(r, (double)(clock_monotonic() - begun) / 1e9);
+  return verify && r->different ? EXIT_FINDINGS : EXIT_OK;
+}
+
+/* Which of the two ways is meant; a word that belongs to the other one is a mistake, not a wish to be ignored. */
+static const char *misplaced(const struct against_options *o, bool recompute, bool print) {
+  if (o->program && (recompute || print)) return "--program shows a difference; --recompute and --print look at what is stored";
+  if (!o->program && o->file) return "a FILE of events needs --program DIR";
+  if (!o->program && (o->by || o->since)) return "--by and --since need --program DIR";
+  return NULL;
+}
+
 int tool_replay(int argc, char **argv) {
-  const char *data = "data";
-  bool verify = false, json = false, print = false;
-  const struct argument list[] = {{"--data", ARGUMENT_TEXT, &data, "DIR", "data directory (default: data)", "KAIROS_DATA"},
-                                  {"--verify", ARGUMENT_FLAG, &verify, NULL, "leave with 3 when a decision differs", NULL},
-                                  {"--print", ARGUMENT_FLAG, &print, NULL, "only prints the stored decisions, one record a line", NULL},
-                                  {"--json", ARGUMENT_FLAG, &json, NULL, "the figures as JSON", NULL}};
+  bool print = false;
+  struct replaying r = {0};
+  struct against_options o = {.data = "data", .against = "live", .most = 20};
+  const struct argument list[] = {
+      {"FILE", ARGUMENT_TEXT, &o.file, NULL, "events as NDJSON instead of a journal; - for standard input (with --program)", NULL},
+      {"--data", ARGUMENT_TEXT, &o.data, "DIR", "data directory (default: data)", "KAIROS_DATA"},
+      {"--verify", ARGUMENT_FLAG, &o.verify, NULL, "leave with 3 when a decision differs", NULL},
+      {"--recompute", ARGUMENT_FLAG, &r.recompute, NULL, "ask the models again, too", NULL},
+      {"--print", ARGUMENT_FLAG, &print, NULL, "only prints the stored decisions, one record a line", NULL},
+      {"--program", ARGUMENT_TEXT, &o.program, "DIR", "another program: what would it have decided otherwise?", NULL},
+      {"--against", ARGUMENT_TEXT, &o.against, "WHAT", "… than live, stored, a digest or a directory (default: live)", NULL},
+      {"--by", ARGUMENT_TEXT, &o.by, "NAME", "… by a feature or profile field: profile.tier", NULL},
+      {"--since", ARGUMENT_TEXT, &o.since, "TIME", "… only decisions from then on", NULL},
+      {"--most", ARGUMENT_NUMBER, &o.most, "N", "… how many changes are listed (default: 20)", NULL},
+      {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON", NULL}};
   const struct usage usage = {"replay", "Re-derives every decision from the journal and compares it with what is stored, byte for byte.",
-                              "  kairos replay --verify --data data\n  kairos replay --print --data data > decisions.ndjson\n",
+                              "  kairos replay --verify --data data\n  kairos replay --recompute --verify --data data\n"
+                              "  kairos replay --program . --against live --by profile.tier --data data\n"
+                              "  kairos replay events.ndjson --program new --against old\n"
+                              "  kairos replay --print --data data > decisions.ndjson\n",
                               ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
-  struct replaying r = {0};
-  struct err e = {0};
-  int64_t begun = clock_monotonic();
-  bool ok = open_replay(&r, data, &e);
-  if (ok && print) ok = stored_print(r.book, &e);
-  for (uint32_t v = 0; ok && !print && v < book_volumes(r.book); v++) ok = replay_volume(&r, v, &e);
-  tool_progress_end();
-  arena_free(&r.arena);
-  library_free(r.library);
-  if (r.book) book_close(r.book);
-  if (!ok) return tool_fail(&e);
-  if (print) return EXIT_OK;
-  print_result(&r, json, (double)(clock_monotonic() - begun) / 1e9);
-  return verify && r.different ? EXIT_FINDINGS : EXIT_OK;
+  const char *wrong = misplaced(&o, r.recompute, print);
+  if (wrong) fprintf(stderr, "kairos replay: %s\n", wrong);
+  if (wrong) return EXIT_USAGE;
+  return o.program ? against_run(&o) : rederive(&r, o.data, print, o.json, o.verify);
 }

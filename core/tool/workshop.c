@@ -7,14 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool workshop_open(struct workshop *s, const char *directory, struct err *e) {
+bool workshop_store(char path[64], struct err *e) {
   const char *base = getenv("TMPDIR");
+  snprintf(path, 64, "%s/kairos-XXXXXX", base && strlen(base) < 30 ? base : "/tmp");
+  if (mkdtemp(path)) return true;
+  path[0] = 0;
+  return err_set(e, ERR_STORAGE, "no temporary directory can be made");
+}
+
+bool workshop_open(struct workshop *s, const char *directory, struct err *e) {
   *s = (struct workshop){0};
-  snprintf(s->store, sizeof s->store, "%s/kairos-XXXXXX", base && strlen(base) < 30 ? base : "/tmp");
-  if (!mkdtemp(s->store)) {
-    s->store[0] = 0;
-    return err_set(e, ERR_STORAGE, "no temporary directory can be made");
-  }
+  if (!workshop_store(s->store, e)) return false;
   const struct program_from from = {tool_plugin_directory(), s->store, NULL};
   return (s->program = program_from_directory(directory, &from, e)) != NULL;
 }

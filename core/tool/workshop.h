@@ -6,5 +6,7 @@ struct workshop {
   struct program *program; /* may have findings of level error: then it may not be run */
   char store[64];
 };
+/* A folder of its own for copies of plugins; the caller removes it (file_remove_tree). */
+bool workshop_store(char path[64], struct err *e);
 bool workshop_open(struct workshop *s, const char *directory, struct err *e); /* false: call workshop_close all the same */
 void workshop_close(struct workshop *s);

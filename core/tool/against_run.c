@@ -1,0 +1,104 @@
+/* against_run: `kairos replay --program DIR --against …`: finds the two programs, has them live through the same past, prints what would
+ * have been otherwise. The data directory is only read, beside a running engine or offline. Main thread. */
+#include "against.h"
+#include "arguments.h"
+#include "kit/clock.h"
+#include "kit/file.h"
+#include "kit/hash.h"
+#include "workshop.h"
+#include <stdio.h>
+#include <string.h>
+
+struct finding_two {
+  const struct against_options *o;
+  struct book *book; /* NULL: a file and two directories need none */
+  struct library *library;
+  struct program_from from;
+  char store[64], live[65];
+  bool faulty; /* a program has errors, which were printed */
+};
+
+static bool know(void *context, const struct control_fact *fact) {
+  struct finding_two *t = context;
+  if (strcmp(fact->kind, "program") != 0) return true;
+  snprintf(t->live, sizeof t->live, "%s", fact->name);
+  return library_know(t->library, str_from(fact->name));
+}
+
+static const struct program *from_directory(struct finding_two *t, const char *directory, struct err *e) {
+  struct program *p = program_from_directory(directory, &t->from, e);
+  if (!p) return NULL;
+  if (p->findings.errors == 0) {
+    const struct program *kept = library_add(t->library, p);
+    if (!kept) err_set(e, ERR_INTERNAL, "no memory for a program");
+    return kept;
+  }
+  struct buf out = {0};
+  t->faulty = true;
+  program_print_findings(p, &out);
+  fwrite(out.at, 1, out.len, stderr);
+  buf_free(&out);
+  err_set(e, ERR_INPUT, "%s: the program has %zu errors", directory, p->findings.errors);
+  program_free(p);
+  return NULL;
+}
+
+/* NULL with no error: what is stored. */
+static const struct program *base_program(struct finding_two *t, struct err *e) {
+  const char *against = t->o->against;
+  unsigned char sha256[HASH_SHA256];
+  bool digest = strlen(against) == 64 && hash_unhex(str_from(against), sha256, HASH_SHA256);
+  bool brief = strlen(against) == 16 && hash_unhex(str_from(against), sha256, 8);
+  bool live = strcmp(against, "live") == 0, stored = strcmp(against, "stored") == 0;
+  if (!live && !stored && !digest && !brief) return from_directory(t, against, e);
+  if (stored && t->o->file) err_set(e, ERR_INPUT, "--against stored: a file holds no decisions; name live, a digest or a directory");
+  if (stored) return NULL;
+  if (live && !t->live[0]) {
+    err_set(e, ERR_MISSING, "--against live: no program was ever live in %s", t->o->data);
+    return NULL;
+  }
+  if (!brief) return library_get(t->library, str_from(live ? t->live : against), e);
+  const struct program *plain = library_brief(t->library, str_from(against), e); /* known by its sources: its models are opened now */
+  const struct program *p = plain ? library_get(t->library, str_from(plain->digest), e) : NULL;
+  library_release(t->library, plain);
+  return p;
+}
+
+/* A file against a directory needs no data directory. */
+static bool open_book(struct finding_two *t, struct err *e) {
+  const char *against = t->o->against;
+  char layout[4096];
+  snprintf(layout, sizeof layout, "%s/layout", t->o->data);
+  bool named = strcmp(against, "live") == 0 || strcmp(against, "stored") == 0 || !file_exists(against);
+  return (t->o->file && !named && !file_exists(layout)) || (t->book = book_open(t->o->data, false, e)) != NULL;
+}
+
+static bool compare(struct finding_two *t, struct against *g, struct err *e) {
+  const struct against_options *o = t->o;
+  if (o->since && !clock_parse(str_from(o->since), &g->since))
+    return err_set(e, ERR_INPUT, "--since: expected a time like 2025-01-15T22:40:00Z, got \"%s\"", o->since);
+  if (!workshop_store(t->store, e) || !open_book(t, e)) return false;
+  t->from = (struct program_from){tool_plugin_directory(), t->store, NULL};
+  if (!(t->library = library_new(t->book, &t->from))) return err_set(e, ERR_INTERNAL, "no memory for the library");
+  if (t->book && !control_each(t->book, 0, know, t, e)) return false;
+  const struct program *candidate = from_directory(t, o->program, e), *base = candidate ? base_program(t, e) : NULL;
+  if (!candidate || e->kind != ERR_NONE || !against_open(g, t->library, candidate, base, e)) return false;
+  return o->file ? against_file(g, o->file, e) : against_journal(g, t->book, e);
+}
+
+int against_run(const struct against_options *o) {
+  struct finding_two t = {.o = o};
+  struct against g = {.by = o->by, .most = o->most < 0 ? 0 : o->most, .since = INT64_MIN};
+  struct err e = {0};
+  bool ok = compare(&t, &g, &e);
+  tool_progress_end();
+  int code = ok ? EXIT_OK : tool_fail(&e);
+  if (t.faulty) code = EXIT_FINDINGS;
+  if (ok) against_print(&g, o->json);
+  if (ok && o->verify && against_differences(&g)) code = EXIT_FINDINGS;
+  against_close(&g);
+  library_free(t.library);
+  if (t.book) book_close(t.book);
+  if (t.store[0]) file_remove_tree(t.store, NULL);
+  return code;
+}

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Import of files as they come: refused lines are named and the rest is taken, a line without end is an error that names it and costs neither
+# memory nor what stands before it, and whoever goes on after mending it gets the same as in one go.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+small_program "$work/program"
+printf 'policy "paper" { why = "signed on paper", consent = "by_enrolment" }\n' >>"$work/program/rules/all.lua"
+event() { # NUMBER LEVEL
+  printf '{"id":"e%d","userId":"u%d","eventType":"check_in","timestamp":"2025-03-%02dT12:00:00Z","data":{"stressLevel":%d}}\n' "$1" $(($1 % 5)) $(($1 % 27 + 1)) "$2"
+}
+n=0
+while [ $n -lt 60 ]; do
+  n=$((n + 1))
+  event $n 9
+done >"$work/events"
+
+run 0 "$KAIROS" import "$work/events" --data "$work/whole" --program "$work/program"
+has '^60 taken, 0 duplicates, 0 refused, 60 decisions'
+
+{ head -n 20 "$work/events"; event 70 11; printf 'no json\n\n'; tail -n 40 "$work/events"; } >"$work/mixed"
+run 1 "$KAIROS" import "$work/mixed" --data "$work/some" --program "$work/program"
+has '^60 taken, 0 duplicates, 2 refused'
+has '^line 21: refused: /data/stressLevel'
+has '^line 22: refused: '
+
+{ head -n 20 "$work/events"; head -c 11000000 /dev/zero | tr '\0' x; echo; tail -n 40 "$work/events"; } >"$work/long"
+run 1 "$KAIROS" import "$work/long" --data "$work/part" --program "$work/program"
+has 'line 21: longer than 10485760 bytes'
+run 0 "$KAIROS" replay --verify --data "$work/part"
+has ' 20 decisions, 0 different'
+run 0 "$KAIROS" import - --data "$work/part" # standard input is empty: nothing happens to what is there
+has '^0 taken'
+run 0 "$KAIROS" import "$work/events" --data "$work/part"
+has '^40 taken, 20 duplicates, 0 refused'
+"$KAIROS" replay --print --data "$work/whole" >"$work/a"
+"$KAIROS" replay --print --data "$work/part" >"$work/b"
+cmp "$work/a" "$work/b" || say "an import in two goes decided otherwise"
+run 1 "$KAIROS" import "$work" --data "$work/none" --program "$work/program"
+has 'got a directory'
+[ ! -e "$work/none" ] || say "a wrong name left a data directory behind"
