@@ -15,7 +15,8 @@ static bool is_killed(const struct controls *c, const char *model) {
 static bool sessions_for(struct models_again *m, const struct program *p) {
   if (m->of == p && m->sessions) return true;
   sessions_close(m->sessions);
-  m->of = p;
+  library_release(m->library, m->of);
+  m->of = library_hold(m->library, p);
   m->sessions = sessions_open(p->models, 1);
   return m->sessions != NULL;
 }
@@ -38,5 +39,6 @@ bool models_ask_again(struct models_again *m, const struct belief_ask *ask, cons
 
 void models_again_close(struct models_again *m) {
   sessions_close(m->sessions);
+  if (m->of) library_release(m->library, m->of);
   *m = (struct models_again){0};
 }

@@ -2,15 +2,16 @@
 #pragma once
 #include "flow/flow.h"
 
-struct models_again { /* sessions of the program that was asked last; zeroed to begin with */
-  const struct program *of;
+struct models_again {       /* sessions of the program that was asked last; zeroed but for the library to begin with */
+  struct library *library;  /* of the programs that are asked */
+  const struct program *of; /* held */
   struct sessions *sessions;
 };
 /* Fills `beliefs` (room for all of the program's) for the models that the moment wanted; a killed one's are missing. False: no memory.
  * [any one thread] */
 bool models_ask_again(struct models_again *m, const struct belief_ask *ask, const struct controls *c, int64_t clock, struct value *beliefs,
                       struct arena *a);
-void models_again_close(struct models_again *m);
+void models_again_close(struct models_again *m); /* before the library */
 
 /* A stored thing that comes out otherwise, in words. */
 struct difference {

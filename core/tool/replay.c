@@ -154,7 +154,7 @@ static bool open_replay(struct replaying *r, const char *data, struct err *e) {
   snprintf(r->store, sizeof r->store, "%s/store", data);
   if (r->recompute) from = (struct program_from){tool_plugin_directory(), r->store, NULL}; /* those that ran are in the store */
   if (!(r->book = book_open(data, false, e))) return false;
-  r->library = library_new(r->book, &from);
+  r->again.library = r->library = library_new(r->book, &from);
   return r->library || err_set(e, ERR_INTERNAL, "no memory for the library");
 }
 

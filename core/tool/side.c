@@ -185,7 +185,7 @@ bool side_fact(struct side *s, uint32_t partition, struct str fact_json, struct 
 bool side_open(struct side *s, struct library *library, const struct program *program, struct err *e) {
   struct flow_keeper keeper = {keep, find, believe, s};
   struct arena a = {0};
-  *s = (struct side){.program = program};
+  *s = (struct side){.program = program, .models = {.library = library}};
   if (!(s->flow = flow_for_replay(library, &keeper))) return err_set(e, ERR_INTERNAL, "no memory for a replay");
   const char *fact = arena_printf(&a, "{\"kind\":\"program\",\"name\":\"%s\"}", program->digest);
   bool ok = true;
