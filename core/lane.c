@@ -25,7 +25,7 @@
 #define TAKE_AT_ONCE  16
 #define TICKS_MOST    256
 #define HELD_REFILL   1024 /* messages at the courier: below this it is worth reading the outbox for more */
-#define LINGER_NS     500000
+#define LINGER_NS     150000
 
 /* What lies in a lane's mailbox: a job, or a note from the courier. */
 enum note_kind { NOTE_JOB, NOTE_RESULTS, NOTE_HUNGRY, NOTE_STOP };

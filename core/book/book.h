@@ -24,6 +24,9 @@ struct book *book_open(const char *directory, bool writer,
                        struct err *e); /* writer takes the lock: ERR_CONFLICT names the other's process */
 /* For API keys alone: takes the lock when nobody has it, else works beside the engine that has it (adds and revokes, never checkpoints). */
 struct book *book_open_keys(const char *directory, struct err *e);
+/* From here on a thread of its own copies the volumes' logs into their files while their lanes commit; without memory for it the lanes do
+ * so themselves, as tools do. Before the first volume is opened. [main] */
+void book_checkpoint_beside(struct book *b);
 void book_close(struct book *b);
 uint32_t book_volumes(const struct book *b);
 uint32_t book_partition_of(const struct book *b, struct str user); /* [any] hash of the id, for ever */

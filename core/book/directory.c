@@ -232,8 +232,13 @@ struct book *book_open(const char *directory, bool writer, struct err *e) {
   return b;
 }
 
+void book_checkpoint_beside(struct book *b) {
+  if (b->writer && !b->beside) b->beside = beside_start();
+}
+
 void book_close(struct book *b) {
   if (!b) return;
+  beside_stop(b->beside);
   control_close(b);
   dictionary_free(&b->dictionary);
   if (b->lock >= 0) close(b->lock);

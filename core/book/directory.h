@@ -1,5 +1,6 @@
 /* The open data directory, seen from inside this room. */
 #pragma once
+#include "beside.h"
 #include "book/book.h"
 #include "packer.h"
 #include "seal.h"
@@ -34,6 +35,7 @@ struct book {
   struct dictionary dictionary;
   pthread_mutex_t control_lock; /* erasures come from lanes, everything else from one thread */
   sqlite3 *control;
+  struct beside *beside; /* NULL: volumes checkpoint in their own threads */
 };
 
 void book_file(const char *directory, const char *name, char path[BOOK_PATH]);

@@ -6,13 +6,27 @@
 #include "volume.h"
 #include <stdio.h>
 
-#define WAL_PAGE 4120u /* a page and its frame header */
+#define WAL_PAGE     4120u /* a page and its frame header */
+#define FINISH_BYTES (256u << 10)
 
 /* ---- checkpoints ---- */
 
+/* What the thread beside has done. A log that is nearly in the file is finished by the lane, or it would never begin anew. */
+static bool take_beside(struct volume *v, bool *finish, struct err *e) {
+  uint64_t pages, copied;
+  if (!beside_take(v->book->beside, v->number, &pages, &copied, e)) return turn_fail(v);
+  v->checkpoints++;
+  v->wal_tried = v->wal_pages;
+  const uint64_t left = v->wal_pages > copied ? v->wal_pages - copied : 0;
+  *finish = left * WAL_PAGE <= FINISH_BYTES;
+  return true;
+}
+
 static bool checkpoint(struct volume *v, int mode, int patience_ms, struct err *e) {
   int pages = 0, done = 0;
+  bool finish;
   if (v->in_turn && !volume_commit(v, e)) return false;
+  if (v->book->beside && beside_look(v->book->beside, v->number) != BESIDE_IDLE && !take_beside(v, &finish, e)) return false;
   sqlite3_busy_timeout(v->db, patience_ms);
   const int rc = sqlite3_wal_checkpoint_v2(v->db, NULL, mode, &pages, &done);
   sqlite3_busy_timeout(v->db, 2000);
@@ -27,10 +41,25 @@ static bool checkpoint(struct volume *v, int mode, int patience_ms, struct err *
   return true;
 }
 
+/* While the thread copies, the lane goes on; it waits only where the log has become so long that it would wait for readers as well. */
+static bool checkpoint_beside(struct volume *v, struct err *e) {
+  struct beside *b = v->book->beside;
+  const uint64_t bytes = v->wal_pages * WAL_PAGE;
+  const uint64_t grown = v->wal_pages > v->wal_tried ? bytes - v->wal_tried * WAL_PAGE : 0;
+  const enum beside_state state = beside_look(b, v->number);
+  bool finish = false;
+  if (state == BESIDE_IDLE && bytes >= volume_limits.wal_always && grown >= volume_limits.wal_idle) beside_ask(b, v->number, v->path);
+  if (state == BESIDE_IDLE || (state == BESIDE_ASKED && bytes < volume_limits.wal_wait)) return true;
+  if (!take_beside(v, &finish, e)) return false;
+  return !finish || checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);
+}
+
 static bool checkpoint_due(struct volume *v, bool idle, struct err *e) {
   const uint64_t bytes = v->wal_pages * WAL_PAGE, grown = bytes - v->wal_tried * WAL_PAGE;
   if (v->truncate_owed) return checkpoint(v, SQLITE_CHECKPOINT_TRUNCATE, idle ? 200 : 20, e);
-  if (bytes >= volume_limits.wal_wait) return checkpoint(v, SQLITE_CHECKPOINT_RESTART, 1200, e);
+  if (bytes >= volume_limits.wal_wait && !(v->book->beside && beside_look(v->book->beside, v->number) != BESIDE_IDLE))
+    return checkpoint(v, SQLITE_CHECKPOINT_RESTART, 1200, e);
+  if (v->book->beside && (!idle || beside_look(v->book->beside, v->number) != BESIDE_IDLE)) return checkpoint_beside(v, e);
   /* After a reader was in the way, only what has come since makes another try worth it. */
   if (bytes >= volume_limits.wal_always && grown >= volume_limits.wal_idle) return checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);
   if (idle && grown >= volume_limits.wal_idle) return checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);

@@ -122,6 +122,7 @@ struct volume *volume_new(struct book *b, uint32_t number, bool writer, struct e
 }
 
 void volume_disconnect(struct volume *v) {
+  if (v->writer) beside_close(v->book->beside, v->number);
   for (int i = 0; i < STATEMENTS; i++) sql_finalize(&v->statements[i]);
   sql_close(&v->db);
   v->in_turn = v->has_rows = false;
@@ -239,6 +240,7 @@ bool volume_recover(struct volume *v, struct err *e) {
 
 void volume_close(struct volume *v) {
   if (!v) return;
+  if (v->writer) beside_close(v->book->beside, v->number);
   if (v->writer && v->db && !v->failed) {
     /* Memory that is ahead of the journal is never written: an unfinished turn is given up. */
     if (!v->has_rows && (v->raw || settle_all(v, NULL))) sqlite3_wal_checkpoint_v2(v->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);

@@ -73,6 +73,7 @@ static bool open_book(struct engine *s, struct err *e) {
                    s->options.data);
   if (!file_exists(layout) && !book_create(s->options.data, 1, e)) return false;
   if (!(s->book = book_open(s->options.data, true, e))) return false;
+  book_checkpoint_beside(s->book);
   snprintf(s->store, sizeof s->store, "%s/store", s->options.data);
   s->from = (struct program_from){tool_plugin_directory(), s->store, NULL};
   s->library = library_new(s->book, &s->from);
