@@ -43,6 +43,12 @@ void features_fill(const struct features *f, const struct symbols *symbols, cons
 struct json_writer;
 void features_describe(const struct features *f, const struct user *u, int64_t clock, struct json_writer *w, struct arena *a);
 
+/* ---- daily histories ---- */
+/* What each of the last days held: the inputs of models that look at sequences. A model's input that is wider than 1 is a window of days
+ * of one of these (history_table.h), or of a declared feature that counts, sums or averages over days; oldest first, today last. */
+const struct feature_doc *history_docs(size_t *count); /* [any] */
+#define HISTORY_DAYS_MOST 35
+
 /* ---- models ---- */
 struct models;                  /* a program's */
 struct models_from {            /* where plugins and states come from */
@@ -83,6 +89,8 @@ void models_predict(const struct models *m, struct sessions *s, uint32_t model, 
                     const struct features *f, struct arena *a);
 bool model_suspended(const struct sessions *s, uint32_t model, const char **why);
 
+/* How many values a row each of a model's inputs takes, as its plugin says; all 1 when no plugin was opened. [any] */
+const uint32_t *model_widths(const struct models *m, uint32_t model);
 /* What host's model_create wants to know of a model: its name, inputs, and configuration as JSON in `a`. [builder] */
 struct model_spec model_spec_of(const struct models *m, uint32_t model, struct arena *a);
 /* One belief from the plugin's output: `as` applied, rounded to 1e-6. [any] */
@@ -94,17 +102,20 @@ struct value belief_from_output(const struct models *m, uint32_t belief, double 
  * same user follows `within` that time (one target answers one row). With `smooth`, what is learned is the user's share of outcomes over
  * the rows of that time from this one on. At most `rows` rows are trained on, picked by hash. */
 struct training_table;
+/* `widths`: of the model's inputs in order, as its plugin says; NULL: all 1. */
 struct training_table *training_table_new(const struct models *m, const struct noun_model *declared, const struct features *f,
-                                          struct err *e);
+                                          const uint32_t *widths, struct err *e);
 bool training_table_event(struct training_table *t, struct user *before, const struct event *e, int64_t clock, struct arena *scratch,
                           struct err *err);                          /* call before features_update of the same event */
 bool training_table_finish(struct training_table *t, struct err *e); /* joins targets, splits by user 80/20 by hash */
 struct training_rows {
   uint32_t rows;
-  double *const *inputs;
+  double *const *inputs; /* value j of row r is number r × width + j, and so is its validity bit */
   uint64_t *const *valid;
-  double *target;  /* what is learned: the outcome, or the share of `smooth` */
-  double *outcome; /* 0 or 1: what predictions are judged by */
+  double *target;         /* what is learned: the outcome, or the share of `smooth` */
+  double *outcome;        /* 0 or 1: what predictions are judged by */
+  uint64_t *user;         /* the same for all rows of one user, and for no other's: the seeds of a training */
+  const uint32_t *widths; /* of the inputs */
   uint32_t input_count;
 };
 void training_table_rows(const struct training_table *t, bool test, struct training_rows *out);

@@ -112,6 +112,13 @@ static struct value read_since(const struct view *v, const struct declared_featu
   return value_number(v->clock > mark->at ? (double)(v->clock - mark->at) / (double)CLOCK_SECOND : 0);
 }
 
+bool declared_days(const struct declared_feature *d, enum day_rule *rule) {
+  const bool events = d->kind == WINDOW_RATE && !d->where && d->field_slot == UINT32_MAX; /* a rate of events a day */
+  *rule = d->kind == WINDOW_SUM ? DAY_SUM : d->kind == WINDOW_COUNT || d->kind == WINDOW_STREAK || events ? DAY_COUNT : DAY_MEAN;
+  return d->kind == WINDOW_SUM || d->kind == WINDOW_COUNT || d->kind == WINDOW_MEAN || d->kind == WINDOW_RATE || d->kind == WINDOW_TREND ||
+         d->kind == WINDOW_STREAK;
+}
+
 struct value declared_read(struct view *v, const struct declared_feature *d, struct value *slots) {
   if (d->kind == WINDOW_DERIVED) return read_derived(v, d, slots);
   if (d->kind == WINDOW_SINCE_LAST) return read_since(v, d);

@@ -189,6 +189,9 @@ void opportunities(struct view *v, int32_t days, uint8_t *out);
 /* ---- declared ones ---- */
 bool declared_build(struct arena *a, struct features *f, const struct noun_feature *declared, size_t count,
                     const struct vocabulary *vocabulary, struct findings *findings);
+/* The ring of days that a declared feature is made from, and what a day of it says; false when it has none of one number a day. */
+enum day_rule { DAY_COUNT, DAY_SUM, DAY_MEAN };
+bool declared_days(const struct declared_feature *d, enum day_rule *rule);
 bool declared_update(const struct declared_feature *d, struct user *u, int64_t timestamp, int32_t day, const float circle[2],
                      const struct value *slots);
 struct value declared_read(struct view *v, const struct declared_feature *d, struct value *slots);
@@ -197,6 +200,13 @@ struct value builtin_read(struct view *v, uint32_t index);
 struct value view_read(struct view *v, uint32_t index, struct value *slots);
 extern const struct feature_doc builtin_docs[];
 extern const uint32_t builtin_count;
+
+/* ---- daily histories ---- */
+/* A name that a model's input may have as a window of days: one of the table, or a declared feature with a ring of days. Numbers up to the
+ * table's length are its rows, the others declared features. */
+bool history_find(const struct features *f, struct str name, uint32_t *number);
+/* The last `days` local days into `values` and, from bit `first_bit` on, into `valid`, whose bits are 0 before. */
+void history_read(struct view *v, uint32_t number, uint32_t days, double *values, uint64_t *valid, size_t first_bit);
 
 /* From the profile's text. [any] */
 struct profile_facts profile_facts(struct str profile, struct arena *a);

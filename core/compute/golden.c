@@ -1,6 +1,7 @@
 /* Golden rows: what a model's file says must come out, asked before the program may run. A row gives inputs by feature name (one left out
- * is missing) and beliefs by name. Promises that a state which answers otherwise than its author saw is refused with the difference. Also
- * turns Lua data into the plugin's JSON. Called on the builder's thread. */
+ * is missing; a window is a list, whose numbers are the newest days, "missing" for one that is not known) and beliefs by name. Promises
+ * that a state which answers otherwise than its author saw is refused with the difference. Also turns Lua data into the plugin's JSON.
+ * Called on the builder's thread. */
 #include "models.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ void node_to_json(struct json_writer *w, const struct node *n) {
   json_close_object(w);
 }
 
-#define GOLDEN_MOST 64 /* rows: as many as one word of validity bits */
+#define GOLDEN_MOST 64 /* rows: as many as one word of an output's validity bits */
 
 struct golden {
   const struct models *all;
@@ -51,28 +52,44 @@ static void __attribute__((format(printf, 3, 4))) complain(const struct golden *
   findings_add(g->f, FINDING_ERROR, g->m->noun->at.file, g->m->noun->at.line, "model \"%s\": golden row %u: %s", g->m->name, row + 1, text);
 }
 
-static double *columns(struct golden *g, uint32_t count, uint64_t ***bits, double ***out) {
-  double *cells = ARENA_ARRAY(&g->arena, double, (size_t)count *GOLDEN_MOST + 1);
-  uint64_t *words = ARENA_ARRAY(&g->arena, uint64_t, count + 1);
+/* A column of 64 rows has a word of validity bits for each value of a row. */
+static bool columns(struct golden *g, uint32_t count, const uint32_t *widths, uint64_t ***bits, double ***out) {
   *out = ARENA_ARRAY(&g->arena, double *, count + 1);
   *bits = ARENA_ARRAY(&g->arena, uint64_t *, count + 1);
-  for (uint32_t c = 0; cells && words && *out && *bits && c < count; c++) {
-    (*out)[c] = cells + (size_t)c * GOLDEN_MOST;
-    (*bits)[c] = words + c;
+  bool there = *out && *bits;
+  for (uint32_t c = 0; there && c < count; c++) {
+    const size_t width = widths ? widths[c] : 1;
+    (*out)[c] = ARENA_ARRAY(&g->arena, double, width *GOLDEN_MOST);
+    (*bits)[c] = ARENA_ARRAY(&g->arena, uint64_t, width);
+    there = (*out)[c] && (*bits)[c];
   }
-  return *out && *bits && words ? cells : NULL;
+  return there;
+}
+
+/* One input of a row; the numbers of a list shorter than the window are its newest. */
+static void read_input(struct golden *g, uint32_t row, uint32_t c, const struct node *given) {
+  const bool list = given->kind == NODE_TABLE;
+  const uint32_t width = g->m->widths[c], length = list ? given->length : 1;
+  if (list ? length > width || given->pairs : width > 1) {
+    complain(g, row, "\"%s\": expected %s of %s%u", g->m->inputs[c], width > 1 ? "a list" : "a number", width > 1 ? "at most " : "width ",
+             width);
+    return;
+  }
+  for (uint32_t i = 0; i < length; i++) {
+    const struct node *one = list ? &given->items[i] : given;
+    const size_t place = (size_t)row * width + width - length + i;
+    if (one->kind != NODE_NUMBER) continue;
+    g->inputs[c][place] = one->number;
+    g->valid[c][place / 64] |= UINT64_C(1) << (place % 64);
+  }
 }
 
 static void read_inputs(struct golden *g, uint32_t row, const struct node *given) {
   for (uint32_t i = 0; given && i < given->pairs; i++) {
     uint32_t c = 0;
     while (c < g->m->input_count && !str_is(given->keys[i], g->m->inputs[c])) c++;
-    if (c == g->m->input_count) {
-      complain(g, row, "\"" STR_FORMAT "\" is none of the model's inputs", STR_ARG(given->keys[i]));
-    } else if (given->values[i].kind == NODE_NUMBER) {
-      g->inputs[c][row] = given->values[i].number;
-      *g->valid[c] |= 1ull << row;
-    }
+    if (c < g->m->input_count) read_input(g, row, c, &given->values[i]);
+    else complain(g, row, "\"" STR_FORMAT "\" is none of the model's inputs", STR_ARG(given->keys[i]));
   }
 }
 
@@ -112,7 +129,8 @@ static void check_rows(struct golden *g, const struct node *rows) {
 static void ask(struct golden *g, const struct node *rows) {
   struct session *session = NULL;
   struct err e = {0};
-  if (!columns(g, g->m->input_count, &g->valid, &g->inputs) || !columns(g, g->m->output_count, &g->good, &g->outputs)) return;
+  if (!columns(g, g->m->input_count, g->m->widths, &g->valid, &g->inputs) || !columns(g, g->m->output_count, NULL, &g->good, &g->outputs))
+    return;
   if (!(g->seeds = ARENA_ARRAY(&g->arena, uint64_t, GOLDEN_MOST))) return;
   for (uint32_t r = 0; r < g->rows; r++) read_inputs(g, r, node_get(&rows->items[r], "inputs"));
   if (session_open(g->m->trained, g->rows, &session, &e) &&

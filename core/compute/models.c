@@ -20,23 +20,34 @@ static void __attribute__((format(printf, 3, 4))) complain(struct findings *f, c
 
 /* ---- names ---- */
 
+static void unknown_input(struct arena *a, const struct model *m, struct str name, const struct features *features, struct findings *f) {
+  size_t days;
+  const struct feature_doc *docs = history_docs(&days);
+  const char **names = ARENA_ARRAY(a, const char *, features->count + days);
+  for (uint32_t i = 0; names && i < features->count; i++) names[i] = features->names[i];
+  for (size_t i = 0; names && i < days; i++) names[features->count + i] = docs[i].name;
+  const char *near = names ? str_nearest(name, names, features->count + days) : NULL;
+  complain(f, m->noun, "input \"" STR_FORMAT "\" is no feature%s%s%s", STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "",
+           near ? "\"?)" : "");
+}
+
 static bool resolve_inputs(struct arena *a, struct model *m, const struct features *features, struct findings *f) {
   m->input_count = (uint32_t)m->noun->input_count;
   m->inputs = ARENA_ARRAY(a, const char *, m->input_count + 1);
-  m->features = ARENA_ARRAY(a, uint32_t, m->input_count + 1);
-  bool found = m->inputs && m->features;
+  m->from = ARENA_ARRAY(a, struct model_input, m->input_count + 1);
+  m->widths = ARENA_ARRAY(a, uint32_t, m->input_count + 1);
+  bool found = m->inputs && m->from && m->widths;
   for (uint32_t i = 0; found && i < m->input_count; i++) {
     struct symbol s;
     struct str name = m->noun->inputs[i];
+    struct model_input *from = &m->from[i];
     m->inputs[i] = arena_text(a, name.at, name.len);
-    if (features_find(features, name, &s)) {
-      m->features[i] = s.index;
-      continue;
-    }
-    const char *near = str_nearest(name, features->names, features->count);
-    complain(f, m->noun, "input \"" STR_FORMAT "\" is no feature%s%s%s", STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "",
-             near ? "\"?)" : "");
-    found = false;
+    m->widths[i] = 1;
+    from->is_history = history_find(features, name, &from->history);
+    from->is_feature = features_find(features, name, &s);
+    from->feature = s.index;
+    found = from->is_feature || from->is_history;
+    if (!found) unknown_input(a, m, name, features, f);
   }
   if (found && m->input_count == 0) complain(f, m->noun, "inputs: expected at least one feature");
   return found && m->input_count > 0;
@@ -114,6 +125,30 @@ static bool load_state(struct arena *a, struct model *m, const struct models_fro
   return false;
 }
 
+/* How many values a row the plugin wants of each input, and whether they are there to be had. */
+static bool match_inputs(struct model *m, struct findings *f) {
+  const struct plugin_field *fields;
+  size_t count;
+  if (!model_inputs(m->trained, &fields, &count)) return false;
+  bool matched = true;
+  for (uint32_t i = 0; i < m->input_count; i++) {
+    const uint32_t width = m->widths[i] = fields[i].width;
+    if (width == 1 || (m->from[i].is_history && width <= HISTORY_DAYS_MOST)) continue;
+    matched = false;
+    if (m->from[i].is_history)
+      complain(f, m->noun, "input \"%s\": the plugin takes %u days of it; at most %d are kept", m->inputs[i], width, HISTORY_DAYS_MOST);
+    else
+      complain(f, m->noun,
+               "input \"%s\": the plugin takes a window of %u days of it, which this feature has not; daily_stress is one that has",
+               m->inputs[i], width);
+  }
+  return matched;
+}
+
+const uint32_t *model_widths(const struct models *all, uint32_t model) {
+  return all->at[model].widths;
+}
+
 /* Which of the plugin's outputs each belief is. */
 static bool match_outputs(struct models *all, struct model *m, struct findings *f) {
   const struct plugin_field *fields;
@@ -151,7 +186,7 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
     return;
   }
   m->plugin = plugin;
-  if (load_state(a, m, from, f) && match_outputs(all, m, f)) model_golden(all, m, f);
+  if (match_inputs(m, f) && load_state(a, m, from, f) && match_outputs(all, m, f)) model_golden(all, m, f);
 }
 
 static void build_model(struct arena *a, struct models *all, struct model *m, const struct models_from *from, struct findings *f) {

@@ -8,11 +8,16 @@ struct belief { /* one output of a model's file */
   uint32_t column;       /* the plugin's output */
   struct expression *as; /* over `value` in slot 0; NULL: as it is */
 };
+struct model_input { /* where an input's values come from */
+  bool is_feature, is_history;
+  uint32_t feature, history; /* their numbers */
+};
 struct model {
   const struct noun_model *noun;
   const char *name;
-  const char **inputs; /* feature names, in order */
-  uint32_t *features;  /* their numbers */
+  const char **inputs; /* names, in order */
+  struct model_input *from;
+  uint32_t *widths; /* values a row, as the plugin says; 1 until it is opened */
   uint32_t input_count;
   uint32_t first, count;       /* its beliefs */
   uint32_t output_count;       /* the plugin's */
@@ -27,6 +32,9 @@ struct models {
   const struct features *features;
 };
 
+/* One row of one input: `values` has room for its width, the row's bits from `first_bit` on are 0 before. [lane] */
+void input_read(const struct model_input *from, uint32_t width, struct view *v, struct value *slots, double *values, uint64_t *valid,
+                size_t first_bit);
 /* Lua data as JSON: lists as arrays, named tables as objects. [builder] */
 void node_to_json(struct json_writer *w, const struct node *n);
 /* The model's file's golden rows through a session; each that differs is a finding. [builder] */

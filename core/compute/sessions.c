@@ -44,32 +44,48 @@ bool model_suspended(const struct sessions *s, uint32_t model, const char **why)
 
 /* ---- one batch ---- */
 struct batch {
-  uint32_t rows, words; /* words of validity bits */
+  uint32_t rows;
   double **inputs, **outputs;
   uint64_t **valid, **good, *seeds;
 };
 
-static bool batch_columns(struct arena *a, uint32_t count, const struct batch *b, double ***cells, uint64_t ***bits) {
+/* `widths` NULL: all 1. */
+static bool batch_columns(struct arena *a, uint32_t count, const uint32_t *widths, const struct batch *b, double ***cells,
+                          uint64_t ***bits) {
   *cells = ARENA_ARRAY(a, double *, count + 1);
   *bits = ARENA_ARRAY(a, uint64_t *, count + 1);
   if (!*cells || !*bits) return false;
   for (uint32_t c = 0; c < count; c++) {
-    (*cells)[c] = ARENA_ARRAY(a, double, b->rows);
-    (*bits)[c] = ARENA_ARRAY(a, uint64_t, b->words);
+    const size_t values = (size_t)b->rows * (widths ? widths[c] : 1);
+    (*cells)[c] = ARENA_ARRAY(a, double, values);
+    (*bits)[c] = ARENA_ARRAY(a, uint64_t, (values + 63) / 64);
     if (!(*cells)[c] || !(*bits)[c]) return false;
   }
   return true;
 }
 
 static bool batch_new(struct arena *a, const struct model *m, uint32_t rows, struct batch *b) {
-  *b = (struct batch){.rows = rows, .words = (rows + 63) / 64};
+  *b = (struct batch){.rows = rows};
   b->seeds = ARENA_ARRAY(a, uint64_t, rows);
-  return b->seeds && batch_columns(a, m->input_count, b, &b->inputs, &b->valid) &&
-         batch_columns(a, m->output_count, b, &b->outputs, &b->good);
+  return b->seeds && batch_columns(a, m->input_count, m->widths, b, &b->inputs, &b->valid) &&
+         batch_columns(a, m->output_count, NULL, b, &b->outputs, &b->good);
 }
 
-static bool bit(const uint64_t *words, uint32_t row) {
-  return words[row / 64] >> (row % 64) & 1;
+static bool bit(const uint64_t *words, size_t number) {
+  return words[number / 64] >> (number % 64) & 1;
+}
+
+void input_read(const struct model_input *from, uint32_t width, struct view *v, struct value *slots, double *values, uint64_t *valid,
+                size_t first_bit) {
+  if (width > 1 || !from->is_feature) {
+    history_read(v, from->history, width, values, valid, first_bit);
+    return;
+  }
+  const struct value one = view_read(v, from->feature, slots);
+  *values = 0;
+  if (one.kind != VALUE_NUMBER) return;
+  *values = one.number;
+  valid[first_bit / 64] |= UINT64_C(1) << (first_bit % 64);
 }
 
 static void fill_row(const struct batch *b, const struct model *m, const struct features *f, const struct belief_row *row, uint32_t r,
@@ -78,10 +94,8 @@ static void fill_row(const struct batch *b, const struct model *m, const struct 
   view_open(&v, f, row->user, row->clock, a);
   b->seeds[r] = row->seed;
   for (uint32_t c = 0; c < m->input_count; c++) {
-    struct value one = view_read(&v, m->features[c], row->slots);
-    if (one.kind != VALUE_NUMBER) continue;
-    b->inputs[c][r] = one.number;
-    b->valid[c][r / 64] |= 1ull << (r % 64);
+    const size_t first = (size_t)r * m->widths[c];
+    input_read(&m->from[c], m->widths[c], &v, row->slots, b->inputs[c] + first, b->valid[c], first);
   }
 }
 
@@ -104,7 +118,8 @@ static void give(const struct models *all, const struct model *m, struct belief_
 
 static bool row_complete(const struct batch *b, const struct model *m, uint32_t r) {
   for (uint32_t c = 0; c < m->input_count; c++)
-    if (!bit(b->valid[c], r)) return false;
+    for (uint32_t j = 0; j < m->widths[c]; j++)
+      if (!bit(b->valid[c], (size_t)r * m->widths[c] + j)) return false;
   return true;
 }
 

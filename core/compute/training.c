@@ -21,7 +21,7 @@ struct sample {
 struct part { /* training or test, as columns */
   uint32_t rows;
   double **inputs, *target, *outcome;
-  uint64_t **valid;
+  uint64_t **valid, *user;
 };
 struct training_table {
   const struct models *models;
@@ -32,7 +32,8 @@ struct training_table {
   uint32_t rows_most;     /* of training */
   struct map newest;      /* user → newest sample */
   struct sample *samples;
-  double *inputs; /* [count × inputs], NaN: missing */
+  uint32_t *widths, values; /* of the inputs; their sum */
+  double *inputs;           /* [count × values], NaN: missing */
   uint32_t count, cap;
   int64_t clock; /* newest seen */
   struct value *slots;
@@ -65,8 +66,22 @@ static bool read_train(struct training_table *t, const struct node *train, struc
   return true;
 }
 
+/* A window that the features do not keep is refused here too, since a training may have no program that checked it. */
+static bool take_widths(struct training_table *t, const uint32_t *widths, struct err *e) {
+  const struct model *m = t->model;
+  if (!(t->widths = ARENA_ARRAY(&t->arena, uint32_t, m->input_count + 1)))
+    return err_set(e, ERR_INTERNAL, "no memory for a training table");
+  for (uint32_t c = 0; c < m->input_count; c++) {
+    t->widths[c] = widths ? widths[c] : 1;
+    t->values += t->widths[c];
+    if (t->widths[c] > HISTORY_DAYS_MOST || (t->widths[c] > 1 && !m->from[c].is_history))
+      return err_set(e, ERR_INPUT, "model \"%s\": input \"%s\" has no window of %u days", m->name, m->inputs[c], t->widths[c]);
+  }
+  return true;
+}
+
 struct training_table *training_table_new(const struct models *m, const struct noun_model *declared, const struct features *f,
-                                          struct err *e) {
+                                          const uint32_t *widths, struct err *e) {
   struct training_table *t = kit_alloc(sizeof *t);
   if (!t) {
     err_set(e, ERR_INTERNAL, "no memory for a training table");
@@ -77,7 +92,7 @@ struct training_table *training_table_new(const struct models *m, const struct n
     if (m->at[i].noun == declared) t->model = &m->at[i];
   must(t->model);
   t->slots = ARENA_ARRAY(&t->arena, struct value, f->symbols->count + 1);
-  if (t->slots && read_train(t, declared->train, e)) return t;
+  if (t->slots && take_widths(t, widths, e) && read_train(t, declared->train, e)) return t;
   if (!t->slots) err_set(e, ERR_INTERNAL, "no memory for a training table");
   training_table_free(t);
   return NULL;
@@ -99,7 +114,7 @@ static bool grow(struct training_table *t, struct err *e) {
   uint32_t cap = t->cap ? t->cap * 2 : 4096;
   struct sample *samples = kit_realloc(t->samples, cap * sizeof *samples);
   if (samples) t->samples = samples;
-  double *inputs = samples ? kit_realloc(t->inputs, (size_t)cap * t->model->input_count * sizeof *inputs) : NULL;
+  double *inputs = samples ? kit_realloc(t->inputs, (size_t)cap * t->values * sizeof *inputs) : NULL;
   if (!inputs) return err_set(e, ERR_INTERNAL, "no memory for %u training rows", cap);
   t->inputs = inputs;
   t->cap = cap;
@@ -127,12 +142,14 @@ static bool take_sample(struct training_table *t, const struct user *before, uin
                         struct err *e) {
   if (t->count >= ROWS_MOST) return err_set(e, ERR_INPUT, "more than %u training rows", ROWS_MOST);
   if (!grow(t, e)) return false;
-  double *row = t->inputs + (size_t)t->count * t->model->input_count;
+  double *row = t->inputs + (size_t)t->count * t->values;
   struct view v;
   view_open(&v, t->features, before, clock, scratch);
-  for (uint32_t c = 0; c < t->model->input_count; c++) {
-    struct value one = view_read(&v, t->model->features[c], t->slots);
-    row[c] = one.kind == VALUE_NUMBER ? one.number : STATS_NONE;
+  for (uint32_t c = 0; c < t->model->input_count; row += t->widths[c++]) {
+    uint64_t valid = 0;
+    input_read(&t->model->from[c], t->widths[c], &v, t->slots, row, &valid, 0);
+    for (uint32_t j = 0; j < t->widths[c]; j++)
+      if (!(valid >> j & 1)) row[j] = STATS_NONE;
   }
   uint32_t before_it = newest_of(t, user);
   t->samples[t->count] = (struct sample){user, clock + t->within, before_it, NO_ROW, false, true};
@@ -189,26 +206,34 @@ static double target_of(const struct training_table *t, uint32_t sample) {
   return done / n;
 }
 
+static bool column_fill(struct training_table *t, struct part *p, const struct pick *picks, uint32_t c, uint32_t first) {
+  const uint32_t width = t->widths[c];
+  const size_t cells = (size_t)p->rows * width;
+  p->inputs[c] = ARENA_ARRAY(&t->arena, double, cells + 1);
+  p->valid[c] = ARENA_ARRAY(&t->arena, uint64_t, cells / 64 + 1);
+  if (!p->inputs[c] || !p->valid[c]) return false;
+  for (size_t i = 0; i < cells; i++) {
+    const double cell = t->inputs[(size_t)picks[i / width].sample * t->values + first + i % width];
+    if (stats_none(cell)) continue;
+    p->inputs[c][i] = cell;
+    p->valid[c][i / 64] |= UINT64_C(1) << (i % 64);
+  }
+  return true;
+}
+
 static bool part_fill(struct training_table *t, struct part *p, const struct pick *picks, uint32_t rows) {
-  uint32_t inputs = t->model->input_count, words = (rows + 63) / 64;
+  uint32_t inputs = t->model->input_count, first = 0;
   p->rows = rows;
   p->inputs = ARENA_ARRAY(&t->arena, double *, inputs);
   p->valid = ARENA_ARRAY(&t->arena, uint64_t *, inputs);
   p->target = ARENA_ARRAY(&t->arena, double, rows + 1);
   p->outcome = ARENA_ARRAY(&t->arena, double, rows + 1);
-  if (!p->inputs || !p->valid || !p->target || !p->outcome) return false;
-  for (uint32_t c = 0; c < inputs; c++) {
-    p->inputs[c] = ARENA_ARRAY(&t->arena, double, rows + 1);
-    p->valid[c] = ARENA_ARRAY(&t->arena, uint64_t, words + 1);
-    if (!p->inputs[c] || !p->valid[c]) return false;
-    for (uint32_t r = 0; r < rows; r++) {
-      double cell = t->inputs[(size_t)picks[r].sample * inputs + c];
-      if (stats_none(cell)) continue;
-      p->inputs[c][r] = cell;
-      p->valid[c][r / 64] |= 1ull << (r % 64);
-    }
-  }
+  p->user = ARENA_ARRAY(&t->arena, uint64_t, rows + 1);
+  if (!p->inputs || !p->valid || !p->target || !p->outcome || !p->user) return false;
+  for (uint32_t c = 0; c < inputs; first += t->widths[c++])
+    if (!column_fill(t, p, picks, c, first)) return false;
   for (uint32_t r = 0; r < rows; r++) {
+    p->user[r] = t->samples[picks[r].sample].user;
     p->target[r] = target_of(t, picks[r].sample);
     p->outcome[r] = t->samples[picks[r].sample].done;
   }
@@ -240,5 +265,5 @@ bool training_table_finish(struct training_table *t, struct err *e) {
 
 void training_table_rows(const struct training_table *t, bool test, struct training_rows *out) {
   const struct part *p = &t->parts[test];
-  *out = (struct training_rows){p->rows, p->inputs, p->valid, p->target, p->outcome, t->model->input_count};
+  *out = (struct training_rows){p->rows, p->inputs, p->valid, p->target, p->outcome, p->user, t->widths, t->model->input_count};
 }

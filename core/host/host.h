@@ -45,8 +45,10 @@ bool model_load(struct trained *m, struct str envelope, struct err *e);
 bool model_save(const struct trained *m, struct str metrics_json, struct buf *envelope, struct err *e);
 bool model_outputs(const struct trained *m, const struct plugin_field **fields, size_t *count);
 bool model_inputs(const struct trained *m, const struct plugin_field **fields, size_t *count);
-/* Weights from a file of the field that the plugin reads (svr: libsvm's model text) instead of an envelope; then model_save. [builder] */
-bool model_import(struct trained *m, struct str file, struct err *e);
+/* Weights from a file of the field that the plugin reads (svr: "libsvm") instead of an envelope; then model_save. `format` NULL: the only
+ * one that the plugin reads. And back, into such a file. What the plugin cannot do is refused with what it can. [builder] */
+bool model_import(struct trained *m, const char *format, struct str file, struct err *e);
+bool model_export(const struct trained *m, const char *format, struct buf *file, struct err *e);
 size_t model_memory(const struct trained *m); /* bytes held now, sessions included [any] */
 void model_free(struct trained *m);
 /* What an envelope says of itself, without a plugin. */

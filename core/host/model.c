@@ -139,28 +139,27 @@ size_t model_memory(const struct trained *m) {
 
 /* ---- state ---- */
 
-struct source {
-  struct str left;
-};
-
-static size_t read_source(const kairos_reader *reader, void *to, size_t n) {
-  struct source *s = reader->context;
-  if (n > s->left.len) n = s->left.len;
-  if (n) memcpy(to, s->left.at, n);
-  s->left = (struct str){s->left.at + n, s->left.len - n};
+static size_t read_bytes(const kairos_reader *reader, void *to, size_t n) {
+  struct str *left = reader->context;
+  if (n > left->len) n = left->len;
+  if (n) memcpy(to, left->at, n);
+  *left = (struct str){left->at + n, left->len - n};
   return n;
+}
+
+kairos_reader model_reader(struct str *left) {
+  return (kairos_reader){.size = sizeof(kairos_reader), .context = left, .length = left->len, .read = read_bytes};
 }
 
 bool model_take_body(struct trained *m, struct str body, uint32_t state_version, struct err *e) {
   const kairos_plugin *t = m->plugin->table;
   if (!t->load) return err_set(e, ERR_INPUT, "%s: this plugin has no states", m->name);
   if (m->loaded) return err_set(e, ERR_CONFLICT, "%s: it has its state already; a model is frozen once it has one", m->name);
-  struct source source = {body};
-  const kairos_reader reader = {.size = sizeof reader, .context = &source, .length = body.len, .read = read_source};
+  const kairos_reader reader = model_reader(&body);
   kairos_error said = contract_error();
   const kairos_status status = t->load(m->model, &reader, state_version, &said);
   if (status != KAIROS_OK) return contract_status(m->name, "load", status, &said, e);
-  if (source.left.len) return err_set(e, ERR_INPUT, "%s: the plugin left %zu bytes of the state unread", m->name, source.left.len);
+  if (body.len) return err_set(e, ERR_INPUT, "%s: the plugin left %zu bytes of the state unread", m->name, body.len);
   m->loaded = true;
   return true;
 }
@@ -178,25 +177,15 @@ bool model_load(struct trained *m, struct str envelope, struct err *e) {
   return model_take_body(m, x.body, x.state_version, e);
 }
 
-bool model_import(struct trained *m, struct str file, struct err *e) {
-  const kairos_plugin *t = m->plugin->table;
-  const kairos_import *import = t->extension ? t->extension(KAIROS_EXTENSION_IMPORT) : NULL;
-  if (!import || !KAIROS_HAS(kairos_import, import, import_state)) return err_set(e, ERR_INPUT, "%s: this plugin imports nothing", m->name);
-  if (m->loaded) return err_set(e, ERR_CONFLICT, "%s: it has its state already; a model is frozen once it has one", m->name);
-  struct source source = {file};
-  const kairos_reader reader = {.size = sizeof reader, .context = &source, .length = file.len, .read = read_source};
-  kairos_error said = contract_error();
-  const kairos_status status = import->import_state(m->model, &reader, &said);
-  if (status != KAIROS_OK) return contract_status(m->name, "import", status, &said, e);
-  m->loaded = true;
-  return true;
-}
-
-static bool write_buf(const kairos_writer *writer, const void *from, size_t n) {
+static bool write_bytes(const kairos_writer *writer, const void *from, size_t n) {
   struct buf *out = writer->context;
   if (n > ENVELOPE_MOST - out->len) return false;
   buf_put(out, from, n);
   return !out->failed;
+}
+
+kairos_writer model_writer(struct buf *out) {
+  return (kairos_writer){.size = sizeof(kairos_writer), .context = out, .write = write_bytes};
 }
 
 bool model_seal(const struct trained *m, struct str metrics_json, struct str body, struct buf *envelope, struct err *e) {
@@ -215,7 +204,7 @@ bool model_seal(const struct trained *m, struct str metrics_json, struct str bod
 bool model_save(const struct trained *m, struct str metrics_json, struct buf *envelope, struct err *e) {
   struct buf body = {0};
   if (!m->plugin->table->save) return err_set(e, ERR_INPUT, "%s: this plugin has no states", m->name);
-  const kairos_writer writer = {.size = sizeof writer, .context = &body, .write = write_buf};
+  const kairos_writer writer = model_writer(&body);
   kairos_error said = contract_error();
   const kairos_status status = m->plugin->table->save(m->model, &writer, &said);
   const bool fine =

@@ -1,4 +1,4 @@
-/* model: what plugin.c, model.c, session.c and train.c share. Private to host. */
+/* model: what plugin.c, model.c, formats.c, session.c and train.c share. Private to host. */
 #pragma once
 #include "host.h"
 #include "kairos_plugin.h"
@@ -25,6 +25,9 @@ struct trained {
   struct arena arena;
 };
 
+/* Bytes for a plugin to read (`left` moves on as it does), and a place for it to write. */
+kairos_reader model_reader(struct str *left);
+kairos_writer model_writer(struct buf *out);
 /* The body of a state into the model; a refusal leaves it as it was. */
 bool model_take_body(struct trained *m, struct str body, uint32_t state_version, struct err *e);
 bool model_seal(const struct trained *m, struct str metrics_json, struct str body, struct buf *envelope, struct err *e);

@@ -128,8 +128,10 @@ static const kairos_schema *svr_outputs(const kairos_model *model) {
 static const void *svr_extension(const char *id) {
   static const kairos_schema_of schema = {sizeof schema, svr_inputs, svr_outputs};
   static const kairos_import import = {sizeof import, "libsvm", libsvm_import, NULL};
+  static const kairos_export export = {sizeof export, "libsvm", libsvm_export, NULL};
   if (strcmp(id, KAIROS_EXTENSION_SCHEMA) == 0) return &schema;
   if (strcmp(id, KAIROS_EXTENSION_IMPORT) == 0) return &import;
+  if (strcmp(id, KAIROS_EXTENSION_EXPORT) == 0) return &export;
   return NULL;
 }
 

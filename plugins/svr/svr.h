@@ -62,6 +62,8 @@ kairos_status state_save(const kairos_model *model, const kairos_writer *writer,
 kairos_status svr_train(kairos_model *model, const kairos_batch *x, const kairos_batch *y, kairos_error *error);
 /* libsvm's model text (epsilon-SVR, rbf), trained on inputs 1…n in declared order, not standardised. */
 kairos_status libsvm_import(kairos_model *model, const kairos_reader *reader, kairos_error *error);
+/* The same text back; refused when the model standardises its inputs. [build] */
+kairos_status libsvm_export(const kairos_model *model, const kairos_writer *writer, kairos_error *error);
 /* 1 / (inputs × variance of the flattened matrix), 1 when that variance is 0. [train] */
 double gamma_scale(const double *matrix, uint32_t rows, uint32_t inputs);
 

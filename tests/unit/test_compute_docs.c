@@ -25,6 +25,25 @@ static void each_feature_stands_in_the_methods(void **state) {
   if (missing) fail_msg("%zu of %zu rows above are not in docs/METHODS.md as they stand in the table", missing, count);
 }
 
+static void each_history_stands_in_the_methods(void **state) {
+  (void)state;
+  struct buf text = {0};
+  struct err e = {0};
+  size_t count, missing = 0;
+  if (!file_read(KAIROS_SOURCE_DIR "/docs/METHODS.md", &text, 4 << 20, &e)) fail_msg("%s", e.text);
+  buf_char(&text, 0);
+  const struct feature_doc *docs = history_docs(&count);
+  for (size_t i = 0; i < count; i++) {
+    char row[600];
+    snprintf(row, sizeof row, "| `%s` | %s | %s |\n", docs[i].name, docs[i].definition, docs[i].unit);
+    if (strstr(text.at, row)) continue;
+    missing++;
+    print_message("%s", row);
+  }
+  buf_free(&text);
+  if (missing) fail_msg("%zu of %zu rows above are not in docs/METHODS.md as they stand in the table", missing, count);
+}
+
 static void every_requirement_has_a_feature(void **state) {
   (void)state;
   const char *wanted[] = {"workout_frequency_7d",
@@ -76,6 +95,7 @@ static void every_requirement_has_a_feature(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(each_feature_stands_in_the_methods),
+                                     cmocka_unit_test(each_history_stands_in_the_methods),
                                      cmocka_unit_test(every_requirement_has_a_feature)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ static struct taught taught(const char *text) {
   struct err e = {0};
   x.m = models_build(&x.w->arena, x.w->nouns.models, x.w->nouns.model_count, x.w->features, NULL, &x.w->findings);
   for (size_t i = 0; i < x.w->findings.count; i++) fail_msg("%s", x.w->findings.at[i].text);
-  x.t = training_table_new(x.m, &x.w->nouns.models[0], x.w->features, &e);
+  x.t = training_table_new(x.m, &x.w->nouns.models[0], x.w->features, NULL, &e);
   if (!x.t) fail_msg("%s", e.text);
   return x;
 }
@@ -159,7 +159,7 @@ static void what_cannot_be_learned_is_said(void **state) {
     struct world *w = world_lua(trains[i][0]);
     struct err e = {0};
     struct models *m = models_build(&w->arena, w->nouns.models, w->nouns.model_count, w->features, NULL, &w->findings);
-    assert_null(training_table_new(m, &w->nouns.models[0], w->features, &e));
+    assert_null(training_table_new(m, &w->nouns.models[0], w->features, NULL, &e));
     assert_non_null(strstr(e.text, trains[i][1]));
     world_free(w);
   }

@@ -1,0 +1,87 @@
+/* one_model: a program is read, one of its models is found and its plugin opened, in a store that is thrown away. Promises that nothing of
+ * the program has to work but this model's file: other models' plugins are not opened and no state needs to be there. Main thread. */
+#include "one_model.h"
+#include "arguments.h"
+#include "kit/file.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATE_MOST ((size_t)64 << 20)
+
+static bool load_program(struct one_model *m, const char *directory, struct err *e) {
+  const struct program_from from = {0}; /* no plugins */
+  if (!(m->program = program_from_directory(directory, &from, e))) return false;
+  if (m->program->findings.errors == 0) return true;
+  struct buf text = {0};
+  program_print_findings(m->program, &text);
+  fprintf(stderr, STR_FORMAT, STR_ARG(buf_view(&text)));
+  buf_free(&text);
+  return err_set(e, ERR_INPUT, "%s: the program has errors", directory);
+}
+
+static bool find_model(struct one_model *m, const char *name, struct err *e) {
+  const struct program *p = m->program;
+  const char *names[64];
+  size_t count = 0;
+  for (uint32_t i = 0; i < models_count(p->models); i++) {
+    m->index = i;
+    m->noun = &p->nouns.models[i];
+    if (strcmp(model_name(p->models, i), name) == 0) return true;
+    if (count < 64) names[count++] = model_name(p->models, i);
+  }
+  const char *near = str_nearest(str_from(name), names, count);
+  return err_set(e, ERR_MISSING, "the program has no model \"%s\"%s%s%s", name, near ? " (did you mean \"" : "", near ? near : "",
+                 near ? "\"?)" : "");
+}
+
+static bool open_plugin(struct one_model *m, const char *plugins, struct err *e) {
+  char path[4096];
+  snprintf(m->store, sizeof m->store, "%s/kairos-model-XXXXXX", P_tmpdir);
+  if (!mkdtemp(m->store)) {
+    m->store[0] = 0;
+    return err_set(e, ERR_STORAGE, "%s: no temporary directory could be made", P_tmpdir);
+  }
+  snprintf(path, sizeof path, "%s/" STR_FORMAT ".so", plugins ? plugins : tool_plugin_directory(), STR_ARG(m->noun->plugin));
+  return plugin_open(path, m->store, &m->plugin, e);
+}
+
+bool one_model_open(struct one_model *m, const char *program, const char *name, const char *plugins, struct err *e) {
+  *m = (struct one_model){0};
+  if (!load_program(m, program, e) || !find_model(m, name, e)) return false;
+  if (m->noun->state.len) snprintf(m->state, sizeof m->state, "%s/models/" STR_FORMAT, program, STR_ARG(m->noun->state));
+  m->spec = model_spec_of(m->program->models, m->index, &m->arena);
+  return open_plugin(m, plugins, e) && model_create(m->plugin, &m->spec, &m->model, e);
+}
+
+static const char *state_path(const struct one_model *m, const char *path, const char *option, struct err *e) {
+  if (path) return path;
+  if (m->state[0]) return m->state;
+  err_set(e, ERR_INPUT, "the model names no state; say %s FILE", option);
+  return NULL;
+}
+
+bool one_model_load(struct one_model *m, const char *path, struct err *e) {
+  struct buf bytes = {0};
+  path = state_path(m, path, "--state", e);
+  bool fine = path && file_read(path, &bytes, STATE_MOST, e) && (model_load(m->model, buf_view(&bytes), e) || err_wrap(e, "%s", path));
+  buf_free(&bytes);
+  return fine;
+}
+
+bool one_model_write(struct one_model *m, struct str metrics_json, const char *path, struct err *e) {
+  struct buf envelope = {0};
+  path = state_path(m, path, "--out", e);
+  bool fine = path && model_save(m->model, metrics_json, &envelope, e) && file_write_atomic(path, buf_view(&envelope), 0644, e);
+  if (fine) fprintf(stderr, "%s: %zu bytes\n", path, envelope.len);
+  buf_free(&envelope);
+  return fine;
+}
+
+void one_model_close(struct one_model *m) {
+  model_free(m->model);
+  if (m->store[0]) file_remove_tree(m->store, NULL);
+  program_free(m->program);
+  arena_free(&m->arena);
+  *m = (struct one_model){0};
+}

@@ -1,0 +1,21 @@
+/* One model of a program, opened by itself: for tools that make, move or ask it. */
+#pragma once
+#include "program/program.h"
+
+struct one_model {
+  struct program *program;
+  const struct noun_model *noun;
+  uint32_t index; /* among the program's models */
+  struct model_spec spec;
+  struct plugin *plugin;
+  struct trained *model; /* created, without weights until loaded, imported or given */
+  struct arena arena;
+  char store[512];
+  char state[4096]; /* where the model's file says that its state lies; "" when it says nothing */
+};
+/* `plugins` NULL: the engine's. The program's own states are not loaded and may be missing. False: call one_model_close all the same. */
+bool one_model_open(struct one_model *m, const char *program, const char *name, const char *plugins, struct err *e);
+bool one_model_load(struct one_model *m, const char *path, struct err *e); /* the state; NULL: where the model's file says */
+/* The weights as a state with these figures, into `path` or where the model's file says. Says on stderr what was written. */
+bool one_model_write(struct one_model *m, struct str metrics_json, const char *path, struct err *e);
+void one_model_close(struct one_model *m);

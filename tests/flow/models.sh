@@ -1,0 +1,81 @@
+#!/bin/sh
+# Models from the command line: what `kairos predict` says of rows is what the golden rows say; weights come in from libsvm's text and go
+# out again the same; what a state says of itself; and the accidents of every day.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+program=$work/program
+run 0 "$KAIROS" init "$program"
+
+# ---- predict ----
+cat >"$work/rows" <<'ROWS'
+{"inputs": {"workout_frequency_7d": 3, "workout_frequency_30d": 4, "success_rate": 0.8, "completion_rate_trend": 0.0878, "streak_length": 1, "habit_strength": 0.7189, "skip_pattern_frequency": 0.2, "days_since_last_completion": 1, "preferred_time_consistency": 1, "weather_sensitivity": null, "sleep_debt": 0.6667, "sleep_hours": 7.375, "sleep_quality_trend": -0.07917, "stress_level": 8, "stress_level_trend": 0.4989, "hrv_trend": -3.417, "goal_progress_rate": 0.75, "motivation_level": 7, "motivation_trend": -0.1401, "preparation_time": 10}}
+
+{"inputs": {}}
+ROWS
+cat >"$work/expected" <<'ROWS'
+{"outputs":{"adherence_probability":0.77085,"skip_probability":0.22915}}
+{"outputs":{"adherence_probability":null,"skip_probability":null}}
+ROWS
+run 0 "$KAIROS" predict adherence "$work/rows" --program "$program"
+cmp "$work/out" "$work/expected" || say "the first golden row and an empty row have other answers"
+"$KAIROS" predict adherence --program "$program" <"$work/rows" >"$work/piped"
+cmp "$work/piped" "$work/expected" || say "rows from standard input have other answers"
+row=$(head -n 1 "$work/rows")
+i=0
+while [ $i -lt 600 ]; do echo "$row"; i=$((i + 1)); done >"$work/many"
+run 0 "$KAIROS" predict adherence "$work/many" --program "$program"
+equal "lines of 600 rows" "$(sort -u "$work/out" | wc -l) $(wc -l <"$work/out")" "1 600"
+
+{ cat "$work/rows"; echo '{"inputs": {"succes_rate": 1}}'; } >"$work/wrong"
+run 1 "$KAIROS" predict adherence "$work/wrong" --program "$program"
+has ':4: "succes_rate" is none of the model.s inputs (did you mean "success_rate"?)'
+equal "answers before the wrong line" "$(wc -l <"$work/out")" 2
+for line in 'x' '[1]' '{"inputs": 3}' '{"inputs": {"success_rate": "high"}}' '{"inputs": {"success_rate": [1, 2]}}' '{"inputs": {"success_rate": 1e999}}'; do
+  echo "$line" >"$work/wrong"
+  run 1 "$KAIROS" predict adherence "$work/wrong" --program "$program"
+  has "wrong:1:"
+done
+run 5 "$KAIROS" predict adherance --program "$program"
+has 'did you mean "adherence"?'
+run 5 "$KAIROS" predict adherence "$work/nowhere" --program "$program"
+run 2 "$KAIROS" predict
+
+# ---- import, export, show ----
+cat >"$program/models/foreign.lua" <<'MODEL'
+model "foreign" {
+  doc = "a regression that libsvm trained",
+  plugin = "svr", inputs = { "success_rate", "habit_strength" }, outputs = { "foreign_value" }, state = "foreign.state",
+  config = { output = { name = "foreign_value", low = -10, high = 10 } },
+  golden = { { inputs = { success_rate = 1, habit_strength = 1 }, outputs = { foreign_value = 1.75 } } },
+}
+MODEL
+printf 'svm_type epsilon_svr\nkernel_type rbf\ngamma 0.5\nnr_class 2\ntotal_sv 2\nrho -0.25\nSV\n2 1:1 2:1 \n-0.5 1:1 2:1 \n' >"$work/foreign.model"
+run 3 "$KAIROS" check "$program"
+has 'foreign.state is not there'
+run 0 "$KAIROS" model show foreign --program "$program"
+has '"state":null'
+run 0 "$KAIROS" model import foreign "$work/foreign.model" --format libsvm --program "$program"
+run 0 "$KAIROS" check "$program" # with the golden row: 2 - 0.5 + 0.25
+run 0 "$KAIROS" model show foreign --program "$program"
+has '"imported":{"format":"libsvm","sha256":"'
+echo '{"inputs": {"success_rate": 1, "habit_strength": 1}}' >"$work/rows"
+run 0 "$KAIROS" predict foreign "$work/rows" --program "$program"
+equal "the foreign model's answer" "$(cat "$work/out")" '{"outputs":{"foreign_value":1.75}}'
+run 0 "$KAIROS" model export foreign --format libsvm --program "$program"
+cmp "$work/out" "$work/foreign.model" || say "what is exported is not what was imported"
+run 0 "$KAIROS" model export foreign "$work/again" --program "$program" # the only format that svr writes
+cmp "$work/again" "$work/foreign.model" || say "export into a file differs"
+
+cp "$program/models/foreign.state" "$work/kept"
+printf 'svm_type c_svc\n' >"$work/forged"
+run 1 "$KAIROS" model import foreign "$work/forged" --format libsvm --program "$program"
+has 'forged.*line 1'
+cmp "$program/models/foreign.state" "$work/kept" || say "a refused import changed the state"
+run 1 "$KAIROS" model import foreign "$work/foreign.model" --format lisbvm --program "$program"
+has 'reads no "lisbvm"; it reads libsvm'
+run 1 "$KAIROS" model export adherence --format libsvm --program "$program"
+has 'standardise = false'
+run 2 "$KAIROS" model imprt foreign "$work/foreign.model" --program "$program"
+has 'did you mean "import"?'
+run 2 "$KAIROS" model import foreign --program "$program"
+run 5 "$KAIROS" model show nobody --program "$program"
