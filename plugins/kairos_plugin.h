@@ -257,8 +257,8 @@ struct kairos_export {
 #define KAIROS_EXTENSION_EXPLAIN "kairos.explain/1"
 typedef struct kairos_explain {
   uint32_t size;
-  const char *method; /* for people: "TreeSHAP, path-dependent" */
-  const char *scale;  /* of base and contributions: "log odds", "the output's" */
+  const char *method;                              /* for people: "TreeSHAP, path-dependent" */
+  const char *(*scale)(const kairos_model *model); /* of base and contributions: "log odds", "the output's" [any] */
   /* Row r's contribution of input i (inputs in order, a window's values together) into contributions[r × inputs + i], its base into
    * base[r]. A row that predict would not answer gets NaN everywhere. The session is one of the same model. [predict] */
   kairos_status (*explain)(const kairos_model *model, kairos_session *session, const kairos_batch *in, uint32_t output,

@@ -2,18 +2,10 @@
  * Promises to take only epsilon-SVR with the radial kernel, at most SVR_VECTORS_MOST vectors with as many lines as announced, indices that
  * rise within the model's inputs, and finite numbers; everything else is refused with its line. The file's inputs 1…n are the model's in
  * declared order, and are not standardised. Called while a model is built. */
-#include "common/memory.h"
 #include "common/refuse.h"
+#include "common/text.h"
 #include "svr.h"
-#include <stdlib.h>
 #include <string.h>
-
-#define IMPORT_MOST (UINT64_C(64) << 20)
-
-struct text { /* the file, closed by a NUL, cut into lines and words as it is read */
-  char *at, *end;
-  unsigned line;
-};
 
 struct head {
   double gamma, rho;
@@ -21,51 +13,22 @@ struct head {
   bool has_gamma, has_rho, has_vectors, is_svr, is_rbf;
 };
 
-/* The next line, its end turned into a NUL; NULL at the end of the text. */
-static char *text_line(struct text *t) {
-  if (t->at >= t->end) return NULL;
-  char *line = t->at, *stop = memchr(line, '\n', (size_t)(t->end - line));
-  if (!stop) stop = t->end;
-  t->at = stop + 1;
-  *stop = 0;
-  if (stop > line && stop[-1] == '\r') stop[-1] = 0;
-  t->line++;
-  return line;
-}
-
-/* Cuts the next word off the front; NULL when there is none. */
-static char *cut_word(char **rest) {
-  char *word = *rest + strspn(*rest, " \t");
-  if (!*word) return NULL;
-  *rest = word + strcspn(word, " \t");
-  if (**rest) *(*rest)++ = 0;
-  return word;
-}
-
+/* libsvm's numbers here: none that would let a sum overflow. */
 static bool word_number(const char *word, double *value) {
-  if (!word || strspn(word, "0123456789+-.eE") != strlen(word)) return false; /* no hexadecimal, no nan, no inf */
-  char *end;
-  *value = strtod(word, &end);
-  return *word && *end == 0 && *value > -1e100 && *value < 1e100;
-}
-
-static bool word_count(const char *word, uint32_t most, uint32_t *value) {
-  if (!word || !*word || strlen(word) > 9 || strspn(word, "0123456789") != strlen(word)) return false;
-  *value = (uint32_t)strtoul(word, NULL, 10);
-  return *value <= most;
+  return text_number(word, value) && *value > -1e100 && *value < 1e100;
 }
 
 static kairos_status read_head_line(struct head *h, char *line, unsigned number, kairos_error *error) {
-  char *key = cut_word(&line), *word = cut_word(&line);
-  bool good = word && !cut_word(&line);
+  char *key = text_word(&line), *word = text_word(&line);
+  bool good = word && !text_word(&line);
   uint32_t classes;
   if (!key || !good) good = false;
   else if (strcmp(key, "svm_type") == 0) good = h->is_svr = strcmp(word, "epsilon_svr") == 0;
   else if (strcmp(key, "kernel_type") == 0) good = h->is_rbf = strcmp(word, "rbf") == 0;
   else if (strcmp(key, "gamma") == 0) good = h->has_gamma = word_number(word, &h->gamma) && h->gamma > 0;
   else if (strcmp(key, "rho") == 0) good = h->has_rho = word_number(word, &h->rho);
-  else if (strcmp(key, "nr_class") == 0) good = word_count(word, 2, &classes) && classes == 2;
-  else if (strcmp(key, "total_sv") == 0) good = h->has_vectors = word_count(word, SVR_VECTORS_MOST, &h->vectors);
+  else if (strcmp(key, "nr_class") == 0) good = text_count(word, 2, &classes) && classes == 2;
+  else if (strcmp(key, "total_sv") == 0) good = h->has_vectors = text_count(word, SVR_VECTORS_MOST, &h->vectors);
   else good = strcmp(key, "probA") == 0 && word_number(word, &(double){0}); /* the width of its error, not used here */
   if (good) return KAIROS_OK;
   return refuse(error, KAIROS_BAD_STATE,
@@ -89,14 +52,14 @@ static kairos_status read_head(struct head *h, struct text *t, kairos_error *err
 }
 
 static kairos_status read_vector(struct machine *m, uint32_t vector, char *line, unsigned number, kairos_error *error) {
-  if (!word_number(cut_word(&line), &m->coefficients[vector]))
+  if (!word_number(text_word(&line), &m->coefficients[vector]))
     return refuse(error, KAIROS_BAD_STATE, "libsvm model, line %u: expected a coefficient first", number);
   uint32_t index, last = 0;
   double value;
-  for (char *word; (word = cut_word(&line)); last = index) {
+  for (char *word; (word = text_word(&line)); last = index) {
     char *colon = strchr(word, ':');
     if (colon) *colon = 0;
-    if (!colon || !word_count(word, m->inputs, &index) || index <= last || !word_number(colon + 1, &value))
+    if (!colon || !text_count(word, m->inputs, &index) || index <= last || !word_number(colon + 1, &value))
       return refuse(error, KAIROS_BAD_STATE, "libsvm model, line %u: expected index:value with rising indices of 1 to %u, got '%.40s'",
                     number, m->inputs, word);
     *machine_support(m, vector, index - 1) = value;
@@ -111,7 +74,7 @@ static kairos_status read_text(kairos_model *model, struct text *t, kairos_error
   if (status != KAIROS_OK) return status;
   if (h.vectors > (uint64_t)(t->end - t->at) + 1) /* a line has at least a digit: no memory for what cannot be there */
     return refuse(error, KAIROS_BAD_STATE, "libsvm model: %u support vectors are announced, the file is too short for them", h.vectors);
-  if (!machine_new(&m, model->host, model->settings.input_count, h.vectors))
+  if (!machine_new(&m, model->host, model->settings.shape.input_count, h.vectors))
     return refuse(error, KAIROS_NO_MEMORY, "libsvm model: no memory for %u support vectors", h.vectors);
   m.gamma = h.gamma;
   m.bias = -h.rho;
@@ -128,19 +91,11 @@ static kairos_status read_text(kairos_model *model, struct text *t, kairos_error
 }
 
 kairos_status libsvm_import(kairos_model *model, const kairos_reader *reader, kairos_error *error) {
-  if (reader->length == 0 || reader->length > IMPORT_MOST)
-    return refuse(error, KAIROS_BAD_STATE, "libsvm model: expected 1 to %zu bytes, got %zu", (size_t)IMPORT_MOST, (size_t)reader->length);
-  const size_t size = (size_t)reader->length;
-  char *bytes = memory_take(model->host, size + 1, 1);
-  if (!bytes) return refuse(error, KAIROS_NO_MEMORY, "libsvm model: no memory for its %zu bytes", size);
-  size_t have = 0;
-  for (size_t got; have < size && (got = reader->read(reader, bytes + have, size - have)) > 0;) have += got;
-  struct text t = {bytes, bytes + size, 0};
-  kairos_status status;
-  if (have < size) status = refuse(error, KAIROS_BAD_STATE, "libsvm model: it ends at byte %zu of %zu", have, size);
-  else if (bytes[size - 1] != '\n') status = refuse(error, KAIROS_BAD_STATE, "libsvm model: its last line has no end, so it is cut off");
-  else if (memchr(bytes, 0, size)) status = refuse(error, KAIROS_BAD_STATE, "libsvm model: a NUL byte, so it is no text");
-  else status = read_text(model, &t, error);
-  memory_give(model->host, bytes, size + 1, 1);
+  struct text t;
+  kairos_status status = text_read(&t, model->host, reader, "libsvm model", error);
+  if (status == KAIROS_OK && t.bytes[t.size - 1] != '\n')
+    status = refuse(error, KAIROS_BAD_STATE, "libsvm model: its last line has no end, so it is cut off");
+  if (status == KAIROS_OK) status = read_text(model, &t, error);
+  text_free(&t, model->host);
   return status;
 }

@@ -16,7 +16,7 @@ static bool usable(double value) {
 
 static kairos_status check_head(const kairos_model *model, const kairos_reader *reader, struct bytes_in *in, struct machine *head,
                                 kairos_error *error) {
-  const uint32_t wanted = model->settings.input_count;
+  const uint32_t wanted = model->settings.shape.input_count;
   *head = (struct machine){.inputs = bytes_u32(in), .vectors = bytes_u32(in), .rows = bytes_u32(in)};
   head->gamma = bytes_f64(in);
   head->bias = bytes_f64(in);

@@ -12,32 +12,9 @@ struct kairos_session {
   double z[]; /* one standardised row */
 };
 
-static void describe_fields(kairos_model *model) {
-  const struct settings *s = &model->settings;
-  const double infinite = __builtin_inf();
-  const char *name = s->names;
-  for (uint32_t i = 0; i < s->input_count; i++, name += strlen(name) + 1)
-    model->fields[i] = (kairos_field){
-        .size = sizeof(kairos_field), .type = KAIROS_F64, .width = 1, .name = name, .unit = "", .doc = "", .lo = -infinite, .hi = infinite};
-  model->fields[s->input_count] = (kairos_field){.size = sizeof(kairos_field),
-                                                 .type = KAIROS_F64,
-                                                 .width = 1,
-                                                 .name = s->output,
-                                                 .unit = "",
-                                                 .doc = "The regression's value, clamped to its range.",
-                                                 .lo = s->low,
-                                                 .hi = s->high};
-  for (uint32_t i = 0; i <= s->input_count; i++) model->pointers[i] = &model->fields[i];
-  model->inputs = (kairos_schema){sizeof(kairos_schema), s->input_count, model->pointers};
-  model->outputs = (kairos_schema){sizeof(kairos_schema), 1, model->pointers + s->input_count};
-}
-
 static void svr_destroy(kairos_model *model) {
   const kairos_host *host = model->host;
-  const size_t fields = (size_t)model->settings.input_count + 1;
   if (model->trained) machine_free(&model->machine, host);
-  memory_give(host, model->fields, fields, sizeof *model->fields);
-  memory_give(host, (void *)model->pointers, fields, sizeof *model->pointers);
   settings_free(&model->settings, host);
   memory_give(host, model, 1, sizeof *model);
 }
@@ -51,16 +28,13 @@ static kairos_status svr_create(const kairos_host *host, const char *config_json
     settings_free(&settings, host);
     return refuse(error, KAIROS_NO_MEMORY, "svr: no memory for a model");
   }
-  const size_t fields = (size_t)settings.input_count + 1;
   model->host = host;
   model->settings = settings;
-  model->fields = memory_take(host, fields, sizeof *model->fields);
-  model->pointers = memory_take(host, fields, sizeof *model->pointers);
-  if (!model->fields || !model->pointers) {
+  const kairos_status described = shape_describe(&model->settings.shape, host, "The regression's value, clamped to its range.", error);
+  if (described != KAIROS_OK) {
     svr_destroy(model);
-    return refuse(error, KAIROS_NO_MEMORY, "svr: no memory for %zu fields", fields);
+    return described;
   }
-  describe_fields(model);
   *out = model;
   return KAIROS_OK;
 }
@@ -70,10 +44,10 @@ static size_t session_size(uint32_t inputs) {
 }
 
 static kairos_status svr_open(const kairos_model *model, uint32_t max_rows, kairos_session **out, kairos_error *error) {
-  kairos_session *session = memory_take(model->host, 1, session_size(model->settings.input_count));
+  kairos_session *session = memory_take(model->host, 1, session_size(model->settings.shape.input_count));
   if (!session) return refuse(error, KAIROS_NO_MEMORY, "svr: no memory for a session");
   session->host = model->host;
-  session->inputs = model->settings.input_count;
+  session->inputs = model->settings.shape.input_count;
   session->rows_most = max_rows;
   *out = session;
   return KAIROS_OK;
@@ -83,29 +57,14 @@ static void svr_close(kairos_session *session) {
   memory_give(session->host, session, 1, session_size(session->inputs));
 }
 
-static kairos_status check_batch(const kairos_session *session, const kairos_batch *in, const kairos_batch *out, kairos_error *error) {
-  if (in->column_count != session->inputs || out->column_count != 1)
-    return refuse(error, KAIROS_BAD_INPUT, "svr: expected %u inputs and 1 output, got %u and %u", session->inputs, in->column_count,
-                  out->column_count);
-  if (in->rows > session->rows_most || out->rows != in->rows)
-    return refuse(error, KAIROS_BAD_INPUT, "svr: expected up to %u rows on both sides, got %u and %u", session->rows_most, in->rows,
-                  out->rows);
-  for (uint32_t i = 0; i <= in->column_count; i++) {
-    const kairos_column *column = i < in->column_count ? in->columns[i] : out->columns[0];
-    if (column->type != KAIROS_F64 || column->width != 1)
-      return refuse(error, KAIROS_BAD_INPUT, "svr: column %u: expected doubles of width 1", i);
-  }
-  return KAIROS_OK;
-}
-
 static kairos_status svr_predict(const kairos_model *model, kairos_session *session, const kairos_batch *in, const kairos_batch *out,
                                  kairos_error *error) {
   if (!model->trained) return refuse(error, KAIROS_FAILED, "svr: the model has no weights yet");
-  const kairos_status status = check_batch(session, in, out, error);
+  const kairos_status status = shape_check_batch(&model->settings.shape, session->rows_most, in, out, error);
   if (status != KAIROS_OK) return status;
   double *values = out->columns[0]->data;
   uint64_t *valid = out->columns[0]->valid;
-  const double low = model->settings.low, high = model->settings.high;
+  const double low = model->settings.shape.low, high = model->settings.shape.high;
   for (uint32_t row = 0; row < in->rows; row++) {
     values[row] = 0;
     if (!machine_standardise(&model->machine, in, row, session->z)) {
@@ -119,10 +78,10 @@ static kairos_status svr_predict(const kairos_model *model, kairos_session *sess
 }
 
 static const kairos_schema *svr_inputs(const kairos_model *model) {
-  return &model->inputs;
+  return &model->settings.shape.inputs;
 }
 static const kairos_schema *svr_outputs(const kairos_model *model) {
-  return &model->outputs;
+  return &model->settings.shape.outputs;
 }
 
 static const void *svr_extension(const char *id) {

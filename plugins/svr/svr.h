@@ -3,12 +3,10 @@
  * libsvm trains; predictions are made here, from a flat copy. */
 #ifndef KAIROS_SVR_H
 #define KAIROS_SVR_H
-#include "kairos_plugin.h"
+#include "common/shape.h"
 
-#define SVR_INPUTS_MOST  1024
 #define SVR_VECTORS_MOST 20000 /* also the rows trained on: beyond, time and libsvm's cache grow without a better model */
-#define SVR_NAME_MOST    128
-#define SVR_BLOCK        8 /* support vectors that are worked on side by side */
+#define SVR_BLOCK        8     /* support vectors that are worked on side by side */
 
 enum gamma_rule { GAMMA_SCALE, GAMMA_AUTO, GAMMA_NUMBER };
 
@@ -17,13 +15,9 @@ struct settings {
   enum gamma_rule gamma_rule;
   double gamma;     /* with GAMMA_NUMBER */
   bool standardise; /* false: inputs are used as they come */
-  uint32_t input_count;
-  char *names; /* the inputs' names one after the other, each closed by a NUL */
-  size_t names_size;
-  char output[SVR_NAME_MOST + 1];
-  double low, high;
+  struct shape shape;
 };
-/* Reads the configuration; `names` is then the caller's to give back with settings_free. [build] */
+/* Reads the configuration; what it holds is then the caller's to give back with settings_free. [build] */
 kairos_status settings_read(struct settings *s, const kairos_host *host, const char *config_json, kairos_error *error);
 void settings_free(struct settings *s, const kairos_host *host);
 
@@ -49,9 +43,6 @@ double machine_value(const struct machine *m, const double *z); /* not clamped [
 struct kairos_model {
   const kairos_host *host;
   struct settings settings;
-  kairos_field *fields; /* [input_count + 1]: the inputs, then the output */
-  const kairos_field **pointers;
-  kairos_schema inputs, outputs;
   bool trained;
   struct machine machine; /* only when trained */
 };

@@ -3,7 +3,9 @@
  * spread over the table when there are more), and a model left alone unless everything worked. libsvm allocates by itself and does not
  * check, so this runs in the training child, whose end is not the engine's. [train] */
 #include "common/memory.h"
+#include "common/progress.h"
 #include "common/refuse.h"
+#include "common/rows.h"
 #include "svr.h"
 #include <float.h>
 #include <libsvm/svm.h>
@@ -19,22 +21,12 @@ struct table { /* what is trained on */
   struct svm_node **lines;
 };
 
-static void report(const kairos_host *host, double share, const char *note) {
-  const kairos_progress *progress = host->service(host, KAIROS_SERVICE_PROGRESS);
-  if (progress) progress->report(host, share, note);
-}
-
-static bool has_value(const kairos_column *column, uint32_t row, double *value) {
-  *value = ((const double *)column->data)[row];
-  return (!column->valid || (column->valid[row / 64] >> (row % 64) & 1)) && *value - *value == 0;
-}
-
 /* Has a target, and no more than half of its inputs are missing. */
 static bool row_counts(const kairos_batch *x, const kairos_batch *y, uint32_t row) {
   double value;
   uint32_t missing = 0;
-  for (uint32_t i = 0; i < x->column_count; i++) missing += !has_value(x->columns[i], row, &value);
-  return 2 * missing <= x->column_count && has_value(y->columns[0], row, &value);
+  for (uint32_t i = 0; i < x->column_count; i++) missing += !column_value(x->columns[i], row, &value);
+  return 2 * missing <= x->column_count && column_value(y->columns[0], row, &value);
 }
 
 static bool table_new(struct table *t, const kairos_host *host, uint32_t rows, uint32_t inputs) {
@@ -75,14 +67,14 @@ static void measure_input(const struct table *t, const kairos_column *column, do
   double value, sum = 0, squares = 0;
   uint32_t n = 0;
   for (uint32_t r = 0; r < t->rows; r++)
-    if (has_value(column, t->from[r], &value)) {
+    if (column_value(column, t->from[r], &value)) {
       sum += value;
       n++;
     }
   *mean = n ? sum / n : 0;
   *scale = 1;
   for (uint32_t r = 0; r < t->rows; r++)
-    if (has_value(column, t->from[r], &value)) squares += (value - *mean) * (value - *mean);
+    if (column_value(column, t->from[r], &value)) squares += (value - *mean) * (value - *mean);
   const double variance = n ? squares / n : 0, noise = n * *mean * DBL_EPSILON;
   if (variance > n * DBL_EPSILON * variance + noise * noise) *scale = sqrt(variance);
 }
@@ -142,7 +134,7 @@ static kairos_status copy_solution(kairos_model *model, const struct svm_model *
   model_adopt(model, &m);
   char note[120];
   snprintf(note, sizeof note, "%u rows, %u support vectors, gamma %.6g", m.rows, m.vectors, m.gamma);
-  report(model->host, 1, note);
+  progress_report(model->host, 1, note);
   return KAIROS_OK;
 }
 
@@ -162,7 +154,7 @@ static kairos_status solve(kairos_model *model, struct table *t, const struct ma
   char note[120];
   snprintf(note, sizeof note, "solving for %u rows of %u inputs, C %g, epsilon %g, gamma %.6g", t->rows, t->inputs, s->c, s->epsilon,
            parameter.gamma);
-  report(model->host, 0.1, note);
+  progress_report(model->host, 0.1, note);
   if (model->host->cancelled(model->host)) return refuse(error, KAIROS_CANCELLED, "svr: cancelled before solving");
   svm_set_print_string_function(say_nothing);
   struct svm_model *solved = svm_train(&problem, &parameter);
@@ -174,7 +166,7 @@ static kairos_status solve(kairos_model *model, struct table *t, const struct ma
 
 kairos_status svr_train(kairos_model *model, const kairos_batch *x, const kairos_batch *y, kairos_error *error) {
   const kairos_host *host = model->host;
-  const uint32_t inputs = model->settings.input_count;
+  const uint32_t inputs = model->settings.shape.input_count;
   if (x->column_count != inputs || y->column_count != 1 || x->rows != y->rows)
     return refuse(error, KAIROS_BAD_INPUT, "svr: expected %u inputs and one target of as many rows, got %u and %u", inputs, x->column_count,
                   y->column_count);

@@ -21,12 +21,12 @@ static void settings_are_read(void **state) {
                   "\"standardise\":false, \"output\":{\"name\":\"skip\",\"low\":-1,\"high\":2.5}} ",
                   &error),
       KAIROS_OK);
-  assert_int_equal(m.settings.input_count, 2);
-  assert_string_equal(m.settings.names, "steps_7d");
-  assert_string_equal(m.settings.names + 9, "sleep.hours");
+  assert_int_equal(m.settings.shape.input_count, 2);
+  assert_string_equal(m.settings.shape.names, "steps_7d");
+  assert_string_equal(m.settings.shape.names + 9, "sleep.hours");
   assert_true(m.settings.c == 10 && m.settings.epsilon == 0.01 && m.settings.gamma == 0.5 && m.settings.gamma_rule == GAMMA_NUMBER);
-  assert_true(m.settings.tolerance == 1e-4 && !m.settings.standardise && m.settings.low == -1 && m.settings.high == 2.5);
-  assert_string_equal(m.settings.output, "skip");
+  assert_true(m.settings.tolerance == 1e-4 && !m.settings.standardise && m.settings.shape.low == -1 && m.settings.shape.high == 2.5);
+  assert_string_equal(m.settings.shape.output, "skip");
   part_free(&m);
 
   assert_int_equal(part_create(&m, "{\"inputs\":[\"a\"]}", &error), KAIROS_OK); /* D02 */

@@ -1,0 +1,80 @@
+/* fill: from a batch's columns to lanes. Inline, since each way of computing compiles it for its own instructions. */
+#ifndef KAIROS_GBM_FILL_H
+#define KAIROS_GBM_FILL_H
+#include "common/rows.h"
+#include "pack.h"
+#include <math.h>
+
+#define FILL_ZERO 1e-35 /* LightGBM's zero_as_missing counts what is this small as zero */
+
+/* What one lane holds for a value that is there. Double models: how many thresholds the value is above, found by halving. */
+static inline float fill_number(const struct pack *p, uint32_t input, double value) {
+  if (p->single) return (float)value;
+  const double *cuts = p->cuts + p->cut_end[input];
+  uint32_t rank = 0;
+  for (uint32_t left = p->cut_end[input + 1] - p->cut_end[input]; left > 0;) { /* the answer is among left + 1 ranks */
+    const uint32_t half = (left + 1) / 2;
+    rank += value > cuts[rank + half - 1] ? half : 0;
+    left -= half;
+  }
+  return (float)rank;
+}
+
+static inline float fill_missing(const struct lane *lane) {
+  return lane->missing_left ? -INFINITY : INFINITY;
+}
+
+static inline float fill_value(const struct pack *p, const struct lane *lane, bool there, double value) {
+  const bool missing = !there || (lane->zero_missing && value >= -FILL_ZERO && value <= FILL_ZERO);
+  return missing ? fill_missing(lane) : fill_number(p, lane->input, value);
+}
+
+/* One row's lanes; false: it has no input at all. */
+static inline bool fill_row(const struct pack *p, const kairos_batch *in, uint32_t row, float *lanes) {
+  bool any = false;
+  double value;
+  for (uint32_t l = 0; l < p->used; l++) {
+    const bool there = column_value(in->columns[p->lane[l].input], row, &value);
+    lanes[l] = fill_value(p, &p->lane[l], there, value);
+    any = any || there;
+  }
+  for (uint32_t i = 0; !any && i < p->inputs; i++) any = column_value(in->columns[i], row, &value); /* no tree asks for it */
+  return any;
+}
+
+/* Bit r: row first + r has the input. Whole blocks of a single model without holes take the short way. */
+static inline __attribute__((always_inline)) uint32_t fill_column(const struct pack *p, uint32_t l, const kairos_column *column,
+                                                                  uint32_t first, uint32_t count, float *lane) {
+  const double *data = (const double *)column->data + first;
+  const uint32_t all = (1u << count) - 1;
+  uint32_t there = column->valid ? (uint32_t)(column->valid[first / 64] >> (first % 64)) & all : all;
+  uint32_t finite = 0;
+  if (count == PACK_ROWS && there == all && p->single && !p->lane[l].zero_missing) {
+    int32_t odd = 0;
+    for (uint32_t r = 0; r < PACK_ROWS; r++) {
+      lane[r] = (float)data[r];
+      odd |= data[r] - data[r] != 0;
+    }
+    if (!odd) return all;
+  }
+  for (uint32_t r = 0; r < count; r++) {
+    const bool is = (there >> r & 1) && data[r] - data[r] == 0;
+    lane[r] = fill_value(p, &p->lane[l], is, data[r]);
+    finite |= (uint32_t)is << r;
+  }
+  for (uint32_t r = count; r < PACK_ROWS; r++) lane[r] = 0;
+  return finite;
+}
+
+static inline __attribute__((always_inline)) uint32_t fill_lanes(const struct pack *p, const kairos_batch *in, uint32_t first,
+                                                                 uint32_t count, float *lanes) {
+  uint32_t answered = 0;
+  double value;
+  for (uint32_t l = 0; l < p->used; l++) answered |= fill_column(p, l, in->columns[p->lane[l].input], first, count, lanes + l * PACK_ROWS);
+  for (uint32_t r = 0; r < count; r++) /* a row whose known inputs no tree asks for */
+    for (uint32_t i = 0; !(answered >> r & 1) && i < p->inputs; i++)
+      answered |= (uint32_t)column_value(in->columns[i], first + r, &value) << r;
+  return answered;
+}
+
+#endif
