@@ -12,6 +12,7 @@
 #include "kit/heap.h"
 #include "kit/log.h"
 #include "kit/mailbox.h"
+#include "lane/back.h"
 #include "lane/job.h"
 #include <pthread.h>
 #include <string.h>
@@ -66,10 +67,8 @@ struct lanes {
   struct lane *lanes;
   uint32_t lane_count;
   struct lane *of_volume[BOOK_VOLUMES_MOST];
-  struct mailbox *done;
+  struct back back;
   uint64_t open; /* jobs that are not back yet */
-  uv_poll_t poll;
-  bool polling;
   struct courier *courier;
   struct note *overflow; /* the courier's thread only */
 };
@@ -233,7 +232,7 @@ static void answer(struct lane *lane, struct job *job) {
   if (o->lost && o->err.kind == ERR_INTERNAL) job->err.kind = ERR_STORAGE; /* nothing of it was kept: safe to send again */
   if (job->withdraw && !o->lost && lane->all->courier && job->number)
     courier_withdraw(lane->all->courier, o->number, job->number, job); /* answers when no attempt can start any more */
-  else mailbox_send(lane->all->done, job);
+  else mailbox_send(lane->all->back.box, job);
 }
 
 static void send_letters(struct owned *o) {
@@ -379,7 +378,7 @@ static void on_hungry(void *context, uint32_t volume) {
 }
 
 static void on_withdrawn(void *context, void *token) {
-  mailbox_send(((struct lanes *)context)->done, token);
+  mailbox_send(((struct lanes *)context)->back.box, token);
 }
 
 /* ---- what the main thread asks ---- */
@@ -401,31 +400,21 @@ bool lanes_submit(struct lanes *l, struct job *j) {
   struct lane *lane = l->of_volume[j->volume];
   if (!j->urgent && (crowd_full(&lane->crowd) || l->open >= DONE_ORDINARY)) return false;
   j->message.kind = NOTE_JOB;
-  if (!mailbox_reserve(l->done, 1)) return false;
+  if (!mailbox_reserve(l->back.box, 1)) return false;
   crowd_enter(&lane->crowd, j);
   l->open++;
   if (mailbox_offer(lane->in, j)) return true;
   crowd_leave(&lane->crowd, j);
   l->open--;
-  mailbox_release(l->done, 1);
+  mailbox_release(l->back.box, 1);
   return false;
 }
 
-static void job_back(struct lanes *l, struct job *j) {
+static void job_back(void *context, struct job *j) {
+  struct lanes *l = context;
   crowd_leave(&l->of_volume[j->volume]->crowd, j);
   l->open--;
   j->done(j);
-}
-
-static void drain_done(uv_poll_t *poll, int status, int events) {
-  (void)status;
-  (void)events;
-  struct lanes *l = poll->data;
-  void *jobs[256];
-  do
-    for (size_t n; (n = mailbox_take(l->done, jobs, 256)) > 0;)
-      for (size_t i = 0; i < n; i++) job_back(l, jobs[i]);
-  while (!mailbox_arm(l->done));
 }
 
 /* ---- life ---- */
@@ -469,7 +458,7 @@ static uint32_t lanes_wanted(const struct lanes_options *o) {
 static bool open_all(struct lanes *l, struct err *e) {
   l->lane_count = lanes_wanted(&l->options);
   l->lanes = kit_alloc(l->lane_count * sizeof *l->lanes);
-  if (!l->lanes || !(l->done = mailbox_new((l->lane_count + 1) * MAILBOX_CAP))) return err_set(e, ERR_INTERNAL, "no memory for lanes");
+  if (!l->lanes || !back_open(&l->back, (l->lane_count + 1) * MAILBOX_CAP)) return err_set(e, ERR_INTERNAL, "no memory for lanes");
   memset(l->lanes, 0, l->lane_count * sizeof *l->lanes);
   for (uint32_t i = 0; i < l->lane_count; i++) {
     l->lanes[i].all = l;
@@ -486,18 +475,14 @@ bool lanes_run(struct lanes *l, struct err *e) {
       return err_set(e, ERR_INTERNAL, "cannot start the thread of lane %u", i);
     l->lanes[i].started = true;
   }
-  uv_poll_init(l->options.loop, &l->poll, mailbox_descriptor(l->done));
-  l->poll.data = l;
-  l->polling = true;
-  uv_poll_start(&l->poll, UV_READABLE, drain_done);
-  if (!mailbox_arm(l->done)) drain_done(&l->poll, 0, UV_READABLE);
+  back_run(&l->back, l->options.loop);
   return true;
 }
 
 struct lanes *lanes_open(const struct lanes_options *options, struct err *e) {
   struct lanes *l = kit_alloc(sizeof *l);
   if (!l) return NULL;
-  *l = (struct lanes){.options = *options};
+  *l = (struct lanes){.options = *options, .back = {.each = job_back, .context = l}};
   if (open_all(l, e)) return l;
   lanes_close(l);
   return NULL;
@@ -550,12 +535,7 @@ void lanes_close(struct lanes *l) {
     work_note(l->of_volume[n->volume], n);
   }
   l->overflow = NULL;
-  if (l->polling) {
-    drain_done(&l->poll, 0, 0);
-    uv_poll_stop(&l->poll);
-    uv_close((uv_handle_t *)&l->poll, NULL);
-    uv_run(l->options.loop, UV_RUN_NOWAIT);
-  }
+  back_end(&l->back, l->options.loop);
   for (uint32_t i = 0; i < l->lane_count && l->lanes; i++) {
     struct lane *lane = &l->lanes[i];
     void *left;
@@ -574,7 +554,7 @@ void lanes_close(struct lanes *l) {
     if (lane->in) mailbox_free(lane->in);
     arena_free(&lane->turn);
   }
-  if (l->done) mailbox_free(l->done);
+  back_free(&l->back);
   kit_free(l->lanes);
   kit_free(l);
 }

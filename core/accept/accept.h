@@ -82,9 +82,13 @@ void door_keys(struct door *d, const struct door_key *keys,
                size_t count);             /* replaces at once: a revoked key is refused from the next request on; copies [main] */
 void door_stop_accepting(struct door *d); /* drains: keep-alive connections are closed after their open answers [main] */
 void door_close(struct door *d);          /* closes everything; the loop must run until it is done [main] */
+#define DOOR_REFUSAL_STEPS 8
 struct door_figures {
   uint64_t requests, refused, bytes_in, bytes_out, connections, open;
+  uint64_t busy_us, busy[DOOR_REFUSAL_STEPS + 1]; /* answers 429: time from reading the request to writing the answer; how many within
+                                                     each step, the last: longer */
 };
+extern const uint32_t door_refusal_us[DOOR_REFUSAL_STEPS]; /* the steps, rising */
 struct door_figures door_figures(const struct door *d);
 
 /* ---- events ---- */

@@ -124,7 +124,8 @@ void answer_put(struct exchange *x, int status, const char *content_type, struct
   }
   if (status >= 400) d->figures.refused++;
   connection_ends_with(x);
-  if (status == 429) connection_pause(x->request.connection, x->announced);
+  x->busy = status == 429;
+  if (x->busy) connection_pause(x->request.connection, x->announced);
   struct buf *to = connection_out(x);
   answer_bytes(to, x, status, content_type, body, name, value);
   connection_answered(x, to);

@@ -128,8 +128,9 @@ bool connection_is_quiet(const struct connection *c) {
 
 static void pop(struct connection *c) {
   struct exchange *x = c->open[c->first];
+  if (x->busy) c->refused_at = x->taken;
   c->first = (c->first + 1) % OPEN_MOST;
-  c->count--;
+  if (--c->count == 0) c->lines_up = false;
   exchange_free(x);
 }
 
@@ -161,7 +162,15 @@ void connection_answered(struct exchange *x, struct buf *bytes) {
 
 static bool stopped(const struct connection *c) {
   if (c->last || c->closing || c->paused_until) return true;
-  return c->stream.phase == HTTP_PHASE_HEAD && (c->count == OPEN_MOST || c->out.len + c->flying.len > OUT_MOST);
+  return c->stream.phase == HTTP_PHASE_HEAD && (c->count == OPEN_MOST || c->out.len + c->flying.len > OUT_MOST || c->lines_up);
+}
+
+/* Answers leave in the order of their requests: what cannot be taken now would only be refused behind those that were, and late. So it
+ * waits unread until it is first in its line, and then is taken or refused at once. */
+static bool lines_up(struct connection *c) {
+  const struct door *d = c->door;
+  c->lines_up = c->stream.phase == HTTP_PHASE_HEAD && c->count && d->room && !d->room(d->context);
+  return c->lines_up;
 }
 
 static void message_end(struct connection *c) {
@@ -177,7 +186,7 @@ static void message_end(struct connection *c) {
 static struct str take(struct connection *c, struct str in) {
   struct str piece;
   struct http_fault fault;
-  while (!stopped(c)) {
+  while (!stopped(c) && !lines_up(c)) {
     switch (http_stream_next(&c->stream, &in, &piece, &fault)) {
     case NEWS_MORE: return in;
     case NEWS_HEAD: exchange_begin(c, piece); break;
@@ -243,6 +252,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room) {
   const struct str in = c->held_length ? (struct str){c->held, c->held_length + (size_t)n} : (struct str){room->base, (size_t)n};
   hold(c, take(c, in));
   if (c->closing) return;
+  if (c->paused_until) { /* a refusal does not wait for what else this turn of the loop has to do */
+    connection_flush(c);
+    return;
+  }
   if (stopped(c)) connection_dirty(c);
   settle(c);
 }
@@ -267,6 +280,8 @@ static void write_out(struct connection *c) {
     return;
   }
   c->door->figures.bytes_out += c->out.len;
+  if (c->refused_at) door_refused(c->door, c->refused_at);
+  c->refused_at = 0;
   if (sent == (int)c->out.len) {
     if (c->out.cap > 4 * READ_ROOM) buf_free(&c->out);
     else buf_clear(&c->out);
@@ -322,6 +337,7 @@ void connection_flush(struct connection *c) {
     if (c->closing || finish(c)) return;
     if (c->held_length && !stopped(c)) {
       const size_t held = c->held_length;
+      door_clock(c->door);
       hold(c, take(c, (struct str){c->held, held}));
       moved = !c->closing && c->held_length != held;
     }

@@ -12,7 +12,8 @@
 
 void door_clock(struct door *d) {
   d->utc = clock_now();
-  d->monotonic = clock_monotonic() / 1000000;
+  d->nanoseconds = clock_monotonic();
+  d->monotonic = d->nanoseconds / 1000000;
 }
 
 /* ---- the address ---- */
@@ -205,6 +206,16 @@ int door_port(const struct door *d) {
 
 void door_keys(struct door *d, const struct door_key *keys, size_t count) {
   if (!keys_set(d, keys, count)) log_error("accept", "out of memory: the keys stay as they were");
+}
+
+const uint32_t door_refusal_us[DOOR_REFUSAL_STEPS] = {100, 250, 500, 1000, 2500, 5000, 10000, 50000};
+
+void door_refused(struct door *d, int64_t taken) {
+  const uint64_t us = (uint64_t)(clock_monotonic() - taken) / 1000;
+  size_t step = 0;
+  while (step < DOOR_REFUSAL_STEPS && us > door_refusal_us[step]) step++;
+  d->figures.busy[step]++;
+  d->figures.busy_us += us;
 }
 
 struct door_figures door_figures(const struct door *d) {

@@ -35,7 +35,8 @@ struct exchange {         /* a request and what only the door needs to know of i
   char *body;
   size_t body_length, body_room, body_most;
   uint64_t announced; /* by Content-Length */
-  bool answered, closes, head_only, old, gzip, wants_continue;
+  int64_t taken;      /* monotonic ns: when the bytes that completed its head, or its body, were read */
+  bool answered, busy, closes, head_only, old, gzip, wants_continue; /* busy: answered 429 */
 };
 
 enum waiting { WAITING_IDLE, WAITING_HEAD, WAITING_BODY, WAITING_HANDLER, WAITING_WRITE, WAITING_LINGER };
@@ -58,10 +59,12 @@ struct connection {
   uint64_t body_so_far;                           /* of the message being read */
   size_t unsent;                                  /* of `flying`, as the last sweep saw it */
   int64_t paused_until;                           /* monotonic ms; 0: not paused */
+  int64_t refused_at;                             /* monotonic ns: `taken` of the 429 that is in `out`; 0: none is */
   bool dirty, closing, writing, listening, ended; /* listening: the socket is read; ended: the peer sends no more */
   bool last;                                      /* nothing more is taken from it: a fault, or Connection: close */
   bool closes;                                    /* `last` will be set when this message is complete */
   bool discards;                                  /* the body belongs to a request that was refused */
+  bool lines_up;                                  /* nothing more is taken up before all its answers have left: there is no room */
   bool fresh, limited;                            /* no request yet; above the limit of connections: reserved routes only */
 };
 
@@ -95,10 +98,10 @@ struct door {
   char *read_room;               /* one for all: what is not taken at once is moved to its connection */
   struct buf scratch;            /* problem bodies */
   void *inflater;
-  int64_t utc, monotonic; /* ms, as of the last read */
-  uint32_t early;         /* paused connections that may go on at the next look, if there is room: doubled by quiet, halved by a 429 */
-  bool refused;           /* somebody was told 429 since the last look */
-  int64_t refusals;       /* monotonic ns: until when the time for refusals is given away */
+  int64_t utc, monotonic, nanoseconds; /* ms, ms and monotonic ns, as of the last look */
+  uint32_t early;   /* paused connections that may go on at the next look, if there is room: doubled by quiet, halved by a 429 */
+  bool refused;     /* somebody was told 429 since the last look */
+  int64_t refusals; /* monotonic ns: until when the time for refusals is given away */
   int64_t date_second;
   char date[64]; /* "Date: …\r\n" */
   struct door_figures figures;
@@ -139,4 +142,5 @@ void connection_resume(struct connection *c);
 /* door.c */
 void door_clock(struct door *d);
 void door_resume(uv_timer_t *timer);
-void door_freed_something(struct door *d); /* frees the door when it was the last */
+void door_refused(struct door *d, int64_t taken); /* a 429 has been written */
+void door_freed_something(struct door *d);        /* frees the door when it was the last */

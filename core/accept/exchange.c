@@ -26,6 +26,7 @@ static struct exchange *exchange_take(struct connection *c) {
   x->door = d;
   x->request.connection = c;
   x->request.received = d->utc;
+  x->taken = d->nanoseconds;
   x->request.query = x->request.body = x->request.key_name = (struct str){"", 0};
   return x;
 }
@@ -326,6 +327,7 @@ static bool exchange_inflate(struct exchange *x) {
 
 void exchange_complete(struct exchange *x) {
   struct request *r = &x->request;
+  x->taken = x->door->nanoseconds;
   if (x->body_length) r->body = (struct str){x->body, x->body_length};
   if (x->gzip && !exchange_inflate(x)) return;
   r->route->handle(r, x->door->context);

@@ -28,6 +28,19 @@ static void put_deliveries(struct buf *out, const struct courier_figures *c) {
   for (int i = 0; i < 4; i++) buf_printf(out, "kairos_webhooks_total{end=\"%s\"} %" PRIu64 "\n", ends[i].end, ends[i].value);
 }
 
+static void put_refusals(struct buf *out, const struct door_figures *d) {
+  uint64_t count = 0;
+  buf_text(out, "# HELP kairos_http_busy_seconds From reading a request that is refused with 429 to writing the answer.\n"
+                "# TYPE kairos_http_busy_seconds histogram\n");
+  for (int i = 0; i <= DOOR_REFUSAL_STEPS; i++) {
+    count += d->busy[i];
+    if (i == DOOR_REFUSAL_STEPS) buf_text(out, "kairos_http_busy_seconds_bucket{le=\"+Inf\"}");
+    else buf_printf(out, "kairos_http_busy_seconds_bucket{le=\"%g\"}", door_refusal_us[i] / 1e6);
+    buf_printf(out, " %" PRIu64 "\n", count);
+  }
+  buf_printf(out, "kairos_http_busy_seconds_sum %.6f\nkairos_http_busy_seconds_count %" PRIu64 "\n", (double)d->busy_us / 1e6, count);
+}
+
 void api_metrics(struct request *r, void *context) {
   struct api *a = context;
   struct lanes_figures f;
@@ -60,6 +73,7 @@ void api_metrics(struct request *r, void *context) {
   for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) put_metric(&out, &metrics[i]);
   put_decisions(&out, &f.flow);
   put_deliveries(&out, &f.courier);
+  put_refusals(&out, &d);
   buf_printf(&out, "# HELP kairos_build_info The engine's version.\n# TYPE kairos_build_info gauge\nkairos_build_info{version=\"%s\"} 1\n",
              KAIROS_VERSION);
   buf_printf(&out, "# HELP kairos_program_info The live program.\n# TYPE kairos_program_info gauge\nkairos_program_info{digest=\"%s\"} 1\n",

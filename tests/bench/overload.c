@@ -1,11 +1,13 @@
 /* Overload: far more requests than the engine can do, offered open loop over many pipelined connections. What is due and finds every
  * pipeline full is withheld, as by a sender that gives up; the rest is sent, and answers are counted by what they say: done (200) or
- * refused (429, 503), each with its own latency from sending. Meanwhile one more connection opts a user out and lifts a kill that is not
- * there, twenty times a second: those must be answered whatever else is. One thread, epoll. Shares the machine with the engine. */
+ * refused (429, 503), each with its own latency from sending. Meanwhile one more connection opts a user out and sets a kill, twenty times
+ * a second: those must be answered whatever else is. And patient senders (probe.c) keep to Retry-After and say what a well-made client
+ * sees. One thread, epoll, beside theirs. Shares the machine with the engine. */
 #include "events.h"
 #include "histogram.h"
 #include "kit/clock.h"
 #include "kit/rng.h"
+#include "probe.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,9 +52,10 @@ static struct {
   int poll;
   size_t out_room;
   int64_t start, end, urgent_at;
-  uint64_t sent, withheld, accepted, urgent_sent, lost, reopened;
+  uint64_t sent, withheld, accepted, in_time, urgent_sent, lost, reopened;
   struct tally done, refused, pressed;
-} o = {.connections = 256, .depth = 16, .batch = 1, .seconds = 10};
+  struct probe patient;
+} o = {.connections = 256, .depth = 16, .batch = 1, .seconds = 10, .patient = {.connections = 300}};
 
 static bool peer_open(struct peer *p, uint32_t number) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -184,7 +187,10 @@ static void answered(struct peer *p, int status, const char *head, const char *b
     if (!strcasestr(head, "\r\nRetry-After:")) t->without_retry_after++;
   }
   const char *number = t == &o.done ? strstr(body, "\"accepted\":") : NULL;
-  if (number) o.accepted += strtoull(number + 11, NULL, 10);
+  if (!number) return;
+  const uint64_t taken = strtoull(number + 11, NULL, 10);
+  o.accepted += taken;
+  if (clock_monotonic() < o.end) o.in_time += taken; /* what comes while the queues empty is no part of the rate */
 }
 
 static void peer_read(struct peer *p) {
@@ -243,14 +249,22 @@ static void put_tally(const char *name, const struct tally *t) {
          name, (double)histogram_quantile(&t->latency, 0.99) / 1e6);
 }
 
+static void put_patient(const char *name, const struct probe_tally *t) {
+  printf("\"%s\":%lu,\"%s_p50_ms\":%.3f,\"%s_p99_ms\":%.3f,", name, t->count, name, (double)histogram_quantile(&t->latency, 0.5) / 1e6,
+         name, (double)histogram_quantile(&t->latency, 0.99) / 1e6);
+}
+
 static void report(void) {
   printf("{\"offered\":%lu,\"sent\":%lu,\"withheld\":%lu,\"events_accepted\":%lu,\"goodput_per_second\":%.0f,", o.sent + o.withheld, o.sent,
-         o.withheld, o.accepted, (double)o.accepted / o.seconds);
+         o.withheld, o.accepted, (double)o.in_time / o.seconds);
   put_tally("done", &o.done);
   put_tally("refused", &o.refused);
   put_tally("urgent", &o.pressed);
-  printf("\"other_status\":%lu,\"without_retry_after\":%lu,\"urgent_not_200\":%lu,\"unanswered\":%lu,\"lost\":%lu,\"reopened\":%lu}\n",
-         o.refused.other, o.refused.without_retry_after, o.pressed.other, o.out, o.lost, o.reopened);
+  put_patient("patient_done", &o.patient.done);
+  put_patient("patient_refused", &o.patient.refused);
+  printf("\"patient_late\":%lu,\"other_status\":%lu,\"without_retry_after\":%lu,\"urgent_not_200\":%lu,\"unanswered\":%lu,\"lost\":%lu,"
+         "\"reopened\":%lu}\n",
+         o.patient.late, o.refused.other + o.patient.other, o.refused.without_retry_after, o.pressed.other, o.out, o.lost, o.reopened);
 }
 
 static bool read_options(int count, char **arguments) {
@@ -293,7 +307,16 @@ int main(int count, char **arguments) {
     perror("overload: no connection");
     return 4;
   }
+  o.patient.port = o.port;
+  o.patient.batch = o.batch;
+  o.patient.seconds = o.seconds;
+  o.patient.gap_ns = SECOND / (o.rate > 10000 ? 200 : o.rate < 1000 ? 20 : (int64_t)o.rate / 50); /* a trickle beside the flood */
+  if (!probe_start(&o.patient)) {
+    perror("overload: no patient senders");
+    return 4;
+  }
   run();
+  probe_stop();
   report();
   return 0;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures the release build on this machine and prints medians and ratios to the limits. The load generator shares the machine.
 # usage: tests/bench/run.sh [--runs N] [--seconds S] [line…]      default: 5 runs of 10 s; lines: single open5000 open20000 array ndjson
-#                                                                  replay conditions memory slow webhooks
+#                                                                  replay conditions memory slow overload webhooks
 # Each run starts the engine on a fresh data directory (under BENCH_DIR, default a temporary one) with tests/bench/program, and gives each
 # of 10 000 users a profile and consent before the clock starts.
 set -eu
@@ -17,8 +17,8 @@ while [ $# -gt 0 ]; do
     *) break ;;
   esac
 done
-[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay conditions memory slow webhooks
-for tool in "$build/kairos" "$build/bench/load"; do
+[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay conditions memory slow overload webhooks
+for tool in "$build/kairos" "$build/bench/load" "$build/bench/overload"; do
   [ -x "$tool" ] || { echo "run.sh: $tool is missing; scripts/build release makes it" >&2; exit 1; }
 done
 
@@ -105,6 +105,35 @@ slow() {
   wait $crowd 2>/dev/null || true
 }
 
+# What the engine says of its refusals: the step of its histogram in which a quantile of those since the first look lies, in ms.
+refusals() { curl -fsS "http://127.0.0.1:$port/metrics" | sed -n 's/^kairos_http_busy_seconds_bucket{le="\(.*\)"} /\1 /p'; }
+refusal_step() { # quantile, before, after
+  paste -d ' ' "$2" "$3" | awk -v q="$1" '{ edge[NR] = $1; count[NR] = $4 - $2 }
+    END { for (i = 1; i <= NR; i++) if (count[i] >= q * count[NR]) { print (edge[i] == "+Inf" ? 1000000 : edge[i] * 1000); exit } }'
+}
+
+# Ten times the peak (S4), which is measured first on the same engine: as many requests as never need a refusal, as fast as answers come.
+flood() { # events a request, connections and depth of the peak, connections and depth of the flood
+  start
+  people
+  "$build/bench/overload" --port "$port" --seconds 2 --rate 1000000 --batch "$1" --connections "$4" --depth "$5" >/dev/null # memory is touched
+  "$build/bench/overload" --port "$port" --seconds "$seconds" --rate 1000000 --batch "$1" --connections "$2" --depth "$3" >"$scratch/peak"
+  peak=$(sed 's/.*"goodput_per_second":\([0-9]*\).*/\1/' "$scratch/peak")
+  refusals >"$scratch/before"
+  "$build/bench/overload" --port "$port" --seconds "$seconds" --rate $((peak * 10 / $1)) --batch "$1" --connections "$4" --depth "$5" \
+    >"$scratch/flood"
+  refusals >"$scratch/after"
+  goodput=$(sed 's/.*"goodput_per_second":\([0-9]*\).*/\1/' "$scratch/flood")
+  printf 'overload%s {"peak_per_second":%s,"goodput_to_peak":%s,"engine_p50_ms":%s,"engine_p99_ms":%s,%s\n' "$1" "$peak" \
+    "$(awk -v g="$goodput" -v p="$peak" 'BEGIN { printf "%.3f", g / p }')" "$(refusal_step 0.5 "$scratch/before" "$scratch/after")" \
+    "$(refusal_step 0.99 "$scratch/before" "$scratch/after")" "$(sed 's/^{//' "$scratch/flood")" | tee -a "$results" >&2
+}
+
+overload() {
+  flood 1 128 16 1000 16
+  flood 100 32 4 500 4
+}
+
 resident() { awk '/^VmRSS:/ { printf "%.1f", $2 / 1024 }' "/proc/$engine/status"; }
 
 memory() {
@@ -158,7 +187,7 @@ for line in "$@"; do
       open20000) load open20000 --connections 64 --rate 20000 ;;
       array) load array --connections 16 --batch 100 ;;
       ndjson) load ndjson --connections 16 --batch 100 --ndjson ;;
-      replay | conditions | memory | slow | webhooks) $line ;;
+      replay | conditions | memory | slow | overload | webhooks) $line ;;
       *) echo "run.sh: unknown line '$line'" >&2; exit 2 ;;
     esac
   done
