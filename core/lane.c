@@ -244,30 +244,6 @@ static void send_letters(struct owned *o) {
     log_warn("lane", "volume %u: outbox: %s", o->number, e.text);
 }
 
-static void finish_turn(struct lane *lane, bool idle) {
-  for (uint32_t i = 0; i < lane->owned_count; i++) {
-    struct owned *o = &lane->owned[i];
-    walk_gathered(lane, o);
-    join_results(o);
-    commit_one(lane, o);
-    if (o->lost) continue;
-    forget_results(o);
-    send_letters(o); /* before the answers: a withdrawal reaches the courier after the letters that it withdraws (C3) */
-  }
-  for (size_t i = 0; i < lane->job_count; i++) answer(lane, lane->jobs[i]);
-  lane->job_count = 0;
-  for (uint32_t i = 0; i < lane->owned_count; i++) {
-    struct owned *o = &lane->owned[i];
-    struct err e = {0};
-    bool lost = o->lost;
-    o->lost = o->touched = false;
-    if (lost) continue;
-    remember_due(o);
-    if (!volume_settle(flow_volume(o->flow), idle, &e)) log_error("lane", "volume %u: settling: %s", o->number, e.text);
-  }
-  arena_reset(&lane->turn);
-}
-
 static void count_turn(struct lane *lane, size_t items) {
   struct lanes_figures sum = {.turns = lane->figures.turns + 1, .turn_items = lane->figures.turn_items + items};
   for (uint32_t i = 0; i < lane->owned_count; i++) {
@@ -281,6 +257,31 @@ static void count_turn(struct lane *lane, size_t items) {
   }
   for (size_t k = 0; k < sizeof sum / sizeof(uint64_t); k++)
     __atomic_store_n(&((uint64_t *)&lane->figures)[k], ((const uint64_t *)&sum)[k], __ATOMIC_RELAXED); /* once a turn: main reads them */
+}
+
+static void finish_turn(struct lane *lane, size_t items, bool idle) {
+  for (uint32_t i = 0; i < lane->owned_count; i++) {
+    struct owned *o = &lane->owned[i];
+    walk_gathered(lane, o);
+    join_results(o);
+    commit_one(lane, o);
+    if (o->lost) continue;
+    forget_results(o);
+    send_letters(o); /* before the answers: a withdrawal reaches the courier after the letters that it withdraws (C3) */
+  }
+  if (items) count_turn(lane, items); /* before the answers: who is answered and asks finds the event counted */
+  for (size_t i = 0; i < lane->job_count; i++) answer(lane, lane->jobs[i]);
+  lane->job_count = 0;
+  for (uint32_t i = 0; i < lane->owned_count; i++) {
+    struct owned *o = &lane->owned[i];
+    struct err e = {0};
+    bool lost = o->lost;
+    o->lost = o->touched = false;
+    if (lost) continue;
+    remember_due(o);
+    if (!volume_settle(flow_volume(o->flow), idle, &e)) log_error("lane", "volume %u: settling: %s", o->number, e.text);
+  }
+  arena_reset(&lane->turn);
 }
 
 /* ---- the thread ---- */
@@ -331,8 +332,7 @@ static void *lane_main(void *argument) {
   while (!lane->stopping) {
     size_t size = work_queued(lane);
     for (uint32_t i = 0; i < lane->owned_count; i++) size += gather_ticks(lane, &lane->owned[i]);
-    finish_turn(lane, mailbox_length(lane->in) == 0);
-    if (size) count_turn(lane, size);
+    finish_turn(lane, size, mailbox_length(lane->in) == 0);
     if (size == 0 && !lane->stopping) mailbox_wait(lane->in, sleep_until(lane));
   }
   return NULL;
