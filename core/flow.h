@@ -78,6 +78,9 @@ bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *
 /* A control fact: applied to one partition and journaled there. [lane] */
 bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e);
 bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e); /* without journaling: replay */
+/* Makes the program live in every partition of the volume that has another one, with zones as they are on this machine, durably; `anew`: in
+ * some. After control.db has it (program_fact), outside turns. [lane] */
+bool flow_activate(struct flow *f, const struct program *p, struct str fact_json, bool *anew, struct err *e);
 /* At a start: zones whose data on this machine differs from what is in force get a new fact. After lanes have recovered, before anything
  * runs. */
 bool flow_refresh_zones(struct flow *f, struct err *e);

@@ -498,16 +498,9 @@ static bool look_again(void *context, struct user *u) {
   return !due || push_due(o, u->number, due);
 }
 
-static bool activate_owned(struct lanes *l, struct owned *o, const struct program *p, struct str fact, struct err *e) {
-  bool listens_anew = false;
-  for (uint32_t part = 0; part < BOOK_PARTITIONS; part++) {
-    const char *live = flow_identity(o->flow, part);
-    if (book_volume_of(l->options.book, part) != o->number || (live && strcmp(live, p->identity) == 0)) continue;
-    if (!flow_fact(o->flow, part, fact, e)) return false;
-    listens_anew = true;
-  }
-  if (!flow_refresh_zones(o->flow, e) || !flow_commit(o->flow, e)) return false;
-  return !listens_anew || volume_each_user(flow_volume(o->flow), look_again, o, e);
+static bool activate_owned(struct owned *o, const struct program *p, struct str fact, struct err *e) {
+  bool anew;
+  return flow_activate(o->flow, p, fact, &anew, e) && (!anew || volume_each_user(flow_volume(o->flow), look_again, o, e));
 }
 
 /* Before the threads run, their volumes are still ours: a program becomes live in all partitions before the first event can come. */
@@ -516,7 +509,7 @@ bool lanes_activate(struct lanes *l, const struct program *p, struct err *e) {
   if (!program_fact(p, &text)) return err_set(e, ERR_INTERNAL, "no memory for a control fact");
   bool ok = true;
   for (uint32_t i = 0; ok && i < l->lane_count; i++)
-    for (uint32_t k = 0; ok && k < l->lanes[i].owned_count; k++) ok = activate_owned(l, &l->lanes[i].owned[k], p, buf_view(&text), e);
+    for (uint32_t k = 0; ok && k < l->lanes[i].owned_count; k++) ok = activate_owned(&l->lanes[i].owned[k], p, buf_view(&text), e);
   buf_free(&text);
   return ok;
 }

@@ -18,6 +18,7 @@ struct api {
   size_t lifted_count;
   struct api_stage *stages;
   size_t stage_count;
+  uint32_t walks;       /* questions about whole pasts that are being answered */
   uint64_t loop_lag_ms; /* of the main loop, by its watch */
   bool draining;
 };

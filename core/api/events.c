@@ -85,6 +85,23 @@ static void put_all_rejected(struct json_writer *w, const struct posting *p) {
     }
 }
 
+/* An event that came without an id was given one; whoever sent it has no other way to learn it. */
+static void put_given_ids(struct json_writer *w, const struct posting *p) {
+  bool any = false;
+  for (size_t v = 0; v < BOOK_VOLUMES_MOST; v++)
+    for (size_t i = 0; p->jobs[v] && !item_lost(p->jobs[v]) && i < p->jobs[v]->item_count; i++) {
+      const struct item *item = &p->jobs[v]->items[i];
+      if (item->event.id_given || item->state != ITEM_TAKEN) continue;
+      if (!any) json_key(w, "ids"), json_open_array(w);
+      any = true;
+      json_open_object(w);
+      json_pair_int(w, "index", p->batch.index[p->places[v][i]]);
+      json_pair_str(w, "id", item->event.id);
+      json_close_object(w);
+    }
+  if (any) json_close_array(w);
+}
+
 static void answer_batch(struct posting *p, const struct totals *t) {
   struct buf out = {0};
   buf_reserve(&out, 256); /* most answers fit */
@@ -105,6 +122,7 @@ static void answer_batch(struct posting *p, const struct totals *t) {
     for (size_t i = 0; p->jobs[v] && !item_lost(p->jobs[v]) && i < p->jobs[v]->item_count; i++)
       for (size_t k = 0; k < p->jobs[v]->items[i].told_count; k++) put_decision(&w, &p->jobs[v]->items[i].told[k]);
   json_close_array(&w);
+  put_given_ids(&w, p);
   json_close_object(&w);
   request_answer(p->request, 200, "application/json", buf_view(&out));
   buf_free(&out);

@@ -29,6 +29,12 @@ void api_readyz(struct request *r, void *context);
 uint32_t volume_for(const struct api *api, struct str user);
 struct user *known_user(struct job *j, struct flow *f); /* by j->user; NULL sets j->err [lane] */
 
+/* What is known of the user now, into the open object of `w`. [lane] */
+void person_put(struct json_writer *w, struct flow *f, struct user *u, struct arena *a);
+
+/* The attempts and the end of a send, as an object; empty when nothing was to be sent. [lane] */
+struct str delivery_json(struct volume *v, uint64_t id, struct arena *a);
+
 /* One job for one user's lane that runs `call` there; `answer` then runs on the main thread with job->text as the JSON, or the error is
  * answered. */
 struct asking {
@@ -47,3 +53,24 @@ void job_text(struct job *j, struct buf *b);
 /* The same fact into control.db, then into every volume; the answer is given once all have it. False: control.db did not take it, nothing
  * of it will act, and the request is answered. */
 bool fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json);
+
+/* ---- questions about a whole past (walk.c) ---- */
+/* Answered in pieces, so that nobody else in the lane waits for one person's long life: each turn of the lane a piece. Lies in the
+ * request's arena. */
+struct walk {
+  struct api *api;
+  struct request *request;
+  struct str user;
+  uint32_t volume;
+  /* One piece, until walk_spent: sets `done`, or j->err. j->user is the user. [lane] */
+  void (*step)(struct walk *w, struct job *j, struct flow *f);
+  void (*answer)(struct walk *w); /* [main], once: `err` or what the steps gathered; then whatever it holds is given back */
+  bool done;
+  struct err err;
+  int64_t begun; /* this piece, monotonic */
+  struct buf out;
+  void *own;
+};
+struct walk *walk_new(struct request *r, struct api *api); /* NULL: no memory, or too many at once; the request is answered [main] */
+void walk_start(struct walk *w);                           /* [main] */
+bool walk_spent(const struct walk *w);                     /* this turn's time is up [lane] */

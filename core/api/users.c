@@ -2,7 +2,6 @@
  * Handlers on the main thread, functions named *_in_lane on the lane. */
 #include "inside.h"
 #include "kit/clock.h"
-#include "program/moving.h"
 #include <string.h>
 
 uint32_t volume_for(const struct api *api, struct str user) {
@@ -17,79 +16,13 @@ struct user *known_user(struct job *j, struct flow *f) {
 
 /* ---- GET /v1/users/{id} ---- */
 
-static void put_features(struct json_writer *w, const struct program *p, struct user *u, int64_t now, struct arena *a) {
-  struct value *slots = ARENA_ARRAY(a, struct value, p->symbols.count + 1);
-  json_key(w, "features");
-  json_open_object(w);
-  for (uint32_t i = 0; i < features_count(p->features); i++) {
-    struct value v = feature_read(p->features, i, u, now, slots, a);
-    json_key(w, feature_name(p->features, i));
-    if (v.kind == VALUE_MISSING) json_put_null(w);
-    else value_to_json(w, &v);
-  }
-  json_close_object(w);
-}
-
-/* What the models say now; a look, so nothing is recorded. */
-static void put_beliefs(struct json_writer *w, const struct program *p, struct user *u, int64_t now, struct arena *a) {
-  struct value *beliefs = ARENA_ARRAY(a, struct value, beliefs_count(p->models) + 1);
-  if (!beliefs || !program_believe(p, u, now, beliefs, a)) return;
-  json_key(w, "beliefs");
-  json_open_object(w);
-  for (uint32_t b = 0; b < beliefs_count(p->models); b++) {
-    json_key(w, belief_name(p->models, b));
-    if (beliefs[b].kind == VALUE_MISSING) json_put_null(w);
-    else value_to_json(w, &beliefs[b]);
-  }
-  json_close_object(w);
-}
-
-static void put_who(struct json_writer *w, const struct user *u) {
-  static const char *const consents[] = {"unknown", "given", "withdrawn"};
-  char at[32];
-  json_pair_str(w, "userId", u->id);
-  json_pair_int(w, "partition", u->partition);
-  json_pair_text(w, "consent", consents[u->consent]);
-  if (u->age >= 0) json_pair_int(w, "age", u->age);
-  json_pair_str(w, "timezone", u->zone_name);
-  json_pair_int(w, "events", (int64_t)u->events);
-  if (u->clock) json_pair_str(w, "lastSeen", (struct str){at, clock_format(u->clock, at)});
-  json_key(w, "profile");
-  json_put_raw(w, u->profile.len ? u->profile : STR("{}"));
-}
-
-static void put_sends(struct json_writer *w, const struct user *u) {
-  static const char *const responses[] = {"none", "good", "bad", "other"};
-  json_key(w, "sends");
-  json_open_array(w);
-  for (size_t i = 0; i < u->send_count; i++) {
-    char text[32];
-    json_open_object(w);
-    json_pair_str(w, "decision", (struct str){text, decision_id_text(u->sends[i].decision, text)});
-    json_pair_str(w, "at", (struct str){text, clock_format(u->sends[i].at, text)});
-    json_pair_text(w, "response", responses[u->sends[i].response & 3]);
-    json_close_object(w);
-  }
-  json_close_array(w);
-}
-
 static void describe_in_lane(struct job *j, struct flow *f) {
   struct user *u = known_user(j, f);
   if (!u) return;
-  const struct program *p = flow_program(f, u->partition);
-  int64_t now = clock_now() > u->clock ? clock_now() : u->clock;
-  if (u->events && u->clock < now - 400 * CLOCK_DAY) now = u->clock; /* history: as of its own last day */
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
-  put_who(&w, u);
-  if (p) {
-    put_features(&w, p, u, now, &j->arena);
-    put_beliefs(&w, p, u, now, &j->arena);
-    json_key(&w, "patterns");
-    features_describe(p->features, u, now, &w, &j->arena);
-  }
-  put_sends(&w, u);
+  person_put(&w, f, u, &j->arena);
   json_close_object(&w);
   job_text(j, &out);
 }

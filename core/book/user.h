@@ -120,11 +120,12 @@ const struct series_day *series_at(const struct series *s, int32_t day); /* NULL
 bool user_add_attempt(struct user *u, const struct attempt *a);          /* into its place by (day, minute); a full list drops its oldest */
 bool user_add_send(struct user *u, const struct send *s);
 struct send *user_send(struct user *u, uint64_t decision);
+#define PROFILE_MOST 65536 /* bytes: a profile is in memory, in every stored state and in every answer about the user */
 bool user_set_profile(struct user *u, struct str json_object); /* replaces; copies */
 /* Merges a JSON object into the profile, top-level keys replaced, null removes; and reads zone ("timezone"), age ("demographics.age" or
  * "age") and "guardianConsent" from it when `may_identify` (scope above track); without it these keys, "demographics" and "consent" are
- * left out of the merge, so that a public write key moves none of them. Unknown zones and ages outside 0–130 are refused with a sentence,
- * and then nothing was merged. */
+ * left out of the merge, so that a public write key moves none of them. Unknown zones, ages outside 0–130 and
+ * what would make the profile longer than PROFILE_MOST are refused with a sentence, and then nothing was merged. */
 struct err;
 bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e);
 

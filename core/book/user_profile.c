@@ -1,6 +1,6 @@
 /* Merging a JSON object into a user's profile. Promises that either all of it is merged or nothing, that keys keep the order in which they
  * first came (so that the same rows make the same bytes), and that a caller without the right to identify moves neither zone, age nor
- * consent. Does not decide what a profile means. Called by flow on the lane. */
+ * consent, nor grows a profile beyond a bound. Does not decide what a profile means. Called by flow on the lane. */
 #include "book/user.h"
 #include "kit/arena.h"
 #include "kit/err.h"
@@ -101,6 +101,11 @@ static bool merge(struct user *u, struct str json_object, bool may_identify, str
   struct buf merged = {0};
   write_merged(&old, &patch, may_identify, a, &merged);
   struct str zone_name = {0};
+  if (merged.len > PROFILE_MOST) {
+    const size_t length = merged.len;
+    buf_free(&merged);
+    return err_set(e, ERR_INPUT, "profile: it would be %zu bytes long; at most %d are kept of a user", length, PROFILE_MOST);
+  }
   bool done = !merged.failed && (!said.zone_said || user_text_copy(said.zone_name, &zone_name));
   if (done && !str_eq(buf_view(&merged), u->profile)) done = user_set_profile(u, buf_view(&merged));
   buf_free(&merged);

@@ -262,6 +262,10 @@ uint32_t volume_number(const struct volume *v) {
   return v->number;
 }
 
+int64_t volume_last_fact(const struct volume *v, uint32_t partition) {
+  return v->control_head[partition];
+}
+
 struct volume_figures volume_figures(const struct volume *v) {
   return (struct volume_figures){.rows = (uint64_t)(v->next_seq - 1 - v->rows_gone),
                                  .users_hot = v->by_number.count,

@@ -38,9 +38,12 @@ struct value feature_read(const struct features *f, uint32_t index, const struct
 /* Fills the slots of the feature symbols listed (indices into symbols->at). [lane] */
 void features_fill(const struct features *f, const struct symbols *symbols, const uint32_t *which, size_t count, const struct user *u,
                    int64_t clock, struct value *slots, struct arena *a);
+/* Every feature by name as `features`, null where it is missing, and the reasons for that as `missing`: two keys of the object that `w` has
+ * open. */
+struct json_writer;
+void features_list(const struct features *f, const struct user *u, int64_t clock, struct json_writer *w, struct arena *a);
 /* Patterns for people and /v1/users: UserAnalytics (C03), ContextPattern (C04), success by hour and weekday (C01, C17), habit strength with
  * its three terms. */
-struct json_writer;
 void features_describe(const struct features *f, const struct user *u, int64_t clock, struct json_writer *w, struct arena *a);
 
 /* ---- daily histories ---- */

@@ -17,19 +17,23 @@ static void pair_part(struct json_writer *w, const char *key, double part) {
   else json_pair_double(w, key, math_round6(part));
 }
 
-static void describe_features(struct view *v, struct value *slots, struct json_writer *w) {
+void features_list(const struct features *f, const struct user *u, int64_t clock, struct json_writer *w, struct arena *a) {
+  struct view v;
+  struct value *slots = ARENA_ARRAY(a, struct value, f->symbols->count + 1);
+  if (!slots) return;
+  view_open(&v, f, u, clock, a);
   json_key(w, "features");
   json_open_object(w);
-  for (uint32_t i = 0; i < v->f->count; i++) {
-    json_key(w, v->f->names[i]);
-    put_value(w, view_read(v, i, slots));
+  for (uint32_t i = 0; i < f->count; i++) {
+    json_key(w, f->names[i]);
+    put_value(w, view_read(&v, i, slots));
   }
   json_close_object(w);
   json_key(w, "missing");
   json_open_object(w);
-  for (uint32_t i = 0; i < v->f->count; i++) {
-    struct value one = view_read(v, i, slots);
-    if (one.kind == VALUE_MISSING) json_pair_text(w, v->f->names[i], missing_word(one.reason));
+  for (uint32_t i = 0; i < f->count; i++) {
+    struct value one = view_read(&v, i, slots);
+    if (one.kind == VALUE_MISSING) json_pair_text(w, f->names[i], missing_word(one.reason));
   }
   json_close_object(w);
 }
@@ -234,7 +238,6 @@ void features_describe(const struct features *f, const struct user *u, int64_t c
   struct value *slots = ARENA_ARRAY(a, struct value, f->symbols->count + 1);
   view_open(&v, f, u, clock, a);
   json_open_object(w);
-  if (slots) describe_features(&v, slots, w);
   describe_strength(&v, w);
   if (slots) describe_analytics(&v, slots, w);
   describe_hours(patterns_of(&v), w);

@@ -2,6 +2,7 @@
  * recovery gives back what the stored states do not hold yet: stored decisions are applied, never made again. Called in a lane (or by
  * whoever replays), never while a wave is walked. */
 #include "inside.h"
+#include <string.h>
 
 bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e) {
   return places_fact(&f->places, partition, fact_json, e);
@@ -34,6 +35,17 @@ bool flow_refresh_zones(struct flow *f, struct err *e) {
     }
   buf_free(&fact);
   return ok;
+}
+
+bool flow_activate(struct flow *f, const struct program *p, struct str fact_json, bool *anew, struct err *e) {
+  *anew = false;
+  for (uint32_t part = 0; part < BOOK_PARTITIONS; part++) {
+    const char *live = f->places.at[part].identity;
+    if (book_volume_of(f->book, part) != volume_number(f->volume) || (live && strcmp(live, p->identity) == 0)) continue;
+    if (!flow_fact(f, part, fact_json, e)) return false;
+    *anew = true;
+  }
+  return flow_refresh_zones(f, e) && volume_commit(f->volume, e);
 }
 
 /* ---- recovery ---- */

@@ -29,28 +29,20 @@ static bool choose_program(struct offline *o, const char *directory, const struc
   return false;
 }
 
-static bool activate(struct offline *o, struct flow *f, uint32_t volume, struct str fact, struct err *e) {
-  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
-    const char *live = flow_identity(f, p);
-    if (book_volume_of(o->book, p) != volume || (live && strcmp(live, o->program->identity) == 0)) continue;
-    if (!flow_fact(f, p, fact, e)) return false;
-  }
-  return flow_refresh_zones(f, e) && flow_commit(f, e);
-}
-
 static bool announce(struct offline *o, struct str fact, struct err *e) {
   int64_t number;
   if (strcmp(o->last_digest, o->program->digest) == 0) return true;
   return control_append(o->book, "import", "program", o->program->digest, fact, &number, e);
 }
 
+/* control.db is told first: were this cut short, the next start would make the partitions agree with it. */
 static bool open_flows(struct offline *o, struct err *e) {
   struct buf fact = {0};
-  bool ok = program_fact(o->program, &fact) || err_set(e, ERR_INTERNAL, "no memory for a control fact");
+  bool anew, ok = program_fact(o->program, &fact) || err_set(e, ERR_INTERNAL, "no memory for a control fact");
+  ok = ok && announce(o, buf_view(&fact), e);
   o->volumes = book_volumes(o->book);
   for (uint32_t v = 0; ok && v < o->volumes; v++)
-    ok = (o->flows[v] = flow_open(o->book, v, o->library, e)) && activate(o, o->flows[v], v, buf_view(&fact), e);
-  ok = ok && announce(o, buf_view(&fact), e);
+    ok = (o->flows[v] = flow_open(o->book, v, o->library, e)) && flow_activate(o->flows[v], o->program, buf_view(&fact), &anew, e);
   buf_free(&fact);
   return ok;
 }

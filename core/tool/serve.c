@@ -90,7 +90,7 @@ static bool open_lanes(struct engine *s, struct err *e) {
                             .letters_most = (uint32_t)s->options.letters,
                             .loop = &s->loop};
   if (!(s->lanes = lanes_open(&o, e))) return false;
-  if (!lanes_activate(s->lanes, s->api.program, e) || !announce_program(s, e)) return false;
+  if (!announce_program(s, e) || !lanes_activate(s->lanes, s->api.program, e)) return false; /* control.db first */
   s->api.book = s->book;
   s->api.library = s->library;
   s->api.lanes = s->lanes;

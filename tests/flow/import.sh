@@ -38,3 +38,15 @@ cmp "$work/a" "$work/b" || say "an import in two goes decided otherwise"
 run 1 "$KAIROS" import "$work" --data "$work/none" --program "$work/program"
 has 'got a directory'
 [ ! -e "$work/none" ] || say "a wrong name left a data directory behind"
+
+# control.db knows a program before any partition does: whatever stops the import then, the next one finds it.
+run 0 "$KAIROS" init --data "$work/stopped" --files 2
+version=$(sqlite3 "$work/stopped/volume-01.db" "PRAGMA user_version")
+sqlite3 "$work/stopped/volume-01.db" "PRAGMA user_version=99"
+run 6 "$KAIROS" import "$work/events" --data "$work/stopped" --program "$work/program"
+has 'volume-01.db'
+sqlite3 "$work/stopped/volume-01.db" "PRAGMA user_version=$version"
+run 0 "$KAIROS" import "$work/events" --data "$work/stopped"
+has '^60 taken'
+"$KAIROS" replay --print --data "$work/stopped" >"$work/b"
+cmp "$work/a" "$work/b" || say "an import after a stopped one decided otherwise"

@@ -160,7 +160,11 @@ static void what_is_shown_is_what_is_read(void **state) {
   double shown;
   attempts_at(w, 1, 14, 11, "07:00", "{\"weather\":\"rain\"}");
   assert_true(clock_parse(STR("2025-01-15T08:00:00Z"), &clock));
+  json_open_object(&writer);
+  features_list(w->features, w->user, clock, &writer, &w->arena);
+  json_key(&writer, "patterns");
   features_describe(w->features, w->user, clock, &writer, &w->arena);
+  json_close_object(&writer);
   assert_true(json_parse(&j, &w->arena, buf_view(&out), &json_limits_default, NULL));
   size_t count;
   const struct feature_doc *docs = feature_docs(&count);
@@ -176,9 +180,10 @@ static void what_is_shown_is_what_is_read(void **state) {
       assert_near(shown, v.number, 1e-6, docs[i].name);
     }
   }
-  assert_true(json_double(&j, json_path(&j, 0, "habitStrength.frequency"), &shown) && shown == 1);
-  assert_true(json_double(&j, json_path(&j, 0, "analytics.streakLength"), &shown));
+  assert_true(json_double(&j, json_path(&j, 0, "patterns.habitStrength.frequency"), &shown) && shown == 1);
+  assert_true(json_double(&j, json_path(&j, 0, "patterns.analytics.streakLength"), &shown));
   assert_non_null(strstr(out.at, "\"weather\":\"rain\""));
+  assert_int_equal(json_get(&j, json_get(&j, 0, "patterns"), "features"), JSON_NONE); /* each thing once */
   buf_free(&out);
   world_free(w);
 }

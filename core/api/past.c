@@ -1,0 +1,210 @@
+/* past: what somebody's own chain holds: the timeline, and the export of everything there is about them (P1). Both walk from the newest row
+ * to the oldest, a piece a turn (walk.c). The export's first line is the person as known now, its last one says that it is whole. Handlers
+ * on the main thread, steps in the lane. */
+#include "inside.h"
+#include "kit/clock.h"
+#include "program/recorded.h"
+
+struct chain {
+  bool lines, met; /* lines: the export; met: the first piece is done */
+  int64_t user, seq, most;
+  int64_t fact;              /* the newest control fact of the partition that is older than the row */
+  struct str program;        /* digest of the program that was live at the row; in the request's arena */
+  struct json_writer writer; /* of the timeline's array */
+  int64_t rows, decisions, deliveries;
+};
+
+/* ---- one row ---- */
+
+static const char *kind_word(enum entry_kind kind) {
+  static const char *const words[] = {"", "event", "tick", "consent", "profile", "asked", "control", "imported"};
+  return words[kind];
+}
+
+/* The program fact that was in force at `seq`; walks the partition's facts back with the rows. */
+static bool find_program(struct walk *w, struct volume *v, int64_t seq, struct arena *a, struct err *e) {
+  struct chain *c = w->own;
+  struct entry fact;
+  struct json j;
+  while (c->fact > 0 && (c->fact > seq || c->program.len == 0)) {
+    if (!volume_entry(v, c->fact, a, &fact, NULL, e) || !json_parse(&j, a, fact.body, &json_limits_default, e)) return false;
+    bool program = json_text_is(&j, json_get(&j, 0, "kind"), "program");
+    if (c->fact <= seq && program) {
+      struct str name = json_text(&j, json_get(&j, 0, "name"), a);
+      c->program = (struct str){arena_text(&w->request->arena, name.at, name.len), name.len};
+      if (!c->program.at) return err_set(e, ERR_INTERNAL, "no memory for an export");
+      return true;
+    }
+    c->fact = fact.previous;
+    c->program = (struct str){0};
+  }
+  return true;
+}
+
+/* What the models said of the person at this row; by name when the program that asked them is the live one. */
+static bool put_beliefs(struct walk *w, struct json_writer *out, struct flow *f, const struct entry *row, const struct recorded *r,
+                        struct arena *a, struct err *e) {
+  struct chain *c = w->own;
+  if (r->belief_count == 0) return true;
+  if (!find_program(w, flow_volume(f), row->seq, a, e)) return false;
+  const struct program *live = flow_program(f, row->partition);
+  bool named = live && str_is(c->program, live->digest);
+  json_pair_str(out, "program", c->program);
+  json_key(out, "beliefs");
+  json_open_object(out);
+  for (uint32_t i = 0; i < r->belief_count; i++) {
+    uint32_t b = r->beliefs[i].belief;
+    bool known = named && b < beliefs_count(live->models);
+    json_key(out, known ? belief_name(live->models, b) : arena_printf(a, "belief %u", b));
+    if (r->beliefs[i].value.kind == VALUE_MISSING) json_put_null(out);
+    else value_to_json(out, &r->beliefs[i].value);
+  }
+  json_close_object(out);
+  return true;
+}
+
+static void put_deliveries(struct walk *w, struct json_writer *out, struct volume *v, const struct recorded *r, struct arena *a) {
+  struct chain *c = w->own;
+  json_key(out, "deliveries");
+  json_open_array(out);
+  for (uint32_t i = 0; i < r->decision_count; i++) {
+    char id[32];
+    struct str delivery = delivery_json(v, r->first_decision + i, a);
+    if (!delivery.len) continue;
+    c->deliveries++;
+    json_open_object(out);
+    json_pair_str(out, "decision", (struct str){id, decision_id_text(r->first_decision + i, id)});
+    json_key(out, "delivery");
+    json_put_raw(out, delivery);
+    json_close_object(out);
+  }
+  json_close_array(out);
+}
+
+static void put_source(struct json_writer *out, const struct entry *row, const struct recorded *r) {
+  char at[32];
+  json_pair_text(out, "kind", kind_word(row->kind));
+  json_pair_str(out, "received", (struct str){at, clock_format(r->received, at)});
+  json_pair_str(out, "source", r->source);
+  if (r->given_id.len) json_pair_str(out, "givenId", r->given_id);
+}
+
+static bool put_row(struct walk *w, struct json_writer *out, struct flow *f, const struct entry *row, struct arena *a, struct err *e) {
+  struct chain *c = w->own;
+  struct recorded rec;
+  char at[32];
+  if (!recorded_unpack(row->record, a, &rec, e)) return false;
+  json_open_object(out);
+  if (c->lines) put_source(out, row, &rec);
+  json_pair_int(out, "seq", row->seq);
+  json_pair_str(out, "at", (struct str){at, clock_format(rec.clock, at)});
+  json_key(out, "event");
+  json_put_raw(out, row->body);
+  if (c->lines && !put_beliefs(w, out, f, row, &rec, a, e)) return false;
+  json_key(out, "decisions");
+  json_open_array(out);
+  for (uint32_t i = 0; i < rec.decision_count; i++) {
+    struct str record;
+    if (!volume_decision(flow_volume(f), rec.first_decision + i, a, &record, NULL, e)) return false;
+    json_put_raw(out, record);
+    c->decisions++;
+  }
+  json_close_array(out);
+  if (c->lines && rec.decision_count) put_deliveries(w, out, flow_volume(f), &rec, a);
+  json_close_object(out);
+  return true;
+}
+
+/* ---- the walk ---- */
+
+static void put_person(struct walk *w, struct job *j, struct flow *f, struct user *u) {
+  struct json_writer out = json_to(&w->out);
+  json_open_object(&out);
+  json_pair_text(&out, "kind", "user");
+  person_put(&out, f, u, &j->arena);
+  json_close_object(&out);
+  buf_char(&w->out, '\n');
+}
+
+static void put_end(struct walk *w) {
+  const struct chain *c = w->own;
+  struct json_writer out = json_to(&w->out);
+  json_open_object(&out);
+  json_pair_text(&out, "kind", "end");
+  json_pair_int(&out, "rows", c->rows);
+  json_pair_int(&out, "decisions", c->decisions);
+  json_pair_int(&out, "deliveries", c->deliveries);
+  json_close_object(&out);
+  buf_char(&w->out, '\n');
+}
+
+static bool begin(struct walk *w, struct job *j, struct flow *f) {
+  struct chain *c = w->own;
+  struct user *u = known_user(j, f);
+  if (!u) return false;
+  c->met = true;
+  c->user = u->number;
+  c->seq = u->head;
+  c->fact = volume_last_fact(flow_volume(f), u->partition);
+  c->writer = json_to(&w->out);
+  if (c->lines) put_person(w, j, f, u);
+  else json_open_array(&c->writer);
+  return true;
+}
+
+static void step(struct walk *w, struct job *j, struct flow *f) {
+  struct chain *c = w->own;
+  struct arena a = {0};
+  bool ok = c->met || begin(w, j, f);
+  while (ok && c->seq > 0 && c->rows < c->most && !walk_spent(w)) {
+    struct entry row;
+    struct json_writer line = json_to(&w->out);
+    ok = volume_entry(flow_volume(f), c->seq, &a, &row, NULL, &j->err) && put_row(w, c->lines ? &line : &c->writer, f, &row, &a, &j->err);
+    if (ok && c->lines) buf_char(&w->out, '\n');
+    c->rows++;
+    c->seq = ok ? row.previous : 0;
+    arena_reset(&a);
+  }
+  arena_free(&a);
+  w->done = c->seq == 0 || c->rows >= c->most;
+  if (ok && w->done && c->lines) put_end(w);
+  if (ok && w->done && !c->lines) json_close_array(&c->writer);
+  if (ok && w->out.failed) err_set(&j->err, ERR_INTERNAL, "no memory for an answer of %lld rows", (long long)c->rows);
+}
+
+static void answer(struct walk *w) {
+  const struct chain *c = w->own;
+  struct buf out = w->out; /* the walk lies in the request, which is gone after the answer */
+  if (w->err.kind != ERR_NONE) request_refuse(w->request, &w->err);
+  else request_answer(w->request, 200, c->lines ? "application/x-ndjson" : "application/json", buf_view(&out));
+  buf_free(&out);
+}
+
+static void start(struct request *r, struct api *api, bool lines, int64_t most) {
+  struct walk *w = walk_new(r, api);
+  if (!w) return;
+  struct chain *c = ARENA_NEW(&r->arena, struct chain);
+  if (!c) {
+    request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
+    return;
+  }
+  *c = (struct chain){.lines = lines, .most = most};
+  w->own = c;
+  w->step = step;
+  w->answer = answer;
+  walk_start(w);
+}
+
+void api_user_timeline(struct request *r, void *context) {
+  struct str limit = request_query(r, "limit");
+  int64_t most = 50;
+  if (limit.len && (!str_to_int(limit, &most) || most < 1 || most > 1000)) {
+    request_problem(r, 400, "query-invalid", NULL, "limit: expected 1 to 1000, got \"" STR_FORMAT "\"", STR_ARG(limit));
+    return;
+  }
+  start(r, context, false, most);
+}
+
+void api_user_export(struct request *r, void *context) {
+  start(r, context, true, INT64_MAX);
+}

@@ -1,0 +1,98 @@
+/* person: what is known of somebody now, as JSON: who they are, what the conditions and models read of them, what they take part in, what
+ * was sent. For GET /v1/users/{id} and for the head of an export. In the person's own lane; a look, so nothing is recorded. */
+#include "inside.h"
+#include "kit/clock.h"
+#include "program/moving.h"
+
+/* What the models say now; a look, so nothing is recorded. */
+static void put_beliefs(struct json_writer *w, const struct program *p, struct user *u, int64_t now, struct arena *a) {
+  struct value *beliefs = ARENA_ARRAY(a, struct value, beliefs_count(p->models) + 1);
+  if (!beliefs || !program_believe(p, u, now, beliefs, a)) return;
+  json_key(w, "beliefs");
+  json_open_object(w);
+  for (uint32_t b = 0; b < beliefs_count(p->models); b++) {
+    json_key(w, belief_name(p->models, b));
+    if (beliefs[b].kind == VALUE_MISSING) json_put_null(w);
+    else value_to_json(w, &beliefs[b]);
+  }
+  json_close_object(w);
+}
+
+static void put_who(struct json_writer *w, const struct user *u) {
+  static const char *const consents[] = {"unknown", "given", "withdrawn"};
+  char at[32];
+  json_pair_str(w, "userId", u->id);
+  json_pair_int(w, "partition", u->partition);
+  json_pair_text(w, "consent", consents[u->consent]);
+  if (u->age >= 0) json_pair_int(w, "age", u->age);
+  if (u->minor_consent) json_pair_bool(w, "guardianConsent", true);
+  json_pair_str(w, "timezone", u->zone_name);
+  json_pair_int(w, "events", (int64_t)u->events);
+  if (u->clock) json_pair_str(w, "lastSeen", (struct str){at, clock_format(u->clock, at)});
+  json_key(w, "profile");
+  json_put_raw(w, u->profile.len ? u->profile : STR("{}"));
+}
+
+static void put_sends(struct json_writer *w, const struct user *u) {
+  static const char *const responses[] = {"none", "good", "bad", "other"};
+  json_key(w, "sends");
+  json_open_array(w);
+  for (size_t i = 0; i < u->send_count; i++) {
+    char text[32];
+    json_open_object(w);
+    json_pair_str(w, "decision", (struct str){text, decision_id_text(u->sends[i].decision, text)});
+    json_pair_str(w, "at", (struct str){text, clock_format(u->sends[i].at, text)});
+    json_pair_text(w, "response", responses[u->sends[i].response & 3]);
+    json_close_object(w);
+  }
+  json_close_array(w);
+}
+
+/* The arm that a user was first exposed to, and since when. */
+static void put_experiment(struct json_writer *w, const struct noun_experiment *x, const struct user *u, struct arena *a) {
+  char at[32];
+  const char *salt = arena_printf(a, STR_FORMAT "#%lld", STR_ARG(x->at.name), (long long)x->revision);
+  const struct mark *m = salt ? user_mark(u, mark_key("exposed", str_from(salt))) : NULL;
+  if (!m || m->value < 0 || m->value >= (double)x->arm_count) return;
+  json_open_object(w);
+  json_pair_str(w, "experiment", x->at.name);
+  json_pair_int(w, "revision", (int64_t)x->revision);
+  json_pair_str(w, "arm", x->arms[(size_t)m->value].name);
+  json_pair_str(w, "since", (struct str){at, clock_format(m->at, at)});
+  json_close_object(w);
+}
+
+/* What the user takes part in, of what the live program declares. */
+static void put_trials(struct json_writer *w, const struct rules *r, const struct user *u, struct arena *a) {
+  char at[32];
+  json_key(w, "experiments");
+  json_open_array(w);
+  for (uint32_t i = 0; i < rules_experiments(r); i++) put_experiment(w, experiment_noun(r, i), u, a);
+  json_close_array(w);
+  json_key(w, "rollouts");
+  json_open_array(w);
+  for (uint32_t i = 0; i < rules_rollouts(r); i++) {
+    const struct mark *m = user_mark(u, mark_key("rollout", rollout_noun(r, i)->at.name));
+    if (!m) continue;
+    json_open_object(w);
+    json_pair_str(w, "rollout", rollout_noun(r, i)->at.name);
+    json_pair_str(w, "since", (struct str){at, clock_format(m->at, at)});
+    json_close_object(w);
+  }
+  json_close_array(w);
+}
+
+void person_put(struct json_writer *w, struct flow *f, struct user *u, struct arena *a) {
+  const struct program *p = flow_program(f, u->partition);
+  int64_t now = clock_now() > u->clock ? clock_now() : u->clock;
+  if (u->events && u->clock < now - 400 * CLOCK_DAY) now = u->clock; /* history: as of its own last day */
+  put_who(w, u);
+  if (p) {
+    features_list(p->features, u, now, w, a);
+    put_beliefs(w, p, u, now, a);
+    json_key(w, "patterns");
+    features_describe(p->features, u, now, w, a);
+    put_trials(w, p->rules, u, a);
+  }
+  put_sends(w, u);
+}
