@@ -160,7 +160,7 @@ bool volume_remember(struct volume *v, struct user *u, struct str source, struct
 
 /* Reading [lane or reader] */
 bool volume_entry(struct volume *v, int64_t seq, struct arena *a, struct entry *out, struct user **user,
-                  struct err *e); /* ERR_MISSING; decrypts */
+                  struct err *e);                                     /* ERR_MISSING; decrypts */
 int64_t volume_last_fact(const struct volume *v, uint32_t partition); /* seq of the partition's newest control fact, 0: none [lane] */
 bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e);
 bool volume_outbox(struct volume *v, uint64_t id, struct arena *a, struct outbox_row *out, struct err *e);
