@@ -3,13 +3,14 @@
 #pragma once
 #include "accept/accept.h"
 #include "lane/lane.h"
+#include "program/choose.h"
 
 struct api {
   struct book *book;
   struct library *library;
   struct lanes *lanes;
   const struct program *program; /* the live one */
-  const char *program_directory; /* as started, for /v1/programs */
+  struct programs *programs;     /* and the others */
   int64_t started_at;
   struct door *door;
   struct str *kills; /* names killed now, for GET /v1/kill */
@@ -33,3 +34,21 @@ const struct route *api_routes(size_t *count); /* context of the handlers is the
 bool api_restore(struct api *a, struct err *e);
 void api_close(struct api *a);
 bool api_room(void *context); /* for the door: would any lane take an ordinary job? The context is the struct api. [main] */
+
+/* ---- programs: what is live, and how another one becomes it ---- */
+struct programs_options {
+  struct program_from from;
+  const char *directory; /* watched; NULL: none */
+  struct chosen *chosen; /* what the start runs; its drafts are taken */
+  uv_loop_t *loop;       /* the main thread's */
+};
+/* After api.book, .library and .lanes are set and the lanes run `chosen`. Starts the builder. On false call the three below all the same.
+ */
+bool programs_open(struct api *a, const struct programs_options *o, struct err *e);
+void programs_stop(struct api *a);   /* no change begins any more: before lanes_close */
+void programs_answer(struct api *a); /* whoever still waits is told: after lanes_close, before door_close */
+void programs_close(struct api *a);  /* after the loop has closed what is on it, before library_free */
+struct programs_figures {
+  uint64_t activations, refused, returned, directory_refused, held, build_us, live_us;
+};
+struct programs_figures programs_figures(const struct api *a);

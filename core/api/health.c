@@ -1,4 +1,4 @@
-/* health: what machines ask: metrics as Prometheus text, liveness, readiness; and the live program for people. Never labelled by user. Main
+/* health: what machines ask: metrics as Prometheus text, liveness, readiness. Never labelled by user. Main
  * thread. */
 #include "inside.h"
 #include "kit/clock.h"
@@ -45,6 +45,7 @@ void api_metrics(struct request *r, void *context) {
   struct api *a = context;
   struct lanes_figures f;
   struct door_figures d = door_figures(a->door);
+  struct programs_figures p = programs_figures(a);
   lanes_figures(a->lanes, &f);
   const struct metric metrics[] = {
       {"kairos_events_total", "counter", "Events taken.", f.flow.events},
@@ -65,6 +66,13 @@ void api_metrics(struct request *r, void *context) {
       {"kairos_webhooks_waiting", "gauge", "Webhooks at the courier.", f.courier.waiting},
       {"kairos_webhooks_in_flight", "gauge", "Webhook requests running.", f.courier.in_flight},
       {"kairos_webhook_breakers_open", "gauge", "Endpoints whose breaker is open.", f.courier.breaker_open},
+      {"kairos_program_activations_total", "counter", "Programs made live since the start.", p.activations},
+      {"kairos_program_refused_total", "counter", "Drafts of the directory that were refused.", p.refused},
+      {"kairos_program_directory_refused", "gauge", "1 while what lies in the directory is refused.", p.directory_refused},
+      {"kairos_program_returned_total", "counter", "Returns to the program before, by the watch.", p.returned},
+      {"kairos_programs_held", "gauge", "Programs in memory.", p.held},
+      {"kairos_program_build_microseconds", "gauge", "What the last build of the directory took.", p.build_us},
+      {"kairos_program_live_microseconds", "gauge", "The last change, from the settled files to the last volume.", p.live_us},
       {"kairos_http_requests_total", "counter", "HTTP requests.", d.requests},
       {"kairos_http_requests_refused_total", "counter", "HTTP requests refused at the door.", d.refused},
       {"kairos_http_connections", "gauge", "Open connections.", d.open},
@@ -94,32 +102,4 @@ void api_readyz(struct request *r, void *context) {
   const struct api *a = context;
   if (a->draining) request_answer(r, 503, "text/plain; charset=utf-8", STR("[-]draining\n"));
   else request_answer(r, 200, "text/plain; charset=utf-8", STR("[+]program live\n[+]volumes open\nok\n"));
-}
-
-void api_programs(struct request *r, void *context) {
-  const struct program *p = ((struct api *)context)->program;
-  struct buf out = {0};
-  struct json_writer w = json_to(&out);
-  json_open_array(&w);
-  json_open_object(&w);
-  json_pair_text(&w, "digest", p->digest);
-  json_pair_text(&w, "state", "live");
-  json_key(&w, "files");
-  json_open_array(&w);
-  for (size_t i = 0; i < p->source_count; i++) json_put_text(&w, p->sources[i].path);
-  json_close_array(&w);
-  json_key(&w, "findings");
-  json_open_array(&w);
-  for (size_t i = 0; i < p->findings.count; i++) {
-    json_open_object(&w);
-    json_pair_text(&w, "file", p->findings.at[i].file);
-    json_pair_int(&w, "line", p->findings.at[i].line);
-    json_pair_text(&w, "text", p->findings.at[i].text);
-    json_close_object(&w);
-  }
-  json_close_array(&w);
-  json_close_object(&w);
-  json_close_array(&w);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
 }

@@ -2,7 +2,8 @@
  * it. Main thread. */
 #include "inside.h"
 
-#define OPEN SCOPE_NONE
+#define OPEN        SCOPE_NONE
+#define UPLOAD_MOST (24u << 20) /* 10 MiB of sources as JSON */
 static const struct route routes[] = {
     {METHOD_POST, "/v1/events", SCOPE_TRACK, false, 0, api_events,
      "one event, an array (at most 2 500), or NDJSON; ?clock=event decides on the events' own time (operate)"},
@@ -28,7 +29,13 @@ static const struct route routes[] = {
     {METHOD_DELETE, "/v1/kill/{kind}/{name}", SCOPE_OPERATE, true, 0, api_unkill, "lifts that stop"},
     {METHOD_GET, "/v1/rollouts", SCOPE_READ, false, 0, api_rollouts, "stages, and where each rollout stands"},
     {METHOD_POST, "/v1/rollouts/{name}/{verb}", SCOPE_OPERATE, true, 0, api_rollout_move, "advance, back, hold, resume or halt"},
-    {METHOD_GET, "/v1/programs", SCOPE_READ, false, 0, api_programs, "the live program: digest, files, findings"},
+    {METHOD_GET, "/v1/programs", SCOPE_READ, false, 0, api_programs,
+     "programs: live, previous, refused and gone ones, with their findings"},
+    {METHOD_POST, "/v1/programs", SCOPE_OPERATE, false, UPLOAD_MOST, api_program_post,
+     "an upload, {files: {path: text}} or {digest}: built, checked, tested and kept, not live yet"},
+    {METHOD_GET, "/v1/programs/{id}", SCOPE_READ, false, 0, api_program, "one program, with its sources as they run or ran"},
+    {METHOD_POST, "/v1/programs/undo", SCOPE_OPERATE, true, 0, api_program_undo, "the program before is live again"},
+    {METHOD_POST, "/v1/programs/{id}/{verb}", SCOPE_OPERATE, true, 0, api_program_verb, "publish or discard"},
     {METHOD_GET, "/metrics", OPEN, false, 0, api_metrics, "Prometheus text"},
     {METHOD_GET, "/livez", OPEN, false, 0, api_livez, "the process is alive"},
     {METHOD_GET, "/readyz", OPEN, false, 0, api_readyz, "the program is live and the volumes are open"},

@@ -111,7 +111,6 @@ static void identify(struct program *p, const struct program_from *from) {
 static struct program *build(struct program *p, const struct program_from *from) {
   name_program(p);
   p->symbols = (struct symbols){.arena = &p->arena, .find = find_name, .context = p};
-  p->findings.arena = &p->arena;
   /* The rooms are asked even when a noun is wrong, so that an author sees all findings at once. */
   language_load(&p->arena, p->sources, p->source_count, &p->nouns, &p->findings);
   build_parts(p, from);
@@ -122,7 +121,7 @@ static struct program *build(struct program *p, const struct program_from *from)
 
 static struct program *program_new(struct err *e) {
   struct program *p = kit_alloc(sizeof *p);
-  if (p) memset(p, 0, sizeof *p);
+  if (p) *p = (struct program){.findings.arena = &p->arena};
   else err_set(e, ERR_INTERNAL, "no memory for a program");
   return p;
 }
@@ -132,6 +131,13 @@ struct program *program_from_directory(const char *directory, const struct progr
   if (p && sources_from_directory(p, directory, e)) return build(p, from);
   program_free(p);
   return NULL;
+}
+
+struct program *program_from_upload(const struct source *sources, size_t count, const struct program_from *from, struct err *e) {
+  struct program *p = program_new(e);
+  if (!p) return NULL;
+  sources_from_upload(p, sources, count);
+  return build(p, from);
 }
 
 struct program *program_from_store(struct book *b, const unsigned char sha256[32], const struct program_from *from, struct err *e) {

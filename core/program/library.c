@@ -244,6 +244,23 @@ const struct program *library_brief(struct library *l, struct str brief, struct 
   return NULL;
 }
 
+bool library_digest(struct library *l, struct str start, char digest[65], struct err *e) {
+  size_t found = 0;
+  char hex[2 * HASH_SHA256 + 1];
+  pthread_mutex_lock(&l->lock);
+  for (size_t i = 0; i < l->known_count && start.len >= 6 && start.len <= 64; i++) {
+    hash_hex(l->known[i].sha256, HASH_SHA256, hex);
+    if (memcmp(hex, start.at, start.len) != 0) continue;
+    memcpy(digest, hex, sizeof hex);
+    found++;
+  }
+  pthread_mutex_unlock(&l->lock);
+  if (found == 1) return true;
+  if (found) return err_set(e, ERR_CONFLICT, "%zu programs begin with \"" STR_FORMAT "\": give more digits", found, STR_ARG(start));
+  return err_set(e, ERR_MISSING, "no program is known that begins with \"" STR_FORMAT "\" (a digest, its first 6 digits or more)",
+                 STR_ARG(start));
+}
+
 uint32_t library_holders(struct library *l, const struct program *p) {
   uint32_t holders = 0;
   pthread_mutex_lock(&l->lock);

@@ -34,11 +34,18 @@ struct program_from {
   const char *store_directory;  /* where opened plugins are copied to; NULL only without plugins */
   const char *plugins;          /* "svr=<sha256>,…": these copies in the store instead of the directory's files; NULL: none */
 };
-/* Reads rules/, interventions/ and models/ below `directory` (no symbolic links out of the tree, 10 MiB in all), builds and checks. Always
- * gives a program, so that its findings and sources can be shown; it may be used only when findings.errors is 0. NULL: nothing could be
- * read at all. [builder] */
+/* Reads rules/, interventions/ and models/ below `directory` (no symbolic links, 10 MiB in all), builds and checks. Always gives a program,
+ * so that its findings and sources can be shown; it may be used only when findings.errors is 0. NULL: there is no program at all, or no
+ * memory. [builder] */
 struct program *program_from_directory(const char *directory, const struct program_from *from, struct err *e);
+/* The same of files that somebody sent; they are copied. NULL: no memory. [builder] */
+struct program *program_from_upload(const struct source *sources, size_t count, const struct program_from *from, struct err *e);
 struct program *program_from_store(struct book *b, const unsigned char sha256[32], const struct program_from *from, struct err *e);
+/* A program's files as the store holds them, as a JSON array of {path, bytes, sha256, text}; what is no text has base64. [builder] */
+bool program_show(struct book *b, struct str digest, struct buf *out, struct err *e);
+bool program_list(const char *directory, struct buf *out, struct err *e); /* {"sources": […]} of a directory, the same way [main] */
+/* A directory's files as the body of POST /v1/programs. A link, or a file that cannot be read, is an error. [main] */
+bool program_upload(const char *directory, struct buf *out, struct err *e);
 /* The control fact that makes it live, as JSON. False: no memory. [any] */
 bool program_fact(const struct program *p, struct buf *out);
 bool program_store(const struct program *p, struct book *b, struct err *e); /* every source and the manifest, by their hashes */
@@ -73,5 +80,7 @@ void library_tidy(struct library *l);
  * as library_plain does. */
 bool library_know(struct library *l, struct str digest);
 const struct program *library_brief(struct library *l, struct str brief, struct err *e);
+/* The one known digest that begins with these hex digits, at least 6. ERR_MISSING: none, ERR_CONFLICT: several. */
+bool library_digest(struct library *l, struct str start, char digest[65], struct err *e);
 uint32_t library_holders(struct library *l, const struct program *p);
 size_t library_size(struct library *l); /* programs in memory */

@@ -1,33 +1,252 @@
-/* programs: which program a running engine decides with: its digest, its files and what was found in them. Asks the engine over HTTP and
- * prints; changes nothing. Main thread. */
+/* programs: the programs of a running engine: which there are and what was found in them, their sources as they run, what two of them
+ * differ in, and another one live, beside the live one, or back. Asks the engine over HTTP and prints. Main thread. */
+#include "programs.h"
 #include "kit/arena.h"
+#include "kit/file.h"
 #include "kit/json.h"
-#include "live.h"
+#include "program/program.h"
 #include "tools_list.h"
 #include <stdio.h>
+#include <string.h>
 
-static void show(struct str answer) {
+/* ---- for people ---- */
+
+static void print_findings(const struct json *j, uint32_t findings, struct arena *a) {
+  for (uint32_t i = 0; json_type(j, findings) == JSON_ARRAY && i < j->tokens[findings].count; i++) {
+    uint32_t f = json_child(j, findings, i);
+    printf("    " STR_FORMAT ":" STR_FORMAT ": " STR_FORMAT ": " STR_FORMAT "\n", STR_ARG(json_text(j, json_get(j, f, "file"), a)),
+           STR_ARG(json_raw(j, json_get(j, f, "line"))), STR_ARG(json_text(j, json_get(j, f, "level"), a)),
+           STR_ARG(json_text(j, json_get(j, f, "text"), a)));
+  }
+}
+
+static void print_words(const struct json *j, uint32_t list, const char *before, struct arena *a) {
+  for (uint32_t i = 0; json_type(j, list) == JSON_ARRAY && i < j->tokens[list].count; i++)
+    printf("%s" STR_FORMAT, i ? ", " : before, STR_ARG(json_text(j, json_child(j, list, i), a)));
+}
+
+static void print_counts(const struct json *j, uint32_t shadowed, struct arena *a) {
+  static const char *const keys[] = {"moments", "same", "gained", "lost", "changed"};
+  if (json_type(j, shadowed) != JSON_OBJECT) return;
+  printf("    beside the live one:");
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+    printf("%s %s " STR_FORMAT, i ? "," : "", keys[i], STR_ARG(json_raw(j, json_get(j, shadowed, keys[i]))));
+  printf("\n");
+  uint32_t rules = json_get(j, shadowed, "rules"), at = rules + 1;
+  for (uint32_t i = 0; json_type(j, rules) == JSON_OBJECT && i < j->tokens[rules].count; i++) {
+    struct str name = json_text(j, at, a);
+    at = j->tokens[at].next;
+    printf("      " STR_FORMAT ":", STR_ARG(name));
+    for (size_t k = 1; k < sizeof keys / sizeof *keys; k++)
+      printf("%s %s " STR_FORMAT, k > 1 ? "," : "", keys[k], STR_ARG(json_raw(j, json_get(j, at, keys[k]))));
+    printf("\n");
+    at = j->tokens[at].next;
+  }
+}
+
+static void print_one(const struct json *j, uint32_t p, struct arena *a) {
+  uint32_t files = json_get(j, p, "files"), changed = json_get(j, p, "changed");
+  struct str digest = json_text(j, json_get(j, p, "digest"), a), why = json_text(j, json_get(j, p, "why"), a),
+             ended = json_text(j, json_get(j, p, "ended"), a);
+  printf("%.*s  " STR_FORMAT, digest.len < 16 ? (int)digest.len : 16, digest.at, STR_ARG(json_text(j, json_get(j, p, "state"), a)));
+  print_words(j, json_get(j, p, "labels"), "  ", a);
+  printf("  %u files, since " STR_FORMAT ", from " STR_FORMAT, json_type(j, files) == JSON_ARRAY ? j->tokens[files].count : 0,
+         STR_ARG(json_text(j, json_get(j, p, "since"), a)), STR_ARG(json_text(j, json_get(j, p, "from"), a)));
+  if (why.len) printf(" (" STR_FORMAT " by " STR_FORMAT ")", STR_ARG(why), STR_ARG(json_text(j, json_get(j, p, "author"), a)));
+  printf("\n");
+  if (ended.len) printf("    not live any more: " STR_FORMAT "\n", STR_ARG(ended));
+  if (json_type(j, changed) == JSON_ARRAY && j->tokens[changed].count) {
+    print_words(j, changed, "    changed: ", a);
+    printf("\n");
+  }
+  print_findings(j, json_get(j, p, "findings"), a);
+  uint32_t waits = json_get(j, p, "waits");
+  for (uint32_t i = 0; json_type(j, waits) == JSON_ARRAY && i < j->tokens[waits].count; i++)
+    printf("    waits " STR_FORMAT "\n", STR_ARG(json_text(j, json_child(j, waits, i), a)));
+  print_counts(j, json_get(j, p, "shadowed"), a);
+}
+
+static void show_all(struct str answer) {
   struct arena a = {0};
   struct json j;
-  if (json_parse(&j, &a, answer, &json_limits_default, NULL))
-    for (uint32_t i = 0; i < j.tokens[0].count; i++) {
-      uint32_t p = json_child(&j, 0, i), files = json_get(&j, p, "files"), findings = json_get(&j, p, "findings");
-      printf("%.16s  " STR_FORMAT "  %u files, %u findings\n", json_text(&j, json_get(&j, p, "digest"), &a).at,
-             STR_ARG(json_text(&j, json_get(&j, p, "state"), &a)), files == JSON_NONE ? 0 : j.tokens[files].count,
-             findings == JSON_NONE ? 0 : j.tokens[findings].count);
-    }
+  if (json_parse(&j, &a, answer, &json_limits_default, NULL)) {
+    if (json_type(&j, 0) == JSON_OBJECT) print_one(&j, 0, &a);
+    for (uint32_t i = 0; json_type(&j, 0) == JSON_ARRAY && i < j.tokens[0].count; i++) print_one(&j, json_child(&j, 0, i), &a);
+  }
   arena_free(&a);
 }
 
+/* ---- asking ---- */
+
+struct asking {
+  struct live live;
+  const char *verb, *what, *other;
+};
+
+/* A refused program is told finding by finding: exit code 3. */
+static int tell_refused(struct str answer, const struct err *e) {
+  struct arena a = {0};
+  struct json j;
+  uint32_t findings = JSON_NONE;
+  if (json_parse(&j, &a, answer, &json_limits_default, NULL)) findings = json_get(&j, 0, "findings");
+  if (findings != JSON_NONE) {
+    fprintf(stderr, "kairos: refused\n");
+    print_findings(&j, findings, &a);
+  }
+  arena_free(&a);
+  return findings != JSON_NONE ? EXIT_FINDINGS : tool_fail(e);
+}
+
+static int ask(const struct asking *k, const char *method, const char *path, struct str body, struct buf *answer) {
+  struct err e = {0};
+  int status = 0;
+  if (client_call(&k->live.client, method, path, "application/json", body, answer, &status, &e)) return EXIT_OK;
+  return status == 422 ? tell_refused(buf_view(answer), &e) : tool_fail(&e);
+}
+
+static int get_program(const struct asking *k, const char *name, struct buf *answer) {
+  struct buf path = {0};
+  live_path(&path, "/v1/programs/", str_from(name), "");
+  int code = ask(k, "GET", path.at, (struct str){0}, answer);
+  buf_free(&path);
+  return code;
+}
+
+static bool is_directory(const char *what) {
+  struct arena a = {0};
+  struct file_entry *entries;
+  size_t count;
+  bool ok = file_list(what, &a, &entries, &count, NULL);
+  arena_free(&a);
+  return ok;
+}
+
+/* ---- show and diff ---- */
+
+static int show_sources(const struct asking *k, struct str answer) {
+  struct arena a = {0};
+  struct json j;
+  bool any = false;
+  if (json_parse(&j, &a, answer, &json_limits_default, NULL)) {
+    uint32_t sources = json_get(&j, 0, "sources");
+    for (uint32_t i = 0; json_type(&j, sources) == JSON_ARRAY && i < j.tokens[sources].count; i++) {
+      uint32_t s = json_child(&j, sources, i), text = json_get(&j, s, "text");
+      struct str path = json_text(&j, json_get(&j, s, "path"), &a), bytes = json_text(&j, text, &a);
+      if (k->other && !str_is(path, k->other)) continue;
+      any = true;
+      if (!k->other) printf("-- " STR_FORMAT " (" STR_FORMAT " bytes)\n", STR_ARG(path), STR_ARG(json_raw(&j, json_get(&j, s, "bytes"))));
+      if (bytes.len) fwrite(bytes.at, 1, bytes.len, stdout);
+      if (json_type(&j, text) != JSON_STRING) printf("(no text)\n");
+    }
+  }
+  arena_free(&a);
+  if (any) return EXIT_OK;
+  fprintf(stderr, "kairos: no file \"%s\" in this program\n", k->other ? k->other : "");
+  return EXIT_NOT_FOUND;
+}
+
+static int verb_show(const struct asking *k) {
+  struct buf answer = {0};
+  int code = get_program(k, k->what ? k->what : "live", &answer);
+  if (code == EXIT_OK && k->live.json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&answer)));
+  else if (code == EXIT_OK) code = show_sources(k, buf_view(&answer));
+  buf_free(&answer);
+  return code;
+}
+
+/* A directory as the engine would show it. */
+static int show_directory(const char *directory, struct buf *out) {
+  struct err e = {0};
+  if (program_list(directory, out, &e)) return EXIT_OK;
+  return tool_fail(&e);
+}
+
+static int get_side(const struct asking *k, const char *name, struct buf *answer) {
+  return is_directory(name) ? show_directory(name, answer) : get_program(k, name, answer);
+}
+
+/* Nothing named: what the last change did. One named: what it would change. */
+static int verb_diff(const struct asking *k) {
+  struct buf before = {0}, after = {0};
+  const char *from = k->what ? (k->other ? k->what : "live") : "previous", *to = k->what ? (k->other ? k->other : k->what) : "live";
+  int code = get_side(k, from, &before);
+  if (code == EXIT_OK) code = get_side(k, to, &after);
+  if (code == EXIT_OK && !programs_differ(buf_view(&before), buf_view(&after))) fprintf(stderr, "no difference\n");
+  buf_free(&before);
+  buf_free(&after);
+  return code;
+}
+
+/* ---- changes ---- */
+
+/* A directory is sent, checked and kept first; then it goes by its digest. */
+static int send_directory(const struct asking *k, char digest[65]) {
+  struct buf body = {0}, answer = {0};
+  struct err e = {0};
+  struct arena a = {0};
+  struct json j;
+  int code = program_upload(k->what, &body, &e) ? ask(k, "POST", "/v1/programs", buf_view(&body), &answer) : tool_fail(&e);
+  digest[0] = 0;
+  if (code == EXIT_OK && json_parse(&j, &a, buf_view(&answer), &json_limits_default, NULL)) {
+    struct str d = json_text(&j, json_get(&j, 0, "digest"), &a);
+    snprintf(digest, 65, STR_FORMAT, STR_ARG(d));
+  }
+  arena_free(&a);
+  buf_free(&body);
+  buf_free(&answer);
+  return code;
+}
+
+static int change(const struct asking *k, const char *name, const char *verb) {
+  struct buf path = {0}, answer = {0};
+  char rest[32];
+  snprintf(rest, sizeof rest, "/%s", verb);
+  if (name) live_path(&path, "/v1/programs/", str_from(name), rest);
+  else live_path(&path, "/v1/programs", (struct str){0}, rest);
+  int code = ask(k, "POST", path.at, STR("{}"), &answer);
+  if (code == EXIT_OK && k->live.json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&answer)));
+  else if (code == EXIT_OK) show_all(buf_view(&answer));
+  buf_free(&path);
+  buf_free(&answer);
+  return code;
+}
+
+static int change_named(const struct asking *k, const struct usage *usage) {
+  char digest[65];
+  if (!arguments_given(usage, "WHAT", k->what)) return EXIT_USAGE;
+  if (!is_directory(k->what)) return change(k, k->what, k->verb);
+  int code = send_directory(k, digest);
+  return code == EXIT_OK ? change(k, digest, k->verb) : code;
+}
+
 int tool_programs(int argc, char **argv) {
-  static const char *const verbs[] = {"list", NULL};
-  struct live live = {.client = {.url = LIVE_URL}};
-  const char *verb = "list";
-  const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "list (default)", NULL}, LIVE_ARGUMENTS(live)};
-  const struct usage usage = {"programs", "What runs: the live program, its files and findings.",
-                              "  kairos programs list\n  kairos programs list --json\n", ARGUMENTS(list)};
+  static const char *const verbs[] = {"list", "show", "diff", "publish", "shadow", "undo", "discard", NULL};
+  struct asking k = {.live.client.url = LIVE_URL, .verb = "list"};
+  const struct argument list[] = {
+      {"VERB", ARGUMENT_TEXT, &k.verb, NULL, "list (default), show, diff, publish, shadow, undo or discard", NULL},
+      {"WHAT", ARGUMENT_TEXT, &k.what, NULL, "a digest or its first digits, live, previous, shadow, or a directory; for shadow also off",
+       NULL},
+      {"OTHER", ARGUMENT_TEXT, &k.other, NULL, "diff: compare WHAT with this; show: only this file", NULL},
+      LIVE_ARGUMENTS(k.live)};
+  const struct usage usage = {"programs", "What runs, what ran, and what is to run.",
+                              "  kairos programs list\n"
+                              "  kairos programs diff                        what the last change did\n"
+                              "  kairos programs diff myprogram              what this directory would change\n"
+                              "  kairos programs shadow myprogram            decides beside the live one, sends nothing\n"
+                              "  kairos programs publish myprogram\n"
+                              "  kairos programs undo\n"
+                              "  kairos programs show live rules/skip.lua    as it runs, whatever lies in the directory\n",
+                              ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
-  if (arguments_word(&usage, "VERB", verb, verbs) < 0) return EXIT_USAGE;
-  return live_ask(&live, "GET", "/v1/programs", (struct str){0}, show);
+  switch (arguments_word(&usage, "VERB", k.verb, verbs)) {
+  case 0: return live_ask(&k.live, "GET", "/v1/programs", (struct str){0}, show_all);
+  case 1: return verb_show(&k);
+  case 2: return verb_diff(&k);
+  case 5: return change(&k, NULL, "undo");
+  case 3:
+  case 4:
+  case 6: return change_named(&k, &usage);
+  default: return EXIT_USAGE;
+  }
 }

@@ -21,46 +21,40 @@
 
 /* ---- program ---- */
 
-static bool last_program(void *context, const struct control_fact *fact) {
-  struct engine *s = context;
-  if (strcmp(fact->kind, "program") != 0) return true;
-  snprintf(s->last_digest, sizeof s->last_digest, "%s", fact->name);
-  return library_know(s->library, str_from(fact->name));
-}
-
-static void print_findings(const struct program *p) {
+static void print_findings(const struct draft *d) {
   struct buf out = {0};
-  program_print_findings(p, &out);
+  draft_print(d, &out);
   if (out.len) fwrite(out.at, 1, out.len, stderr);
   buf_free(&out);
 }
 
 /* The directory's program, or the last good one: a broken file must not keep the engine down. */
-static const struct program *choose_program(struct engine *s, struct err *e) {
-  struct program *p = s->options.program ? program_from_directory(s->options.program, &s->from, e) : NULL;
-  if (p) print_findings(p);
-  if (p && p->findings.errors == 0) {
-    if (!program_store(p, s->book, e)) {
-      program_free(p);
-      return NULL;
-    }
-    return library_add(s->library, p);
-  }
-  if (p) err_set(e, ERR_INPUT, "%s: the program has %zu errors", s->options.program, p->findings.errors);
-  program_free(p);
-  if (!s->last_digest[0] && !e->text[0])
-    err_set(e, ERR_MISSING, "%s has never run one: name it with --program DIR (kairos init DIR makes one)", s->options.data);
-  if (!s->last_digest[0]) return NULL;
-  log_warn("serve", "%s; going on with the last good program %.16s", e->text[0] ? e->text : "no program directory given", s->last_digest);
-  return library_get(s->library, str_from(s->last_digest), e);
+static bool choose_program(struct engine *s, struct err *e) {
+  struct chosen *c = &s->chosen;
+  const bool found = program_choose(s->library, &s->from, s->options.program, c, e);
+  if (c->refused) print_findings(c->refused);
+  if (!found) return false;
+  print_findings(c->live);
+  if (c->refused || !s->options.program)
+    log_warn("serve", "%s%s; going on with the last good program %s",
+             s->options.program ? s->options.program : "no program directory given", c->refused ? ": the program has errors" : "",
+             c->live->program->brief);
+  else if (strcmp(c->live->digest, c->files.sources) != 0)
+    log_warn("serve", "%s is as it was when another program was made live: going on with %s until it changes", s->options.program,
+             c->live->program->brief);
+  return true;
 }
 
 static bool announce_program(struct engine *s, struct err *e) {
-  if (strcmp(s->last_digest, s->api.program->digest) == 0) return true;
-  char body[128];
-  int length = snprintf(body, sizeof body, "{\"kind\":\"program\",\"name\":\"%s\"}", s->api.program->digest);
-  int64_t number;
-  return control_append(s->book, "serve", "program", s->api.program->digest, (struct str){body, (size_t)length}, &number, e);
+  const struct chosen *c = &s->chosen;
+  if (c->last.identity && strcmp(c->last.identity, c->live->program->identity) == 0) return true;
+  const struct announcement a = {.program = c->live->program,
+                                 .author = "serve",
+                                 .from = "start",
+                                 .why = "the engine started",
+                                 .acted = c->acted,
+                                 .plugins = c->files.plugins};
+  return program_announce(s->book, &a, e);
 }
 
 /* ---- boot ---- */
@@ -77,11 +71,12 @@ static bool open_book(struct engine *s, struct err *e) {
   snprintf(s->store, sizeof s->store, "%s/store", s->options.data);
   s->from = (struct program_from){tool_plugin_directory(), s->store, NULL};
   s->library = library_new(s->book, &s->from);
-  return s->library ? control_each(s->book, 0, last_program, s, e) : err_set(e, ERR_INTERNAL, "no memory for the library");
+  return s->library || err_set(e, ERR_INTERNAL, "no memory for the library");
 }
 
 static bool open_lanes(struct engine *s, struct err *e) {
-  if (!(s->api.program = choose_program(s, e))) return err_wrap(e, "no program to run");
+  if (!choose_program(s, e)) return err_wrap(e, "no program to run");
+  s->api.program = s->chosen.live->program;
   struct lanes_options o = {.book = s->book,
                             .library = s->library,
                             .lanes = (uint32_t)s->options.lanes,
@@ -95,7 +90,9 @@ static bool open_lanes(struct engine *s, struct err *e) {
   s->api.library = s->library;
   s->api.lanes = s->lanes;
   s->api.started_at = clock_now();
-  return api_restore(&s->api, e) && lanes_run(s->lanes, e);
+  if (!api_restore(&s->api, e) || !lanes_run(s->lanes, e)) return false;
+  const struct programs_options p = {.from = s->from, .directory = s->options.program, .chosen = &s->chosen, .loop = &s->loop};
+  return programs_open(&s->api, &p, e);
 }
 
 /* The keys that are valid now. When every key was revoked, one that nobody has stands in: only a directory that never had a key is open to
@@ -204,13 +201,17 @@ void engine_close(struct engine *s) {
   for (int i = 0; i < 2 && s->signals[i].data; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
   if (s->keys.data) uv_close((uv_handle_t *)&s->keys, NULL);
   if (s->door) door_stop_accepting(s->door);
+  programs_stop(&s->api);
   lanes_close(s->lanes); /* answers what was submitted, through the door that is still there */
+  programs_answer(&s->api);
   if (s->door) door_close(s->door);
   if (s->loop_open) {
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);
   }
   api_close(&s->api);
+  programs_close(&s->api);
+  chosen_free(&s->chosen);
   library_free(s->library);
   if (s->book) book_close(s->book);
   arena_free(&s->arena);

@@ -21,7 +21,8 @@ struct engine {
   uv_loop_t loop;
   uv_signal_t signals[2];
   uv_timer_t keys;
-  char store[4096], last_digest[65];
+  struct chosen chosen;
+  char store[4096];
   bool loop_open, running;
 };
 void engine_prepare(struct engine *s);             /* the loop alone, for what must stand before */

@@ -1,0 +1,84 @@
+/* Inside api: the programs of a running engine as the main thread keeps them: what each is called, which labels point to it, and how
+ * another one becomes live.
+ *   programs.c        editions and labels, what the builder found
+ *   programs_live.c   a change: control.db, then every volume, then the labels
+ *   programs_show.c   as JSON
+ *   programs_ask.c    the handlers */
+#pragma once
+#include "api/api.h"
+#include "program/builder.h"
+
+enum edition_state {
+  EDITION_READY,    /* good, and live nowhere */
+  EDITION_LIVE,     /* … or about to be, or to stop being */
+  EDITION_DRAINING, /* not live any more; somebody still holds it */
+  EDITION_GONE,     /* out of memory; the store has its sources */
+  EDITION_REFUSED
+};
+struct edition {
+  struct draft *draft; /* files, findings; holds the program unless it is refused or gone */
+  enum edition_state state;
+  struct arena arena;
+  const char *from, *author, *why; /* why: it was made live */
+  const char *ended;               /* why it is not live any more, or NULL */
+  const char *changed[64];         /* files that are other than in the program before; in the draft's arena */
+  size_t changed_count;
+  int64_t since;  /* UTC ms: in this state */
+  double live_ms; /* from the first look at the sources until every volume had it */
+};
+#define EDITIONS_MOST 48
+
+struct activation {     /* one program on its way to being live */
+  struct errand errand; /* first: control.db */
+  struct programs *programs;
+  struct edition *to;
+  struct request *request; /* to be answered; NULL: nobody waits */
+  struct arena arena;
+  const char *author, *from, *why;
+  char acted[65], plugins[65];
+  struct str fact;
+  uint64_t volumes; /* that have not taken it yet, bit by volume */
+  uint32_t waiting;
+  bool stuck; /* said */
+  struct err err;
+  int64_t begun; /* monotonic ns */
+  struct activation *next;
+};
+
+struct programs {
+  struct api *api;
+  struct library *library;
+  struct program_from from;
+  const char *directory;
+  struct builder *builder;
+  uv_loop_t *loop;
+  uv_async_t news;
+  uv_timer_t retry, watch;
+  struct edition *editions[EDITIONS_MOST]; /* newest last */
+  size_t edition_count;
+  struct edition *live, *previous, *shadow;
+  struct state_of_files files;
+  char acted[65];                 /* the directory's sources that stand decided */
+  struct activation *activations; /* the first is under way */
+  bool announced, closing;
+  struct programs_figures figures;
+};
+
+/* programs.c */
+struct edition *edition_add(struct programs *s, struct draft *d, const char *from,
+                            const char *author);                 /* takes the draft; NULL: no memory */
+struct edition *edition_of(struct programs *s, struct str name); /* a label, or the first digits of a digest; NULL: none of these here */
+void edition_discard(struct programs *s, struct edition *e);
+void edition_state(struct edition *e, enum edition_state state);
+bool edition_is_live(const struct programs *s, const struct draft *d); /* the very program that is live? */
+void programs_drain(struct programs *s);                               /* lets go of what nobody needs any more */
+/* programs_live.c */
+struct activation *activation_new(struct programs *s, struct edition *to, const char *from, const char *author, const char *why);
+void activation_submit(struct activation *c); /* takes it */
+void activations_end(struct programs *s);     /* at the engine's end */
+bool activations_hold(const struct programs *s, const struct edition *e);
+const struct activation *activation_to(const struct programs *s, const struct edition *e);
+void activations_retry(uv_timer_t *timer);
+/* programs_show.c */
+void put_edition(struct json_writer *w, const struct programs *s, const struct edition *e);
+void put_findings(struct json_writer *w, const struct finding *findings, size_t count);

@@ -1,0 +1,139 @@
+#!/bin/sh
+# A rule is edited while the engine runs: live without a restart; broken, it is refused with file and line everywhere people look, and the
+# live one decides on; mended, undone, published from elsewhere, discarded; and over a clean stop, a kill and a directory that broke or went
+# away the engine comes back with the last good program, and with what operators decided.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+export KAIROS_URL
+
+field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$work/out" | head -n 1; }
+live() {
+  run 0 "$KAIROS" programs list --json
+  sed -i 's/},{"digest"/}\n{"digest"/g' "$work/out" # a program a line; the live one is the first
+  field digest
+}
+# until CONDITION…: a minute at most
+until_true() {
+  tries=0
+  until "$@"; do
+    tries=$((tries + 1))
+    [ $tries -lt 600 ] || say "never came true: $*"
+    sleep 0.1
+  done
+}
+live_is_other_than() { [ "$(live)" != "$1" ]; }
+listed() { "$KAIROS" programs list >"$work/out" && grep -q -e "$1" "$work/out"; }
+not_listed() { "$KAIROS" programs list >"$work/out" && ! grep -q -e "$1" "$work/out"; }
+# decides NAME: the live program has this trigger
+decides() {
+  expect_call 200 POST /v1/decide "{\"userId\":\"anna\",\"dryRun\":true,\"trigger\":\"$1\"}"
+}
+
+small_program "$work/p"
+start "$work/data" --program "$work/p"
+KAIROS_URL=$url
+expect_call 200 POST /v1/events "{\"userId\":\"anna\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":5}}"
+first=$(live)
+decides stress
+expect_call 404 POST /v1/decide '{"userId":"anna","trigger":"late"}'
+
+# ---- edited: by hand, and as editors do, through another file ----
+echo 'trigger "late" { why = "A test.", on = { "check_in" }, when = "event.stressLevel > 3", offer = { "breathe" } }' >>"$work/p/rules/all.lua"
+until_true live_is_other_than "$first"
+second=$(live)
+decides late
+has_change() { run 0 "$KAIROS" programs diff && has '^+trigger "late"' && hasnt '^-trigger'; }
+has_change
+sed 's/> 3/> 4/' "$work/p/rules/all.lua" >"$work/p/rules/.all.lua.swp"
+mv "$work/p/rules/.all.lua.swp" "$work/p/rules/all.lua"
+until_true live_is_other_than "$second"
+third=$(live)
+run 0 "$KAIROS" programs diff
+has '^-trigger "late".*> 3'
+has '^+trigger "late".*> 4'
+run 0 "$KAIROS" programs show live rules/all.lua
+cmp "$work/out" "$work/p/rules/all.lua" || say "the source shown is not the one that runs"
+
+# ---- broken ----
+cp "$work/p/rules/all.lua" "$work/good.lua"
+printf 'trigger "half" {\n  why = "A test.",\n  on = { "check_' >>"$work/p/rules/all.lua"
+until_true listed refused
+has 'rules/all.lua:[0-9]*: error: unfinished string'
+grep -q 'error program rules/all.lua:[0-9]*: unfinished string' "$work/serve.log" || say "the log does not say what is wrong"
+equal "the live program beside a broken directory" "$(live)" "$third"
+decides late
+run 0 "$KAIROS" programs show live rules/all.lua
+cmp "$work/out" "$work/good.lua" || say "the source shown is not the one that runs"
+expect_call 200 GET /metrics
+grep -q '^kairos_program_directory_refused 1' "$work/answer" || say "the metrics do not say that the directory is refused"
+
+# ---- killed with a broken directory: the last good one comes back; so it does without a directory ----
+stop_hard
+start "$work/data" --program "$work/p"
+KAIROS_URL=$url
+grep -q 'rules/all.lua:[0-9]*: error: unfinished string' "$work/serve.log" || say "the start does not say what is wrong"
+equal "the program after a kill" "$(live)" "$third"
+decides late
+
+# ---- mended: the same as before is no change; another one is ----
+cp "$work/good.lua" "$work/p/rules/all.lua"
+until_true not_listed refused
+equal "the program of the mended directory" "$(live)" "$third"
+sed -i 's/> 4/> 2/' "$work/p/rules/all.lua"
+until_true live_is_other_than "$third"
+fourth=$(live)
+
+# ---- undone, and that stands although the directory says otherwise, over a restart too ----
+run 0 "$KAIROS" programs undo
+equal "the program after an undo" "$(live)" "$third"
+stop
+start "$work/data" --program "$work/p"
+KAIROS_URL=$url
+equal "the program after an undo and a restart" "$(live)" "$third"
+run 0 "$KAIROS" programs undo
+equal "the undo undone" "$(live)" "$fourth"
+run 0 "$KAIROS" programs undo
+
+# ---- from elsewhere ----
+cp -r "$work/p" "$work/other"
+sed -i 's/> 2/> 1/' "$work/other/rules/all.lua"
+run 0 "$KAIROS" programs diff "$work/other"
+has '^+trigger "late".*> 1'
+run 0 "$KAIROS" programs publish "$work/other"
+has '  live  '
+fifth=$(live)
+[ "$fifth" != "$third" ] || say "what was published is not live"
+equal "its author" "$(field author)" local
+echo 'trigger "y" { why = "A test.", on = { "check_in" }, ofer = { "breathe" } }' >>"$work/other/rules/all.lua"
+run 3 "$KAIROS" programs publish "$work/other"
+has 'rules/all.lua:[0-9]*: error: .*ofer.*did you mean'
+equal "the program after a refused publish" "$(live)" "$fifth"
+run 0 "$KAIROS" programs publish "$(printf %.8s "$first")"
+equal "an old program published by its first digits" "$(live)" "$first"
+expect_call 404 POST /v1/decide '{"userId":"anna","trigger":"late"}'
+run 5 "$KAIROS" programs publish 0123456789abcdef
+run 5 "$KAIROS" programs show live rules/none.lua
+run 6 "$KAIROS" programs discard live
+expect_call 404 POST /v1/programs/live/publsh '{}'
+grep -q 'did you mean' "$work/answer" || say "a mistyped verb is not explained"
+expect_call 422 POST /v1/programs '{"files":{"rules/../../x.lua":"x"}}'
+expect_call 400 POST /v1/programs '{"files":[]}'
+
+# ---- no directory at all any more ----
+stop_hard
+rm -r "$work/p"
+start "$work/data"
+KAIROS_URL=$url
+equal "the program without a directory" "$(live)" "$first"
+stop
+start "$work/data" --program "$work/p"
+KAIROS_URL=$url
+equal "the program of a directory that is gone" "$(live)" "$first"
+cp -r "$work/other" "$work/p"
+cp "$work/good.lua" "$work/p/rules/all.lua"
+until_true live_is_other_than "$first"
+equal "a directory that came back" "$(live)" "$third"
+stop
+run 0 "$KAIROS" replay --verify --data "$work/data"
+has ' 0 different'
+run 0 "$KAIROS" doctor --data "$work/data"
