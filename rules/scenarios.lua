@@ -405,3 +405,39 @@ scenario "one message for one moment" {
   event = opened,
   expect = { trigger = "sleep_debt", outcome = "outranked" },
 }
+
+-- ---- properties: whatever the values are ----
+
+scenario "below its bounds nobody is spoken to" {
+  repeats = 100,
+  given = {
+    profile = berlin, beliefs = { skip_probability = { between = { 0, 0.6 } } },
+    features = { burnout_risk = { between = { 0, 0.7 } }, stress_level = { between = { 1, 7 } }, sleep_debt = { between = { 0, 2 } } },
+  },
+  event = { type = "app_interaction", at = { between = { "2025-01-15T00:00:00+01:00", "2025-01-16T00:00:00+01:00" } } },
+  expect = { trigger = nothing, send = nothing },
+}
+
+scenario "progress of half and more is enough" {
+  repeats = 50,
+  given = { profile = berlin, features = { goal_progress_rate = { between = { 0.5, 2 } } } },
+  event = { type = "goal_progress", at = noon },
+  expect = { trigger = nothing, send = nothing },
+}
+
+scenario "nobody is woken, wherever they live" {
+  repeats = 100,
+  given = {
+    profile = { timezone = { one_of = { "Europe/Berlin", "Europe/Paris", "Africa/Lagos" } } }, -- all an hour ahead of UTC in winter
+    beliefs = { skip_probability = { between = { 0.61, 1 } } }, draw = { between = { 0, 1 } },
+  },
+  event = { type = "app_interaction", at = { between = { "2025-01-15T19:30:00Z", "2025-01-16T06:59:59Z" } } },
+  expect = { trigger = "high_skip_risk", send = nothing, because = "quiet_hours" },
+}
+
+scenario "the two arms of the shorter workout are even" {
+  repeats = 1000,
+  given = { profile = berlin, beliefs = skipping },
+  event = opened,
+  expect = { trigger = "high_skip_risk", shares = { barrier_prevention = { 0.45, 0.55 }, nothing = { 0.45, 0.55 } } },
+}

@@ -55,6 +55,13 @@ size_t rules_rollouts(const struct rules *r);
 size_t rules_options(const struct rules *r);
 size_t rules_experiments(const struct rules *r);
 const struct noun_experiment *experiment_noun(const struct rules *r, uint32_t experiment);
+/* The conditions that a trigger (when, available) or an intervention (accept, available) has; how many. */
+struct rule_condition {
+  const char *field;
+  const struct expression *condition;
+};
+size_t trigger_conditions(const struct rules *r, uint32_t trigger, struct rule_condition out[2]);
+size_t option_conditions(const struct rules *r, uint32_t option, struct rule_condition out[2]);
 
 /* ---- controls: what operators said, as control facts in journal order; one a partition ---- */
 struct controls {

@@ -195,6 +195,7 @@ struct noun_policy { /* every field can only lower what the engine allows; NAN o
 struct noun_scenario {
   struct declared at;
   const struct node *given, *event, *expect; /* given.profile, given.features, given.beliefs, given.draw, given.history */
+  double repeats;                            /* 0: once, and nothing is drawn */
 };
 
 struct nouns {

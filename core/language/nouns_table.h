@@ -131,6 +131,8 @@ FIELD("policy.quiet", noun_policy, "to", KIND_TIME, YES, quiet_to, "local time u
 FIELD("scenario", noun_scenario, "given", KIND_TABLE, NO, given, "profile, features, beliefs, draw, history before the event")
 FIELD("scenario", noun_scenario, "event", KIND_TABLE, NO, event, "the event: type, at, data, context")
 FIELD("scenario", noun_scenario, "expect", KIND_TABLE, YES, expect, "what must come out: send, because, …")
+FIELD("scenario", noun_scenario, "repeats", KIND_COUNT, NO, repeats,
+      "a property: so many runs, each with values of its own, at most 10 000")
 
 #undef YES
 #undef NO

@@ -15,7 +15,8 @@ struct outcome_of { /* of one scenario */
   struct moment_input in;
   struct decision *decisions;
   size_t count;
-  struct buf text; /* the failure */
+  struct coverage *coverage; /* NULL: nobody counts */
+  struct buf text;           /* the failure */
 };
 
 /* ---- deciding ---- */
@@ -95,6 +96,7 @@ static void decide(struct outcome_of *o) {
                                 .context = &o->speech,
                                 .fixed = &o->scene.fixed};
   o->count = decide_event(&o->in, maybe, a, &o->decisions);
+  if (o->coverage) coverage_add(o->coverage, p, o->listening, o->slots, o->decisions, o->count, a);
 }
 
 /* ---- what came ---- */
@@ -161,12 +163,20 @@ static const struct decision *of_trigger(const struct outcome_of *o, struct str 
   return NULL;
 }
 
+/* A text, or a list of texts of which any will do. */
+static bool is_one_of(const struct node *n, struct str text) {
+  if (n->kind == NODE_TEXT) return str_eq(n->text, text);
+  for (uint32_t i = 0; n->kind == NODE_TABLE && i < n->length; i++)
+    if (n->items[i].kind == NODE_TEXT && str_eq(n->items[i].text, text)) return true;
+  return false;
+}
+
 /* The decision that `expect` speaks of when it names no trigger: the one that won, else the first that has the expected reason. */
-static const struct decision *leading(const struct outcome_of *o, struct str because) {
+static const struct decision *leading(const struct outcome_of *o, const struct node *because) {
   for (size_t i = 0; i < o->count; i++)
     if (o->decisions[i].outcome == OUTCOME_SENT || o->decisions[i].outcome == OUTCOME_SILENT) return &o->decisions[i];
-  for (size_t i = 0; because.len && i < o->count; i++)
-    if (o->decisions[i].reason && str_is(because, o->decisions[i].reason)) return &o->decisions[i];
+  for (size_t i = 0; because && i < o->count; i++)
+    if (o->decisions[i].reason && is_one_of(because, str_from(o->decisions[i].reason))) return &o->decisions[i];
   return o->count ? &o->decisions[0] : NULL;
 }
 
@@ -180,23 +190,42 @@ static bool is_nothing(const struct node *n, const char *key) {
   return v && v->kind == NODE_NOTHING;
 }
 
+static bool allows_nothing(const struct node *n) {
+  for (uint32_t i = 0; n->kind == NODE_TABLE && i < n->length; i++)
+    if (n->items[i].kind == NODE_NOTHING) return true;
+  return n->kind == NODE_NOTHING;
+}
+
+static const char *as_written(const struct outcome_of *o, const struct node *n) {
+  struct buf text = {0};
+  for (uint32_t i = 0; i < (n->kind == NODE_TABLE ? n->length : 1); i++) {
+    const struct node *one = n->kind == NODE_TABLE ? &n->items[i] : n;
+    if (i) buf_text(&text, " or ");
+    if (one->kind == NODE_TEXT) buf_printf(&text, "\"" STR_FORMAT "\"", STR_ARG(one->text));
+    else buf_text(&text, "nothing");
+  }
+  const char *kept = arena_text(o->scene.arena, text.at ? text.at : "", text.len);
+  buf_free(&text);
+  return kept ? kept : "";
+}
+
 static bool check_send(struct outcome_of *o, const struct node *expect, const struct decision *d) {
-  struct str option = text_at(expect, "send");
+  const struct node *send = node_get(expect, "send");
+  if (!send) return true;
   bool sent = d && d->outcome == OUTCOME_SENT;
-  if (option.len && (!sent || !str_eq(option_name(o->in.rules, d->option), option)))
-    return fail(o, "send = \"" STR_FORMAT "\"", STR_ARG(option));
-  if (!is_nothing(expect, "send")) return true;
-  for (size_t i = 0; i < o->count; i++)
-    if (o->decisions[i].outcome == OUTCOME_SENT) return fail(o, "send = nothing");
-  return true;
+  if (sent && !is_one_of(send, option_name(o->in.rules, d->option))) return fail(o, "send = %s", as_written(o, send));
+  for (size_t i = 0; !sent && i < o->count; i++)
+    if (o->decisions[i].outcome == OUTCOME_SENT) return fail(o, "send = %s", as_written(o, send));
+  return sent || allows_nothing(send) || fail(o, "send = %s", as_written(o, send));
 }
 
 static bool check_words(struct outcome_of *o, const struct node *expect, const struct decision *d) {
-  struct str outcome = text_at(expect, "outcome"), because = text_at(expect, "because"), arm = text_at(expect, "arm");
+  struct str outcome = text_at(expect, "outcome"), arm = text_at(expect, "arm");
+  const struct node *because = node_get(expect, "because");
   struct str message = text_at(expect, "message");
   bool ok = true;
   if (outcome.len && (!d || !str_is(outcome, outcome_word(d->outcome)))) ok = fail(o, "outcome = \"" STR_FORMAT "\"", STR_ARG(outcome));
-  if (because.len && (!d || !d->reason || !str_is(because, d->reason))) ok = fail(o, "because = \"" STR_FORMAT "\"", STR_ARG(because));
+  if (because && (!d || !d->reason || !is_one_of(because, str_from(d->reason)))) ok = fail(o, "because = %s", as_written(o, because));
   bool in_arm = d && d->experiment != NO_ONE && d->arm != NO_ONE;
   if (arm.len && !(in_arm && str_eq(experiment_noun(o->in.rules, d->experiment)->arms[d->arm].name, arm)))
     ok = fail(o, "arm = \"" STR_FORMAT "\"", STR_ARG(arm));
@@ -222,13 +251,13 @@ static bool check_options(struct outcome_of *o, const struct node *expect, const
 }
 
 static bool check(struct outcome_of *o, struct err *e) {
-  static const char *const known[] = {"send", "trigger", "outcome", "because", "arm", "message", "options", NULL};
+  static const char *const known[] = {"send", "trigger", "outcome", "because", "arm", "message", "options", "shares", NULL};
   const struct node *expect = o->scene.noun->expect;
   if (!scene_keys(expect, "expect", known, e)) return false;
   if (expect->pairs == 0) return err_set(e, ERR_INPUT, "expect: says nothing");
   if (is_nothing(expect, "trigger") && o->count) return fail(o, "trigger = nothing: none true");
   struct str trigger = text_at(expect, "trigger");
-  const struct decision *d = trigger.len ? of_trigger(o, trigger) : leading(o, text_at(expect, "because"));
+  const struct decision *d = trigger.len ? of_trigger(o, trigger) : leading(o, node_get(expect, "because"));
   if (trigger.len && !d) return fail(o, "trigger \"" STR_FORMAT "\" to be true", STR_ARG(trigger));
   bool sends = check_send(o, expect, d), words = check_words(o, expect, d), options = check_options(o, expect, d);
   return sends && words && options;
@@ -236,30 +265,119 @@ static bool check(struct outcome_of *o, struct err *e) {
 
 /* ---- one scenario ---- */
 
-static bool run(struct outcome_of *o, struct err *e) {
+#define REPEATS_MOST 10000
+
+static bool play(struct outcome_of *o, struct str user, struct err *e) {
   struct scene *s = &o->scene;
   const struct node *at = node_get(s->noun->event, "at");
   clock_parse(STR("2025-01-15T12:00:00Z"), &s->event.timestamp); /* a Wednesday */
   if (at && (at->kind != NODE_TEXT || !clock_parse(at->text, &s->event.timestamp)))
     return err_set(e, ERR_INPUT, "event.at: expected a time with a zone, like \"2025-01-15T22:40:00+01:00\"");
   if (!(s->user = user_new())) return err_set(e, ERR_INTERNAL, "no memory for a user");
-  s->user->id = STR("somebody");
+  s->user->id = user;
   if (!scene_given(s, e) || !scene_event(s, e) || !move(s, e)) return false;
   decide(o);
   return check(o, e);
 }
 
-void scenario_run(const struct program *p, const struct noun_scenario *noun, struct arena *a, struct scenario_result *out) {
-  struct outcome_of o = {.scene = {.program = p, .noun = noun, .arena = a}};
-  struct err e = {0};
-  *out = (struct scenario_result){.noun = noun, .passed = run(&o, &e)};
-  if (e.kind != ERR_NONE) buf_printf(&o.text, "  %s\n", e.text);
-  else if (!out->passed) put_came(&o);
-  out->failure = (struct str){arena_text(a, o.text.at ? o.text.at : "", o.text.len), o.text.len};
+static void forget(struct outcome_of *o) {
+  controls_free(&o->scene.controls);
+  if (o->scene.user) o->scene.user->id = (struct str){0};
+  if (o->scene.user) user_free(o->scene.user);
+}
+
+/* Of a scenario's repeats, or of the one run that it is without them. */
+struct repeats {
+  uint64_t count, failed;
+  uint64_t *sent; /* by option; the last one: repeats in which nothing was sent */
+  struct buf text;
+  struct err err;
+};
+
+static void count_sends(const struct outcome_of *o, struct repeats *r) {
+  size_t none = rules_options(o->scene.program->rules), before = none;
+  for (size_t i = 0; i < o->count; i++)
+    if (o->decisions[i].outcome == OUTCOME_SENT) before = o->decisions[i].option;
+  r->sent[before]++;
+}
+
+/* The scenario with this repeat's values in place of where they lie. */
+static bool drawn(const struct noun_scenario *noun, uint64_t k, struct arena *a, struct buf *said, struct noun_scenario *out,
+                  struct err *e) {
+  const struct drawing d = {noun->at.name, k, a, said};
+  *out = *noun;
+  if (noun->repeats == 0) return true;
+  if (noun->given && !(out->given = scene_draw(&d, noun->given, "given", e))) return false;
+  return !noun->event || (out->event = scene_draw(&d, noun->event, "event", e)) != NULL;
+}
+
+static void repeat(const struct program *p, const struct noun_scenario *noun, uint64_t k, struct coverage *c, struct repeats *r) {
+  struct arena a = {0};
+  struct buf said = {0};
+  struct noun_scenario own;
+  struct outcome_of o = {.scene = {.program = p, .noun = &own, .arena = &a}, .coverage = c};
+  const char *user = noun->repeats > 0 ? arena_printf(&a, "somebody-%llu", (unsigned long long)k) : "somebody";
+  bool ok = drawn(noun, k, &a, &said, &own, &r->err) && play(&o, str_from(user ? user : "somebody"), &r->err);
+  count_sends(&o, r);
+  if (!ok && r->failed++ == 0) {
+    if (noun->repeats > 0)
+      buf_printf(&r->text, "  in repeat %llu of %llu: " STR_FORMAT "\n", (unsigned long long)k + 1, (unsigned long long)r->count,
+                 STR_ARG(buf_view(&said)));
+    if (r->err.kind != ERR_NONE) buf_printf(&r->text, "  %s\n", r->err.text);
+    else put_came(&o);
+    buf_str(&r->text, buf_view(&o.text));
+  }
   buf_free(&o.text);
-  controls_free(&o.scene.controls);
-  if (o.scene.user) o.scene.user->id = (struct str){0};
-  if (o.scene.user) user_free(o.scene.user);
+  buf_free(&said);
+  forget(&o);
+  arena_free(&a);
+}
+
+/* shares = { walk = { 0.4, 0.6 }, nothing = { 0.4, 0.6 } }: in how many of the repeats it was sent. */
+static bool check_share(const struct rules *rules, struct str name, const struct node *bounds, struct repeats *r) {
+  size_t option = 0, none = rules_options(rules);
+  while (option < none && !str_eq(option_name(rules, (uint32_t)option), name)) option++;
+  if (option == none && !str_is(name, "nothing"))
+    return err_set(&r->err, ERR_INPUT, "expect.shares: no intervention is named \"" STR_FORMAT "\"", STR_ARG(name));
+  if (bounds->kind != NODE_TABLE || bounds->length != 2 || bounds->items[0].kind != NODE_NUMBER || bounds->items[1].kind != NODE_NUMBER)
+    return err_set(&r->err, ERR_INPUT, "expect.shares." STR_FORMAT ": expected { low, high }, as in { 0.4, 0.6 }", STR_ARG(name));
+  double share = (double)r->sent[option] / (double)r->count, low = bounds->items[0].number, high = bounds->items[1].number;
+  if (share >= low && share <= high) return true;
+  buf_printf(&r->text, "  expected: shares." STR_FORMAT " from %g to %g\n  came: %g\n", STR_ARG(name), low, high, share);
+  return false;
+}
+
+static bool check_shares(const struct program *p, const struct noun_scenario *noun, struct repeats *r) {
+  const struct node *shares = node_get(noun->expect, "shares");
+  if (!shares) return true;
+  if (noun->repeats < 2) return err_set(&r->err, ERR_INPUT, "expect.shares: a share needs repeats");
+  bool ok = true;
+  for (uint32_t i = 0; r->err.kind == ERR_NONE && shares->kind == NODE_TABLE && i < shares->pairs; i++)
+    if (!check_share(p->rules, shares->keys[i], &shares->values[i], r)) ok = false;
+  return ok;
+}
+
+static bool run(const struct program *p, const struct noun_scenario *noun, struct coverage *c, struct repeats *r) {
+  if (!(noun->repeats >= 0 && noun->repeats <= REPEATS_MOST))
+    return err_set(&r->err, ERR_INPUT, "repeats: expected 1 to %d, got %g", REPEATS_MOST, noun->repeats);
+  r->count = noun->repeats > 0 ? (uint64_t)noun->repeats : 1;
+  for (uint64_t k = 0; k < r->count && r->err.kind == ERR_NONE; k++) repeat(p, noun, k, c, r);
+  if (r->failed > 1) buf_printf(&r->text, "  %llu of %llu repeats failed\n", (unsigned long long)r->failed, (unsigned long long)r->count);
+  if (r->failed) return false;
+  bool ok = check_shares(p, noun, r);
+  if (r->err.kind != ERR_NONE) buf_printf(&r->text, "  %s\n", r->err.text);
+  return ok;
+}
+
+void scenario_run(const struct program *p, const struct noun_scenario *noun, struct arena *a, struct coverage *c,
+                  struct scenario_result *out) {
+  struct repeats r = {.sent = ARENA_ARRAY(a, uint64_t, rules_options(p->rules) + 1)};
+  *out = (struct scenario_result){.noun = noun};
+  if (r.sent) out->passed = run(p, noun, c, &r) && !r.text.failed;
+  else buf_text(&r.text, "  no memory for a scenario\n");
+  if (r.err.kind != ERR_NONE && r.text.len == 0) buf_printf(&r.text, "  %s\n", r.err.text);
+  out->failure = (struct str){arena_text(a, r.text.at ? r.text.at : "", r.text.len), r.text.len};
+  buf_free(&r.text);
 }
 
 /* ---- all of them ---- */
@@ -271,14 +389,14 @@ static int by_place(const void *a, const void *b) {
   return files ? files : x->line - y->line;
 }
 
-bool scenarios_run(const struct program *p, struct arena *a, struct scenarios *out) {
+bool scenarios_run(const struct program *p, struct arena *a, struct coverage *c, struct scenarios *out) {
   *out = (struct scenarios){.results = ARENA_ARRAY(a, struct scenario_result, p->nouns.scenario_count + 1)};
   if (!out->results) return false;
   out->count = p->nouns.scenario_count;
   for (size_t i = 0; i < out->count; i++) out->results[i].noun = &p->nouns.scenarios[i];
   if (out->count) qsort(out->results, out->count, sizeof *out->results, by_place);
   for (size_t i = 0; i < out->count; i++) {
-    scenario_run(p, out->results[i].noun, a, &out->results[i]);
+    scenario_run(p, out->results[i].noun, a, c, &out->results[i]);
     out->failed += !out->results[i].passed;
   }
   return true;
@@ -302,7 +420,7 @@ size_t program_test(struct program *p) {
   struct arena a = {0};
   struct scenarios all = {0};
   if (p->findings.errors) return 0;
-  if (!scenarios_run(p, &a, &all)) findings_add(&p->findings, FINDING_ERROR, "", 0, "no memory to run the scenarios");
+  if (!scenarios_run(p, &a, NULL, &all)) findings_add(&p->findings, FINDING_ERROR, "", 0, "no memory to run the scenarios");
   for (size_t i = 0; i < all.count; i++) {
     const struct scenario_result *r = &all.results[i];
     if (r->passed) continue;

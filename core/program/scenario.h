@@ -1,7 +1,7 @@
 /* Scenarios: `given` makes a user and the state of the world, `event` happens, `expect` is compared with what production code decided. Run
  * by `kairos test` and by the builder before a program may act. Nothing is kept, no lane is asked. */
 #pragma once
-#include "program/program.h"
+#include "program/coverage.h"
 
 struct scenario_result {
   const struct noun_scenario *noun;
@@ -12,9 +12,12 @@ struct scenarios { /* in order of file and line */
   struct scenario_result *results;
   size_t count, failed;
 };
-/* The program must be free of errors. Reads it only, so others may decide with it meanwhile. [builder] */
-void scenario_run(const struct program *p, const struct noun_scenario *noun, struct arena *a, struct scenario_result *out);
-bool scenarios_run(const struct program *p, struct arena *a, struct scenarios *out); /* all of them; false: no memory [builder] */
+/* The program must be free of errors. Reads it only, so others may decide with it meanwhile. `c` counts what was met; NULL: nobody counts.
+ * A property runs all its repeats; the failure is that of the first one that failed, with what it had drawn. [builder] */
+void scenario_run(const struct program *p, const struct noun_scenario *noun, struct arena *a, struct coverage *c,
+                  struct scenario_result *out);
+/* All of them; false: no memory. `c` begun, or NULL. [builder] */
+bool scenarios_run(const struct program *p, struct arena *a, struct coverage *c, struct scenarios *out);
 /* The last check before a program may act: each scenario that fails becomes a finding of level error at its file and line. How many failed;
  * a program with errors is left as it is (0). [builder] */
 size_t program_test(struct program *p);

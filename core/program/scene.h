@@ -1,4 +1,4 @@
-/* Between scenario_given.c and scenario.c: the world of one scenario. */
+/* Between scenario_given.c, scenario_draw.c and scenario.c: the world of one scenario. */
 #pragma once
 #include "program/scenario.h"
 
@@ -20,6 +20,16 @@ struct scene {
   struct event event;
   uint32_t asked;
 };
+/* What one repeat of a property draws: a copy of `n` in which each { between = { low, high } } (numbers, or times; with whole = true whole
+ * numbers) and each { one_of = { … } } has become one value. A function of the scenario's name, the repeat and the value's own path, so
+ * that adding a value moves no other. `said` lists what was drawn. */
+struct drawing {
+  struct str scenario;
+  uint64_t repeat;
+  struct arena *arena;
+  struct buf *said;
+};
+const struct node *scene_draw(const struct drawing *d, const struct node *n, const char *path, struct err *e); /* NULL: `e` says why */
 /* Everything before the event, and the event itself. False: the scenario is wrong, `e` says where. */
 bool scene_given(struct scene *s, struct err *e);
 bool scene_event(struct scene *s, struct err *e);

@@ -1,13 +1,21 @@
-/* test: runs a program's scenarios and says which hold: for people, as JUnit XML, or as JSON. Main thread. */
+/* test: runs a program's scenarios and says which hold: for people, as JUnit XML, or as JSON; and with --coverage which rules and terms
+ * they do not hold to anything. Main thread. */
 #include "arguments.h"
 #include "kit/json.h"
-#include "program/scenario.h"
+#include "testing.h"
 #include "tools_list.h"
 #include "workshop.h"
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-static void print_pretty(const struct scenarios *r) {
+struct testing {
+  const char *directory, *format, *junit; /* junit: a file, beside what is printed */
+  bool json, coverage;
+};
+
+static void print_pretty(const struct scenarios *r, const struct coverage *c) {
   const bool color = tool_color(STDOUT_FILENO);
   for (size_t i = 0; i < r->count; i++) {
     const struct scenario_result *s = &r->results[i];
@@ -17,40 +25,51 @@ static void print_pretty(const struct scenarios *r) {
     if (!s->passed) fwrite(s->failure.at, 1, s->failure.len, stdout);
   }
   printf("%zu scenarios, %zu failed\n", r->count, r->failed);
+  if (c) coverage_print(c);
 }
 
-static void print_xml(struct str text) {
+static void put_xml(FILE *out, struct str text) {
   for (size_t i = 0; i < text.len; i++) switch (text.at[i]) {
-    case '<': fputs("&lt;", stdout); break;
-    case '>': fputs("&gt;", stdout); break;
-    case '&': fputs("&amp;", stdout); break;
-    case '"': fputs("&quot;", stdout); break;
+    case '<': fputs("&lt;", out); break;
+    case '>': fputs("&gt;", out); break;
+    case '&': fputs("&amp;", out); break;
+    case '"': fputs("&quot;", out); break;
     default:
-      if ((unsigned char)text.at[i] >= 32 || text.at[i] == '\n') putchar(text.at[i]);
+      if ((unsigned char)text.at[i] >= 32 || text.at[i] == '\n') fputc(text.at[i], out);
     }
 }
 
-static void print_junit(const struct scenarios *r) {
-  printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"kairos\" tests=\"%zu\" failures=\"%zu\">\n", r->count, r->failed);
+static void put_junit(FILE *out, const struct scenarios *r, const struct coverage *c) {
+  fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"kairos\" tests=\"%zu\" failures=\"%zu\">\n", r->count,
+          r->failed);
+  if (c)
+    fprintf(out,
+            "  <properties>\n    <property name=\"coverage.rules\" value=\"%zu/%zu\"/>\n"
+            "    <property name=\"coverage.terms\" value=\"%zu/%zu\"/>\n  </properties>\n",
+            c->whole_rules, c->count, c->whole_terms, c->terms);
   for (size_t i = 0; i < r->count; i++) {
     const struct scenario_result *s = &r->results[i];
-    printf("  <testcase classname=\"");
-    print_xml(str_from(s->noun->at.file));
-    printf("\" name=\"");
-    print_xml(s->noun->at.name);
-    printf("\" line=\"%d\"", s->noun->at.line);
+    fprintf(out, "  <testcase classname=\"");
+    put_xml(out, str_from(s->noun->at.file));
+    fprintf(out, "\" name=\"");
+    put_xml(out, s->noun->at.name);
+    fprintf(out, "\" line=\"%d\"", s->noun->at.line);
     if (s->passed) {
-      printf("/>\n");
+      fprintf(out, "/>\n");
       continue;
     }
-    printf("><failure>");
-    print_xml(s->failure);
-    printf("</failure></testcase>\n");
+    fprintf(out, "><failure>");
+    put_xml(out, s->failure);
+    fprintf(out, "</failure></testcase>\n");
   }
-  printf("</testsuite>\n");
+  fprintf(out, "</testsuite>\n");
 }
 
-static void print_json(const struct scenarios *r) {
+static void print_junit(const struct scenarios *r, const struct coverage *c) {
+  put_junit(stdout, r, c);
+}
+
+static void print_json(const struct scenarios *r, const struct coverage *c) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
@@ -69,13 +88,38 @@ static void print_json(const struct scenarios *r) {
     json_close_object(&w);
   }
   json_close_array(&w);
+  if (c) coverage_json(c, &w);
   json_close_object(&w);
   printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
   buf_free(&out);
 }
 
-static int test(const struct workshop *shop, int format) {
-  static void (*const prints[])(const struct scenarios *) = {print_pretty, print_junit, print_json};
+/* A report that could not be written is a failure: whoever reads it later must not find an old one. */
+static bool write_junit(const char *path, const struct scenarios *r, const struct coverage *c, struct err *e) {
+  FILE *out = fopen(path, "w");
+  if (!out) return err_set(e, ERR_STORAGE, "%s: cannot be written: %s", path, strerror(errno));
+  put_junit(out, r, c);
+  bool bad = ferror(out) != 0;
+  return (fclose(out) == 0 && !bad) || err_set(e, ERR_STORAGE, "%s: could not be written: %s", path, strerror(errno));
+}
+
+static int run(const struct testing *t, const struct program *p, int format, struct arena *a) {
+  static void (*const prints[])(const struct scenarios *, const struct coverage *) = {print_pretty, print_junit, print_json};
+  struct scenarios r;
+  struct coverage c, *counted = t->coverage ? &c : NULL;
+  struct err e = {0};
+  if ((counted && !coverage_begin(p, a, counted)) || !scenarios_run(p, a, counted, &r)) {
+    fprintf(stderr, "kairos test: no memory to run the scenarios\n");
+    return EXIT_FAILED;
+  }
+  if (counted) coverage_end(counted);
+  prints[format](&r, counted);
+  if (r.count == 0) fprintf(stderr, "kairos test: the program has no scenarios\n");
+  if (t->junit && !write_junit(t->junit, &r, counted, &e)) return tool_fail(&e);
+  return r.failed ? EXIT_FINDINGS : EXIT_OK;
+}
+
+static int test(const struct testing *t, const struct workshop *shop, int format) {
   if (shop->program->findings.errors) {
     struct buf out = {0};
     program_print_findings(shop->program, &out);
@@ -85,35 +129,30 @@ static int test(const struct workshop *shop, int format) {
     return EXIT_FINDINGS;
   }
   struct arena a = {0};
-  struct scenarios r;
-  if (!scenarios_run(shop->program, &a, &r)) {
-    fprintf(stderr, "kairos test: no memory to run the scenarios\n");
-    return EXIT_FAILED;
-  }
-  prints[format](&r);
-  if (r.count == 0) fprintf(stderr, "kairos test: the program has no scenarios\n");
-  int code = r.failed ? EXIT_FINDINGS : EXIT_OK;
+  int code = run(t, shop->program, format, &a);
   arena_free(&a);
   return code;
 }
 
 int tool_test(int argc, char **argv) {
   static const char *const formats[] = {"pretty", "junit", "json", NULL};
-  const char *directory = ".", *format = "pretty";
-  bool json = false;
-  const struct argument list[] = {{"DIR", ARGUMENT_TEXT, &directory, NULL, "the program's directory (default: .)", NULL},
-                                  {"--format", ARGUMENT_TEXT, &format, "pretty|junit|json", "how it is said (default: pretty)", NULL},
-                                  {"--json", ARGUMENT_FLAG, &json, NULL, "the same as --format json", NULL}};
+  struct testing t = {.directory = ".", .format = "pretty"};
+  const struct argument list[] = {
+      {"DIR", ARGUMENT_TEXT, &t.directory, NULL, "the program's directory (default: .)", NULL},
+      {"--format", ARGUMENT_TEXT, &t.format, "pretty|junit|json", "how it is said (default: pretty)", NULL},
+      {"--json", ARGUMENT_FLAG, &t.json, NULL, "the same as --format json", NULL},
+      {"--junit", ARGUMENT_TEXT, &t.junit, "FILE", "also as JUnit XML into that file", NULL},
+      {"--coverage", ARGUMENT_FLAG, &t.coverage, NULL, "which rules and terms no scenario holds to anything", NULL}};
   const struct usage usage = {"test",
                               "Runs a program's scenarios through the code that decides in production; leaves with 3 when one fails.",
-                              "  kairos test\n  kairos test myprogram --format junit > scenarios.xml\n", ARGUMENTS(list)};
+                              "  kairos test\n  kairos test myprogram --junit scenarios.xml\n  kairos test --coverage\n", ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
-  int place = json ? 2 : arguments_word(&usage, "--format", format, formats);
+  int place = t.json ? 2 : arguments_word(&usage, "--format", t.format, formats);
   if (place < 0) return EXIT_USAGE;
   struct workshop shop;
   struct err e = {0};
-  code = workshop_open(&shop, directory, &e) ? test(&shop, place) : tool_fail(&e);
+  code = workshop_open(&shop, t.directory, &e) ? test(&t, &shop, place) : tool_fail(&e);
   workshop_close(&shop);
   return code;
 }

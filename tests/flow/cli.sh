@@ -72,7 +72,14 @@ run 5 "$KAIROS" key list --data "$work/nowhere"
 run 0 "$KAIROS" init "$work/mine"
 [ -f "$work/mine/.luacheckrc" ] && [ -f "$work/mine/rules/scenarios.lua" ] && [ -f "$work/mine/interventions/micro.lua" ] || say "init left files out"
 run 0 "$KAIROS" check "$work/mine"
-run 0 "$KAIROS" test "$work/mine"
+run 0 "$KAIROS" test "$work/mine" --junit "$work/report.xml" --coverage
+has '^coverage: [0-9]* of [0-9]* rules, [0-9]* of [0-9]* terms'
+grep -q '<testsuite name="kairos" tests="[1-9][0-9]*" failures="0">' "$work/report.xml" || say "--junit wrote no report"
+grep -q '<property name="coverage.terms" value="[0-9]*/[0-9]*"/>' "$work/report.xml" || say "the report has no coverage"
+run 0 "$KAIROS" test "$work/mine" --coverage --json
+has '"coverage":{"rules":[0-9]*,"rulesCovered":[0-9]*,"terms":[0-9]*'
+run 1 "$KAIROS" test "$work/mine" --junit "$work/no/such/directory.xml"
+has 'cannot be written'
 echo changed >>"$work/mine/.luacheckrc"
 run 6 "$KAIROS" init "$work/mine"
 has 'is there already; nothing was written'

@@ -38,7 +38,7 @@ static void test_order_is_of_the_files(void **state) {
   struct program *p = world_good(RULES SCENARIO("z", "3", "send = nothing") SCENARIO("a", "9", "send = \"breathe\""));
   struct arena a = {0};
   struct scenarios all;
-  assert_true(scenarios_run(p, &a, &all));
+  assert_true(scenarios_run(p, &a, NULL, &all));
   assert_int_equal(all.count, 2);
   assert_int_equal(all.failed, 0);
   assert_true(str_is(all.results[0].noun->at.name, "z"));
