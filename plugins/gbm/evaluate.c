@@ -1,5 +1,5 @@
 /* Predictions from a pack, the portable way. Promises the same sums as every other way: comparisons of floats and sums of whole numbers are
- * exact. Rows are taken sixteen at a time, all trees over them, without a branch that depends on a value. Reads the pack and the batch
+ * exact. Rows are taken sixty-four at a time, all trees over them, without a branch that depends on a value. Reads the pack and the batch
  * only: as many threads as like, each with its own lanes. */
 #include "fill.h"
 #include "pack.h"
@@ -31,7 +31,7 @@ static void walk_rows(const struct pack *p, const float *lanes, int64_t sums[PAC
     uint32_t at[PACK_ROWS];
     for (uint32_t r = 0; r < PACK_ROWS; r++) at[r] = p->walks[t].root;
     for (uint32_t step = 0; step < p->walks[t].depth; step++)
-      for (uint32_t r = 0; r < PACK_ROWS; r++) { /* sixteen walks: none waits for another's memory */
+      for (uint32_t r = 0; r < PACK_ROWS; r++) { /* many walks: none waits for another's memory */
         const struct walk_node *n = &p->nodes[at[r]];
         at[r] = n->child[!(lanes[n->lane * PACK_ROWS + r] <= n->threshold)];
       }
@@ -40,7 +40,7 @@ static void walk_rows(const struct pack *p, const float *lanes, int64_t sums[PAC
 }
 
 void pack_rows(const struct pack *p, enum way way, const kairos_batch *in, uint32_t first, uint32_t count, float *lanes,
-               int64_t sums[PACK_ROWS], uint32_t *answered) {
+               int64_t sums[PACK_ROWS], uint64_t *answered) {
 #if defined(__x86_64__)
   if (way == WAY_AVX512 && p->small) {
     wide_rows(p, in, first, count, lanes, sums, answered);

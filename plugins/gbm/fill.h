@@ -4,6 +4,7 @@
 #include "common/rows.h"
 #include "pack.h"
 #include <math.h>
+#include <string.h>
 
 #define FILL_ZERO 1e-35 /* LightGBM's zero_as_missing counts what is this small as zero */
 
@@ -42,39 +43,49 @@ static inline bool fill_row(const struct pack *p, const kairos_batch *in, uint32
   return any;
 }
 
-/* Bit r: row first + r has the input. Whole blocks of a single model without holes take the short way. */
-static inline __attribute__((always_inline)) uint32_t fill_column(const struct pack *p, uint32_t l, const kairos_column *column,
-                                                                  uint32_t first, uint32_t count, float *lane) {
+#define FILL_INLINE static inline __attribute__((always_inline))
+
+/* The short way for whole blocks of a single model without holes; false: it was none after all. */
+FILL_INLINE bool fill_whole(const double *data, float *lane) {
+  const uint64_t exponent = UINT64_C(0x7FF) << 52; /* all ones: not a number, or infinite */
+  uint64_t odd = 0, bits[PACK_ROWS];
+  memcpy(bits, data, sizeof bits);
+  for (uint32_t r = 0; r < PACK_ROWS; r++) lane[r] = (float)data[r];
+  for (uint32_t r = 0; r < PACK_ROWS; r++) odd |= (uint64_t)((bits[r] & exponent) == exponent);
+  return !odd;
+}
+
+/* Bit r: row first + r has the input. */
+FILL_INLINE uint64_t fill_column(const struct pack *p, uint32_t l, const kairos_column *column, uint32_t first, uint32_t count,
+                                 float *lane) {
   const double *data = (const double *)column->data + first;
-  const uint32_t all = (1u << count) - 1;
-  uint32_t there = column->valid ? (uint32_t)(column->valid[first / 64] >> (first % 64)) & all : all;
-  uint32_t finite = 0;
-  if (count == PACK_ROWS && there == all && p->single && !p->lane[l].zero_missing) {
-    int32_t odd = 0;
-    for (uint32_t r = 0; r < PACK_ROWS; r++) {
-      lane[r] = (float)data[r];
-      odd |= data[r] - data[r] != 0;
-    }
-    if (!odd) return all;
-  }
+  const uint64_t all = count == PACK_ROWS ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
+  const uint64_t there = column->valid ? column->valid[first / 64] & all : all;
+  if (count == PACK_ROWS && there == all && p->single && !p->lane[l].zero_missing && fill_whole(data, lane)) return all;
+  uint64_t finite = 0;
   for (uint32_t r = 0; r < count; r++) {
     const bool is = (there >> r & 1) && data[r] - data[r] == 0;
     lane[r] = fill_value(p, &p->lane[l], is, data[r]);
-    finite |= (uint32_t)is << r;
+    finite |= (uint64_t)is << r;
   }
   for (uint32_t r = count; r < PACK_ROWS; r++) lane[r] = 0;
   return finite;
 }
 
-static inline __attribute__((always_inline)) uint32_t fill_lanes(const struct pack *p, const kairos_batch *in, uint32_t first,
-                                                                 uint32_t count, float *lanes) {
-  uint32_t answered = 0;
+/* A row whose known inputs no tree asks for is answered as well. */
+static inline uint64_t fill_others(const struct pack *p, const kairos_batch *in, uint32_t first, uint32_t count, uint64_t answered) {
   double value;
-  for (uint32_t l = 0; l < p->used; l++) answered |= fill_column(p, l, in->columns[p->lane[l].input], first, count, lanes + l * PACK_ROWS);
-  for (uint32_t r = 0; r < count; r++) /* a row whose known inputs no tree asks for */
+  for (uint32_t r = 0; r < count; r++)
     for (uint32_t i = 0; !(answered >> r & 1) && i < p->inputs; i++)
-      answered |= (uint32_t)column_value(in->columns[i], first + r, &value) << r;
+      answered |= (uint64_t)column_value(in->columns[i], first + r, &value) << r;
   return answered;
+}
+
+FILL_INLINE uint64_t fill_lanes(const struct pack *p, const kairos_batch *in, uint32_t first, uint32_t count, float *lanes) {
+  uint64_t answered = 0;
+  for (uint32_t l = 0; l < p->used; l++) answered |= fill_column(p, l, in->columns[p->lane[l].input], first, count, lanes + l * PACK_ROWS);
+  const uint64_t all = count == PACK_ROWS ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
+  return answered == all ? all : fill_others(p, in, first, count, answered);
 }
 
 #endif

@@ -8,7 +8,7 @@
 #define KAIROS_GBM_PACK_H
 #include "gbm.h"
 
-#define PACK_ROWS        16 /* rows that are worked on side by side */
+#define PACK_ROWS        64 /* rows that are worked on side by side: those of one word of validity bits */
 #define PACK_SMALL       3  /* trees of up to this depth are filled up to it: 7 thresholds, 8 leaves, no branches */
 #define PACK_GROUP       16 /* small trees that are worked on side by side for a single row */
 #define PACK_GROUP_LANES 32 /* that many lanes fit the registers of the single row's kernel */
@@ -20,7 +20,7 @@ struct lane {
 
 struct small_tree { /* node k's children are 2k + 1 and 2k + 2; leaves from left to right */
   float threshold[8];
-  uint32_t lane[8]; /* × PACK_ROWS: where its 16 rows begin */
+  uint32_t lane[8]; /* × PACK_ROWS: where its rows begin */
   int64_t leaf[8];
 };
 
@@ -70,13 +70,13 @@ enum way way_best(void);
 /* Sums of leaves and base for rows first … first + count − 1 (at most PACK_ROWS; `first` is a multiple of it), bit r of *answered for a row
  * that has at least one input. `lanes`: p->lanes × PACK_ROWS floats on 64 bytes. [predict] */
 void pack_rows(const struct pack *p, enum way way, const kairos_batch *in, uint32_t first, uint32_t count, float *lanes,
-               int64_t sums[PACK_ROWS], uint32_t *answered);
+               int64_t sums[PACK_ROWS], uint64_t *answered);
 /* The same for one row; false: it has no input. */
 bool pack_row(const struct pack *p, enum way way, const kairos_batch *in, uint32_t row, float *lanes, int64_t *sum);
 
 /* evaluate_wide.c; only called where way_best says so. */
 void wide_rows(const struct pack *p, const kairos_batch *in, uint32_t first, uint32_t count, float *lanes, int64_t sums[PACK_ROWS],
-               uint32_t *answered);
+               uint64_t *answered);
 int64_t wide_row(const struct pack *p, const float *lanes);
 
 #endif

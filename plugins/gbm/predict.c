@@ -35,12 +35,12 @@ static double output_of(const kairos_model *model, int64_t sum) {
 static void predict_block(const kairos_model *model, kairos_session *session, const kairos_batch *in, uint32_t first, double *values,
                           uint64_t *valid) {
   int64_t sums[PACK_ROWS];
-  uint32_t answered;
+  uint64_t answered;
   const uint32_t count = in->rows - first < PACK_ROWS ? in->rows - first : PACK_ROWS;
   pack_rows(model->pack, (enum way)model->way, in, first, count, session->lanes, sums, &answered);
   for (uint32_t r = 0; r < count; r++) values[first + r] = output_of(model, sums[r]);
-  const uint64_t silent = ~answered & ((UINT64_C(1) << count) - 1);
-  if (silent) valid[first / 64] &= ~(silent << (first % 64));
+  if (count < PACK_ROWS) answered |= ~UINT64_C(0) << count; /* no rows of ours */
+  valid[first / PACK_ROWS] &= answered;
 }
 
 kairos_status gbm_predict(const kairos_model *model, kairos_session *session, const kairos_batch *in, const kairos_batch *out,

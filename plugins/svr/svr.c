@@ -9,7 +9,7 @@
 struct kairos_session {
   const kairos_host *host;
   uint32_t inputs, rows_most;
-  double z[]; /* one standardised row */
+  double z[]; /* one standardised row, and scratch of the same size */
 };
 
 static void svr_destroy(kairos_model *model) {
@@ -29,6 +29,7 @@ static kairos_status svr_create(const kairos_host *host, const char *config_json
     return refuse(error, KAIROS_NO_MEMORY, "svr: no memory for a model");
   }
   model->host = host;
+  model->way = way_best();
   model->settings = settings;
   const kairos_status described = shape_describe(&model->settings.shape, host, "The regression's value, clamped to its range.", error);
   if (described != KAIROS_OK) {
@@ -40,7 +41,7 @@ static kairos_status svr_create(const kairos_host *host, const char *config_json
 }
 
 static size_t session_size(uint32_t inputs) {
-  return sizeof(kairos_session) + inputs * sizeof(double);
+  return sizeof(kairos_session) + 2 * (size_t)inputs * sizeof(double);
 }
 
 static kairos_status svr_open(const kairos_model *model, uint32_t max_rows, kairos_session **out, kairos_error *error) {
@@ -71,7 +72,7 @@ static kairos_status svr_predict(const kairos_model *model, kairos_session *sess
       valid[row / 64] &= ~(UINT64_C(1) << (row % 64));
       continue;
     }
-    const double value = machine_value(&model->machine, session->z);
+    const double value = machine_value(&model->machine, model->way, session->z, session->z + session->inputs);
     values[row] = value < low ? low : value > high ? high : value;
   }
   return KAIROS_OK;

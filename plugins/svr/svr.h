@@ -6,7 +6,7 @@
 #include "common/shape.h"
 
 #define SVR_VECTORS_MOST 20000 /* also the rows trained on: beyond, time and libsvm's cache grow without a better model */
-#define SVR_BLOCK        8     /* support vectors that are worked on side by side */
+#define SVR_CHUNK        32    /* support vectors that are worked on side by side */
 
 enum gamma_rule { GAMMA_SCALE, GAMMA_AUTO, GAMMA_NUMBER };
 
@@ -21,27 +21,46 @@ struct settings {
 kairos_status settings_read(struct settings *s, const kairos_host *host, const char *config_json, kairos_error *error);
 void settings_free(struct settings *s, const kairos_host *host);
 
-/* The trained weights: one block of memory. Support vectors lie in blocks of SVR_BLOCK, feature by feature, so that one instruction
- * works on several of them; the last block is filled up with coefficient 0. */
+/* The trained weights, and a copy of the support vectors for predicting: in chunks of SVR_CHUNK, first e(v) of each, then their
+ * coefficients, then input by input, so that one instruction works on several of them; the last chunk is filled up with coefficient 0.
+ * A row of the copy is read from the cache's second level: inputs that all are floats (those that were trained here are) lie as floats. */
 struct machine {
-  uint32_t inputs, vectors, blocks;
+  uint32_t inputs, vectors, chunks;
   uint32_t rows; /* trained on; 0 when imported */
   double gamma, bias;
   double *mean, *scale; /* [inputs] */
-  double *coefficients; /* [blocks × SVR_BLOCK] */
-  double *support;      /* [blocks][inputs][SVR_BLOCK] */
+  double *coefficients; /* [vectors] */
+  double *support;      /* [vectors][inputs] */
+  double *centre;       /* [inputs]: the support vectors' mean */
+  double *chunk;        /* [chunks], on 64 bytes; inside `memory` */
+  bool single;          /* the chunks hold floats */
+  void *memory;
+  size_t memory_size;
 };
+static inline size_t machine_chunk_size(const struct machine *m) {
+  return SVR_CHUNK * (2 * sizeof(double) + (size_t)m->inputs * (m->single ? sizeof(float) : sizeof(double)));
+}
+static inline const double *machine_chunk(const struct machine *m, uint32_t chunk) {
+  return m->chunk + chunk * machine_chunk_size(m) / sizeof(double);
+}
 /* Zeroed, scale 1. False: no memory. [build] [train] */
 bool machine_new(struct machine *m, const kairos_host *host, uint32_t inputs, uint32_t vectors);
 void machine_free(struct machine *m, const kairos_host *host);
 double *machine_support(const struct machine *m, uint32_t vector, uint32_t input); /* the place of one number */
+void machine_ready(struct machine *m); /* makes the copy for predicting of what was written; model_adopt calls it */
 
 /* The row's standardised inputs; missing or non-finite ones become 0, the training mean. False: more than half of them are missing. */
 bool machine_standardise(const struct machine *m, const kairos_batch *in, uint32_t row, double *z);
-double machine_value(const struct machine *m, const double *z); /* not clamped [predict] */
+
+/* Every way gives the same bits; they differ in speed. */
+enum way { WAY_PORTABLE, WAY_FUSED, WAY_AVX512 };
+enum way way_best(void);
+/* Not clamped. `scratch` holds as many numbers as there are inputs. [predict] */
+double machine_value(const struct machine *m, enum way way, const double *z, double *scratch);
 
 struct kairos_model {
   const kairos_host *host;
+  enum way way;
   struct settings settings;
   bool trained;
   struct machine machine; /* only when trained */

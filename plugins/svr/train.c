@@ -87,6 +87,7 @@ static kairos_status fill_table(struct table *t, const kairos_batch *x, struct m
     struct svm_node *node = t->nodes + (size_t)r * (t->inputs + 1);
     t->lines[r] = node;
     for (uint32_t i = 0; i < t->inputs; i++, node++) {
+      if (standardise && fabs(z[i]) < 1e30) z[i] = (double)(float)z[i]; /* as trees do; support vectors of half the size are asked faster */
       if (!(fabs(z[i]) < 1e50) || !(fabs(t->y[r]) < 1e50))
         return refuse(error, KAIROS_BAD_INPUT, "svr: row %u, input %u: the value or the target is too large to train on", t->from[r], i);
       *node = (struct svm_node){(int)i + 1, z[i]};

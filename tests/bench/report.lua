@@ -33,6 +33,11 @@ local limits = { -- name, key, what it is, limit, "least" or "most"
   { "overload100", "refused_p99_ms", "the same, p99 in ms" },
   { "overload100", "urgent_p99_ms", "the same, opt-out and kill p99 in ms", 1000, "most" },
   { "webhooks", "per_second", "webhooks signed, each attempt recorded, /s", 30000, "least" },
+  { "gbm_one", "us", "gbm, 100 trees × depth 3, 12 inputs, one row, us", 0.1, "most" },
+  { "gbm_rows", "million_per_second", "the same, 100 000 rows, million rows/s", 20, "least" },
+  { "gbm_train", "seconds", "gbm training, 100 000 × 12, 100 trees, s", 0.2, "most" },
+  { "svr_one", "us", "svr, 2 000 vectors × 12, one row, us", 1.5, "most" },
+  { "svr_train", "seconds", "svr training (libsvm), 10 000 × 12, s" },
 }
 
 local runs, bad = {}, 0

@@ -123,12 +123,13 @@ static inline float *part_lanes(const kairos_model *model) {
   return lanes;
 }
 
-/* The margins of all rows, sixteen at a time; NaN where there is no answer. */
+/* The margins of all rows, a block at a time; NaN where there is no answer. */
 static inline void part_margins(const kairos_model *model, enum way way, const struct part_table *t, double *margins) {
   float *lanes = part_lanes(model);
   for (uint32_t first = 0; first < t->rows; first += PACK_ROWS) {
     int64_t sums[PACK_ROWS];
-    uint32_t answered, count = t->rows - first < PACK_ROWS ? t->rows - first : PACK_ROWS;
+    uint64_t answered;
+    const uint32_t count = t->rows - first < PACK_ROWS ? t->rows - first : PACK_ROWS;
     pack_rows(model->pack, way, &t->batch, first, count, lanes, sums, &answered);
     for (uint32_t r = 0; r < count; r++) margins[first + r] = answered >> r & 1 ? (double)sums[r] * model->pack->unit : NAN;
   }

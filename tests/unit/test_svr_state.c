@@ -248,8 +248,9 @@ static void libsvm_text_predicts_the_same(void **state) {
   assert_int_equal(part_import(&model, buf_view(&text), &error), KAIROS_OK);
   assert_int_equal(model.machine.vectors, svm_get_nr_sv(solved));
   for (int r = 0; r < ROWS; r++) {
+    double scratch[3];
     const double z[] = {nodes[r][0].value, nodes[r][1].value, nodes[r][2].value};
-    assert_true(fabs(machine_value(&model.machine, z) - svm_predict(solved, nodes[r])) < 1e-9);
+    assert_true(fabs(machine_value(&model.machine, way_best(), z, scratch) - svm_predict(solved, nodes[r])) < 1e-9);
   }
   assert_exported(&model, solved);
   part_free(&model);
