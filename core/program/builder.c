@@ -7,7 +7,11 @@
 #include "watch.h"
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#define NICER     5
 #define SETTLE_MS 200
 #define RESCAN_MS 2000
 
@@ -68,6 +72,11 @@ static struct draft *build_directory(struct builder *b) {
   return c;
 }
 
+/* What could not be read is in no program's digest: a refused draft goes by the digest of all that lay there. */
+static void name_refused(struct draft *c, const struct state_of_files *files) {
+  if (c && !c->program && c->digest[0]) memcpy(c->digest, files->sources, sizeof c->digest);
+}
+
 /* The files lie still. They are read twice, first for their digests: what only looks new costs no build. */
 static void on_settled(void *context) {
   struct builder *b = context;
@@ -83,6 +92,7 @@ static void on_settled(void *context) {
     return;
   }
   b->known = now;
+  name_refused(c, &now);
   *news = (struct finding_news){.errand = {.done = tell_found}, .builder = b, .found = {c, sources, plugins, now}};
   give(b, &news->errand);
 }
@@ -105,8 +115,15 @@ static void on_asked(uv_async_t *async) {
   library_tidy(b->options.library);
 }
 
+/* Requests go first: of this thread alone, as Linux counts niceness. */
+static void step_back(void) {
+  const pid_t self = (pid_t)syscall(SYS_gettid);
+  setpriority(PRIO_PROCESS, (id_t)self, getpriority(PRIO_PROCESS, (id_t)self) + NICER);
+}
+
 static void *builder_main(void *argument) {
   struct builder *b = argument;
+  step_back();
   struct watch_options o = {.directory = b->options.directory,
                             .plugins = b->options.from.plugin_directory,
                             .settle_ms = b->options.settle_ms,

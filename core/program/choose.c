@@ -113,6 +113,7 @@ bool program_choose(struct library *l, const struct program_from *from, const ch
     d->directory = directory;
     draft_build(d);
   }
+  if (d && !d->program && d->digest[0]) memcpy(d->digest, out->files.sources, sizeof d->digest); /* as the builder names it */
   if (d && !d->program) out->refused = d;
   else if (d && stands_decided(out, d) && take_last(out, l, from, e)) draft_free(d);
   else if (d) {

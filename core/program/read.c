@@ -79,7 +79,9 @@ static void sort_sources(struct program *p) {
 /* The reason without the path before it, which the finding says already. */
 static const char *reason(const struct err *e, const char *path) {
   const char *at = strstr(e->text, path);
-  return at && strncmp(at + strlen(path), ": ", 2) == 0 ? at + strlen(path) + 2 : e->text;
+  if (!at) return e->text;
+  at += strlen(path);
+  return strncmp(at, ": ", 2) == 0 ? at + 2 : *at == ' ' ? at + 1 : e->text;
 }
 
 /* What was a file a moment ago may be a link by now. */
