@@ -14,13 +14,12 @@ taken() {
   sed -n 's/^kairos_events_total //p' "$work/answer"
 }
 accepted=0
-urgent=$([ -z "${KAIROS_SANITIZE:-}" ] && echo 4 || echo 1) # a sanitized engine takes its time
 flood() { # options of the generator
   run 0 timeout 300 "$KAIROS_BUILD/bench/overload" --port "$port" --seconds 5 "$@"
   has '"other_status":0,"without_retry_after":0,"urgent_not_200":0,"unanswered":0,"lost":0,'
   [ "$(number refused)" -gt 0 ] || say "nothing was refused: $(cat "$work/out")"
   [ "$(number done)" -gt 0 ] || say "nothing was done: $(cat "$work/out")"
-  [ "$(number urgent)" -ge "$urgent" ] || say "opt-out and kill were not answered: $(cat "$work/out")"
+  [ "$(number urgent)" -gt 0 ] || say "opt-out and kill were not answered: $(cat "$work/out")"
   accepted=$((accepted + $(number events_accepted)))
 }
 before=$(taken)
