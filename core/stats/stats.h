@@ -99,3 +99,70 @@ double f1_at(const double *p, const double *y, size_t n, double threshold); /* n
 /* Logistic regression of y on the log-odds of p: slope 1 and intercept 0 for calibrated predictions. False with one class, fewer than 10
  * rows, or when y is separable by p. */
 bool calibration_line(const double *p, const double *y, size_t n, double *slope, double *intercept);
+
+/* ---- calibration ---- */
+struct platt { /* p = 1 / (1 + exp(a score + b)) */
+  double a, b;
+  uint32_t steps;
+};
+/* False: nothing to fit, or no end was found. */
+bool platt_fit(const double *score, const double *y, size_t n, struct platt *out);
+double platt_at(struct platt p, double score);
+struct isotonic_point {
+  double x, y;
+  double weight, last; /* while fitting */
+};
+/* Points (x, y) in any order become the corners of the rising step curve nearest to them; returns how many.
+ * `isotonic_at` is linear between corners and flat outside. */
+size_t isotonic_fit(struct isotonic_point *points, size_t n);
+double isotonic_at(const struct isotonic_point *corners, size_t count, double x);
+#define RELIABILITY_BINS 10
+struct reliability {
+  size_t n;
+  double predicted, observed; /* means; 0 for n = 0 */
+};
+/* Expected calibration error over ten bins of equal width, and the bins. */
+double calibration_error(const double *p, const double *y, size_t n, struct reliability bins[RELIABILITY_BINS]);
+void wilson_interval(double done, double n, double z, double *low, double *high); /* none for n = 0 */
+
+/* ---- conformal prediction ---- */
+/* The ⌈(n + 1)(1 − alpha)⌉-th smallest score; infinity when there are too few, −infinity for alpha ≥ 1. */
+double conformal_quantile(const double *sorted, size_t n, double alpha);
+enum conformal { CONFORMAL_NEITHER = 0, CONFORMAL_NO = 1, CONFORMAL_YES = 2, CONFORMAL_BOTH = 3 };
+enum conformal conformal_set(double p, double quantile); /* scores are 1 − the probability of what came */
+/* The next level for one whose data drift (Gibbs and Candès): wider after a miss, a little narrower after a hit. */
+double conformal_adapt(double alpha, double target, double gamma, bool missed);
+
+/* ---- combining ---- */
+#define STACK_MOST 8   /* models in a combination */
+#define STACK_ROWS 200 /* fewer: the weights that were given stay */
+/* x ≥ 0 with the least sum of squares of columns · x − y. */
+bool least_squares_positive(const double *const *columns, size_t count, const double *y, size_t n, double *x);
+/* Weights that sum to 1, learned from predictions that were not trained on and pulled to `given` as by STACK_ROWS rows. False: `given`. */
+bool stack_weights(const double *const *columns, size_t count, const double *y, size_t n, const double *given, double *weights);
+/* The weighted mean of those parts that are there, each clamped to 0…1; none when none is. `apart`: the widest distance between two. */
+double combine_weighted(const double *parts, const double *weights, size_t count, double *apart);
+
+/* ---- beta and Student ---- */
+double beta_below(double x, double a, double b); /* P(rate < x) */
+double beta_quantile(double p, double a, double b);
+double student_tail(double t, double df); /* P(T > t) */
+
+/* ---- training load and plateaus ---- */
+struct load {            /* of daily loads, the newest last; each none where it is not defined */
+  double acute, chronic; /* means of 7 and of 28 days */
+  double ratio;          /* coupled, at most 4; it describes, it does not predict injuries */
+  double uncoupled;      /* to the 21 days before */
+  double smooth;         /* ratio of two exponential means, 2/(7+1) and 2/(28+1) */
+  double monotony, strain;
+};
+void load_measure(const double *daily, size_t days, struct load *out);
+/* The noise of a series from its differences: 1.4826 × MAD of them / √2; `scratch` n numbers. */
+double noise_of(const double *x, size_t n, double *scratch);
+/* Where the mean changes: the exact least cost of squared distances plus `penalty` a change. `scratch` 4 (n + 1) numbers, `cuts` n; returns
+ * how many cuts, ascending: a segment begins at each. */
+size_t change_points(const double *x, size_t n, double penalty, double *scratch, size_t *cuts);
+/* Two one-sided tests: p of "the slope is outside ± margin"; small: the series is flat. None for n < 3. */
+double flat_p(const double *x, const double *y, size_t n, double margin);
+/* The median of the slopes of all pairs; `scratch` n (n − 1) / 2. */
+double theil_sen(const double *x, const double *y, size_t n, double *scratch);

@@ -65,6 +65,20 @@ static inline uint8_t *vectors_flags(struct vectors *v, const char *path, size_t
   return flags;
 }
 
+/* List number `index` of a list of lists; null comes back as NaN. */
+static inline double *vectors_row(struct vectors *v, const char *path, size_t index, size_t *count) {
+  uint32_t at = vectors_at(v, path), row = at + 1;
+  if (json_type(&v->json, at) != JSON_ARRAY || index >= v->json.tokens[at].count) fail_msg("%s has no row %zu", path, index);
+  for (size_t i = 0; i < index; i++) row = v->json.tokens[row].next;
+  if (json_type(&v->json, row) != JSON_ARRAY) fail_msg("%s[%zu] is no list", path, index);
+  *count = v->json.tokens[row].count;
+  double *list = ARENA_ARRAY(&v->arena, double, *count + 1);
+  uint32_t child = row + 1;
+  for (size_t i = 0; i < *count; i++, child = v->json.tokens[child].next)
+    if (!json_double(&v->json, child, &list[i])) list[i] = __builtin_nan("");
+  return list;
+}
+
 static inline void assert_close(double got, double expected, double within, const char *what) {
   bool none = expected != expected;
   double off = got > expected ? got - expected : expected - got;
