@@ -208,7 +208,9 @@ static void screen(struct flow *f, struct step *s) {
   s->listening = l;
   s->slots = ARENA_ARRAY(&f->scratch, struct value, s->program->symbols.count + 1);
   s->maybe = arena_alloc(&f->scratch, l->count + 1);
-  s->any = program_screen(s->program, l, &s->item->event, s->user, s->recorded.clock, s->slots, s->maybe, &s->models, &f->scratch);
+  s->working = (struct working){.again = s->item->recorded != NULL, .recorded = s->item->recorded};
+  s->any =
+      program_screen(s->program, l, &s->item->event, s->user, s->recorded.clock, s->slots, s->maybe, &s->models, &s->working, &f->scratch);
 }
 
 /* ---- believe ---- */
@@ -320,6 +322,10 @@ static bool decide(struct flow *f, struct step *s, struct err *e) {
   if (!s->any) return true;
   program_fill(s->program, s->listening->rest, s->listening->rest_count, &s->item->event, s->user, s->recorded.clock, s->slots,
                &f->scratch);
+  const struct listening *l = s->listening;
+  program_work(s->program, l->derived, l->derived_screen, WORK_WITH_BELIEFS, s->slots, &s->working, &f->scratch);
+  program_work(s->program, l->derived + l->derived_screen, l->derived_count - l->derived_screen, WORK_ALL, s->slots, &s->working,
+               &f->scratch);
   const struct recorded *was = s->item->recorded; /* a dry run has no ids, and draws of its own */
   uint64_t first = was ? was->first_decision : s->item->dry_run ? 0 : volume_next_decision(f->volume, s->partition);
   s->speech = (struct speech){.program = s->program, .user = s->user, .slots = s->slots, .scratch = &f->scratch};
@@ -389,6 +395,7 @@ static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
 
 static bool keep(struct flow *f, struct step *s, struct err *e) {
   struct buf record = {0};
+  if (!working_record(&s->working, &s->recorded, &f->scratch)) return err_set(e, ERR_INTERNAL, "no memory for a function's end");
   if (!f->keeper.keep) recorded_pack(&s->recorded, &record);
   struct entry entry = {.partition = s->partition, .kind = s->item->kind, .body = s->item->event.body, .record = buf_view(&record)};
   struct letter **letters = ARENA_ARRAY(&f->scratch, struct letter *, s->count + 1);

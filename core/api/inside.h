@@ -26,6 +26,8 @@ void api_program(struct request *r, void *context);
 void api_program_post(struct request *r, void *context);
 void api_program_verb(struct request *r, void *context);
 void api_program_undo(struct request *r, void *context);
+void api_nouns(struct request *r, void *context);
+void put_functions(struct buf *out, const struct program *p); /* of /metrics */
 void api_metrics(struct request *r, void *context);
 void api_livez(struct request *r, void *context);
 void api_readyz(struct request *r, void *context);

@@ -36,6 +36,7 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/programs/{id}", SCOPE_READ, false, 0, api_program, "one program, with its sources as they run or ran"},
     {METHOD_POST, "/v1/programs/undo", SCOPE_OPERATE, true, 0, api_program_undo, "the program before is live again"},
     {METHOD_POST, "/v1/programs/{id}/{verb}", SCOPE_OPERATE, true, 0, api_program_verb, "publish or discard"},
+    {METHOD_GET, "/v1/nouns", SCOPE_READ, false, 0, api_nouns, "the language: every noun with its fields, their types and what they mean"},
     {METHOD_GET, "/metrics", OPEN, false, 0, api_metrics, "Prometheus text"},
     {METHOD_GET, "/livez", OPEN, false, 0, api_livez, "the process is alive"},
     {METHOD_GET, "/readyz", OPEN, false, 0, api_readyz, "the program is live and the volumes are open"},

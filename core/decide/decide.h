@@ -35,6 +35,8 @@ struct listening {
   size_t screen_count, screen_early; /* all of them; those without the features */
   const uint32_t *rest;              /* symbols that only a slate reads: options, arms, messages */
   size_t rest_count;
+  const uint32_t *derived; /* segments and functions: the `derived_screen` of screen, ascending, then those of rest */
+  size_t derived_count, derived_screen;
 };
 const struct listening *rules_listening(const struct rules *r, struct str event_type);
 /* For ticks other than the day's: the one trigger named in the tick. */

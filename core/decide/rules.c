@@ -313,6 +313,17 @@ static void features_last(const struct symbols *symbols, struct listening *l, st
   l->screen = list;
 }
 
+static void list_derived(const struct symbols *symbols, struct listening *l, struct arena *a) {
+  uint32_t *list = ARENA_ARRAY(a, uint32_t, l->screen_count + l->rest_count + 1);
+  for (size_t i = 0; i < l->screen_count + l->rest_count; i++) {
+    uint32_t slot = i < l->screen_count ? l->screen[i] : l->rest[i - l->screen_count];
+    enum symbol_kind kind = symbols->at[slot].kind;
+    if (kind == SYMBOL_SEGMENT || kind == SYMBOL_FUNCTION) list[l->derived_count++] = slot;
+    if (i + 1 == l->screen_count) l->derived_screen = l->derived_count;
+  }
+  l->derived = list;
+}
+
 static struct listening *listening_of(struct building *b, const uint32_t *triggers, size_t count) {
   struct listening *l = ARENA_NEW(b->arena, struct listening);
   uint32_t slots = b->symbols->count;
@@ -326,6 +337,7 @@ static struct listening *listening_of(struct building *b, const uint32_t *trigge
   l->screen = list_slots(b->arena, screen, NULL, slots, &l->screen_count);
   features_last(b->symbols, l, b->arena);
   l->rest = list_slots(b->arena, rest, screen, slots, &l->rest_count);
+  list_derived(b->symbols, l, b->arena);
   return l;
 }
 

@@ -12,7 +12,7 @@ static struct value *slots_of(const struct symbols *s, const struct json *j, str
     uint32_t at = json_get_str(j, reads, s->at[i].name);
     if (at != JSON_NONE) slots[i] = value_from_json(j, at, a);
     uint32_t missing = json_get(j, at, "missing");
-    for (int reason = 0; missing != JSON_NONE && reason <= MISSING_WRONG_TYPE; reason++)
+    for (int reason = 0; missing != JSON_NONE && reason < MISSING_REASONS; reason++)
       if (json_text_is(j, missing, missing_word((enum missing_reason)reason))) slots[i] = value_missing((enum missing_reason)reason);
   }
   return slots;

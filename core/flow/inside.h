@@ -14,6 +14,7 @@ struct step {
   const struct program *program;
   const struct listening *listening;
   struct recorded recorded;
+  struct working working;
   struct value *slots, *beliefs;
   unsigned char *maybe;
   bool any; /* of maybe */

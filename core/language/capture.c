@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const noun_words[] = {"event",   "feature", "model",    "trigger", "intervention", "choose", "experiment",
-                                  "rollout", "policy",  "scenario", NULL};
+const char *const noun_words[] = {"event",   "feature", "model",  "segment",  "trigger", "intervention", "choose", "experiment",
+                                  "rollout", "policy",  "metric", "scenario", NULL};
 
 struct conversion {
   lua_State *L;
@@ -61,6 +61,27 @@ static struct node convert_moment(struct conversion *c, const struct moment_word
     return (struct node){.kind = NODE_NIL};
   }
   return (struct node){.kind = NODE_MOMENT, .moment = must_have(c, arena_copy(c->s->arena, &m->moment, sizeof m->moment))};
+}
+
+/* It is kept in Lua, by its number: the same in every sandbox that loads the same files. */
+static struct node convert_function(struct conversion *c, int at) {
+  lua_State *L = c->L;
+  if (lua_iscfunction(L, at)) {
+    complain(c, "is a word of the language, not a function of yours");
+    return (struct node){.kind = NODE_NIL};
+  }
+  captured_push(L);
+  lua_pushvalue(L, at);
+  lua_rawseti(L, -2, ++c->s->function_count);
+  lua_pop(L, 1);
+  sandbox_charge(L, 100);
+  return (struct node){.kind = NODE_FUNCTION, .number = c->s->function_count};
+}
+
+static int function_line(lua_State *L, int at) {
+  lua_Debug d;
+  lua_pushvalue(L, at);
+  return lua_getinfo(L, ">S", &d) && d.linedefined > 0 ? d.linedefined : 0;
 }
 
 /* ---- tables ---- */
@@ -157,13 +178,13 @@ static struct node convert(struct conversion *c, int at, int depth) {
   case LUA_TNUMBER: n = convert_number(c, at); break;
   case LUA_TSTRING: n = convert_text(c, at); break;
   case LUA_TTABLE: n = convert_tree(c, at, depth); break;
-  case LUA_TFUNCTION: complain(c, "is a function; a condition is a text: \"skip_probability > 0.6\""); break;
+  case LUA_TFUNCTION: n = convert_function(c, at); break;
   default:
     if (is_nothing(L, at)) n.kind = NODE_NOTHING;
     else if (moment_of(L, at)) n = convert_moment(c, moment_of(L, at));
     else if (lua_type(L, at) != LUA_TNIL) complain(c, "is a word of the language, which is no value here");
   }
-  n.line = c->body->at.line;
+  n.line = n.kind == NODE_FUNCTION ? function_line(L, at) : c->body->at.line;
   return n;
 }
 
@@ -188,7 +209,7 @@ static struct body *body_new(lua_State *L, int noun, struct str name) {
   }
   const char *text = arena_text(s->arena, name.at, name.len);
   if (!text) luaL_error(L, "memory failed");
-  s->bodies[s->body_count] = (struct body){.noun = noun, .at = {{text, name.len}, s->file, sandbox_line(L)}};
+  s->bodies[s->body_count] = (struct body){.noun = noun, .at = {{text, name.len}, s->file, sandbox_line(L), (uint32_t)s->body_count}};
   return &s->bodies[s->body_count++];
 }
 
@@ -196,6 +217,7 @@ static struct body *body_new(lua_State *L, int noun, struct str name) {
 static int body_call(lua_State *L) {
   struct sandbox *s = sandbox_of(L);
   size_t number = (size_t)lua_tointeger(L, lua_upvalueindex(2));
+  if (s->sealed) return luaL_error(L, "a noun is declared while its file loads, not while a function runs");
   struct body body = s->bodies[number];
   if (body.node) return luaL_error(L, "%s \"%s\" has its table already", noun_words[body.noun], body.at.name.at);
   if (lua_type(L, 1) != LUA_TTABLE)
@@ -208,6 +230,7 @@ static int body_call(lua_State *L) {
 int noun_call(lua_State *L) {
   int noun = (int)lua_tointeger(L, lua_upvalueindex(1));
   const char *word = noun_words[noun];
+  if (sandbox_of(L)->sealed) return luaL_error(L, "a %s is declared while its file loads, not while a function runs", word);
   if (lua_type(L, 1) == LUA_TTABLE && strcmp(word, "policy") == 0) {
     struct body *body = body_new(L, noun, STR("policy"));
     size_t number = (size_t)(body - sandbox_of(L)->bodies);

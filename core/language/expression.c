@@ -2,22 +2,38 @@
  * Parsing, typing and flattening are in parse.c, types.c and compile.c; explanations in explain.c. An expression is immutable and lies in
  * the symbols' arena. Compiling is [builder], everything else [any]. */
 #include "code.h"
+#include "language/nouns.h"
 
 /* Each slot once, ascending: a mark per slot, then one walk over the marks. */
-static void mark_slots(const struct tree *t, unsigned char *marks) {
-  if (t->kind == TREE_NAME) marks[t->slot] = 1;
-  for (uint32_t i = 0; i < t->count; i++) mark_slots(t->parts[i], marks);
+static void mark_slots(const struct tree *t, const struct symbols *s, unsigned char *marks) {
+  if (t->kind == TREE_NAME) {
+    const struct symbol *symbol = &s->at[t->slot];
+    marks[t->slot] = 1;
+    for (uint32_t i = 0; i < symbol->read_count; i++) marks[symbol->reads[i]] = 1;
+  }
+  for (uint32_t i = 0; i < t->count; i++) mark_slots(t->parts[i], s, marks);
 }
 
 static bool collect_slots(struct expression *x, const struct symbols *s) {
   unsigned char *marks = arena_zero(s->arena, s->count ? s->count : 1, 1);
   uint32_t *slots = ARENA_ARRAY(s->arena, uint32_t, s->count ? s->count : 1);
   if (!marks || !slots) return false;
-  mark_slots(x->root, marks);
+  mark_slots(x->root, s, marks);
   for (uint32_t i = 0; i < s->count; i++)
     if (marks[i]) slots[x->slot_count++] = i;
   x->slots = slots;
   return true;
+}
+
+static struct tree *function_tree(struct symbols *s, struct str name, struct err *e) {
+  const struct symbol *symbol = symbols_name(s, name, e);
+  struct tree *t = symbol ? ARENA_NEW(s->arena, struct tree) : NULL;
+  if (!t) {
+    if (symbol) err_set(e, ERR_INTERNAL, "memory failed");
+    return NULL;
+  }
+  *t = (struct tree){.kind = TREE_NAME, .slot = symbol->slot, .end = (uint32_t)name.len};
+  return t;
 }
 
 struct expression *expression_compile(struct symbols *s, struct str source, enum expression_want want, struct err *e) {
@@ -30,7 +46,8 @@ struct expression *expression_compile(struct symbols *s, struct str source, enum
   }
   x->source = (struct str){text, trimmed.len};
   x->want = want;
-  struct tree *root = parse_expression(s, x->source, e);
+  bool function = str_starts(x->source, FUNCTION_WORD);
+  struct tree *root = function ? function_tree(s, x->source, e) : parse_expression(s, x->source, e);
   if (!root || !types_check(root, s, x->source, e) || !types_want(root, want, x->source, e)) return NULL;
   x->root = root;
   x->symbols = s->at;

@@ -13,8 +13,11 @@ enum symbol_kind {
   SYMBOL_FEATURE,
   SYMBOL_BELIEF,
   SYMBOL_ARM,
-  SYMBOL_CLOCK /* event.local_hour and the like: set by decide */
+  SYMBOL_CLOCK /* event.local_hour and the like: set by decide */,
+  SYMBOL_SEGMENT, /* segment.NAME, segment.FAMILY */
+  SYMBOL_FUNCTION /* a function of a noun, by its name */
 };
+enum symbol_depends { DEPENDS_ON_FEATURE = 1, DEPENDS_ON_BELIEF = 2 };
 struct symbol {
   struct str name; /* as written: "event.local_hour", "skip_probability", "profile.constraints.availableTime", "arm.evening_walk" */
   enum symbol_kind kind;
@@ -23,6 +26,15 @@ struct symbol {
   uint32_t index;       /* the owner's own number: feature number, model output number, experiment number; event and profile: unused */
   const char *unit, *doc;
   struct value fallback; /* the vocabulary's `default =`; MISSING when none */
+  /* SEGMENT, FUNCTION: the slots that its value is worked out from, ascending, with those behind other segments; all below its own. */
+  const uint32_t *reads;
+  uint32_t read_count;
+  uint8_t depends; /* enum symbol_depends: what there is among them */
+  /* What its values can be, for those who look for contradictions: numbers from low to high, whole ones; one of a list of texts. */
+  bool bounded, whole;
+  double low, high;
+  const struct str *one_of;
+  size_t one_of_count;
 };
 /* The program's table of every name that its conditions read. `find` is the program's: it fills kind, type, index, unit, doc, fallback, or
  * refuses with a sentence (with a "did you mean"). symbols_name gives each accepted name one slot, in order of first use. */
@@ -41,9 +53,11 @@ struct expression;
 enum expression_want { WANT_TRUTH, WANT_NUMBER, WANT_ANY };
 /* Compiles `source` for a use that wants a truth, a number or any value; type errors that no value could mend ("steps" > 3 on text) are
  * refused with the column. The expression, its source included, lies in s->arena. [builder] */
+/* A function's name (FUNCTION_WORD, language/nouns.h) is compiled like a condition that reads its one value. */
 struct expression *expression_compile(struct symbols *s, struct str source, enum expression_want want, struct err *e);
 struct str expression_source(const struct expression *x);
-uint32_t expression_slots(const struct expression *x, const uint32_t **slots); /* the distinct slots it reads, ascending */
+uint32_t expression_slots(const struct expression *x,
+                          const uint32_t **slots); /* the distinct slots it reads, `reads` included, ascending */
 /* A truth found while some slots are missing stays, whatever they turn out to be: Kleene's logic keeps what it said as long as nothing asks
  * whether a value is known or names another for it (known, nil, `or` with a default). */
 bool expression_steady(const struct expression *x);

@@ -15,6 +15,7 @@ static const char *node_text(const struct node *n) {
   case NODE_TABLE: return "a table";
   case NODE_NOTHING: return "nothing";
   case NODE_MOMENT: return "a moment";
+  case NODE_FUNCTION: return "a function";
   }
   return "?";
 }
@@ -50,9 +51,10 @@ bool event_name_good(struct str name) {
 }
 
 bool word_good(struct str name) {
-  static const char *const reserved[] = {"and",  "or",    "not",   "true",  "false", "nil",   "min",     "max",     "abs",     "log",
-                                         "exp",  "sqrt",  "floor", "round", "has",   "known", "second",  "seconds", "minute",  "minutes",
-                                         "hour", "hours", "day",   "days",  "week",  "weeks", "percent", "event",   "profile", "arm"};
+  static const char *const reserved[] = {"and",    "or",      "not",     "true",    "false",   "nil",   "min",     "max",
+                                         "abs",    "log",     "exp",     "sqrt",    "floor",   "round", "has",     "known",
+                                         "second", "seconds", "minute",  "minutes", "hour",    "hours", "day",     "days",
+                                         "week",   "weeks",   "percent", "event",   "profile", "arm",   "segment", "function"};
   for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
     if (str_is(name, reserved[i])) return false;
   for (size_t i = 0; i < name.len; i++)
@@ -79,6 +81,14 @@ static bool read_name(struct setting *s, const struct field *f, const struct nod
   return true;
 }
 
+static bool read_word(struct setting *s, const struct field *f, const struct node *n, const char *name, void *to, size_t *count) {
+  (void)f, (void)count;
+  if (n->kind != NODE_TEXT || !word_good(n->text))
+    return wrong_type(s, name, "a word of letters, digits and _, none of the language's own", n);
+  *(struct str *)to = n->text;
+  return true;
+}
+
 static bool read_event_name(struct setting *s, const struct field *f, const struct node *n, const char *name, void *to, size_t *count) {
   (void)f, (void)count;
   if (n->kind != NODE_TEXT || !event_name_good(n->text)) return wrong_type(s, name, "an event type", n);
@@ -90,8 +100,9 @@ static bool read_condition(struct setting *s, const struct field *f, const struc
   (void)f, (void)count;
   if (n->kind != NODE_TEXT) return wrong_type(s, name, "a condition in quotes", n);
   *(struct str *)to = n->text;
-  if (str_trim(n->text).len) return true;
-  setting_problem(s, "\"%s\" is an empty condition", name);
+  if (str_starts(str_trim(n->text), FUNCTION_WORD)) setting_problem(s, "\"%s\": a function stands without quotes", name);
+  else if (str_trim(n->text).len) return true;
+  else setting_problem(s, "\"%s\" is an empty condition", name);
   return false;
 }
 
@@ -104,6 +115,16 @@ static bool read_expression(struct setting *s, const struct field *f, const stru
   if (!text) s->failed = true;
   *(struct str *)to = (struct str){text, text ? length : 0};
   return true;
+}
+
+static bool read_rule(struct setting *s, const struct field *f, const struct node *n, const char *name, void *to, size_t *count) {
+  if (n->kind == NODE_FUNCTION) return read_function(s, n, name, GIVES_TRUTH, to);
+  return n->kind == NODE_TEXT ? read_condition(s, f, n, name, to, count) : wrong_type(s, name, "a condition in quotes, or a function", n);
+}
+
+static bool read_figure(struct setting *s, const struct field *f, const struct node *n, const char *name, void *to, size_t *count) {
+  if (n->kind == NODE_FUNCTION) return read_function(s, n, name, f->kind == KIND_FIGURE ? GIVES_NUMBER : GIVES_ANY, to);
+  return read_expression(s, f, n, name, to, count);
 }
 
 bool read_choice(struct setting *s, const struct field *f, const struct node *n, const char *name, void *to, size_t *count) {
@@ -202,9 +223,20 @@ static bool read_value(struct setting *s, const struct field *f, const struct no
   return true;
 }
 
+static bool holds_function(const struct node *n) {
+  bool holds = n->kind == NODE_FUNCTION;
+  for (uint32_t i = 0; !holds && n->kind == NODE_TABLE && i < n->length; i++) holds = holds_function(&n->items[i]);
+  for (uint32_t i = 0; !holds && n->kind == NODE_TABLE && i < n->pairs; i++) holds = holds_function(&n->values[i]);
+  return holds;
+}
+
 static bool read_table(struct setting *s, const struct field *f, const struct node *n, const char *name, void *to, size_t *count) {
   (void)f, (void)count;
   if (n->kind != NODE_TABLE) return wrong_type(s, name, "a table", n);
+  if (holds_function(n)) {
+    setting_problem(s, "\"%s\" holds a function, which nothing there can call", name);
+    return false;
+  }
   *(const struct node **)to = n;
   return true;
 }
@@ -240,7 +272,7 @@ static bool read_pairs(struct setting *s, const struct field *f, const struct no
     char key[65];
     snprintf(key, sizeof key, STR_FORMAT, STR_ARG(n->keys[i]));
     list[kept].key = n->keys[i];
-    field_reader *reader = f->kind == KIND_MESSAGES ? read_text : read_expression;
+    field_reader *reader = f->kind == KIND_MESSAGES ? read_text : read_figure;
     if (n->values[i].kind != NODE_NIL && reader(s, f, &n->values[i], key, &list[kept].text, &ignored)) kept++;
   }
   setting_leave(s, was);
@@ -255,6 +287,9 @@ field_reader *field_reader_of(enum field_kind kind) {
                                                              [KIND_EVENT_NAME] = read_event_name,
                                                              [KIND_CONDITION] = read_condition,
                                                              [KIND_EXPRESSION] = read_expression,
+                                                             [KIND_WORD] = read_word,
+                                                             [KIND_RULE] = read_rule,
+                                                             [KIND_FIGURE] = read_figure,
                                                              [KIND_NUMBER] = read_number,
                                                              [KIND_COUNT] = read_count,
                                                              [KIND_BOOL] = read_bool,

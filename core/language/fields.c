@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIELD(noun, structure, name, kind, required, member, doc)           {noun, name, TEXT_##kind, doc, required},
-#define CHOICE(noun, structure, name, kind, required, member, choices, doc) {noun, name, choices, doc, required},
-#define LIST(noun, structure, name, kind, required, member, count, doc)     {noun, name, TEXT_##kind, doc, required},
+#define FIELD(noun, structure, name, kind, required, member, doc)           {noun, name, TEXT_##kind, doc, EDITOR_##kind, required},
+#define CHOICE(noun, structure, name, kind, required, member, choices, doc) {noun, name, choices, doc, NULL, required},
+#define LIST(noun, structure, name, kind, required, member, count, doc)     {noun, name, TEXT_##kind, doc, EDITOR_##kind, required},
 static const struct field_doc docs[] = {
 #include "nouns_table.h"
 };

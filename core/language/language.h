@@ -18,10 +18,17 @@ struct source {     /* one file of a program; sources are sorted by path */
  * [builder] */
 bool language_load(struct arena *a, const struct source *sources, size_t count, struct nouns *out, struct findings *f);
 
-/* The field tables as data, for `kairos meta`, docs and the API. */
+/* The field tables as data, for `kairos meta`, the manual and the API. */
 struct field_doc {
-  const char *noun, *field, *type, *doc;
+  const char *noun, *field, *type, *doc; /* noun: "trigger", or the shape of a table within one: "rollout.stages" */
+  const char *editor;                    /* the type as LuaLS writes it; NULL: one of the words of `type`, "a|b|c" */
   bool required;
 };
 const struct field_doc *language_fields(size_t *count);
-const char *const *language_words(size_t *count); /* every global that the sandbox has, sorted */
+struct noun_doc {
+  const char *word, *doc;
+};
+const struct noun_doc *language_nouns(size_t *count);                    /* in the order of the manual */
+void language_describe(struct json_writer *w);                           /* all nouns with their fields, as an array */
+const char *const *language_words(size_t *count);                        /* every global that the sandbox has, sorted */
+const char *const *language_members(const char *library, size_t *count); /* the words of string, utf8, table or math; NULL: no library */

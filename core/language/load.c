@@ -13,12 +13,14 @@ static const struct {
     {sizeof(struct noun_event), offsetof(struct nouns, events), offsetof(struct nouns, event_count)},
     {sizeof(struct noun_feature), offsetof(struct nouns, features), offsetof(struct nouns, feature_count)},
     {sizeof(struct noun_model), offsetof(struct nouns, models), offsetof(struct nouns, model_count)},
+    {sizeof(struct noun_segment), offsetof(struct nouns, segments), offsetof(struct nouns, segment_count)},
     {sizeof(struct noun_trigger), offsetof(struct nouns, triggers), offsetof(struct nouns, trigger_count)},
     {sizeof(struct noun_intervention), offsetof(struct nouns, interventions), offsetof(struct nouns, intervention_count)},
     {sizeof(struct noun_choose), offsetof(struct nouns, chooses), offsetof(struct nouns, choose_count)},
     {sizeof(struct noun_experiment), offsetof(struct nouns, experiments), offsetof(struct nouns, experiment_count)},
     {sizeof(struct noun_rollout), offsetof(struct nouns, rollouts), offsetof(struct nouns, rollout_count)},
     {sizeof(struct noun_policy), offsetof(struct nouns, policies), offsetof(struct nouns, policy_count)},
+    {sizeof(struct noun_metric), offsetof(struct nouns, metrics), offsetof(struct nouns, metric_count)},
     {sizeof(struct noun_scenario), offsetof(struct nouns, scenarios), offsetof(struct nouns, scenario_count)},
 };
 
@@ -36,7 +38,7 @@ static int line_of_bad_byte(struct str text) {
 }
 
 /* False: the load must stop. */
-static bool run_source(struct sandbox *s, const struct source *source) {
+bool source_run(struct sandbox *s, const struct source *source) {
   struct source cut = *source;
   s->file = arena_text(s->arena, source->path, strlen(source->path));
   if (!s->file) {
@@ -60,7 +62,7 @@ static void run_sources(struct sandbox *s, const struct source *sources, size_t 
   for (size_t i = 0; i < count; i++) {
     if (!str_ends(str_from(sources[i].path), ".lua")) continue;
     if (going) {
-      going = run_source(s, &sources[i]);
+      going = source_run(s, &sources[i]);
       continue;
     }
     const char *path = arena_text(s->arena, sources[i].path, strlen(sources[i].path));
@@ -69,8 +71,8 @@ static void run_sources(struct sandbox *s, const struct source *sources, size_t 
 }
 
 /* ---- nouns ---- */
-static void set_noun(struct arena *a, struct findings *f, const struct body *body, void *target) {
-  struct setting setting = {.arena = a, .findings = f, .at = &body->at, .word = noun_words[body->noun]};
+static void set_noun(struct arena *a, struct findings *f, struct function_list *functions, const struct body *body, void *target) {
+  struct setting setting = {.arena = a, .findings = f, .at = &body->at, .word = noun_words[body->noun], .functions = functions};
   memcpy(target, &body->at, sizeof body->at);
   noun_prepare(body->noun, target);
   if (!body->node) {
@@ -78,8 +80,9 @@ static void set_noun(struct arena *a, struct findings *f, const struct body *bod
     return;
   }
   if (body->node->kind != NODE_TABLE) return; /* refused while it was read */
+  size_t first_function = functions->count;
   fields_set(&setting, setting.word, body->node, target);
-  noun_check(&setting, body->noun, target, body->node);
+  noun_check(&setting, body->noun, target, body->node, first_function);
   if (setting.failed) setting_problem(&setting, "memory failed");
 }
 
@@ -103,7 +106,8 @@ static void report_twice(struct findings *f, const struct body *again, const str
                STR_ARG(a->name), b->file, b->line, a->file, a->line);
 }
 
-static bool build_list(struct arena *a, struct findings *f, const struct sandbox *s, int noun, struct nouns *out) {
+static bool build_list(struct arena *a, struct findings *f, const struct sandbox *s, int noun, struct function_list *functions,
+                       struct nouns *out) {
   const struct body **list = arena_zero(a, s->body_count + 1, sizeof *list), **room = arena_zero(a, s->body_count + 1, sizeof *room);
   if (!list || !room) return false;
   size_t count = 0, kept = 0;
@@ -117,7 +121,7 @@ static bool build_list(struct arena *a, struct findings *f, const struct sandbox
     bool again = first && str_eq(first->at.name, list[i]->at.name);
     if (again) report_twice(f, list[i], first);
     else first = list[i];
-    set_noun(a, f, list[i], nouns + kept * places[noun].size); /* a twin is checked too, then dropped */
+    set_noun(a, f, functions, list[i], nouns + kept * places[noun].size); /* a twin is checked too, then dropped */
     if (again) memset(nouns + kept * places[noun].size, 0, places[noun].size);
     else kept++;
   }
@@ -148,7 +152,8 @@ static void check_beliefs(const struct nouns *n, struct findings *f) {
 }
 
 bool language_load(struct arena *a, const struct source *sources, size_t count, struct nouns *out, struct findings *f) {
-  struct sandbox s = {.arena = a, .findings = f};
+  struct sandbox s = {.arena = a, .findings = f, .limits = &limits_of_loading};
+  struct function_list functions = {0};
   size_t errors = f->errors;
   memset(out, 0, sizeof *out);
   if (!f->arena) f->arena = a;
@@ -159,19 +164,10 @@ bool language_load(struct arena *a, const struct source *sources, size_t count, 
   run_sources(&s, sources, count);
   sandbox_close(&s);
   for (int noun = 0; noun < NOUNS_COUNT; noun++)
-    if (!build_list(a, f, &s, noun, out)) findings_add(f, FINDING_ERROR, "", 0, "memory failed while the rules were checked");
+    if (!build_list(a, f, &s, noun, &functions, out)) findings_add(f, FINDING_ERROR, "", 0, "memory failed while the rules were checked");
+  out->functions = functions.at;
+  out->function_count = functions.count;
   check_beliefs(out, f);
   findings_sort(f);
   return f->errors == errors;
-}
-
-/* Sorted by bytes; the sandbox test compares the list with what the sandbox really has. */
-const char *const *language_words(size_t *count) {
-  static const char *const words[] = {"assert",   "choose",    "day",     "days",   "error",        "event",   "every",  "experiment",
-                                      "feature",  "follow_up", "hour",    "hours",  "intervention", "ipairs",  "math",   "minute",
-                                      "minutes",  "model",     "nothing", "pairs",  "pcall",        "percent", "policy", "rollout",
-                                      "scenario", "second",    "seconds", "select", "silence",      "string",  "table",  "tonumber",
-                                      "tostring", "trigger",   "type",    "utf8",   "week",         "weeks"};
-  *count = sizeof words / sizeof *words;
-  return words;
 }

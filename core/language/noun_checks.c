@@ -16,7 +16,20 @@
 #define QUIET_FROM (21 * 60)
 #define QUIET_TO   (8 * 60)
 
-enum { EVENT, FEATURE, MODEL, TRIGGER, INTERVENTION, CHOOSE, EXPERIMENT, ROLLOUT, POLICY, SCENARIO }; /* the order of noun_words */
+enum {
+  EVENT,
+  FEATURE,
+  MODEL,
+  SEGMENT,
+  TRIGGER,
+  INTERVENTION,
+  CHOOSE,
+  EXPERIMENT,
+  ROLLOUT,
+  POLICY,
+  METRIC,
+  SCENARIO
+}; /* the order of noun_words */
 
 static bool is_word(int noun, const char *word) {
   return strcmp(noun_words[noun], word) == 0;
@@ -52,7 +65,9 @@ static void check_name(struct setting *s, int noun) {
   if (noun == FEATURE && !word_good(name))
     setting_problem(s, "a feature's name is a word that conditions can read: letters, digits and _, none of the language's own");
   if (noun == SCENARIO && (str_trim(name).len == 0 || name.len > 200)) setting_problem(s, "a scenario's name has 1 to 200 bytes");
-  if (noun != EVENT && noun != FEATURE && noun != SCENARIO && !name_good(name))
+  if (noun == SEGMENT && !word_good(name))
+    setting_problem(s, "a segment's name is a word that conditions can read: letters, digits and _, none of the language's own");
+  if (noun != EVENT && noun != FEATURE && noun != SEGMENT && noun != SCENARIO && !name_good(name))
     setting_problem(s, "a name has 1 to 64 letters, digits, _ . and -");
 }
 
@@ -152,6 +167,29 @@ static void check_policy(struct setting *s, const struct noun_policy *n) {
     setting_problem(s, "consent = \"by_enrolment\" needs a \"why\": who took the consent");
 }
 
+static void check_segment(struct setting *s, const struct noun_segment *n) {
+  if (str_eq(n->family, n->at.name)) setting_problem(s, "its family has its own name: segment.%.*s would be both", STR_ARG(n->family));
+}
+
+static void check_metric(struct setting *s, const struct noun_metric *n) {
+  if ((n->measure.len > 0) == (n->value.len > 0)) {
+    setting_problem(s, n->value.len ? "a metric has a \"measure\" of events or a \"value\", not both"
+                                    : "field \"measure\" or \"value\" is missing");
+    return;
+  }
+  if (n->value.len) {
+    if (n->of.len || n->over.len || n->field.len || n->where.len) setting_problem(s, "a metric with a \"value\" has no fields of events");
+    return;
+  }
+  bool sums = str_is(n->measure, "sum") || str_is(n->measure, "mean"), rate = str_is(n->measure, "rate");
+  if (n->of.len == 0) setting_problem(s, "field \"of\" is missing");
+  if (sums != (n->field.len > 0))
+    setting_problem(s, sums ? "field \"field\" is missing: measure \"%.*s\" needs it" : "measure \"%.*s\" has no \"field\"",
+                    STR_ARG(n->measure));
+  if (rate != (n->over.len > 0))
+    setting_problem(s, rate ? "field \"over\" is missing: a rate is a share of something" : "only a rate has \"over\"");
+}
+
 static void check_intervention(struct setting *s, const struct noun_intervention *n) {
   if (n->burden < 0) setting_problem(s, "\"burden\" must be 0 or more");
 }
@@ -174,13 +212,31 @@ static void warn_of_later_fields(struct setting *s, int noun, const struct node 
       setting_warning(s, "\"%s\" is kept, but nothing acts on it in this version", later[i].field);
 }
 
-void noun_check(struct setting *s, int noun, void *target, const struct node *table) {
+/* Where functions may stand, they need to say what they read. */
+static void check_needs(struct setting *s, int noun, const void *target, const struct node *table, size_t first) {
+  const struct noun_segment *segment = target;
+  const struct noun_trigger *trigger = target;
+  const struct noun_intervention *option = target;
+  const struct noun_experiment *experiment = target;
+  const struct noun_rollout *rollout = target;
+  bool said = node_get(table, "needs") != NULL;
+  if (noun == SEGMENT) needs_check(s, first, segment->needs, segment->need_count, said);
+  if (noun == TRIGGER) needs_check(s, first, trigger->needs, trigger->need_count, said);
+  if (noun == INTERVENTION) needs_check(s, first, option->needs, option->need_count, said);
+  if (noun == EXPERIMENT) needs_check(s, first, experiment->needs, experiment->need_count, said);
+  if (noun == ROLLOUT) needs_check(s, first, rollout->needs, rollout->need_count, said);
+}
+
+void noun_check(struct setting *s, int noun, void *target, const struct node *table, size_t first_function) {
   must(is_word(SCENARIO, "scenario") && is_word(EVENT, "event") && is_word(POLICY, "policy"));
   check_name(s, noun);
+  check_needs(s, noun, target, table, first_function);
   warn_of_later_fields(s, noun, table);
   switch (noun) {
   case FEATURE: check_feature(s, target); return;
   case MODEL: check_model(s, target); return;
+  case SEGMENT: check_segment(s, target); return;
+  case METRIC: check_metric(s, target); return;
   case INTERVENTION: check_intervention(s, target); return;
   case CHOOSE: check_choose(s, target); return;
   case EXPERIMENT: check_experiment(s, target); return;

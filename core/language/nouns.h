@@ -10,6 +10,7 @@ struct declared { /* where a noun stands */
   struct str name;
   const char *file; /* relative to the program's directory: "rules/skip.lua" */
   int line;
+  uint32_t order; /* the how-manieth noun of the program: files by path, then as they stand there */
 };
 
 /* A Lua value that has no table of its own, kept as a tree; keys sorted by bytes, array part in order. */
@@ -20,7 +21,8 @@ enum node_kind {
   NODE_TEXT,
   NODE_TABLE,
   NODE_NOTHING /* the word `nothing` */,
-  NODE_MOMENT /* every, silence, follow_up */
+  NODE_MOMENT /* every, silence, follow_up */,
+  NODE_FUNCTION /* number: the how-manieth function that a noun of the program holds */
 };
 struct node {
   enum node_kind kind;
@@ -50,6 +52,19 @@ struct moment {
   uint32_t weekdays; /* SCHEDULE: bit 0 Monday … bit 6 Sunday */
   int32_t minute;    /* SCHEDULE: local minute of the day */
   double seconds;    /* SILENCE, FOLLOW_UP */
+};
+
+/* A function in place of a condition or an expression. The field then holds its name, a text that starts with FUNCTION_WORD, which no
+ * condition can: expression_compile takes it as it takes a condition. */
+#define FUNCTION_WORD "function "
+struct noun_function {
+  const struct declared *at; /* the noun that holds it */
+  struct str name;           /* "function trigger high_skip_risk.when (rules/skip.lua:12)" */
+  uint32_t captured;         /* its NODE_FUNCTION's number */
+  int line;                  /* where it begins */
+  enum function_gives { GIVES_TRUTH, GIVES_NUMBER, GIVES_ANY } gives;
+  const struct str *needs; /* the names that it reads: the noun's `needs` */
+  size_t need_count;
 };
 
 struct noun_event_field {
@@ -113,6 +128,8 @@ struct noun_trigger {
   double cooldown;      /* seconds since the last send of this trigger to this user; 0: none */
   struct str choose;    /* name of a `choose`; empty: score */
   struct str available; /* condition; false or unknown: unavailable */
+  struct str *needs;    /* what its functions read */
+  size_t need_count;
 };
 
 struct noun_text_pair {
@@ -133,6 +150,8 @@ struct noun_intervention {
   size_t message_count;
   struct noun_text_pair *values; /* placeholder → expression */
   size_t value_count;
+  struct str *needs;
+  size_t need_count;
 };
 
 struct noun_choose {
@@ -161,6 +180,8 @@ struct noun_experiment {
   struct str available;  /* condition; false or unknown: unavailable */
   const struct node *metrics, *guardrails, *stop;
   bool minors; /* ignored by C7: minors are never in experiments */
+  struct str *needs;
+  size_t need_count;
 };
 
 struct noun_stage {
@@ -179,6 +200,31 @@ struct noun_rollout {
   size_t stage_count;
   struct str advance, halt;
   double approvals;
+  struct str *needs;
+  size_t need_count;
+};
+
+/* A named condition on the user. `segment.NAME` is a truth; of the segments of a family the first that matches counts, in order of
+ * declaration, and `segment.FAMILY` is its name. */
+struct noun_segment {
+  struct declared at;
+  struct str why, when, family;
+  struct str risk; /* how much change these users bear: "high" "medium" "low" "minimal"; empty: nothing said */
+  struct str *needs;
+  size_t need_count;
+};
+
+/* How an outcome is measured. */
+struct noun_metric {
+  struct declared at;
+  struct str doc, unit;
+  struct str per;      /* "user" | "decision" */
+  struct str measure;  /* "happened" "count" "sum" "mean" "rate"; empty with `value` */
+  struct str of, over; /* event types; over: what a rate is a share of */
+  struct str field, where;
+  struct str value;  /* an expression over the user at the end of the window */
+  double window;     /* seconds after the decision, or after the first exposure */
+  struct str better; /* "higher" (default) | "lower" */
 };
 
 struct noun_policy { /* every field can only lower what the engine allows; NAN or negative: not said */
@@ -209,8 +255,12 @@ struct nouns {
   struct noun_rollout *rollouts;
   struct noun_policy *policies;
   struct noun_scenario *scenarios;
+  struct noun_segment *segments;
+  struct noun_metric *metrics;
   size_t event_count, feature_count, model_count, trigger_count, intervention_count, choose_count, experiment_count, rollout_count,
-      policy_count, scenario_count;
+      policy_count, scenario_count, segment_count, metric_count;
+  struct noun_function *functions; /* in no other list: each belongs to a field of a noun */
+  size_t function_count;
 }; /* each list sorted by name */
 
 /* ---- findings ---- */

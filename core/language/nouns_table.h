@@ -45,26 +45,36 @@ FIELD("model", noun_model, "fallback", KIND_NUMBER, NO, fallback, "the value whe
 FIELD("model.outputs", noun_model_output, "from", KIND_TEXT, NO, from, "the plugin's output it is; left out: of the same name")
 FIELD("model.outputs", noun_model_output, "as", KIND_EXPRESSION, NO, as, "an expression over `value`: \"1 - value\"")
 
+FIELD("segment", noun_segment, "why", KIND_TEXT, NO, why, "who they are, and why it matters")
+FIELD("segment", noun_segment, "when", KIND_RULE, YES, when, "who belongs to it: a condition on the user, not on an event")
+FIELD("segment", noun_segment, "family", KIND_WORD, NO, family,
+      "of the segments of one family the first that matches counts; `segment.FAMILY` is its name")
+CHOICE("segment", noun_segment, "risk", KIND_CHOICE, NO, risk, "high|medium|low|minimal",
+       "how much change they bear: rollouts with order = \"risk\" reach high first")
+LIST("segment", noun_segment, "needs", KIND_TEXTS, NO, needs, need_count, "the names that its function reads")
+
 FIELD("trigger", noun_trigger, "why", KIND_TEXT, YES, why, "the reason, printed in every explanation")
 LIST("trigger", noun_trigger, "on", KIND_MOMENTS, YES, on, on_count, "event types, \"day_started\", every, silence, follow_up")
-FIELD("trigger", noun_trigger, "when", KIND_CONDITION, NO, when, "the condition; left out: always")
+FIELD("trigger", noun_trigger, "when", KIND_RULE, NO, when, "the condition; left out: always")
 FIELD("trigger", noun_trigger, "priority", KIND_NUMBER, NO, priority, "higher first; 0 when left out")
 LIST("trigger", noun_trigger, "offer", KIND_NAMES, NO, offer, offer_count, "the interventions to choose from")
 FIELD("trigger", noun_trigger, "cooldown", KIND_DURATION, NO, cooldown, "seconds since this trigger's last send to the user")
 FIELD("trigger", noun_trigger, "choose", KIND_NAME, NO, choose, "the `choose` that picks; left out: the weighted score")
-FIELD("trigger", noun_trigger, "available", KIND_CONDITION, NO, available, "false or unknown: the user is not available")
+FIELD("trigger", noun_trigger, "available", KIND_RULE, NO, available, "false or unknown: the user is not available")
+LIST("trigger", noun_trigger, "needs", KIND_TEXTS, NO, needs, need_count,
+     "the names that its functions read: { \"skip_probability\", \"event.x\" }")
 
 FIELD("intervention", noun_intervention, "why", KIND_TEXT, NO, why, "what it is meant to do")
 FIELD("intervention", noun_intervention, "type", KIND_TEXT, NO, type, "the kind, for the receiver: \"micro_adjustment\"")
 FIELD("intervention", noun_intervention, "channel", KIND_TEXT, NO, channel, "how it reaches the user: \"push\"")
 FIELD("intervention", noun_intervention, "action", KIND_TEXT, NO, action, "what the receiver does with it")
 LIST("intervention", noun_intervention, "message", KIND_MESSAGES, YES, message, message_count, "language = \"text with {placeholders}\"")
-LIST("intervention", noun_intervention, "values", KIND_EXPRESSIONS, NO, values, value_count, "placeholder = \"expression\"")
-FIELD("intervention", noun_intervention, "accept", KIND_CONDITION, NO, accept, "must be true for this option to be taken")
-FIELD("intervention", noun_intervention, "available", KIND_CONDITION, NO, available, "false or unknown: not available")
-FIELD("intervention", noun_intervention, "match", KIND_EXPRESSION, NO, match,
-      "0 to 1: how it suits the user's personality; 0.5 when left out")
-FIELD("intervention", noun_intervention, "fits", KIND_EXPRESSION, NO, fits, "0 to 1: how it suits the moment; 0.5 when left out")
+LIST("intervention", noun_intervention, "values", KIND_EXPRESSIONS, NO, values, value_count,
+     "placeholder = \"expression\", or a function that gives the value")
+FIELD("intervention", noun_intervention, "accept", KIND_RULE, NO, accept, "must be true for this option to be taken")
+FIELD("intervention", noun_intervention, "available", KIND_RULE, NO, available, "false or unknown: not available")
+FIELD("intervention", noun_intervention, "match", KIND_FIGURE, NO, match, "0 to 1: how it suits the user's personality; 0.5 when left out")
+FIELD("intervention", noun_intervention, "fits", KIND_FIGURE, NO, fits, "0 to 1: how it suits the moment; 0.5 when left out")
 FIELD("intervention", noun_intervention, "effectiveness", KIND_SHARE, NO, effectiveness,
       "the base effectiveness, 0 to 1; 0.5 when left out")
 FIELD("intervention", noun_intervention, "burden", KIND_NUMBER, NO, burden, "what it costs the user, 0 or more; 1 when left out")
@@ -74,6 +84,7 @@ FIELD("intervention", noun_intervention, "expected_impact", KIND_SHARE, NO, expe
 FIELD("intervention", noun_intervention, "cooldown", KIND_DURATION, NO, cooldown, "seconds since this option's last send to the user")
 FIELD("intervention", noun_intervention, "vigorous", KIND_BOOL, NO, vigorous, "asks for hard effort: withheld on poor recovery")
 FIELD("intervention", noun_intervention, "raises_goal", KIND_BOOL, NO, raises_goal, "raises a goal: withheld from minors")
+LIST("intervention", noun_intervention, "needs", KIND_TEXTS, NO, needs, need_count, "the names that its functions read")
 
 FIELD("choose", noun_choose, "why", KIND_TEXT, NO, why, "the reason for this way")
 CHOICE("choose", noun_choose, "by", KIND_CHOICE, YES, by, "score|random|thompson|plugin", "how the option is picked")
@@ -89,7 +100,8 @@ FIELD("experiment", noun_experiment, "revision", KIND_COUNT, NO, revision, "rais
 LIST("experiment", noun_experiment, "arms", KIND_ARMS, YES, arms, arm_count, "name = { weight = …, send = … }; the weights sum to 1")
 LIST("experiment", noun_experiment, "strata", KIND_TEXTS, NO, strata, strata_count, "features or profile fields to balance over")
 FIELD("experiment", noun_experiment, "outcome", KIND_OUTCOME, YES, outcome_metric, "{ metric = …, within = … }: what is compared")
-FIELD("experiment", noun_experiment, "available", KIND_CONDITION, NO, available, "false or unknown: no draw")
+FIELD("experiment", noun_experiment, "available", KIND_RULE, NO, available, "false or unknown: no draw")
+LIST("experiment", noun_experiment, "needs", KIND_TEXTS, NO, needs, need_count, "the names that its function reads")
 FIELD("experiment", noun_experiment, "metrics", KIND_TABLE, NO, metrics, "further outcomes")
 FIELD("experiment", noun_experiment, "guardrails", KIND_TABLE, NO, guardrails, "outcomes that must not get worse")
 FIELD("experiment", noun_experiment, "stop", KIND_TABLE, NO, stop, "when the experiment ends")
@@ -108,12 +120,13 @@ LIST("rollout", noun_rollout, "stages", KIND_STAGES, YES, stages, stage_count, "
 FIELD("rollout", noun_rollout, "advance", KIND_CONDITION, NO, advance, "must be true to go on; unknown: stay")
 FIELD("rollout", noun_rollout, "halt", KIND_CONDITION, NO, halt, "true: halted; unknown: held")
 FIELD("rollout", noun_rollout, "approvals", KIND_COUNT, NO, approvals, "people who must agree to each step")
+LIST("rollout", noun_rollout, "needs", KIND_TEXTS, NO, needs, need_count, "the names that the functions of its stages read")
 
 FIELD("rollout.stages", noun_stage, "name", KIND_NAME, YES, name, "the stage's name")
 FIELD("rollout.stages", noun_stage, "share", KIND_SHARE, YES, share, "the share of users, 0 to 1 or \"5%\"")
 FIELD("rollout.stages", noun_stage, "hold", KIND_DURATION, NO, hold, "seconds it lasts at least")
-FIELD("rollout.stages", noun_stage, "only", KIND_CONDITION, NO, only, "who may enter; left out: everyone")
-CHOICE("rollout.stages", noun_stage, "order", KIND_CHOICE, NO, order, "risk", "who enters first: by risk tier")
+FIELD("rollout.stages", noun_stage, "only", KIND_RULE, NO, only, "who may enter; left out: everyone")
+CHOICE("rollout.stages", noun_stage, "order", KIND_CHOICE, NO, order, "risk", "who bears more change enters first: by the segments' `risk`")
 
 FIELD("policy", noun_policy, "why", KIND_TEXT, NO, why, "the reason; needed with consent = \"by_enrolment\"")
 FIELD("policy", noun_policy, "quiet", KIND_QUIET, NO, quiet_from, "{ from = \"20:30\", to = \"08:30\" }: holds 21:00 to 08:00 at least")
@@ -127,6 +140,21 @@ CHOICE("policy", noun_policy, "consent", KIND_CHOICE, NO, consent, "explicit|by_
 
 FIELD("policy.quiet", noun_policy, "from", KIND_TIME, YES, quiet_from, "local time from which nothing is sent")
 FIELD("policy.quiet", noun_policy, "to", KIND_TIME, YES, quiet_to, "local time until which nothing is sent")
+
+FIELD("metric", noun_metric, "doc", KIND_TEXT, NO, doc, "what the figure says, for people")
+FIELD("metric", noun_metric, "unit", KIND_TEXT, NO, unit, "the unit of the figure: \"share\", \"minutes\"")
+CHOICE("metric", noun_metric, "per", KIND_CHOICE, YES, per, "user|decision", "whose outcome it is: a user's, or that of one decision")
+CHOICE("metric", noun_metric, "measure", KIND_CHOICE, NO, measure, "happened|count|sum|mean|rate",
+       "how the events of the window become a number; happened: 1 when there was one, else 0")
+FIELD("metric", noun_metric, "of", KIND_EVENT_NAME, NO, of, "the event type that is measured")
+FIELD("metric", noun_metric, "field", KIND_TEXT, NO, field, "the field of the event that is summed or averaged")
+FIELD("metric", noun_metric, "where", KIND_CONDITION, NO, where, "which events count")
+FIELD("metric", noun_metric, "over", KIND_EVENT_NAME, NO, over, "with measure = \"rate\": the event type that `of` is a share of")
+FIELD("metric", noun_metric, "value", KIND_EXPRESSION, NO, value,
+      "instead of events: an expression over the user's features at the end of the window")
+FIELD("metric", noun_metric, "window", KIND_DURATION, NO, window,
+      "seconds after the decision, or after a user's first exposure; left out: the `within` of whoever uses it")
+CHOICE("metric", noun_metric, "better", KIND_CHOICE, NO, better, "higher|lower", "which way is better; higher when left out")
 
 FIELD("scenario", noun_scenario, "given", KIND_TABLE, NO, given, "profile, features, beliefs, draw, history before the event")
 FIELD("scenario", noun_scenario, "event", KIND_TABLE, NO, event, "the event: type, at, data, context")

@@ -8,9 +8,32 @@
 #include <string.h>
 
 #define HOOK_EVERY 1000
+/* Short texts are shared by all who hold them: whether one is new depends on what ran before, so they cost no fuel. */
+#define SHORT_TEXT 96
+
+const struct limits limits_of_loading = {
+    .fuel = 10000000, .memory = 64u << 20, .text = 64u << 10, .time = INT64_C(10) * 1000 * 1000 * 1000};
+const struct limits limits_of_calls = {.fuel = 100000, .memory = 1u << 20, .text = NOUN_TEXT, .time = INT64_C(10) * 1000 * 1000};
 
 struct sandbox *sandbox_of(lua_State *L) {
   return *(struct sandbox **)lua_getextraspace(L);
+}
+
+/* Fuel must be a function of the call alone, or a replay would run out elsewhere. So only what is new in every call counts: objects. The
+ * stack, the hash parts of tables and the table of short texts grow by what happened before. */
+static bool pay_for_object(struct sandbox *s, size_t kind, size_t size) {
+  if (kind != LUA_TTABLE && kind != LUA_TFUNCTION && kind != LUA_TUSERDATA && (kind != LUA_TSTRING || size <= SHORT_TEXT)) return true;
+  if (s->fuel < (long)(size / 16)) {
+    s->spent = SPENT_FUEL;
+    return false;
+  }
+  s->fuel -= (long)(size / 16);
+  return true;
+}
+
+static bool may_grow(struct sandbox *s, size_t more) {
+  s->asked += more;
+  return (s->sealed ? s->asked : s->bytes + more) <= s->limits->memory;
 }
 
 /* The allocator is told the old size, so the count is exact. Of a new object Lua says the kind in `old_size`. */
@@ -22,11 +45,12 @@ static void *allocate(void *context, void *old, size_t old_size, size_t size) {
     s->bytes -= had;
     return NULL;
   }
-  if (!old && old_size == LUA_TSTRING && size > SANDBOX_TEXT + 64) {
+  if (!old && old_size == LUA_TSTRING && size > s->limits->text + 64) {
     s->text_too_long = true;
     return NULL;
   }
-  if (size > had && s->bytes + (size - had) > LOAD_MEMORY) return NULL;
+  if (size > had && !may_grow(s, size - had)) return NULL;
+  if (!old && s->sealed && !pay_for_object(s, old_size, size)) return NULL;
   void *p = kit_realloc(old, size);
   if (p) s->bytes += size - had;
   return p;
@@ -39,17 +63,23 @@ int sandbox_line(lua_State *L) {
   return 0;
 }
 
-static void overrun(lua_State *L, const char *what) {
+const char *spent_text(const struct sandbox *s) {
+  if (s->spent == SPENT_TIME) return s->sealed ? "the function takes too long" : "the load takes too long";
+  return s->sealed ? "the function needs too many steps: an endless loop?" : "the load needs too many steps: an endless loop?";
+}
+
+static void overrun(lua_State *L, enum spent what) {
   struct sandbox *s = sandbox_of(L);
-  if (!s->overrun) {
-    s->overrun = what;
-    s->overrun_line = sandbox_line(L);
+  if (s->spent == SPENT_NOTHING) {
+    s->spent = what;
+    s->spent_line = sandbox_line(L);
   }
-  lua_pushstring(L, what);
+  lua_pushstring(L, spent_text(s));
   lua_error(L);
 }
 
-/* The line is remembered because Lua runs no handler when memory fails. */
+/* The line is remembered because Lua runs no handler when memory fails. A call's clock starts when the hook first comes by: a thousand
+ * instructions later, so that the many calls that are shorter read no clock. */
 static void count(lua_State *L, lua_Debug *d) {
   struct sandbox *s = sandbox_of(L);
   if (d->event == LUA_HOOKLINE) {
@@ -57,14 +87,26 @@ static void count(lua_State *L, lua_Debug *d) {
     return;
   }
   s->fuel -= HOOK_EVERY;
-  if (s->fuel <= 0) overrun(L, "the load needs too many steps: an endless loop?");
-  if (clock_monotonic() > s->deadline) overrun(L, "the load takes too long");
+  if (s->fuel < HOOK_EVERY) overrun(L, SPENT_FUEL); /* the next thousand might not fit */
+  int64_t now = clock_monotonic();
+  if (s->deadline == 0) s->deadline = now + s->limits->time;
+  if (now > s->deadline) overrun(L, SPENT_TIME);
 }
 
 void sandbox_charge(lua_State *L, size_t amount) {
   struct sandbox *s = sandbox_of(L);
-  s->fuel = amount < LOAD_FUEL ? s->fuel - (long)amount : -1;
-  if (s->fuel <= 0) overrun(L, "the load needs too many steps: an endless loop?");
+  if (amount > 1u << 24 || s->fuel < (long)amount + HOOK_EVERY) overrun(L, SPENT_FUEL);
+  s->fuel -= (long)amount;
+}
+
+void sandbox_arm(struct sandbox *s) {
+  s->fuel = s->limits->fuel;
+  s->asked = 0;
+  s->deadline = 0;
+  s->spent = SPENT_NOTHING;
+  s->spent_line = 0;
+  s->text_too_long = false;
+  lua_sethook(s->L, count, LUA_MASKCOUNT, HOOK_EVERY); /* which also sets the counter back */
 }
 
 /* ---- the environment ---- */
@@ -145,7 +187,7 @@ static void open_text_methods(lua_State *L) {
   lua_pop(L, 1);
 }
 
-static const char environment_key = 0;
+static const char environment_key = 0, captured_key = 0;
 
 static int build_environment(lua_State *L) {
   lua_createtable(L, 0, 64);
@@ -169,13 +211,19 @@ static int build_environment(lua_State *L) {
   }
   close_words(L, NULL);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &environment_key);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &captured_key);
   open_text_methods(L);
   return 0;
 }
 
+void captured_push(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &captured_key);
+}
+
 bool sandbox_open(struct sandbox *s) {
-  s->fuel = LOAD_FUEL;
-  s->deadline = clock_monotonic() + LOAD_SECONDS * INT64_C(1000000000);
+  s->fuel = s->limits->fuel;
+  s->deadline = clock_monotonic() + s->limits->time;
   s->L = lua_newstate(allocate, s);
   if (!s->L) return false;
   *(struct sandbox **)lua_getextraspace(s->L) = s;
@@ -213,7 +261,7 @@ static int note_line(lua_State *L) {
 
 /* Lua puts "rule:12: " in front of its sentences; the finding has a place of its own for that. */
 #define CHUNK "rule"
-static struct str cut_place(struct str message, int *line) {
+struct str sandbox_message(struct str message, int *line) {
   if (!str_starts(message, CHUNK ":")) return message;
   struct str rest = {message.at + sizeof CHUNK, message.len - sizeof CHUNK}, digits;
   int64_t number;
@@ -224,14 +272,14 @@ static struct str cut_place(struct str message, int *line) {
 
 static void report(struct sandbox *s, int status) {
   struct str message = STR("the error is no text");
-  int line = s->overrun ? s->overrun_line : s->line;
+  int line = s->spent ? s->spent_line : s->line;
   size_t length;
   if (lua_type(s->L, -1) == LUA_TSTRING) {
     message.at = lua_tolstring(s->L, -1, &length);
     message.len = length;
-    if (!s->overrun) message = cut_place(message, &line);
+    if (!s->spent) message = sandbox_message(message, &line);
   }
-  if (s->overrun) message = str_from(s->overrun);
+  if (s->spent) message = str_from(spent_text(s));
   if (status == LUA_ERRMEM) line = s->last_line;
   if (status == LUA_ERRMEM)
     message = s->text_too_long ? STR("a text may have at most 65536 bytes") : STR("the load needs more than 64 MiB of memory");
@@ -261,5 +309,5 @@ bool sandbox_run(struct sandbox *s, const struct source *source) {
   if (status != LUA_OK) report(s, status);
   lua_settop(s->L, 0);
   lua_gc(s->L, LUA_GCCOLLECT);
-  return !s->overrun && (status != LUA_ERRMEM || s->text_too_long);
+  return !s->spent && (status != LUA_ERRMEM || s->text_too_long);
 }

@@ -1,19 +1,25 @@
-/* The sandbox of one load, private to language/: a Lua state that has only the words of the language, with fuel, memory and text limits.
- * The state's extra space holds the pointer to it. */
+/* The sandbox, private to language/: a Lua state that has only the words of the language, with fuel, memory, text and time limits. It has
+ * two ages. While it loads, nouns may be called. Sealed (seal.c), it runs the functions that nouns hold, one call at a time, each with
+ * limits of its own, and nouns raise. The state's extra space holds the pointer to it. */
 #pragma once
 #include "kit/arena.h"
 #include "language/language.h"
 #include <lauxlib.h>
 #include <lua.h>
 
-#define LOAD_FUEL        10000000L   /* instructions of one load, with what the words charge */
-#define LOAD_MEMORY      (64u << 20) /* bytes of one load */
-#define LOAD_SECONDS     10          /* of the wall: fuel stops first, unless the machine stands still */
-#define SOURCE_LENGTH    (1u << 20)  /* bytes of one file */
-#define SANDBOX_TEXT     (64u << 10) /* bytes of a text while loading */
-#define NOUN_TEXT        4096u       /* bytes of a text in a noun */
-#define NOUN_DEPTH       16          /* tables within tables */
-#define SANDBOX_ELEMENTS 10000       /* of a table that the table words take */
+#define SOURCE_LENGTH    (1u << 20) /* bytes of one file */
+#define NOUN_TEXT        4096u      /* bytes of a text in a noun */
+#define NOUN_DEPTH       16         /* tables within tables */
+#define SANDBOX_ELEMENTS 10000      /* of a table that the table words take */
+
+struct limits {  /* of one load, or of one call */
+  long fuel;     /* instructions, with what the words charge; in a call also the objects that are made, by their bytes */
+  size_t memory; /* bytes: of a load what it holds, of a call what it asks for */
+  size_t text;   /* bytes of one text */
+  int64_t time;  /* ns of the wall: fuel stops first, unless the machine stands still */
+};
+extern const struct limits limits_of_loading, limits_of_calls;
+enum spent { SPENT_NOTHING, SPENT_FUEL, SPENT_TIME }; /* what no pcall of the rules may catch; memory has Lua's own status */
 
 struct body { /* a noun as it was called; checked after Lua is gone */
   int noun;   /* index of its word in noun_words */
@@ -26,27 +32,45 @@ struct sandbox {
   struct arena *arena;
   struct findings *findings;
   const char *file; /* of the running source */
-  size_t bytes;
+  const struct limits *limits;
+  bool sealed;
+  size_t bytes; /* held by Lua */
+  size_t asked; /* since the call began: only ever more */
   long fuel;
-  int64_t deadline;    /* clock_monotonic */
-  const char *overrun; /* what was used up: not to be caught by a pcall of the rules */
-  int overrun_line;
+  int64_t deadline; /* clock_monotonic; 0: to be set when the hook first comes by */
+  enum spent spent;
+  int spent_line;
   int line;           /* where the last error was raised */
   int last_line;      /* the last that ran */
   bool text_too_long; /* the allocator refused a text */
   struct body *bodies;
   size_t body_count, body_cap;
+  uint32_t function_count; /* captured so far */
 };
 
 bool sandbox_open(struct sandbox *s);
 void sandbox_close(struct sandbox *s);
 /* Loads and runs one source; what goes wrong becomes a finding. False when the whole load must stop (fuel, memory or time are spent). */
 bool sandbox_run(struct sandbox *s, const struct source *source);
+/* The same after a look at size, encoding and the constructs that must not reach Lua. */
+bool source_run(struct sandbox *s, const struct source *source);
+const char *spent_text(const struct sandbox *s); /* what was used up, as a sentence; only when spent */
+void sandbox_arm(struct sandbox *s);             /* a call begins: its limits are whole again */
+/* Cuts Lua's "rule:12: " off a message. */
+struct str sandbox_message(struct str message, int *line);
 
 struct sandbox *sandbox_of(lua_State *L);
 /* Takes `amount` off the fuel; raises when it is spent. Every word that works in a loop calls it. */
 void sandbox_charge(lua_State *L, size_t amount);
 int sandbox_line(lua_State *L); /* of the rules' innermost function; 0: none */
+
+/* ---- functions ---- */
+/* The table of the captured functions, by number from 1, onto the stack. */
+void captured_push(lua_State *L);
+/* Turns what was loaded into what only runs: tables that functions can reach become read-only, the collector stops. False: no memory. */
+bool sandbox_seal(struct sandbox *s);
+/* A table that was sealed: pushes the table behind it and says true; nothing of it may be changed or handed to a rule. */
+bool sealed_table(lua_State *L, int at);
 
 /* ---- words ---- */
 struct word {
@@ -59,7 +83,7 @@ struct library {
 };
 extern const struct word words_plain[], words_text[], words_utf8[], words_table[], words_math[], words_moment[];
 extern const char *const noun_words[]; /* ends in NULL */
-#define NOUNS_COUNT 10
+#define NOUNS_COUNT 12
 extern const struct library libraries[]; /* ends in words == NULL */
 void moments_open(lua_State *L);         /* metatables of moments, and the word `nothing` into the table on top */
 void math_open(lua_State *L);            /* the constants pi and huge into the table on top */

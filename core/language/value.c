@@ -14,6 +14,11 @@ const char *missing_word(enum missing_reason reason) {
   case MISSING_SUSPENDED: return "model suspended";
   case MISSING_FAILED: return "model failed";
   case MISSING_WRONG_TYPE: return "wrong type";
+  case MISSING_RAISED: return "function raised an error";
+  case MISSING_SPENT: return "function took too many steps";
+  case MISSING_MEMORY: return "function took too much memory";
+  case MISSING_LATE: return "function took too long";
+  case MISSING_STOPPED: return "function stopped";
   }
   return "unknown";
 }

@@ -25,7 +25,13 @@ enum missing_reason {
   MISSING_SUSPENDED,  /* the model is out of service */
   MISSING_FAILED,     /* the model gave no valid row this time */
   MISSING_WRONG_TYPE, /* there, but of another type than declared */
+  MISSING_RAISED,     /* the function raised an error */
+  MISSING_SPENT,      /* the function used up its fuel */
+  MISSING_MEMORY,     /* … or its memory */
+  MISSING_LATE,       /* … or its time */
+  MISSING_STOPPED,    /* the function is out of service: it failed too often in a row */
 };
+#define MISSING_REASONS (MISSING_STOPPED + 1)
 const char *missing_word(enum missing_reason reason);
 
 static inline struct value value_number(double v) {

@@ -11,7 +11,8 @@ static int next_item(lua_State *L) {
 }
 
 static int word_ipairs(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (sealed_table(L, 1)) lua_pop(L, 1); /* which answers by itself */
+  else luaL_checktype(L, 1, LUA_TTABLE);
   lua_pushcfunction(L, next_item);
   lua_pushvalue(L, 1);
   lua_pushinteger(L, 0);
@@ -85,6 +86,7 @@ static int next_pair(lua_State *L) {
 }
 
 static int word_pairs(lua_State *L) {
+  if (sealed_table(L, 1)) lua_replace(L, 1); /* no rule can reach it behind the closure */
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_newtable(L);
@@ -128,6 +130,12 @@ static int word_tonumber(lua_State *L) {
   return 1;
 }
 
+static const char *type_text(lua_State *L, int at) {
+  if (!sealed_table(L, at)) return luaL_typename(L, at);
+  lua_pop(L, 1);
+  return "table";
+}
+
 void push_text_of(lua_State *L, int at) {
   at = lua_absindex(L, at);
   switch (lua_type(L, at)) {
@@ -138,7 +146,7 @@ void push_text_of(lua_State *L, int at) {
     lua_tolstring(L, -1, NULL);
     return;
   case LUA_TSTRING: lua_pushvalue(L, at); return;
-  default: lua_pushstring(L, is_nothing(L, at) ? "nothing" : moment_of(L, at) ? "moment" : luaL_typename(L, at));
+  default: lua_pushstring(L, is_nothing(L, at) ? "nothing" : moment_of(L, at) ? "moment" : type_text(L, at));
   }
 }
 
@@ -150,7 +158,7 @@ static int word_tostring(lua_State *L) {
 
 static int word_type(lua_State *L) {
   luaL_checkany(L, 1);
-  lua_pushstring(L, luaL_typename(L, 1));
+  lua_pushstring(L, type_text(L, 1));
   return 1;
 }
 
@@ -177,7 +185,7 @@ static int word_pcall(lua_State *L) {
   luaL_checkany(L, 1);
   sandbox_charge(L, 10);
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-  if (status == LUA_ERRMEM || status == LUA_ERRERR || sandbox_of(L)->overrun) return lua_error(L);
+  if (status == LUA_ERRMEM || status == LUA_ERRERR || sandbox_of(L)->spent) return lua_error(L);
   lua_pushboolean(L, status == LUA_OK);
   lua_insert(L, 1);
   return lua_gettop(L);

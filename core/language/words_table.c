@@ -4,15 +4,23 @@
 #include "sandbox.h"
 #include <string.h>
 
+/* Of a table to look at only: a sealed one does as well, and the table behind it takes its place on the stack. */
 static lua_Integer elements(lua_State *L, int at) {
+  if (sealed_table(L, at)) lua_replace(L, at);
   luaL_checktype(L, at, LUA_TTABLE);
   lua_Unsigned n = lua_rawlen(L, at);
   if (n > SANDBOX_ELEMENTS) luaL_error(L, "the words on tables take at most %d elements", SANDBOX_ELEMENTS);
   return (lua_Integer)n;
 }
 
+/* Of a table that is going to be changed. */
+static lua_Integer own_elements(lua_State *L, int at) {
+  if (sealed_table(L, at)) luaL_error(L, "a table of the file cannot be changed while a function runs");
+  return elements(L, at);
+}
+
 static int table_insert(lua_State *L) {
-  lua_Integer n = elements(L, 1) + 1, at = n;
+  lua_Integer n = own_elements(L, 1) + 1, at = n;
   if (lua_gettop(L) == 3) {
     at = luaL_checkinteger(L, 2);
     luaL_argcheck(L, at >= 1 && at <= n, 2, "position out of bounds");
@@ -29,7 +37,7 @@ static int table_insert(lua_State *L) {
 }
 
 static int table_remove(lua_State *L) {
-  lua_Integer n = elements(L, 1), at = luaL_optinteger(L, 2, n);
+  lua_Integer n = own_elements(L, 1), at = luaL_optinteger(L, 2, n);
   if (n == 0) {
     lua_pushnil(L);
     return 1;
@@ -66,8 +74,7 @@ static int table_concat(lua_State *L) {
 }
 
 static int table_unpack(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_Integer from = luaL_optinteger(L, 2, 1), to = luaL_optinteger(L, 3, elements(L, 1));
+  lua_Integer n = elements(L, 1), from = luaL_optinteger(L, 2, 1), to = luaL_optinteger(L, 3, n);
   if (from > to) return 0;
   if (from < 1 || to > SANDBOX_ELEMENTS || to - from >= 200) return luaL_error(L, "table.unpack gives at most 200 values");
   luaL_checkstack(L, (int)(to - from + 1), NULL);
@@ -111,7 +118,7 @@ static void merge(lua_State *L, lua_Integer from, lua_Integer middle, lua_Intege
 }
 
 static int table_sort(lua_State *L) {
-  lua_Integer n = elements(L, 1);
+  lua_Integer n = own_elements(L, 1);
   if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   lua_createtable(L, (int)n, 0);

@@ -1,6 +1,7 @@
 /* build: sources become a program. The rooms each build their part from the nouns; this file only says in what order, and answers what a
  * name in a condition means. Everything wrong becomes a finding with file and line; one error and the program may not run. Builder thread
  * only. */
+#include "derived.h"
 #include "inside.h"
 #include "kit/hash.h"
 #include <stdatomic.h>
@@ -41,9 +42,10 @@ static bool find_name(void *context, struct str name, struct symbol *out, struct
   struct program *p = context;
   *out = (struct symbol){0};
   struct err why = {0};
-  bool found = rules_find(&p->nouns, name, out) || find_profile(p, name, out) || find_event(p, name, out, &why) ||
-               (p->features && features_find(p->features, name, out)) || (p->models && models_find(p->models, name, out));
-  if (!found && why.kind != ERR_NONE) return err_set(e, ERR_INPUT, "%s", why.text);
+  bool found = derived_find(p, name, out, &why) || rules_find(&p->nouns, name, out) || find_profile(p, name, out) ||
+               find_event(p, name, out, &why) || (p->features && features_find(p->features, name, out)) ||
+               (p->models && models_find(p->models, name, out));
+  if (!found && why.kind != ERR_NONE) return err_set(e, why.kind, "%s", why.text);
   if (!found && !p->features) return err_set(e, ERR_INPUT, "unknown name \"" STR_FORMAT "\"", STR_ARG(name));
   return found || unknown_name(p, name, e);
 }
@@ -83,10 +85,14 @@ static void build_parts(struct program *p, const struct program_from *from) {
   p->models = models_build(&p->arena, n->models, n->model_count, p->features, &models, f);
   p->templates = templates_build(&p->arena, n->interventions, n->intervention_count, &p->symbols, f);
   struct rules_needs needs = {message_slots, p};
+  derived_check(p);
   p->rules = rules_build(&p->arena, n, p->vocabulary, &p->symbols, &needs, f);
   rules_bind_models(p->rules, model_of_belief, p);
   p->plan = event_plan_build(&p->arena, &p->symbols);
   list_profile_slots(p);
+  struct err e = {0};
+  if (n->function_count && f->errors == 0 && !(p->functions = functions_new(p->sources, p->source_count, n, &p->symbols, &e)))
+    findings_add(f, FINDING_ERROR, n->functions[0].at->file, n->functions[0].line, "%s", e.text);
 }
 
 static void name_program(struct program *p) {
@@ -113,6 +119,7 @@ static struct program *build(struct program *p, const struct program_from *from)
   p->symbols = (struct symbols){.arena = &p->arena, .find = find_name, .context = p};
   /* The rooms are asked even when a noun is wrong, so that an author sees all findings at once. */
   language_load(&p->arena, p->sources, p->source_count, &p->nouns, &p->findings);
+  if (!derived_prepare(p)) findings_add(&p->findings, FINDING_ERROR, "", 0, "memory failed");
   build_parts(p, from);
   identify(p, from);
   findings_sort(&p->findings);
@@ -151,6 +158,7 @@ void program_free(struct program *p) {
   if (!p) return;
   models_free(p->models);
   rules_free(p->rules);
+  functions_free(p->functions);
   arena_free(&p->arena);
   kit_free(p);
 }

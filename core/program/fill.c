@@ -105,15 +105,19 @@ void program_fill(const struct program *p, const uint32_t *which, size_t count, 
 
 /* Features cost most, and most events leave no doubt without them. */
 bool program_screen(const struct program *p, const struct listening *l, const struct event *e, struct user *u, int64_t clock,
-                    struct value *slots, unsigned char *maybe, uint64_t *models, struct arena *scratch) {
+                    struct value *slots, unsigned char *maybe, uint64_t *models, struct working *w, struct arena *scratch) {
   const uint32_t *features = l->screen + l->screen_early;
   const size_t feature_count = l->screen_count - l->screen_early;
   uint32_t *wanted = ARENA_ARRAY(scratch, uint32_t, feature_count + 1);
   program_fill(p, l->screen, l->screen_early, e, u, clock, slots, scratch);
+  program_work(p, l->derived, l->derived_screen, WORK_AT_ONCE, slots, w, scratch);
   const size_t count = decide_screen_early(p->rules, l, slots, maybe, wanted);
   if (count) program_fill(p, wanted, count, e, u, clock, slots, scratch);
+  program_work(p, l->derived, l->derived_screen, WORK_WITH_FEATURES, slots, w, scratch);
   *models = decide_screen_late(p->rules, l, slots, maybe);
   if (!memchr(maybe, 1, l->count)) return false;
-  if (count < feature_count) program_fill(p, features, feature_count, e, u, clock, slots, scratch);
+  if (count == feature_count) return true;
+  program_fill(p, features, feature_count, e, u, clock, slots, scratch);
+  program_work(p, l->derived, l->derived_screen, WORK_WITH_FEATURES, slots, w, scratch);
   return true;
 }

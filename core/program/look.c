@@ -36,5 +36,7 @@ bool program_look(const struct program *p, struct user *u, uint32_t trigger, con
   uint64_t models = trigger_models(p->rules, trigger);
   if (!beliefs || !ask_models(p, u, models, clock, *slots, beliefs, a)) return err_set(e, ERR_INTERNAL, "no memory to ask the models");
   set_beliefs(p, models, beliefs, *slots);
+  struct working w = {.again = true}; /* looking stops nothing */
+  program_work(p, l->derived, l->derived_count, WORK_ALL, *slots, &w, a);
   return true;
 }

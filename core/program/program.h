@@ -4,7 +4,9 @@
 #include "compute/compute.h"
 #include "decide/decide.h"
 #include "emit/emit.h"
+#include "language/functions.h"
 #include "language/language.h"
+#include "program/recorded.h"
 
 struct program {
   struct arena arena;
@@ -21,6 +23,8 @@ struct program {
   struct models *models;
   struct templates *templates;
   struct rules *rules;
+  struct segment *segments;    /* beside nouns.segments */
+  struct functions *functions; /* NULL: the program has none */
   struct event_plan *plan;
   const uint32_t *profile_slots; /* symbols that read the profile */
   size_t profile_count;
@@ -56,10 +60,24 @@ void program_print_findings(const struct program *p, struct buf *out); /* file:l
 /* Sets the slots in `which` that come from the event, the profile, the clock, the features and the user's arms; beliefs are left alone. */
 void program_fill(const struct program *p, const uint32_t *which, size_t count, const struct event *e, struct user *u, int64_t clock,
                   struct value *slots, struct arena *scratch);
+/* Segments and functions are worked out from other slots, when those are filled: at once from what the event, the profile and the clock
+ * say, then with the features, then with the beliefs; or everything in one step, once all else is there. `which` is ascending
+ * (listening.derived). */
+enum work_step { WORK_AT_ONCE, WORK_WITH_FEATURES, WORK_WITH_BELIEFS, WORK_ALL };
+struct working {
+  bool again;                      /* a replay: functions end as it was recorded, and nothing new is to be recorded */
+  const struct recorded *recorded; /* `again`: the row's */
+  const unsigned char *given;      /* by slot: 1 leaves it alone; NULL: none */
+  struct recorded_belief *ends;    /* how calls ended that would end otherwise another time */
+  uint32_t end_count;
+};
+void program_work(const struct program *p, const uint32_t *which, size_t count, enum work_step step, struct value *slots, struct working *w,
+                  struct arena *scratch);
+bool working_record(const struct working *w, struct recorded *r, struct arena *a); /* puts the ends beside the beliefs; false: no memory */
 /* Which of the listening triggers may be true of the event: as decide_screen, but a feature is worked out only where a condition hangs on
  * it, and all of them when a trigger is left. False: none is left. */
 bool program_screen(const struct program *p, const struct listening *l, const struct event *e, struct user *u, int64_t clock,
-                    struct value *slots, unsigned char *maybe, uint64_t *models, struct arena *scratch);
+                    struct value *slots, unsigned char *maybe, uint64_t *models, struct working *w, struct arena *scratch);
 
 /* ---- the library: programs by identity, loaded from the store when first asked for; thread-safe ---- */
 /* Whoever is given a program holds it until library_release; a program that nobody holds is freed. */

@@ -33,7 +33,7 @@ static bool unpack_beliefs(struct unpack *u, struct arena *a, struct recorded *o
   for (uint32_t i = 0; i < count && !u->failed; i++) {
     out->beliefs[i].belief = (uint32_t)unpack_u64(u);
     uint64_t missing = unpack_u64(u);
-    if (missing > MISSING_WRONG_TYPE + 1) u->failed = true;
+    if (missing > MISSING_REASONS) u->failed = true;
     out->beliefs[i].value = missing ? value_missing((enum missing_reason)(missing - 1)) : value_number(unpack_f64(u));
   }
   return !u->failed;

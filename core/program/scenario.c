@@ -68,6 +68,15 @@ static bool move(struct scene *s, struct err *e) {
   return program_move(s->program, s->user, s->kind, &s->event, &r, s->arena, &learned, e) || err_wrap(e, "event");
 }
 
+/* Segments and functions, but for those that are given. */
+static void work(struct outcome_of *o, enum work_step step) {
+  const struct program *p = o->scene.program;
+  unsigned char *given = arena_zero(o->scene.arena, p->symbols.count + 1, 1);
+  for (size_t i = 0; given && i < o->scene.override_count; i++) given[o->scene.overrides[i].slot] = 1;
+  struct working w = {.again = true, .given = given}; /* a test stops nothing */
+  program_work(p, o->listening->derived, o->listening->derived_count, step, o->slots, &w, o->scene.arena);
+}
+
 static void decide(struct outcome_of *o) {
   const struct program *p = o->scene.program;
   struct arena *a = o->scene.arena;
@@ -78,9 +87,12 @@ static void decide(struct outcome_of *o) {
   unsigned char *maybe = arena_zero(a, o->listening->count + 1, 1);
   program_fill(p, o->listening->screen, o->listening->screen_count, &o->scene.event, o->scene.user, clock, o->slots, a);
   put_over(o);
+  work(o, WORK_AT_ONCE);
+  work(o, WORK_WITH_FEATURES);
   believe(o, models_to_ask(&o->scene, decide_screen(p->rules, o->listening, o->slots, maybe)));
   program_fill(p, o->listening->rest, o->listening->rest_count, &o->scene.event, o->scene.user, clock, o->slots, a);
   put_over(o);
+  work(o, WORK_ALL);
   o->speech = (struct speech){.program = p, .user = o->scene.user, .slots = o->slots, .scratch = a};
   o->in = (struct moment_input){.rules = p->rules,
                                 .controls = &o->scene.controls,

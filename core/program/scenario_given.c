@@ -46,7 +46,8 @@ static void put_node(struct json_writer *w, const struct node *n) {
   case NODE_TEXT: json_put_str(w, n->text); return;
   case NODE_NIL:
   case NODE_NOTHING:
-  case NODE_MOMENT: json_put_null(w); return;
+  case NODE_MOMENT:
+  case NODE_FUNCTION: json_put_null(w); return;
   case NODE_TABLE: break;
   }
   if (n->length) {

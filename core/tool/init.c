@@ -4,7 +4,7 @@
 #include "book/book.h"
 #include "kit/arena.h"
 #include "kit/file.h"
-#include "language/language.h"
+#include "meta.h"
 #include "shipped.h"
 #include "tools_list.h"
 #include <stdio.h>
@@ -12,15 +12,6 @@
 
 #define FILE_MOST  ((size_t)10 << 20)
 #define DEPTH_MOST 8
-
-/* luacheck then knows the words of the language and nothing else. */
-static void luacheck_file(struct buf *out) {
-  size_t count;
-  const char *const *words = language_words(&count);
-  buf_text(out, "max_line_length = 140\nunused_args = false\nstds.kairos = {\n  read_globals = {\n");
-  for (size_t i = 0; i < count; i++) buf_printf(out, "    \"%s\",\n", words[i]);
-  buf_text(out, "  },\n}\nstd = \"kairos\"\n");
-}
 
 struct copying {
   struct arena arena;
@@ -61,6 +52,21 @@ static bool copy_folder(struct copying *c, const char *path, int depth, struct e
   return true;
 }
 
+static bool place_meta(struct copying *c, struct err *e) {
+  static const struct {
+    const char *path;
+    void (*write)(struct buf *out);
+  } files[] = {{".kairos/kairos.lua", meta_definitions}, {".luarc.json", meta_luarc}, {".luacheckrc", meta_luacheck}};
+  bool ok = !c->write || file_make_directory(arena_printf(&c->arena, "%s/.kairos", c->to), 0755, e);
+  for (size_t i = 0; ok && i < sizeof files / sizeof *files; i++) {
+    struct buf text = {0};
+    files[i].write(&text);
+    ok = place_file(c, files[i].path, buf_view(&text), e);
+    buf_free(&text);
+  }
+  return ok;
+}
+
 static bool copy_program(struct copying *c, struct err *e) {
   static const char *const folders[] = {"rules", "interventions", "models"};
   c->files = 0;
@@ -68,11 +74,7 @@ static bool copy_program(struct copying *c, struct err *e) {
     if (!file_exists(arena_printf(&c->arena, "%s/%s", c->from, folders[i]))) continue;
     if (!copy_folder(c, folders[i], 0, e)) return false;
   }
-  struct buf text = {0};
-  luacheck_file(&text);
-  bool ok = place_file(c, ".luacheckrc", buf_view(&text), e);
-  buf_free(&text);
-  return ok;
+  return place_meta(c, e);
 }
 
 static int init_program(const char *directory) {

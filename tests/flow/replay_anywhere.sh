@@ -35,6 +35,16 @@ all=$(wc -l <"$work/events")
 mkdir "$work/program"
 for part in rules interventions models; do [ ! -d "$program/$part" ] || cp -r "$program/$part" "$work/program/$part"; done
 printf 'policy "paper" { why = "signed on paper", consent = "by_enrolment" }\n' >"$work/program/rules/paper.lua"
+rm "$work/program/rules/scenarios.lua" # which are of the program without that policy
+cat >"$work/program/rules/functions.lua" <<'END'
+segment "young" { when = "profile.age < 30", family = "years" }
+segment "grown" { when = function(user) return user.profile.age >= 30 end, needs = { "profile.age" }, family = "years" }
+trigger "tired_of_it" {
+  why = "A function decides.", on = "check_in", offer = "social_reinforcement", needs = { "event.stressLevel", "workout_frequency_7d" },
+  when = function(user, event) return math.log((event.stressLevel or 0) + 1) > 1.5 and (user.workout_frequency_7d or 0) < 4 end,
+}
+trigger "grown_ones" { why = "A segment decides.", on = "check_in", when = "segment.years == 'grown'", offer = "social_reinforcement" }
+END
 
 same() { # DIRECTORY COMMAND…: replayed and printed under the command
   directory=$1

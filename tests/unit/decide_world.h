@@ -123,8 +123,11 @@ static inline void world_decide(struct world *w, const struct listening *l, int6
   w->slots = ARENA_ARRAY(a, struct value, p->symbols.count + 1);
   unsigned char *maybe = arena_alloc(a, l->count + 1);
   program_fill(p, l->screen, l->screen_count, &w->event, w->user, clock, w->slots, a);
+  struct working working = {0};
+  program_work(p, l->derived, l->derived_screen, WORK_ALL, w->slots, &working, a);
   decide_screen(p->rules, l, w->slots, maybe);
   program_fill(p, l->rest, l->rest_count, &w->event, w->user, clock, w->slots, a);
+  program_work(p, l->derived, l->derived_count, WORK_ALL, w->slots, &working, a);
   struct speech speech = {.program = p, .user = w->user, .slots = w->slots, .scratch = a};
   struct moment_input in = {.rules = p->rules,
                             .controls = &w->controls,

@@ -31,9 +31,10 @@ static size_t compare_screens(struct world *w, int64_t clock) {
   w->slots = ARENA_ARRAY(&w->arena, struct value, p->symbols.count + 1);
   assert_true(l->count == 8 && l->screen_early < l->screen_count);
   uint64_t models;
+  struct working working = {0};
   program_fill(p, l->screen, l->screen_count, &w->event, w->user, clock, w->slots, &w->arena);
   assert_int_equal(decide_screen(p->rules, l, w->slots, whole), 0);
-  bool any = program_screen(p, l, &w->event, w->user, clock, slots, stepwise, &models, &w->arena);
+  bool any = program_screen(p, l, &w->event, w->user, clock, slots, stepwise, &models, &working, &w->arena);
   assert_int_equal(models, 0);
   assert_memory_equal(whole, stepwise, sizeof whole);
   assert_int_equal(any, memchr(whole, 1, sizeof whole) != NULL);

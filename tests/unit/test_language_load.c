@@ -209,16 +209,17 @@ static void wrong_values(void **state) {
   expect(TRIGGER("priority = 0/0"), SAYS("\"priority\" is not a finite number"));
   expect(TRIGGER("cooldown = 0"), SAYS("\"cooldown\" must be a duration above 0, as in 2 * hours, got 0"));
   expect(TRIGGER("cooldown = true"), SAYS("\"cooldown\" must be a duration above 0, as in 2 * hours, got true"));
-  expect(TRIGGER("when = 5"), SAYS("\"when\" must be a condition in quotes, got 5"));
+  expect(TRIGGER("when = 5"), SAYS("\"when\" must be a condition in quotes, or a function, got 5"));
   expect(TRIGGER("when = \" \""), SAYS("\"when\" is an empty condition"));
-  expect(TRIGGER("when = function() return true end"), SAYS("\"when\" is a function; a condition is a text: \"skip_probability > 0.6\""));
+  expect(TRIGGER("when = function() return true end"),
+         SAYS("a function needs \"needs\": the names that it reads, as in needs = { \"skip_probability\" }"));
   expect(TRIGGER("when = math"), SAYS("\"when\" is a word of the language, which is no value here"));
   expect(TRIGGER("offer = { \"a\", \"a\" }"), SAYS("\"offer\" has \"a\" twice"));
   expect(TRIGGER("offer = { \"a\", 3 }"), SAYS("\"offer\" must be a list of names, got 3"));
   expect(TRIGGER("offer = { [3] = \"a\" }"), SAYS("\"offer\" has a key that is neither a name nor a place in a list without gaps"));
   expect(TRIGGER("offer = { [true] = \"a\" }"), SAYS("\"offer\" has a key that is neither a name nor a place in a list without gaps"));
   expect(TRIGGER("choose = \"a b\""), SAYS("\"choose\" must be a name of letters, digits, _ . and -, got the text \"a b\""));
-  expect(TRIGGER("available = nothing"), SAYS("\"available\" must be a condition in quotes, got nothing"));
+  expect(TRIGGER("available = nothing"), SAYS("\"available\" must be a condition in quotes, or a function, got nothing"));
   expect("trigger \"x\" { why = \"\", on = { every \"day\" } }",
          SAYS("\"on.1\" needs a time of day: every \"day\":at \"07:30\"") SAYS("\"why\" is an empty text"));
   expect("intervention \"i\" { message = { en = \"a\" }, effectiveness = 1.5 }",

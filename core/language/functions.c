@@ -1,0 +1,243 @@
+/* Functions: the pool of sealed sandboxes, and the call. A sandbox is made when a thread finds none idle, by running the files that hold
+ * functions once more; which is why loading must give the same every time. C enters Lua through one protected call and holds nothing across
+ * it. A function that fails is counted, with its line; after a row of failures it is stopped. Calls come from any thread. */
+#include "functions_inside.h"
+#include "kit/log.h"
+#include <stdio.h>
+#include <string.h>
+
+#define REPLAY_MEMORY (8u << 20)                     /* who had enough then has enough now, whatever lies about in this sandbox */
+#define REPLAY_TIME   (INT64_C(60) << 30)            /* about a minute */
+#define GARBAGE_MOST  (1u << 20)                     /* bytes between two collections */
+enum { PLACE_CALLED = 1, PLACE_VIEWS, PLACE_CELLS }; /* what lies at the bottom of every runner's stack */
+
+/* ---- sandboxes ---- */
+static void runner_free(struct runner *r) {
+  if (!r) return;
+  sandbox_close(&r->sandbox);
+  arena_free(&r->arena);
+  kit_free(r);
+}
+
+static bool holds_functions(const struct functions *f, const char *path) {
+  for (size_t i = 0; i < f->count; i++)
+    if (strcmp(f->nouns->functions[i].at->file, path) == 0) return true;
+  return false;
+}
+
+static bool runner_load(struct runner *r) {
+  struct findings findings = {.arena = &r->arena};
+  const struct functions *f = r->of;
+  r->sandbox.findings = &findings;
+  for (size_t i = 0; i < f->source_count; i++)
+    if (holds_functions(f, f->sources[i].path) && !source_run(&r->sandbox, &f->sources[i])) return false;
+  for (size_t i = 0; i < f->count; i++)
+    if (f->nouns->functions[i].captured > r->sandbox.function_count) return false;
+  r->sandbox.findings = NULL;
+  return findings.errors == 0;
+}
+
+static int furnish(lua_State *L) {
+  struct runner *r = (struct runner *)sandbox_of(L);
+  lua_settop(L, 0);
+  captured_push(L);
+  views_open(L, r);
+  cells_open(L, r);
+  return 3;
+}
+
+static struct runner *runner_new(struct functions *f) {
+  struct runner *r = kit_alloc(sizeof *r);
+  if (!r) return NULL;
+  *r = (struct runner){.of = f};
+  r->sandbox = (struct sandbox){.arena = &r->arena, .limits = &limits_of_loading};
+  r->keys = ARENA_ARRAY(&r->arena, const char *, f->entry_count + 1);
+  bool ok = r->keys && sandbox_open(&r->sandbox) && runner_load(r) && sandbox_seal(&r->sandbox);
+  if (ok) {
+    r->sandbox.limits = &limits_of_loading;
+    r->sandbox.asked = 0;
+    lua_settop(r->sandbox.L, 0);
+    lua_pushcfunction(r->sandbox.L, furnish);
+    ok = lua_pcall(r->sandbox.L, 0, 3, 0) == LUA_OK;
+    r->settled = r->sandbox.bytes;
+  }
+  if (ok) return r;
+  runner_free(r);
+  return NULL;
+}
+
+static struct runner *take(struct functions *f) {
+  for (int i = 0; i < RUNNERS_MOST; i++) {
+    if (!atomic_load_explicit(&f->idle[i], memory_order_relaxed)) continue;
+    struct runner *r = atomic_exchange_explicit(&f->idle[i], NULL, memory_order_acquire);
+    if (r) return r;
+  }
+  return runner_new(f);
+}
+
+static void give_back(struct functions *f, struct runner *r) {
+  for (int i = 0; i < RUNNERS_MOST; i++) {
+    struct runner *none = NULL;
+    if (atomic_compare_exchange_strong_explicit(&f->idle[i], &none, r, memory_order_release, memory_order_relaxed)) return;
+  }
+  runner_free(r);
+}
+
+/* ---- failures ---- */
+static void note_failure(struct functions *f, struct function *x, enum missing_reason reason, int line, struct str sentence) {
+  atomic_uint_fast64_t *counter = reason == MISSING_SPENT    ? &x->spent
+                                  : reason == MISSING_MEMORY ? &x->memory
+                                  : reason == MISSING_LATE   ? &x->late
+                                                             : &x->raised;
+  atomic_fetch_add(counter, 1);
+  pthread_mutex_lock(&f->lock);
+  x->line = line;
+  snprintf(x->sentence, sizeof x->sentence, STR_FORMAT, STR_ARG(sentence));
+  pthread_mutex_unlock(&f->lock);
+  if (atomic_fetch_add(&x->in_row, 1) + 1 < FUNCTION_FAILURES_MOST || atomic_exchange(&x->stopped, true)) return;
+  log_error("language", STR_FORMAT " is stopped after %d failures in a row; the last: %s, line %d", STR_ARG(x->noun->name),
+            FUNCTION_FAILURES_MOST, missing_word(reason), line);
+}
+
+/* What lua_pcall left on the stack, as a reason. */
+static struct value failed(struct functions *f, struct function *x, struct runner *r, int status, bool again) {
+  lua_State *L = r->sandbox.L;
+  enum missing_reason reason = MISSING_RAISED;
+  struct str sentence = STR("the error is no text");
+  int line = r->sandbox.spent && r->sandbox.spent_line ? r->sandbox.spent_line : x->noun->line;
+  size_t length;
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    sentence.at = lua_tolstring(L, -1, &length);
+    sentence.len = length;
+    sentence = sandbox_message(sentence, &line);
+  }
+  if (r->sandbox.spent) reason = r->sandbox.spent == SPENT_TIME ? MISSING_LATE : MISSING_SPENT;
+  else if (status == LUA_ERRMEM && r->sandbox.text_too_long) sentence = STR("a text may have at most 4096 bytes");
+  else if (status == LUA_ERRMEM) reason = MISSING_MEMORY, sentence = STR("the function needs more than 1 MiB");
+  if (!again) note_failure(f, x, reason, line, sentence);
+  return value_missing(reason);
+}
+
+static struct value raised(struct functions *f, struct function *x, bool again, const char *sentence) {
+  if (!again) note_failure(f, x, MISSING_RAISED, 0, str_from(sentence));
+  return value_missing(MISSING_RAISED);
+}
+
+/* ---- the call ---- */
+static struct value number_given(lua_State *L) {
+  double v = lua_tonumber(L, -1);
+  return v - v == 0 ? value_number(v) : value_missing(MISSING_ABSENT);
+}
+
+static struct value given(struct functions *f, struct function *x, lua_State *L, bool again, struct arena *a) {
+  int type = lua_type(L, -1);
+  enum function_gives gives = x->noun->gives;
+  if (type == LUA_TNIL) return value_missing(MISSING_ABSENT);
+  if (type == LUA_TBOOLEAN) return value_bool(lua_toboolean(L, -1));
+  if (gives == GIVES_TRUTH) return raised(f, x, again, "a condition gives true, false or nil");
+  if (type == LUA_TNUMBER) return number_given(L);
+  if (type != LUA_TSTRING || gives == GIVES_NUMBER)
+    return raised(f, x, again,
+                  gives == GIVES_NUMBER ? "this place wants a number or nil" : "a value is a number, a text, true, false or nil");
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  if (!str_utf8((struct str){text, length})) return raised(f, x, again, "the text that it gives is not UTF-8");
+  const char *copy = arena_text(a, text, length);
+  return copy ? value_text((struct str){copy, length}) : value_missing(MISSING_ABSENT);
+}
+
+static struct value run(struct functions *f, struct function *x, struct runner *r, const struct value *slots, bool again, struct arena *a) {
+  static const struct value none;
+  lua_State *L = r->sandbox.L;
+  uint32_t number = (uint32_t)(x - f->at);
+  r->sandbox.limits = again ? &f->again : &f->limits;
+  r->slots = slots ? slots : &none;
+  sandbox_arm(&r->sandbox);
+  lua_rawgeti(L, PLACE_CALLED, x->noun->captured);
+  for (int i = 0; i < VIEW_ROOTS; i++) lua_rawgeti(L, PLACE_VIEWS, (lua_Integer)x->roots[i] + 1);
+  int status = lua_pcall(L, VIEW_ROOTS, 1, 0);
+  r->slots = NULL;
+  struct value v = status == LUA_OK ? given(f, x, L, again, a) : failed(f, x, r, status, again);
+  lua_settop(L, PLACE_CELLS);
+  if (!cells_restore(r, number, PLACE_CELLS)) v = raised(f, x, again, "it changes a local of its file: nothing stays from call to call");
+  if (r->sandbox.bytes > r->settled + GARBAGE_MOST) {
+    lua_gc(L, LUA_GCCOLLECT);
+    r->settled = r->sandbox.bytes;
+  }
+  return v;
+}
+
+struct value functions_call(struct functions *f, uint32_t number, const struct value *slots, bool again, struct arena *a) {
+  struct function *x = &f->at[number];
+  must(x->bound);
+  if (!again && atomic_load_explicit(&x->stopped, memory_order_relaxed)) return value_missing(MISSING_STOPPED);
+  struct runner *r = take(f);
+  if (!r) return value_missing(MISSING_MEMORY);
+  struct value v = run(f, x, r, slots, again, a);
+  give_back(f, r);
+  bool fine = v.kind != VALUE_MISSING || v.reason < MISSING_RAISED;
+  if (fine && atomic_load_explicit(&x->in_row, memory_order_relaxed)) atomic_store(&x->in_row, 0);
+  return v;
+}
+
+bool function_end_is_recorded(enum missing_reason reason) {
+  return reason == MISSING_MEMORY || reason == MISSING_LATE || reason == MISSING_STOPPED;
+}
+
+/* ---- building ---- */
+struct functions *functions_new(const struct source *sources, size_t count, const struct nouns *n, const struct symbols *s, struct err *e) {
+  struct functions *f = kit_alloc(sizeof *f);
+  if (!f) {
+    err_set(e, ERR_INTERNAL, "memory failed");
+    return NULL;
+  }
+  memset(f, 0, sizeof *f);
+  pthread_mutex_init(&f->lock, NULL);
+  f->sources = sources;
+  f->source_count = count;
+  f->nouns = n;
+  f->symbols = s;
+  f->limits = f->again = limits_of_calls;
+  f->again.memory = REPLAY_MEMORY;
+  f->again.time = REPLAY_TIME;
+  f->count = n->function_count;
+  f->at = ARENA_ARRAY(&f->arena, struct function, f->count + 1);
+  bool ok = f->at || err_set(e, ERR_INTERNAL, "memory failed");
+  for (size_t i = 0; ok && i < f->count; i++) f->at[i].noun = &n->functions[i];
+  for (uint32_t i = 0; ok && i < s->count; i++)
+    if (s->at[i].kind == SYMBOL_FUNCTION) ok = views_build(f, &f->at[s->at[i].index], e);
+  struct runner *first = ok ? runner_new(f) : NULL;
+  if (ok && !first) err_set(e, ERR_INTERNAL, "the functions of the program cannot be loaded");
+  if (first) {
+    give_back(f, first);
+    return f;
+  }
+  functions_free(f);
+  return NULL;
+}
+
+void functions_free(struct functions *f) {
+  if (!f) return;
+  for (int i = 0; i < RUNNERS_MOST; i++) runner_free(atomic_load(&f->idle[i]));
+  pthread_mutex_destroy(&f->lock);
+  arena_free(&f->arena);
+  kit_free(f);
+}
+
+size_t functions_count(const struct functions *f) {
+  return f ? f->count : 0;
+}
+
+void functions_figures(struct functions *f, uint32_t number, struct function_figures *out) {
+  struct function *x = &f->at[number];
+  *out = (struct function_figures){.name = x->noun->name,
+                                   .raised = atomic_load(&x->raised),
+                                   .spent = atomic_load(&x->spent),
+                                   .memory = atomic_load(&x->memory),
+                                   .late = atomic_load(&x->late),
+                                   .stopped = atomic_load(&x->stopped)};
+  pthread_mutex_lock(&f->lock);
+  out->line = x->line;
+  memcpy(out->sentence, x->sentence, sizeof out->sentence);
+  pthread_mutex_unlock(&f->lock);
+}

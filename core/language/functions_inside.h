@@ -1,0 +1,73 @@
+/* Inside language: functions and what they see. functions.c has the pool and the call, views.c the views of user, event and predictions. */
+#pragma once
+#include "language/functions.h"
+#include "sandbox.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define RUNNERS_MOST 16 /* idle sandboxes that are kept */
+
+struct view_entry { /* user.steps; or user.profile, which is a view itself */
+  struct str name;
+  bool inner;
+  uint32_t at; /* slot, or number of the view */
+};
+struct view {
+  struct view_entry *entries;
+  uint32_t count;
+};
+enum { VIEW_USER, VIEW_EVENT, VIEW_PREDICTED, VIEW_ROOTS };
+
+struct function {
+  const struct noun_function *noun;
+  bool bound;                 /* some condition is made of it */
+  uint32_t roots[VIEW_ROOTS]; /* numbers of views */
+  atomic_uint in_row;         /* failures */
+  atomic_bool stopped;
+  atomic_uint_fast64_t raised, spent, memory, late;
+  int line;
+  char sentence[200];
+};
+struct cell { /* an upvalue that must stay as it is */
+  int upvalue;
+  lua_Integer closure; /* place in the table of cells: the closure there, the value behind it */
+};
+struct runner { /* one sandbox; its first member, so that a lua_State leads here */
+  struct sandbox sandbox;
+  struct arena arena; /* what the loading of its files left */
+  struct functions *of;
+  const struct value *slots; /* NULL: no call is on, and views say nothing */
+  const char **keys;         /* by entry of all views: Lua's own copy of the name, compared by address when it is short */
+  struct cell *cells;
+  size_t cell_count, cell_cap;
+  struct cell_range {
+    size_t first, count;
+  } * cells_of;   /* by function */
+  size_t settled; /* bytes after the last collection */
+};
+struct functions {
+  struct arena arena;
+  const struct source *sources;
+  size_t source_count;
+  const struct nouns *nouns;
+  const struct symbols *symbols;
+  struct function *at;
+  size_t count;
+  struct view *views;
+  uint32_t view_count, view_cap, entry_count;
+  struct limits limits, again; /* of a call; of one in a replay */
+  _Atomic(struct runner *) idle[RUNNERS_MOST];
+  pthread_mutex_t lock; /* of `line` and `sentence` only, which failures write */
+};
+
+/* cells.c: what lies outside of a function stays as it was. Notes the upvalues of every function, once sealed; may raise. Leaves the table
+ * of cells on the stack. */
+void cells_open(lua_State *L, struct runner *r);
+/* Puts back what the call changed; false: it did. `table` is the place of the table of cells on the stack. */
+bool cells_restore(struct runner *r, uint32_t function, int table);
+
+/* Builds the views of one function from the names that it needs. [builder] */
+bool views_build(struct functions *f, struct function *function, struct err *e);
+/* The userdata behind all views, in Lua: by number from 1, in the table that is left on the stack. May raise. */
+void views_open(lua_State *L, struct runner *r);
+void push_value(lua_State *L, const struct value *v); /* may raise */

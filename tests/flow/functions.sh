@@ -1,0 +1,117 @@
+#!/bin/sh
+# Functions and segments in a program, from the file to the journal: they decide as their scenarios say, what they say is explained, what
+# they do wrong is counted and stops nobody else, and a replay derives every decision anew, in any zone and locale and with any address space.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+
+mkdir -p "$work/p/rules" "$work/p/interventions"
+cat >"$work/p/rules/people.lua" <<'END'
+event "ping" { fields = { n = "number", tags = "list" } }
+
+segment "newcomer" { why = "Little is known.", when = "not known(profile.level)", family = "stage", risk = "low" }
+segment "expert" { why = "Long here.", when = "profile.level > 5", family = "stage", risk = "high" }
+segment "regular" { when = "true", family = "stage", risk = "medium" }
+segment "keen" {
+  when = function(user) return user.profile.level ~= nil and user.profile.level % 2 == 1 end,
+  needs = { "profile.level" },
+}
+
+local limits = { soft = 3, words = { "knee", "back" } }
+local function hurts(tags)
+  for _, tag in ipairs(tags or {}) do
+    for _, word in ipairs(limits.words) do
+      if tag == word then return true end
+    end
+  end
+  return false
+end
+
+trigger "hurting" {
+  why = "Something hurts.", on = "ping", offer = "rest", priority = 5,
+  when = function(user, event) return (event.n or 0) > limits.soft and hurts(event.tags) end,
+  needs = { "event.n", "event.tags" },
+}
+trigger "experts" { why = "They bear more.", on = "ping", when = "segment.expert and event.n > 3", offer = "more" }
+trigger "by_family" { why = "The family's name.", on = "ping", when = "segment.stage == 'newcomer' and event.n > 3", offer = "hello" }
+trigger "keen_ones" { why = "A function behind a name.", on = "ping", when = "segment.keen and event.n == 1", offer = "hello" }
+
+-- What must not happen to anybody else: a loop, an error, a change of the file's own table.
+trigger "endless" { why = "Never ends.", on = "ping", offer = "rest", needs = {}, when = function() while true do end end } -- luacheck: ignore
+trigger "raises" { why = "Raises.", on = "ping", offer = "rest", needs = { "event.n" }, when = function(_, e) return e.m > 1 end }
+trigger "writes" { why = "Writes.", on = "ping", offer = "rest", needs = {}, when = function() limits.soft = 0 return true end }
+
+policy "paper" { why = "signed on paper", consent = "by_enrolment" }
+END
+cat >"$work/p/interventions/options.lua" <<'END'
+intervention "rest" { message = { en = "Rest, {what}." }, needs = { "event.n", "profile.level" },
+  values = { what = function(user, event) return "level " .. (user.profile.level or "none") .. " at " .. event.n end } }
+intervention "more" { message = { en = "More?" }, accept = function(user) return user.segment.expert end, needs = { "segment.expert" } }
+intervention "hello" { message = { en = "Hello" } }
+END
+cat >"$work/p/rules/scenarios.lua" <<'END'
+local berlin = { timezone = "Europe/Berlin" }
+local function profile(level) return { timezone = "Europe/Berlin", level = level } end
+scenario "a function reads lists and calls its file's functions" {
+  given = { profile = profile(6) }, event = { type = "ping", data = { n = 4, tags = { "arm", "back" } } },
+  expect = { trigger = "hurting", send = "rest", message = "Rest, level 6 at 4." },
+}
+scenario "a function that says no leaves the slate to others" {
+  given = { profile = profile(6) }, event = { type = "ping", data = { n = 4, tags = { "arm" } } },
+  expect = { trigger = "experts", send = "more" },
+}
+scenario "a missing list is nil" {
+  given = { profile = profile(4) }, event = { type = "ping", data = { n = 4 } }, expect = { trigger = nothing },
+}
+scenario "the first of a family counts" {
+  given = { profile = berlin }, event = { type = "ping", data = { n = 4 } }, expect = { trigger = "by_family", send = "hello" },
+}
+scenario "a segment by a function" {
+  given = { profile = profile(3) }, event = { type = "ping", data = { n = 1 } }, expect = { trigger = "keen_ones", send = "hello" },
+}
+scenario "what a segment says can be given" {
+  given = { profile = profile(4), features = { ["segment.keen"] = true } }, event = { type = "ping", data = { n = 1 } },
+  expect = { trigger = "keen_ones" },
+}
+END
+run 0 "$KAIROS" check "$work/p"
+run 0 "$KAIROS" test "$work/p"
+has ', 0 failed'
+
+# ---- the journal ----
+LC_ALL=C awk 'BEGIN {
+  srand(5)
+  for (hour = 0; hour < 400; hour++) for (p = 0; p < 9; p++) {
+    time = sprintf("2025-%02d-%02dT%02d:30:00Z", 2 + int(hour / 12 / 28), int(hour / 12) % 28 + 1, 8 + hour % 12)
+    head = sprintf("{\"id\":\"e%d\",\"userId\":\"p%d\",\"timestamp\":\"%s\",\"eventType\":", ++n, p, time)
+    if (hour == 0) printf "%s\"profile_updated\",\"data\":{\"timezone\":\"Europe/Berlin\",\"age\":30%s}}\n", head, p ? sprintf(",\"level\":%d", p) : ""
+    else printf "%s\"ping\",\"data\":{\"n\":%d%s}}\n", head, rand() * 6, rand() < .4 ? ",\"tags\":[\"knee\"]" : ""
+  }
+}' >"$work/events"
+run 0 "$KAIROS" import "$work/events" --data "$work/data" --program "$work/p"
+"$KAIROS" replay --print --data "$work/data" >"$work/first"
+for name in hurting experts by_family keen_ones; do grep -q "\"trigger\":\"$name\"" "$work/first" || say "$name decided nothing"; done
+for name in endless raises writes; do grep -q "\"trigger\":\"$name\"" "$work/first" && say "$name decided something"; done
+grep -q 'Rest, level [0-9]* at [45]\.' "$work/first" || say "no message was said by a function"
+for round in 1 2 3 4 5; do
+  for place in TZ=Asia/Kathmandu TZ=America/Anchorage LC_ALL=C LC_ALL=C.utf8; do
+    run 0 env "$place" "$KAIROS" replay --verify --data "$work/data"
+    has ' 0 different'
+  done
+  [ "$round" != 1 ] || { env TZ=Asia/Kathmandu "$KAIROS" replay --print --data "$work/data" >"$work/again"; cmp "$work/first" "$work/again"; }
+done
+
+# ---- live: failures are counted, and the rule's line is told ----
+run 0 "$KAIROS" init --data "$work/live"
+start "$work/live" --program "$work/p"
+n=0
+while [ $n -lt 20 ]; do
+  n=$((n + 1))
+  expect_call 200 POST /v1/events "{\"id\":\"l$n\",\"userId\":\"x\",\"timestamp\":\"$(now)\",\"eventType\":\"ping\",\"data\":{\"n\":$((n % 6)),\"tags\":[\"knee\"]}}"
+done
+expect_call 200 GET /metrics
+grep -q 'kairos_function_failures_total{function="trigger endless.when (rules/people.lua:[0-9]*)",end="\(fuel\|time\)"} [1-9]' "$work/answer" ||
+  { grep function "$work/answer" >&2 || true; say "nobody counts the endless function"; }
+grep -q 'kairos_function_failures_total{function="trigger raises.when (rules/people.lua:[0-9]*)",end="raised"} [1-9]' "$work/answer" || say "nobody counts errors"
+grep -q 'kairos_function_stopped{function="trigger endless.when (rules/people.lua:[0-9]*)"} 1' "$work/answer" || say "the endless function was not stopped"
+grep -q 'trigger raises.when (rules/people.lua:[0-9]*) is stopped after 8 failures in a row' "$work/serve.log" || say "the log says nothing of a stop"
+stop
