@@ -60,12 +60,18 @@ static void show_in_lane(struct job *j, struct flow *f) {
   decision_in_lane(j, f, NULL);
 }
 static void why_in_lane(struct job *j, struct flow *f) {
-  decision_in_lane(j, f, str_is(((struct asking *)j->owner)->language, "ru") ? "ru" : "en");
+  decision_in_lane(j, f, ((struct asking *)j->owner)->language);
 }
 
 static void answer_text(struct asking *a, struct job *j) {
   if (j->err.kind != ERR_NONE) request_refuse(a->request, &j->err);
   else request_answer(a->request, 200, "text/plain; charset=utf-8", j->text);
+}
+
+const char *asked_language(const struct request *r) {
+  struct str language = request_query(r, "language");
+  if (language.len == 0) language = request_query(r, "lang");
+  return str_is(language, "ru") ? "ru" : "en";
 }
 
 static void ask_decision(struct request *r, struct api *api, bool words) {
@@ -76,7 +82,7 @@ static void ask_decision(struct request *r, struct api *api, bool words) {
   }
   struct asking *a = asking_new(r, api);
   if (!a) return;
-  a->language = request_query(r, "lang");
+  a->language = asked_language(r);
   if (words) a->answer = answer_text;
   asking_submit(a, book_volume_of(api->book, (uint32_t)(id >> 48)), (struct str){0}, (int64_t)id, words ? why_in_lane : show_in_lane);
 }

@@ -32,6 +32,8 @@ void api_metrics(struct request *r, void *context);
 void api_livez(struct request *r, void *context);
 void api_readyz(struct request *r, void *context);
 
+const char *asked_language(const struct request *r); /* ?language= or ?lang=: "ru", else "en" */
+
 uint32_t volume_for(const struct api *api, struct str user);
 struct user *known_user(struct job *j, struct flow *f); /* by j->user; NULL sets j->err [lane] */
 
@@ -47,9 +49,8 @@ struct asking {
   struct api *api;
   struct request *request;
   void (*answer)(struct asking *a, struct job *j);
-  struct str language, trigger;
-  int64_t at;    /* UTC ms; 0 = now */
-  bool withdraw; /* the job waits for the courier, as an opt-out does */
+  const char *language; /* of an explanation */
+  bool withdraw;        /* the job waits for the courier, as an opt-out does */
 };
 struct asking *asking_new(struct request *r, struct api *api); /* NULL: no memory, and the request is answered; asking_submit takes NULL */
 void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t number, void (*call)(struct job *, struct flow *));

@@ -1,82 +1,151 @@
-/* why_not: why a trigger does not fire for a user, now or as of a time in the past: the condition term by term, then every safeguard and
- * option that would stand in the way. For the past the user is rebuilt from their own chain. The handler runs on the main thread, the rest
- * in the user's lane; nothing is changed or drawn. */
+/* why_not: why a trigger, or each of them, does not fire for a user, now or as of a time in the past: the condition term by term, then
+ * every safeguard and option that would stand in the way. For the past the user is rebuilt from their own chain, a piece a turn (walk.c).
+ * The handler runs on the main thread, the rest in the user's lane; nothing is changed or drawn. */
 #include "inside.h"
 #include "kit/clock.h"
 #include "program/moving.h"
 
+struct question {
+  struct str trigger; /* empty: all of them */
+  const char *language;
+  int64_t at; /* UTC ms; 0: now */
+  bool json;
+  struct rebuild *rebuild; /* of the past */
+  const struct program *program;
+};
+
 /* With the user's last event, so that event.* has the values that a trigger would have seen. */
-static bool look_at(struct job *j, struct flow *f, const struct program *p, struct user *u, uint32_t trigger, int64_t at,
-                    struct value **slots) {
+static bool last_event(struct job *j, struct flow *f, const struct user *u, struct event *last, bool *known) {
   struct entry row;
   struct recorded rec;
-  struct event last;
-  bool known = u->head && volume_entry(flow_volume(f), u->head, &j->arena, &row, NULL, &j->err) &&
-               recorded_unpack(row.record, &j->arena, &rec, &j->err) &&
-               event_parse(&j->arena, row.body, rec.received, rec.source, rec.history, &last, &j->err);
-  return j->err.kind == ERR_NONE && program_look(p, u, trigger, known ? &last : NULL, at, &j->arena, slots, &j->err);
+  *known = u->head && volume_entry(flow_volume(f), u->head, &j->arena, &row, NULL, &j->err) &&
+           recorded_unpack(row.record, &j->arena, &rec, &j->err) &&
+           event_parse(&j->arena, row.body, rec.received, rec.source, rec.history, last, &j->err);
+  return j->err.kind == ERR_NONE;
 }
 
-static void explain(struct job *j, struct flow *f, const struct program *p, struct user *u, uint32_t trigger, int64_t at) {
-  const struct asking *a = j->owner;
+struct looking {
+  const struct question *question;
+  const struct program *program;
+  struct user *user;
+  const struct event *last; /* NULL: none */
+  int64_t at;
+  struct buf out;
+};
+
+static bool explain_one(struct looking *l, struct job *j, struct flow *f, uint32_t trigger) {
   struct value *slots;
-  struct buf out = {0};
-  if (!look_at(j, f, p, u, trigger, at, &slots)) return;
-  struct speech speech = {.program = p, .user = u, .slots = slots, .scratch = &j->arena};
-  struct why_not_input in = {.trigger = trigger, .language = str_is(a->language, "ru") ? "ru" : "en"};
-  in.moment = (struct moment_input){.rules = p->rules,
-                                    .controls = flow_controls(f, u->partition),
-                                    .user = u,
+  if (!program_look(l->program, l->user, trigger, l->last, l->at, &j->arena, &slots, &j->err)) return false;
+  struct speech speech = {.program = l->program, .user = l->user, .slots = slots, .scratch = &j->arena};
+  struct why_not_input in = {.trigger = trigger, .language = l->question->language};
+  in.moment = (struct moment_input){.rules = l->program->rules,
+                                    .controls = flow_controls(f, l->user->partition),
+                                    .user = l->user,
                                     .slots = slots,
-                                    .clock = at,
+                                    .clock = l->at,
                                     .asked = NO_ONE,
                                     .sayable = speech_sayable,
                                     .context = &speech};
-  why_not_text(&in, &j->arena, &out);
-  job_text(j, &out);
+  return (l->question->json ? why_not_json(&in, &j->arena, &l->out) : why_not_text(&in, &j->arena, &l->out)) ||
+         err_set(&j->err, ERR_INTERNAL, "no memory for an explanation");
 }
 
-static void explain_past(struct job *j, struct flow *f, const struct program *p, struct user *u, uint32_t trigger, int64_t at) {
-  struct user *then = user_new();
-  if (!then) {
-    err_set(&j->err, ERR_INTERNAL, "no memory to rebuild a user");
-    return;
+static bool explain_all(struct looking *l, struct job *j, struct flow *f) {
+  size_t count = rules_triggers(l->program->rules);
+  if (l->question->json) buf_char(&l->out, '[');
+  for (uint32_t i = 0; i < count; i++) {
+    if (i) buf_text(&l->out, l->question->json ? "," : "\n");
+    if (!explain_one(l, j, f, i)) return false;
   }
-  if (program_rebuild(p, flow_volume(f), u, at, then, &j->err)) explain(j, f, p, then, trigger, at);
-  then->id = (struct str){0}; /* the live user's */
-  user_free(then);
+  if (l->question->json) buf_char(&l->out, ']');
+  return true;
 }
 
-static void why_not_in_lane(struct job *j, struct flow *f) {
-  const struct asking *a = j->owner;
+/* The explanation into `out`, or j->err. */
+static void explain(const struct question *q, struct job *j, struct flow *f, const struct program *p, struct user *u, int64_t at,
+                    struct buf *out) {
+  struct event last;
+  bool known;
+  if (!last_event(j, f, u, &last, &known)) return;
+  struct looking l = {.question = q, .program = p, .user = u, .last = known ? &last : NULL, .at = at};
+  bool ok = q->trigger.len ? explain_one(&l, j, f, rules_trigger(p->rules, q->trigger)) : explain_all(&l, j, f);
+  if (ok && l.out.failed) err_set(&j->err, ERR_INTERNAL, "no memory for an explanation");
+  *out = l.out;
+}
+
+/* The live user and program, with the trigger that is asked about. NULL: j->err says why. */
+static struct user *asked_about(const struct question *q, struct job *j, struct flow *f, const struct program **p) {
   struct user *u = known_user(j, f);
-  const struct program *p = u ? flow_program(f, u->partition) : NULL;
-  if (!u) return;
-  uint32_t trigger = p ? rules_trigger(p->rules, a->trigger) : NO_ONE;
-  if (trigger == NO_ONE) err_set(&j->err, ERR_MISSING, "no trigger is named \"" STR_FORMAT "\"", STR_ARG(a->trigger));
-  else if (a->at) explain_past(j, f, p, u, trigger, a->at);
-  else explain(j, f, p, u, trigger, clock_now());
+  *p = u ? flow_program(f, u->partition) : NULL;
+  if (!u) return NULL;
+  if (*p && (q->trigger.len == 0 || rules_trigger((*p)->rules, q->trigger) != NO_ONE)) return u;
+  err_set(&j->err, ERR_MISSING, "no trigger is named \"" STR_FORMAT "\"", STR_ARG(q->trigger));
+  return NULL;
 }
 
-static void answer_text(struct asking *a, struct job *j) {
-  if (j->err.kind != ERR_NONE) request_refuse(a->request, &j->err);
-  else request_answer(a->request, 200, "text/plain; charset=utf-8", j->text);
+/* ---- a piece of the walk: now needs one, the past as many as its rows take ---- */
+
+static bool spent(const void *walk) {
+  return walk_spent(walk);
+}
+
+static void step_past(struct walk *w, struct job *j, struct flow *f) {
+  struct question *q = w->own;
+  const struct program *p;
+  bool whole = false;
+  if (!q->rebuild) {
+    struct user *u = asked_about(q, j, f, &p);
+    if (!u) return;
+    q->program = library_hold(w->api->library, p); /* a reload must not take it away between two pieces */
+    if (!(q->rebuild = rebuild_begin(p, u, q->at))) err_set(&j->err, ERR_INTERNAL, "no memory to rebuild a user");
+    if (!q->rebuild) return;
+  }
+  if (!rebuild_step(q->rebuild, flow_volume(f), spent, w, &whole, &j->err) || !whole) return;
+  explain(q, j, f, q->program, rebuild_user(q->rebuild), q->at, &w->out);
+  w->done = true;
+}
+
+static void step_now(struct walk *w, struct job *j, struct flow *f) {
+  const struct question *q = w->own;
+  const struct program *p;
+  struct user *u = asked_about(q, j, f, &p);
+  if (u) explain(q, j, f, p, u, clock_now(), &w->out);
+  w->done = true;
+}
+
+static void answer(struct walk *w) {
+  struct question *q = w->own;
+  struct buf out = w->out; /* the walk lies in the request, which is gone after the answer */
+  rebuild_free(q->rebuild);
+  library_release(w->api->library, q->program);
+  if (w->err.kind != ERR_NONE) request_refuse(w->request, &w->err);
+  else request_answer(w->request, 200, q->json ? "application/json" : "text/plain; charset=utf-8", buf_view(&out));
+  buf_free(&out);
+}
+
+static bool read_question(struct request *r, struct question *q) {
+  struct str at = request_query(r, "at"), format = request_query(r, "format");
+  *q = (struct question){.trigger = request_query(r, "trigger"), .language = asked_language(r), .json = str_is(format, "json")};
+  if (format.len && !q->json && !str_is(format, "text")) {
+    request_problem(r, 400, "query-invalid", NULL, "format: expected text or json, got \"" STR_FORMAT "\"", STR_ARG(format));
+    return false;
+  }
+  if (at.len == 0 || clock_parse(at, &q->at)) return true;
+  request_problem(r, 400, "query-invalid", NULL, "at: expected a time like 2025-01-15T22:40:00Z, got \"" STR_FORMAT "\"", STR_ARG(at));
+  return false;
 }
 
 void api_user_why(struct request *r, void *context) {
-  struct asking *a = asking_new(r, context);
-  if (!a) return;
-  struct str at = request_query(r, "at");
-  a->trigger = request_query(r, "trigger");
-  a->language = request_query(r, "lang");
-  a->answer = answer_text;
-  if (a->trigger.len == 0) {
-    request_problem(r, 400, "query-invalid", NULL, "trigger: expected the name of a trigger, as in ?trigger=high_skip_risk");
+  struct question *q = ARENA_NEW(&r->arena, struct question);
+  if (!q) {
+    request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
     return;
   }
-  if (at.len && !clock_parse(at, &a->at)) {
-    request_problem(r, 400, "query-invalid", NULL, "at: expected a time like 2025-01-15T22:40:00Z, got \"" STR_FORMAT "\"", STR_ARG(at));
-    return;
-  }
-  asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, why_not_in_lane);
+  if (!read_question(r, q)) return;
+  struct walk *w = walk_new(r, context);
+  if (!w) return;
+  w->own = q;
+  w->step = q->at ? step_past : step_now;
+  w->answer = answer;
+  walk_start(w);
 }

@@ -207,3 +207,4 @@ struct why_not_input {
   const char *language;
 };
 bool why_not_text(struct why_not_input *in, struct arena *a, struct buf *out);
+bool why_not_json(struct why_not_input *in, struct arena *a, struct buf *out);

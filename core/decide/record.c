@@ -61,9 +61,8 @@ static void put_candidates(struct json_writer *w, const struct rules *r, const s
   json_pair_double(w, "silence", d->silence);
 }
 
-static void put_guard(struct json_writer *w, const struct guard_figures *g) {
+void put_guard_figures(struct json_writer *w, const struct guard_figures *g) {
   static const char *const consents[] = {"unknown", "given", "withdrawn"};
-  json_key(w, "safeguards");
   json_open_object(w);
   json_pair_text(w, "consent", consents[g->consent]);
   if (g->age >= 0) json_pair_int(w, "age", g->age);
@@ -150,7 +149,8 @@ void decision_record(const struct moment_input *in, const struct symbols *symbol
   if (d->detail.len) json_pair_str(&w, "detail", d->detail);
   put_reads(&w, in, symbols, d->trigger, d->candidate_count > 0);
   if (d->candidate_count) put_candidates(&w, r, d);
-  put_guard(&w, &d->guard);
+  json_key(&w, "safeguards");
+  put_guard_figures(&w, &d->guard);
   if (d->experiment != NO_ONE) put_experiment(&w, in, &r->experiments[d->experiment], d);
   if (d->drawn) json_pair_double(&w, "uniform", d->uniform);
   put_entered(&w, r, d->entered);

@@ -93,6 +93,7 @@ const char *guard_trigger(const struct rules *r, const struct controls *c, const
                           const struct value *slots, struct str *detail);
 const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail);
 bool guard_minor(const struct user *u);
+void put_guard_figures(struct json_writer *w, const struct guard_figures *g); /* record.c: an object */
 /* The next moment at which quiet hours begin in the user's zone, strictly after `clock`. */
 int64_t guard_next_quiet(const struct rules *r, const struct user *u, int64_t clock);
 

@@ -22,6 +22,24 @@ static uint32_t trigger_of(const struct rules *r, const struct json *j, struct a
   return r ? rules_trigger(r, json_text(j, json_get(j, 0, "trigger"), a)) : NO_ONE;
 }
 
+uint32_t rules_option(const struct rules *r, struct str name) {
+  for (uint32_t i = 0; i < r->option_count; i++)
+    if (str_eq(r->options[i].noun->at.name, name)) return i;
+  return NO_ONE;
+}
+
+const struct expression *option_condition(const struct option *o, struct str reason) {
+  if (str_is(reason, REASON_NOT_ACCEPTED)) return o->accept;
+  return str_is(reason, REASON_NOT_AVAILABLE) ? o->available : NULL;
+}
+
+void why_condition_read(const struct expression *x, const struct value *slots, struct arena *a, struct why_condition *out) {
+  *out = (struct why_condition){.condition = x};
+  if (!x || !slots) return;
+  out->count = expression_terms(x, slots, a, &out->terms);
+  out->flips = expression_nearest_change(x, slots, a, &out->change);
+}
+
 bool why_gather(const struct why_input *in, struct arena *a, struct why *out, struct err *e) {
   *out = (struct why){.input = in};
   if (!json_parse(&out->record, a, in->record, &json_limits_default, e)) return err_wrap(e, "stored decision");
@@ -30,9 +48,7 @@ bool why_gather(const struct why_input *in, struct arena *a, struct why *out, st
   if (trigger == NO_ONE) return true;
   out->trigger = &in->rules->triggers[trigger];
   out->slots = slots_of(in->symbols, &out->record, a);
-  if (!out->trigger->when || !out->slots) return true;
-  out->term_count = expression_terms(out->trigger->when, out->slots, a, &out->terms);
-  out->flips = expression_nearest_change(out->trigger->when, out->slots, a, &out->change);
+  why_condition_read(out->trigger->when, out->slots, a, &out->when);
   return true;
 }
 
@@ -72,6 +88,64 @@ static void put_change(struct json_writer *w, const struct change *c) {
   json_close_object(w);
 }
 
+void put_condition(struct json_writer *w, const struct why_condition *c) {
+  json_key(w, "terms");
+  json_open_array(w);
+  for (size_t i = 0; i < c->count; i++) put_term(w, &c->terms[i]);
+  json_close_array(w);
+  if (c->flips) put_change(w, &c->change);
+}
+
+static void put_place(struct json_writer *w, const struct declared *at) {
+  json_pair_text(w, "file", at->file);
+  json_pair_int(w, "line", at->line);
+}
+
+/* Options whose own condition stood in the way, with its terms: the record has only the condition's text. */
+static void put_options(struct json_writer *w, const struct why *y, struct arena *a) {
+  const struct json *j = &y->record;
+  uint32_t list = json_get(j, 0, "candidates");
+  json_key(w, "options");
+  json_open_array(w);
+  for (uint32_t i = 0; list != JSON_NONE && i < j->tokens[list].count; i++) {
+    uint32_t c = json_child(j, list, i), option = rules_option(y->input->rules, json_text(j, json_get(j, c, "option"), a));
+    if (option == NO_ONE) continue;
+    const struct option *o = &y->input->rules->options[option];
+    struct why_condition condition;
+    why_condition_read(option_condition(o, json_text(j, json_get(j, c, "reason"), a)), y->slots, a, &condition);
+    json_open_object(w);
+    json_pair_str(w, "option", o->noun->at.name);
+    put_place(w, &o->noun->at);
+    if (condition.condition) put_condition(w, &condition);
+    json_close_object(w);
+  }
+  json_close_array(w);
+}
+
+static void put_rival(struct json_writer *w, const struct why *y, struct arena *a) {
+  const struct json *j = &y->record;
+  if (!json_text_is(j, json_get(j, 0, "outcome"), "outranked")) return;
+  uint32_t rival = rules_trigger(y->input->rules, json_text(j, json_get(j, 0, "detail"), a));
+  if (rival == NO_ONE) return;
+  const struct noun_trigger *noun = y->input->rules->triggers[rival].noun;
+  json_key(w, "outranked_by");
+  json_open_object(w);
+  json_pair_str(w, "trigger", noun->at.name);
+  json_pair_double(w, "priority", noun->priority);
+  put_place(w, &noun->at);
+  json_close_object(w);
+}
+
+static void put_trigger(struct json_writer *w, const struct why *y, struct arena *a) {
+  json_pair_str(w, "why", y->trigger->noun->why);
+  json_pair_str(w, "when", y->trigger->noun->when);
+  json_pair_double(w, "priority", y->trigger->noun->priority);
+  put_place(w, &y->trigger->noun->at);
+  put_condition(w, &y->when);
+  put_options(w, y, a);
+  put_rival(w, y, a);
+}
+
 bool why_json(const struct why_input *in, struct arena *a, struct buf *out, struct err *e) {
   struct why y;
   if (!why_gather(in, a, &y, e)) return false;
@@ -80,17 +154,7 @@ bool why_json(const struct why_input *in, struct arena *a, struct buf *out, stru
   struct buf more = {0};
   struct json_writer w = json_to(&more);
   json_open_object(&w);
-  if (y.trigger) {
-    json_pair_str(&w, "why", y.trigger->noun->why);
-    json_pair_str(&w, "when", y.trigger->noun->when);
-    json_pair_text(&w, "file", y.trigger->noun->at.file);
-    json_pair_int(&w, "line", y.trigger->noun->at.line);
-    json_key(&w, "terms");
-    json_open_array(&w);
-    for (size_t i = 0; i < y.term_count; i++) put_term(&w, &y.terms[i]);
-    json_close_array(&w);
-    if (y.flips) put_change(&w, &y.change);
-  }
+  if (y.trigger) put_trigger(&w, &y, a);
   if (in->outbox_json.len) {
     json_key(&w, "delivery");
     json_put_raw(&w, in->outbox_json);

@@ -1,15 +1,51 @@
-/* What an explanation is made of; gathered by why.c, said by why_words.c. */
+/* What an explanation is made of: gathered by why.c, said in words by why_say.c (what all explanations share), why_words.c (a stored
+ * decision) and why_not.c (a trigger that does not fire). */
 #pragma once
+#include "reasons_words.h"
 #include "rules_inside.h"
 
+/* ---- gathered ---- */
+struct why_condition { /* of a trigger or an option, on the values that were read */
+  const struct expression *condition;
+  struct term *terms;
+  size_t count;
+  bool flips;
+  struct change change;
+};
+void why_condition_read(const struct expression *x, const struct value *slots, struct arena *a, struct why_condition *out);
 struct why {
   const struct why_input *input;
   struct json record, outbox;
   const struct trigger *trigger; /* NULL: the program is not known, or the decision was imported */
   struct value *slots;
-  struct term *terms;
-  size_t term_count;
-  bool flips;
-  struct change change;
+  struct why_condition when;
 };
 bool why_gather(const struct why_input *in, struct arena *a, struct why *out, struct err *e);
+uint32_t rules_option(const struct rules *r, struct str name); /* NO_ONE when there is none of that name */
+/* The condition that a reason speaks of: not_available, not_accepted; NULL for any other. */
+const struct expression *option_condition(const struct option *o, struct str reason);
+
+/* ---- as JSON ---- */
+void put_condition(struct json_writer *w, const struct why_condition *c); /* "terms", "nearest_change" into an open object */
+
+/* ---- in words ---- */
+enum word {
+#define WORD(name, english, russian) W_##name,
+#include "why_table.h"
+#undef WORD
+};
+struct speaking {
+  const char *const *word;
+  const char *language;
+  struct arena *arena;
+  struct buf *out;
+};
+struct speaking speak(const char *language, struct arena *a, struct buf *out);
+const char *in_words(const struct speaking *s, struct str word); /* a word of a record in the language, or itself */
+const char *reason_in_words(const struct speaking *s, struct str reason);
+void say_value(const struct speaking *s, const struct value *v);
+void say_condition(const struct speaking *s, const struct why_condition *c, const char *indent); /* each term, and the nearest change */
+void say_rule(const struct speaking *s, const struct trigger *t);                                /* why, file, line, condition */
+void say_if(const struct speaking *s, enum word what, const char *bound, const char *was);       /* what would have had to be otherwise */
+void say_if_reason(const struct speaking *s, const struct policy *p, struct str reason, const struct guard_figures *g);
+void say_guard(const struct speaking *s, const struct guard_figures *g);

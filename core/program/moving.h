@@ -32,6 +32,11 @@ bool program_look(const struct program *p, struct user *u, uint32_t trigger, con
                   struct value **slots, struct err *e);
 /* What all models say of the user as of `clock`, by belief number. [lane] */
 bool program_believe(const struct program *p, struct user *u, int64_t clock, struct value *beliefs, struct arena *a);
-/* `then`, fresh from user_new, becomes the user as of `until` (UTC ms, by the rows' decision clocks); its head is the last row applied. Its
- * id is borrowed from `now`: make it empty before user_free. [lane] */
-bool program_rebuild(const struct program *p, struct volume *v, const struct user *now, int64_t until, struct user *then, struct err *e);
+/* A user as of a time in the past, from their own chain, in pieces: as long as `spent` says no, or all at once without it. The user is the
+ * rebuild's; its head is the last row applied. Begin: NULL without memory. Step: `*done` once the user is whole; rows that came after the
+ * beginning are not looked at. [lane] */
+struct rebuild;
+struct rebuild *rebuild_begin(const struct program *p, const struct user *now, int64_t until);
+bool rebuild_step(struct rebuild *r, struct volume *v, bool (*spent)(const void *context), const void *context, bool *done, struct err *e);
+struct user *rebuild_user(struct rebuild *r);
+void rebuild_free(struct rebuild *r);

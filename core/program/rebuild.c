@@ -1,55 +1,89 @@
 /* rebuild: a user as of a time in the past, by walking the user's own chain of journal rows from its beginning. For "why not then" and for
  * whoever doubts a state. Applies stored rows and stored decisions; decides nothing. Rows are applied under the program that is given, so
- * the answer is what that program says of that past. Called in the user's lane: it reads the volume, and nothing of the live user changes.
- */
+ * the answer is what that program says of that past. Goes in pieces, so that a person with a hundred thousand events keeps nobody waiting:
+ * first back along the chain, then forward. Called in the user's lane: it reads the volume, and nothing of the live user changes. */
 #include "program/moving.h"
 #include <string.h>
 
-/* The rows of the chain, newest first, as one buffer of seqs. */
-static bool collect(struct volume *v, int64_t head, struct buf *seqs, struct err *e) {
-  struct arena a = {0};
-  bool ok = true;
-  for (int64_t seq = head; ok && seq > 0;) {
-    struct entry row;
-    ok = volume_entry(v, seq, &a, &row, NULL, e);
-    if (ok) buf_put(seqs, &seq, sizeof seq);
-    seq = ok ? row.previous : 0;
-    arena_reset(&a);
+struct rebuild {
+  const struct program *program;
+  int64_t until, seq; /* seq: the next row on the way back; 0: at the beginning */
+  struct buf seqs;    /* of the rows, newest first */
+  size_t left;        /* rows that are not applied yet, once seq is 0 */
+  bool counted, over;
+  struct user *user;
+  struct arena kept, scratch;
+};
+
+struct rebuild *rebuild_begin(const struct program *p, const struct user *now, int64_t until) {
+  struct rebuild *r = kit_alloc(sizeof *r);
+  if (!r) return NULL;
+  *r = (struct rebuild){.program = p, .until = until, .seq = now->head, .user = user_new()};
+  const char *id = arena_text(&r->kept, now->id.at, now->id.len);
+  if (!r->user || !id) {
+    rebuild_free(r);
+    return NULL;
   }
-  arena_free(&a);
-  return ok && (!seqs->failed || err_set(e, ERR_INTERNAL, "no memory for a user's chain"));
+  r->user->id = (struct str){id, now->id.len};
+  r->user->partition = now->partition;
+  r->user->number = now->number;
+  return r;
 }
 
-static bool apply_seq(const struct program *p, struct volume *v, int64_t seq, int64_t until, struct user *then, bool *over, struct arena *a,
-                      struct err *e) {
+static bool go_back(struct rebuild *r, struct volume *v, struct err *e) {
   struct entry row;
-  struct recorded r;
-  if (!volume_entry(v, seq, a, &row, NULL, e) || !recorded_unpack(row.record, a, &r, e)) return false;
-  *over = r.clock > until;
-  if (*over) return true;
-  struct str *stored = ARENA_ARRAY(a, struct str, r.decision_count + 1);
-  for (uint32_t i = 0; i < r.decision_count; i++)
-    if (!volume_decision(v, r.first_decision + i, a, &stored[i], NULL, e)) return false;
-  if (!program_apply(p, then, &row, stored, r.decision_count, a, e)) return false;
-  then->head = seq;
-  then->events++;
+  if (!volume_entry(v, r->seq, &r->scratch, &row, NULL, e)) return false;
+  buf_put(&r->seqs, &r->seq, sizeof r->seq);
+  r->seq = row.previous;
+  return !r->seqs.failed || err_set(e, ERR_INTERNAL, "no memory for a user's chain");
+}
+
+static bool apply_seq(struct rebuild *r, struct volume *v, int64_t seq, struct err *e) {
+  struct arena *a = &r->scratch;
+  struct entry row;
+  struct recorded rec;
+  if (!volume_entry(v, seq, a, &row, NULL, e) || !recorded_unpack(row.record, a, &rec, e)) return false;
+  r->over = rec.clock > r->until;
+  if (r->over) return true;
+  struct str *stored = ARENA_ARRAY(a, struct str, rec.decision_count + 1);
+  if (!stored) return err_set(e, ERR_INTERNAL, "no memory for a user's decisions");
+  for (uint32_t i = 0; i < rec.decision_count; i++)
+    if (!volume_decision(v, rec.first_decision + i, a, &stored[i], NULL, e)) return false;
+  if (!program_apply(r->program, r->user, &row, stored, rec.decision_count, a, e)) return false;
+  r->user->head = seq;
+  r->user->events++;
   return true;
 }
 
-bool program_rebuild(const struct program *p, struct volume *v, const struct user *now, int64_t until, struct user *then, struct err *e) {
-  struct buf seqs = {0};
-  struct arena a = {0};
-  then->id = now->id;
-  then->partition = now->partition;
-  then->number = now->number;
-  bool over = false, ok = collect(v, now->head, &seqs, e);
-  for (size_t left = seqs.len / sizeof(int64_t); ok && !over && left > 0; left--) {
-    int64_t seq;
-    memcpy(&seq, seqs.at + (left - 1) * sizeof seq, sizeof seq);
-    ok = apply_seq(p, v, seq, until, then, &over, &a, e);
-    arena_reset(&a);
-  }
-  buf_free(&seqs);
-  arena_free(&a);
+static bool go_forward(struct rebuild *r, struct volume *v, struct err *e) {
+  int64_t seq;
+  if (!r->counted) r->left = r->seqs.len / sizeof seq;
+  r->counted = true;
+  if (r->left == 0) return true;
+  memcpy(&seq, r->seqs.at + --r->left * sizeof seq, sizeof seq);
+  return apply_seq(r, v, seq, e);
+}
+
+bool rebuild_step(struct rebuild *r, struct volume *v, bool (*spent)(const void *context), const void *context, bool *done, struct err *e) {
+  bool ok = true;
+  do {
+    ok = r->seq > 0 ? go_back(r, v, e) : go_forward(r, v, e);
+    arena_reset(&r->scratch);
+    *done = ok && r->counted && (r->over || r->left == 0);
+  } while (ok && !*done && !(spent && spent(context)));
   return ok;
+}
+
+struct user *rebuild_user(struct rebuild *r) {
+  return r->user;
+}
+
+void rebuild_free(struct rebuild *r) {
+  if (!r) return;
+  if (r->user) r->user->id = (struct str){0};
+  if (r->user) user_free(r->user);
+  buf_free(&r->seqs);
+  arena_free(&r->kept);
+  arena_free(&r->scratch);
+  kit_free(r);
 }

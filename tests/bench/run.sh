@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures the release build on this machine and prints medians and ratios to the limits. The load generator shares the machine.
 # usage: tests/bench/run.sh [--runs N] [--seconds S] [line…]      default: 5 runs of 10 s; lines: single open5000 open20000 array ndjson
-#                                                                  replay conditions memory slow overload webhooks plugins
+#                                                                  replay why conditions memory slow overload webhooks plugins
 # Each run starts the engine on a fresh data directory (under BENCH_DIR, default a temporary one) with tests/bench/program, and gives each
 # of 10 000 users a profile and consent before the clock starts.
 set -eu
@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
     *) break ;;
   esac
 done
-[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay conditions memory slow overload webhooks plugins
+[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay why conditions memory slow overload webhooks plugins
 for tool in "$build/kairos" "$build/bench/load" "$build/bench/overload"; do
   [ -x "$tool" ] || { echo "run.sh: $tool is missing; scripts/build release makes it" >&2; exit 1; }
 done
@@ -164,6 +164,22 @@ replay() {
     "$(awk -v e="$events" -v c="$cpu" 'BEGIN { printf "%.0f", e / c }')" | tee -a "$results" >&2
 }
 
+# 200 questions one after the other, each over the connection of the first: of decisions, and of users now.
+questions() { # FILE of paths
+  sed "s|.*|url = \"http://127.0.0.1:$port&\"\noutput = /dev/null|" "$1" >"$1.curl"
+  curl -fsS -K "$1.curl" -w '%{time_total}\n' | sort -n | awk '{ t[NR] = $1 * 1000 } END { printf "%.3f %.3f", t[int((NR + 1) / 2)], t[int(NR * 0.99)] }'
+}
+why() {
+  start
+  people
+  "$build/bench/load" --port "$port" --count 100000 --seconds 60 --batch 100 --connections 8 >/dev/null
+  "$build/kairos" replay --print --data "$scratch/data" >"$scratch/decisions" 2>/dev/null
+  awk 'NR % 37 == 1 && n++ < 200' "$scratch/decisions" | sed 's|^{"id":"\([^"]*\)".*|/v1/decisions/\1/why|' >"$scratch/asked"
+  awk 'NR % 37 == 1 && n++ < 200' "$scratch/decisions" | sed 's|.*"user":"\([^"]*\)".*"trigger":"\([^"]*\)".*|/v1/users/\1/why?trigger=\2|' >"$scratch/not"
+  printf 'why {"decision_p50_ms":%s,"decision_p99_ms":%s,"user_p50_ms":%s,"user_p99_ms":%s}\n' $(questions "$scratch/asked") $(questions "$scratch/not") |
+    tee -a "$results" >&2
+}
+
 conditions() {
   "$build/bench/conditions" | sed -n 's/.*an event: \([0-9.]*\) us.*/\1/p; s/.*five terms: \([0-9.]*\) ns.*/\1/p' | {
     read -r rules
@@ -189,7 +205,7 @@ for line in "$@"; do
       open20000) load open20000 --connections 64 --rate 20000 ;;
       array) load array --connections 16 --batch 100 ;;
       ndjson) load ndjson --connections 16 --batch 100 --ndjson ;;
-      replay | conditions | memory | slow | overload | webhooks | plugins) $line ;;
+      replay | why | conditions | memory | slow | overload | webhooks | plugins) $line ;;
       *) echo "run.sh: unknown line '$line'" >&2; exit 2 ;;
     esac
   done

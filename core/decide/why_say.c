@@ -1,0 +1,137 @@
+/* why_say: what all explanations say in the same way, in English or Russian: values, terms with both operands and what was missing, the
+ * nearest change, a rule with its file and line. Pure; any thread. */
+#include "kit/clock.h"
+#include "why.h"
+#include <string.h>
+
+static const char *const words[2][64] = {
+    {
+#define WORD(name, english, russian) english,
+#include "why_table.h"
+#undef WORD
+    },
+    {
+#define WORD(name, english, russian) russian,
+#include "why_table.h"
+#undef WORD
+    },
+};
+
+struct speaking speak(const char *language, struct arena *a, struct buf *out) {
+  bool russian = language && strcmp(language, "ru") == 0;
+  return (struct speaking){words[russian], russian ? "ru" : "en", a, out};
+}
+
+const char *in_words(const struct speaking *s, struct str word) {
+  for (int i = W_UNKNOWN; i <= W_CONSENT_GIVEN; i++)
+    if ((i == W_UNKNOWN || i >= W_NEVER_SEEN) && str_is(word, words[0][i])) return s->word[i];
+  const char *copy = arena_text(s->arena, word.at ? word.at : "", word.len);
+  return copy ? copy : "";
+}
+
+const char *reason_in_words(const struct speaking *s, struct str reason) {
+  const char *word = arena_text(s->arena, reason.at ? reason.at : "", reason.len);
+  return word ? reason_sentence(word, reason.len, s->language) : "";
+}
+
+void say_value(const struct speaking *s, const struct value *v) {
+  if (v->kind == VALUE_MISSING) {
+    buf_text(s->out, s->word[W_UNKNOWN]);
+    return;
+  }
+  struct json_writer w = json_to(s->out);
+  value_to_json(&w, v);
+}
+
+/* A literal needs no value beside it: "0.6 = 0.6" says nothing. */
+static bool worth_saying(struct str name, const struct value *v) {
+  struct buf text = {0};
+  struct json_writer w = json_to(&text);
+  if (name.len == 0) return false;
+  if (v->kind != VALUE_MISSING) value_to_json(&w, v);
+  bool same = v->kind != VALUE_MISSING && str_eq(buf_view(&text), name);
+  buf_free(&text);
+  double number;
+  return !same && !(str_to_double(name, &number));
+}
+
+static void say_operand(const struct speaking *s, struct str name, const struct value *v, bool *first) {
+  if (!worth_saying(name, v)) return;
+  buf_text(s->out, *first ? "  (" : ", ");
+  *first = false;
+  buf_str(s->out, name);
+  buf_text(s->out, " = ");
+  say_value(s, v);
+}
+
+static void say_term(const struct speaking *s, const struct term *t, const char *indent) {
+  static const char marks[] = {[TRUTH_FALSE] = '-', [TRUTH_TRUE] = '+', [TRUTH_UNKNOWN] = '?'};
+  static const enum word truths[] = {[TRUTH_FALSE] = W_FALSE, [TRUTH_TRUE] = W_TRUE, [TRUTH_UNKNOWN] = W_UNKNOWN};
+  bool first = true;
+  buf_printf(s->out, "%s%c " STR_FORMAT ": %s", indent, marks[t->truth], STR_ARG(t->source), s->word[truths[t->truth]]);
+  say_operand(s, t->left_name, &t->left, &first);
+  say_operand(s, t->right_name, &t->right, &first);
+  if (!first) buf_char(s->out, ')');
+  if (t->missing.len) buf_printf(s->out, ", %s: " STR_FORMAT, s->word[W_MISSING], STR_ARG(t->missing));
+  const struct value *gap = str_eq(t->missing, t->left_name) ? &t->left : str_eq(t->missing, t->right_name) ? &t->right : NULL;
+  if (t->missing.len && gap && gap->kind == VALUE_MISSING)
+    buf_printf(s->out, " (%s)", in_words(s, str_from(missing_word((enum missing_reason)gap->reason))));
+  buf_char(s->out, '\n');
+}
+
+static void say_change(const struct speaking *s, const struct change *c, const char *indent) {
+  buf_printf(s->out, "%s%s " STR_FORMAT " %s %s ", indent, s->word[W_NEAREST], STR_ARG(c->name), s->word[W_NEEDED], c->operator);
+  say_value(s, &c->bound);
+  buf_printf(s->out, " (%s ", s->word[W_WAS]);
+  say_value(s, &c->was);
+  buf_text(s->out, ")\n");
+}
+
+void say_condition(const struct speaking *s, const struct why_condition *c, const char *indent) {
+  for (size_t i = 0; i < c->count; i++) say_term(s, &c->terms[i], indent);
+  if (c->flips) say_change(s, &c->change, indent + (indent[0] && indent[1] ? 2 : 0));
+}
+
+void say_if(const struct speaking *s, enum word what, const char *bound, const char *was) {
+  buf_printf(s->out, "  %s %s", s->word[W_NEAREST], s->word[what]);
+  if (bound) buf_printf(s->out, " %s (%s %s)", bound, s->word[W_WAS], was);
+  buf_char(s->out, '\n');
+}
+
+/* Safeguards and operators: which figure would have had to be another. */
+void say_if_reason(const struct speaking *s, const struct policy *p, struct str reason, const struct guard_figures *g) {
+  struct arena *a = s->arena;
+  if (str_is(reason, REASON_QUIET_HOURS))
+    say_if(s, W_IF_LATER, arena_printf(a, "%02d:%02d", p->quiet_to / 60, p->quiet_to % 60),
+           arena_printf(a, "%02d:%02d", g->local_minute / 60, g->local_minute % 60));
+  if (str_is(reason, REASON_TOO_SOON))
+    say_if(s, W_IF_GAP, arena_printf(a, "%lld", (long long)(p->gap / CLOCK_MINUTE)),
+           arena_printf(a, "%lld", (long long)(g->since_last / CLOCK_MINUTE)));
+  if (str_is(reason, REASON_DAY_CAP)) say_if(s, W_IF_DAY, arena_printf(a, "%d", g->day_most), arena_printf(a, "%d", g->day));
+  if (str_is(reason, REASON_WEEK_CAP)) say_if(s, W_IF_WEEK, arena_printf(a, "%d", g->week_most), arena_printf(a, "%d", g->week));
+  if (str_is(reason, REASON_CONSENT_UNKNOWN) || str_is(reason, REASON_OPTED_OUT)) say_if(s, W_IF_CONSENT, NULL, NULL);
+  if (str_is(reason, REASON_ZONE_UNKNOWN)) say_if(s, W_IF_ZONE, NULL, NULL);
+  if (str_is(reason, REASON_KILLED)) say_if(s, W_IF_LIFTED, NULL, NULL);
+  if (str_is(reason, REASON_NOT_IN_ROLLOUT)) say_if(s, W_IF_REACHED, NULL, NULL);
+}
+
+static void say_figures(const struct speaking *s, const struct guard_figures *g) {
+  buf_printf(s->out, "  %s: %d/%d %s, %d/%d %s", s->word[W_SAFEGUARDS], g->day, g->day_most, s->word[W_IN_24H], g->week, g->week_most,
+             s->word[W_IN_7D]);
+  if (g->since_last >= 0) buf_printf(s->out, ", %lld %s", (long long)(g->since_last / CLOCK_MINUTE), s->word[W_SINCE_LAST]);
+  if (g->local_minute >= 0) buf_printf(s->out, ", %s %02d:%02d", s->word[W_LOCAL_TIME], g->local_minute / 60, g->local_minute % 60);
+}
+
+void say_guard(const struct speaking *s, const struct guard_figures *g) {
+  static const enum word consents[] = {W_UNKNOWN, W_CONSENT_GIVEN, W_END_WITHDRAWN};
+  say_figures(s, g);
+  buf_printf(s->out, ", %s: %s, %s: ", s->word[W_CONSENT], s->word[consents[g->consent]], s->word[W_AGE]);
+  if (g->age >= 0) buf_printf(s->out, "%d\n", g->age);
+  else buf_printf(s->out, "%s\n", s->word[W_UNKNOWN]);
+}
+
+void say_rule(const struct speaking *s, const struct trigger *t) {
+  buf_printf(s->out, "  %s: " STR_FORMAT " (%s:%d)\n", s->word[W_RULE], STR_ARG(t->noun->why), t->noun->at.file, t->noun->at.line);
+  if (!t->when) buf_printf(s->out, "  %s: %s\n", s->word[W_WHEN], s->word[W_ALWAYS]);
+  else buf_printf(s->out, "  %s: " STR_FORMAT "\n", s->word[W_WHEN], STR_ARG(t->noun->when));
+}

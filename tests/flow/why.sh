@@ -1,0 +1,133 @@
+#!/bin/sh
+# Why, and why not: for each kind of outcome the explanation names its terms with both operands, what was missing, who or what took the place,
+# the draw, the nearest change that would have turned it, and the rule's file and line; in English and in Russian, by command and by API; for
+# a user at any moment of a long past the same as it was then.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+
+mkdir -p "$work/program/rules"
+cat >"$work/program/rules/all.lua" <<'LUA'
+event "check_in" { fields = { level = "number", bound = "number" } }
+event "asked" { fields = { n = "number" } }
+trigger "first" { why = "High.", on = { "check_in" }, when = "event.level > event.bound + 2", priority = 50, offer = { "walk", "run" } }
+trigger "second" { why = "Also high.", on = { "check_in" }, when = "event.level > 5", priority = 40, offer = { "breathe" } }
+trigger "third" { why = "For few.", on = { "asked" }, when = "event.n == 1", offer = { "breathe" } }
+trigger "fourth" { why = "Drawn.", on = { "asked" }, when = "event.n == 2", offer = { "breathe" } }
+intervention "walk" { channel = "push", message = { en = "Walk." } }
+intervention "breathe" { channel = "push", message = { en = "Breathe." } }
+intervention "run" { channel = "push", accept = "profile.fitness >= 4 and not (profile.injured or false)", message = { en = "Run." } }
+rollout "third" { why = "x", gates = "trigger:third", stages = { { name = "few", share = 1 * percent, only = "profile.staff or false" } } }
+experiment "fourth" { why = "x", revision = 1, at = "trigger:fourth", randomise = "decision",
+  arms = { silence = { weight = 0.5, send = nothing }, speak = { weight = 0.5, send = "breathe" } },
+  outcome = { metric = "calm", within = 30 * minutes } }
+policy "paper" { why = "signed on paper", consent = "by_enrolment" }
+LUA
+event() { printf '{"id":"%s","userId":"u1","eventType":"%s","timestamp":"%s","data":{%s}}\n' "$1" "$2" "$3" "$4"; }
+{
+  event p profile_updated 2025-03-01T08:00:00Z '"timezone":"Etc/UTC","age":40,"fitness":2'
+  event a check_in 2025-03-01T09:00:00Z '"level":9,"bound":5' # first is sent, second outranked
+  event b check_in 2025-03-01T09:30:00Z '"level":9,"bound":5' # too soon
+  event c check_in 2025-03-01T22:15:00Z '"level":9,"bound":5' # quiet
+  event d asked 2025-03-02T12:00:00Z '"n":1'                  # gated
+  event e asked 2025-03-02T13:00:00Z '"n":2'                  # drawn
+  i=0
+  while [ $i -lt 20 ]; do
+    event "f$i" asked "2025-03-$((10 + i))T13:00:00Z" '"n":2'
+    i=$((i + 1))
+  done
+} >"$work/events"
+run 0 "$KAIROS" import "$work/events" --data "$work/data" --program "$work/program"
+run 0 "$KAIROS" replay --print --data "$work/data"
+cp "$work/out" "$work/decisions"
+id_of() { sed -n "s/^{\"id\":\"\([^\"]*\)\".*$1.*/\1/p" "$work/decisions" | head -n 1; }
+start "$work/data" --program "$work/program"
+export KAIROS_URL="$url"
+
+# ---- what was sent, and why not the other option ----
+sent=$(id_of '"trigger":"first".*"outcome":"sent"')
+run 0 "$KAIROS" why "$sent"
+has "^$sent: sent walk$"
+has '  rule: High. (rules/all.lua:3)'
+has '    + event.level > event.bound + 2: true  (event.level = 9, event.bound + 2 = 7)'
+has '  it would have been otherwise if event.level were <= 7 (was 9)'
+has '    run 0.*, p 0: not possible, its accept condition is not true .*(rules/all.lua:9)'
+has '        - profile.fitness >= 4: false  (profile.fitness = 2)'
+has '      it would have been otherwise if profile.fitness were >= 4 (was 2)'
+has '  safeguards: 0/3 in 24 h, 0/12 in 7 days, local time 09:00, consent: unknown, age: 40'
+has '  delivery: expired, attempts 0'
+run 0 "$KAIROS" why "$sent" --language ru
+has "^$sent: отправлено walk$"
+has '    + event.level > event.bound + 2: верно  (event.level = 9, event.bound + 2 = 7)'
+has '  было бы иначе, если бы event.level было <= 7 (сейчас 9)'
+has 'нельзя, условие приёма варианта не выполнено'
+has '  доставка: истекло, попыток 0'
+cp "$work/out" "$work/russian"
+expect_call 200 GET "/v1/decisions/$sent/why?language=ru"
+cmp -s "$work/russian" "$work/answer" || say "the API explains otherwise than the command"
+run 0 "$KAIROS" why "$sent" --json
+has '"terms":\[{"term":"event.level > event.bound + 2","truth":"true","decisive":true,"left":{"name":"event.level","value":9},"operator":">","right":{"name":"event.bound + 2","value":7}}\]'
+has '"options":\[.*{"option":"run","file":"rules/all.lua","line":9,"terms":\[{"term":"profile.fitness >= 4","truth":"false"'
+
+# ---- who and what took the place ----
+outranked=$(id_of '"trigger":"second".*"outcome":"outranked"')
+run 0 "$KAIROS" why "$outranked"
+has '  it came first: first (rules/all.lua:3), priority 50'
+has '  it would have been otherwise if its priority were above 50 (was 40)'
+run 0 "$KAIROS" why "$outranked" --json
+has '"outranked_by":{"trigger":"first","priority":50,"file":"rules/all.lua","line":3}'
+run 0 "$KAIROS" why "$(id_of '"reason":"too_soon"')"
+has 'unavailable, because too little time has passed since the last intervention$'
+has '  it would have been otherwise if the minutes since the last message were at least 60 (was 30)'
+run 0 "$KAIROS" why "$(id_of '"reason":"quiet_hours"')" --language ru
+has '  было бы иначе, если бы по местному времени было не раньше 08:00 (сейчас 22:15)'
+run 0 "$KAIROS" why "$(id_of '"outcome":"gated"')"
+has 'held back by a rollout, because the rollout has not reached this user (third)'
+has '  it would have been otherwise if the rollout had reached the user'
+
+# ---- the draw ----
+silent=$(id_of '"trigger":"fourth".*"outcome":"silent"')
+[ -n "$silent" ] || say "twenty draws of a half and none of them silent"
+run 0 "$KAIROS" why "$silent"
+has '  experiment fourth, arm silence {"silence":0.5,"speak":0.5}'
+has '  draw u = 0\.[0-4][0-9]*, falls in \[0, 0.5)'
+has '  it would have been otherwise if the draw had fallen outside of \[0, 0.5)'
+
+# ---- why not: a trigger and a user at a time ----
+run 0 "$KAIROS" why --user u1 --trigger first --at 2025-03-01T09:20:00Z
+has '^first: true$'
+has '  not possible: too little time has passed since the last intervention$'
+has '  it would have been otherwise if the minutes since the last message were at least 60 (was 20)'
+has '    walk: possible (rules/all.lua:7)'
+has '        - profile.fitness >= 4: false  (profile.fitness = 2)'
+run 0 "$KAIROS" why --user u1 --trigger first --at 2025-03-01T08:30:00Z --language ru
+has '^first: неизвестно$'
+has 'не хватает: event.level (ни разу не встречалось)'
+run 0 "$KAIROS" why --user u1 --at 2025-03-01T23:00:00Z
+equal "triggers explained" "$(grep -c '^[a-z]*: \(true\|false\|unknown\)$' "$work/out")" 4
+run 0 "$KAIROS" why --user u1 --trigger third --json
+has '^{"trigger":"third","truth":"false","why":"For few.","when":"event.n == 1","priority":0,"file":"rules/all.lua","line":5,"terms":\['
+has '"obstacles":\[.*{"reason":"not_in_rollout","sentence":"the rollout has not reached this user","detail":"third"}'
+expect_call 400 GET "/v1/users/u1/why?format=xml"
+expect_call 400 GET "/v1/users/u1/why?trigger=first&at=yesterday"
+stop
+
+# ---- a long past is walked in pieces: the same answer as of its end, while others are served ----
+awk 'BEGIN { for (i = 0; i < 4000; i++)
+  printf "{\"id\":\"l%d\",\"userId\":\"long\",\"eventType\":\"check_in\",\"timestamp\":\"2025-%02d-%02dT%02d:%02d:00Z\",\"data\":{\"level\":%d,\"bound\":1}}\n", i,
+    1 + int(i / 1000), 1 + int(i % 1000 / 40), 6 + int(i % 40 / 3), i % 3 * 20, i % 11 }' >"$work/events"
+run 0 "$KAIROS" import "$work/events" --data "$work/data" --program "$work/program"
+start "$work/data" --program "$work/program"
+export KAIROS_URL="$url"
+"$KAIROS" why --user long --trigger first --at 2026-01-01T00:00:00Z >"$work/past" 2>"$work/past.err" &
+past=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do expect_call 200 POST /v1/events "{\"id\":\"w$i\",\"userId\":\"u2\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"level\":1,\"bound\":1}}"; done
+wait $past || { cat "$work/past.err" >&2; say "a long past was not explained"; }
+grep -q '^first: true$\|^first: false$' "$work/past" || say "a long past has no truth"
+run 0 "$KAIROS" why --user long --trigger first --at 2025-04-25T19:00:00Z
+sed '/safeguards\|minutes since/d' "$work/out" >"$work/then"
+sed '/safeguards\|minutes since/d' "$work/past" | cmp -s - "$work/then" || say "two moments after the last event differ in more than time"
+run 0 "$KAIROS" why --user long --trigger first --at 2025-01-01T06:50:00Z --json # l2: level 2, bound 1
+has '"left":{"name":"event.level","value":2}'
+"$KAIROS" why --user long --trigger first --at 2026-01-01T00:00:00Z >"$work/cut" 2>&1 & # the engine may stop in the middle
+stop
+wait $! || true
