@@ -46,6 +46,7 @@ struct owned { /* a volume and what the lane keeps beside it */
   size_t item_count, item_cap;
   struct note *results; /* what the courier reported, until a commit holds it */
   bool touched, lost;
+  bool waits;     /* lost, but nothing had been touched: there is nothing to recover */
   struct err err; /* why it is lost */
 };
 struct lane {
@@ -87,6 +88,15 @@ static void lose(struct owned *o, const struct err *why) {
   o->lost = true;
 }
 
+/* Before users' states move: a turn that may not begin costs its answers, but not a reopening of the volume. */
+static bool may_begin(struct owned *o) {
+  struct err e = {0};
+  if (o->lost || volume_room(flow_volume(o->flow), &e)) return !o->lost;
+  o->waits = e.kind == ERR_BUSY;
+  lose(o, &e);
+  return false;
+}
+
 static bool room_for_items(struct owned *o, size_t more) {
   if (o->item_count + more <= o->item_cap) return true;
   size_t cap = (o->item_count + more) * 2;
@@ -100,7 +110,7 @@ static bool room_for_items(struct owned *o, size_t more) {
 /* Walks what was gathered for a volume: events of many requests share waves, and with them model calls. */
 static void walk_gathered(struct lane *lane, struct owned *o) {
   struct err e = {0};
-  if (o->item_count && !o->lost && !flow_walk(o->flow, o->items, o->item_count, &lane->turn, &e)) lose(o, &e);
+  if (o->item_count && may_begin(o) && !flow_walk(o->flow, o->items, o->item_count, &lane->turn, &e)) lose(o, &e);
   o->touched |= o->item_count > 0;
   o->item_count = 0;
 }
@@ -112,7 +122,7 @@ static void withdraw_one(void *context, uint64_t id) {
 
 static void work_withdraw(struct owned *o, struct job *job) {
   struct err e = {0};
-  struct user *u = o->lost ? NULL : volume_user(flow_volume(o->flow), job->items[0].event.user, false, &e);
+  struct user *u = !may_begin(o) ? NULL : volume_user(flow_volume(o->flow), job->items[0].event.user, false, &e);
   job->number = u ? u->number : 0;
   if (u ? !volume_withdraw(flow_volume(o->flow), u, withdraw_one, NULL, &e) : e.kind != ERR_NONE) lose(o, &e);
 }
@@ -126,7 +136,7 @@ static void remember_due(struct owned *o) {
 
 static void work_fact(struct lane *lane, struct owned *o, const struct job *job) {
   struct err e = {0};
-  for (uint32_t p = 0; p < BOOK_PARTITIONS && !o->lost; p++)
+  for (uint32_t p = 0; p < BOOK_PARTITIONS && may_begin(o); p++)
     if (book_volume_of(lane->all->options.book, p) == o->number && !flow_fact(o->flow, p, job->fact, &e)) lose(o, &e);
   o->touched = true;
 }
@@ -167,7 +177,7 @@ static void work_note(struct lane *lane, struct note *n) {
 static void join_results(struct owned *o) {
   struct err e = {0};
   o->touched |= o->results != NULL;
-  for (struct note *n = o->results; n && !o->lost; n = n->next)
+  for (struct note *n = o->results; n && may_begin(o); n = n->next)
     if (!outbox_results(&o->outbox, n->results, n->count, &e)) lose(o, &e);
 }
 
@@ -186,6 +196,7 @@ static size_t gather_ticks(struct lane *lane, struct owned *o) {
   struct heap_entry next;
   if (heap_next(&o->due) > now) return 0;
   walk_gathered(lane, o); /* what people did meanwhile comes first: it may end a silence */
+  if (!may_begin(o)) return 0;
   for (int i = 0; i < TICKS_MOST && heap_pop(&o->due, now, &next); i++) {
     struct err e = {0};
     struct user *u = volume_user_number(flow_volume(o->flow), next.number, &e);
@@ -214,6 +225,14 @@ static bool push_due(void *context, int64_t number, int64_t due) {
   return heap_push(&((struct owned *)context)->due, due, number);
 }
 
+/* Reopened and verified: all ticks come anew, those of the lost turn too, or they would pile up while a disk is full. */
+static void recover(struct owned *o) {
+  struct err e = {0};
+  o->due.count = 0;
+  if (!flow_recover(o->flow, &e) || !volume_due_users(flow_volume(o->flow), push_due, o, &e))
+    log_error("lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
+}
+
 static void commit_one(struct lane *lane, struct owned *o) {
   struct err e = {0};
   if (!o->touched && !o->lost) return;
@@ -221,9 +240,15 @@ static void commit_one(struct lane *lane, struct owned *o) {
   lane->committed_at = clock_monotonic();
   if (!o->lost) return;
   log_error("lane", "volume %u: the turn is lost: %s", o->number, o->err.text);
-  o->due.count = 0; /* all of them come anew, or they would pile up while a disk is full */
-  if (!flow_recover(o->flow, &e) || !volume_due_users(flow_volume(o->flow), push_due, o, &e)) /* ticks of the lost turn are due still */
-    log_error("lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
+  if (!o->waits) recover(o);
+}
+
+/* What was promised is in the file already; what fails here is the volume, and it is recovered before the next turn needs it. */
+static void settle(struct owned *o, bool idle) {
+  struct err e = {0};
+  if (volume_settle(flow_volume(o->flow), idle, &e)) return;
+  log_error("lane", "volume %u: settling: %s", o->number, e.text);
+  if (!volume_room(flow_volume(o->flow), &e) && e.kind != ERR_BUSY) recover(o);
 }
 
 static void answer(struct lane *lane, struct job *job) {
@@ -245,7 +270,7 @@ static void send_letters(struct owned *o) {
 }
 
 static void count_turn(struct lane *lane, size_t items) {
-  struct lanes_figures sum = {.turns = lane->figures.turns + 1, .turn_items = lane->figures.turn_items + items};
+  struct lanes_figures sum = {.turns = lane->figures.turns + (items > 0), .turn_items = lane->figures.turn_items + items};
   for (uint32_t i = 0; i < lane->owned_count; i++) {
     const struct flow_figures *f = flow_figures(lane->owned[i].flow);
     struct volume_figures v = volume_figures(flow_volume(lane->owned[i].flow));
@@ -269,17 +294,16 @@ static void finish_turn(struct lane *lane, size_t items, bool idle) {
     forget_results(o);
     send_letters(o); /* before the answers: a withdrawal reaches the courier after the letters that it withdraws (C3) */
   }
-  if (items) count_turn(lane, items); /* before the answers: who is answered and asks finds the event counted */
+  count_turn(lane, items); /* before the answers: who is answered and asks finds the event counted */
   for (size_t i = 0; i < lane->job_count; i++) answer(lane, lane->jobs[i]);
   lane->job_count = 0;
   for (uint32_t i = 0; i < lane->owned_count; i++) {
     struct owned *o = &lane->owned[i];
-    struct err e = {0};
-    bool lost = o->lost;
-    o->lost = o->touched = false;
-    if (lost) continue;
+    bool recovered = o->lost && !o->waits;
+    o->lost = o->waits = o->touched = false;
+    if (recovered) continue;
     remember_due(o);
-    if (!volume_settle(flow_volume(o->flow), idle, &e)) log_error("lane", "volume %u: settling: %s", o->number, e.text);
+    settle(o, idle);
   }
   arena_reset(&lane->turn);
 }

@@ -56,6 +56,8 @@ void api_metrics(struct request *r, void *context) {
       {"kairos_turns_total", "counter", "Lane turns.", f.turns},
       {"kairos_commits_total", "counter", "Commits, each with one fsync.", f.book.commits},
       {"kairos_checkpoints_total", "counter", "WAL checkpoints.", f.book.checkpoints},
+      {"kairos_volumes_failed", "gauge", "Files that are out of service.", f.book.failed},
+      {"kairos_volumes_recovered_total", "counter", "Files reopened and verified after a failure.", f.book.recoveries},
       {"kairos_wal_bytes", "gauge", "Bytes in write-ahead logs.", f.book.wal_bytes},
       {"kairos_users", "gauge", "Users stored.", f.book.users_all},
       {"kairos_users_hot", "gauge", "Users in memory.", f.book.users_hot},
@@ -101,6 +103,9 @@ void api_livez(struct request *r, void *context) {
 
 void api_readyz(struct request *r, void *context) {
   const struct api *a = context;
+  struct lanes_figures f;
+  lanes_figures(a->lanes, &f);
   if (a->draining) request_answer(r, 503, "text/plain; charset=utf-8", STR("[-]draining\n"));
+  else if (f.book.failed) request_answer(r, 503, "text/plain; charset=utf-8", STR("[+]program live\n[-]a volume is out of service\n"));
   else request_answer(r, 200, "text/plain; charset=utf-8", STR("[+]program live\n[+]volumes open\nok\n"));
 }

@@ -138,6 +138,9 @@ bool volume_attempt(struct volume *v, uint64_t id, uint32_t attempt, int64_t at,
 bool volume_withdraw(struct volume *v, struct user *u, void (*each)(void *context, uint64_t id), void *context, struct err *e);
 bool volume_commit(struct volume *v, struct err *e);  /* COMMIT = durable */
 bool volume_recover(struct volume *v, struct err *e); /* reopen, verify, forget memory, replay the tail */
+/* Whether a turn may begin, or has begun. False with ERR_BUSY while a reader holds a log that may grow no longer: nothing was touched and
+ * nothing is lost, and volume_settle tries to shorten it; with ERR_STORAGE when the volume failed. Asked before users' states move. */
+bool volume_room(const struct volume *v, struct err *e);
 /* After answering: writes some states behind and checkpoints when due (2 MB when `idle`, 8 MB always). */
 bool volume_settle(struct volume *v, bool idle, struct err *e);
 /* Erasure: the user's key, rows, decisions, outbox rows and state are deleted, WAL truncated. Its own transactions: first the
@@ -179,7 +182,7 @@ bool volume_scan_decisions(struct volume *v, int64_t seq, struct arena *a, struc
 
 /* Figures for /metrics and /livez. [lane] */
 struct volume_figures {
-  uint64_t rows, users_hot, users_all, wal_bytes, commits, checkpoints, dirty, truncations_owed;
+  uint64_t rows, users_hot, users_all, wal_bytes, commits, checkpoints, dirty, truncations_owed, recoveries, failed;
 };
 struct volume_figures volume_figures(const struct volume *v);
 

@@ -19,13 +19,17 @@ void turn_forget(struct volume *v) {
   v->pending_bytes.failed = false;
 }
 
-bool turn_begin(struct volume *v, struct err *e) {
+bool volume_room(const struct volume *v, struct err *e) {
   if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+  if (v->in_turn || v->wal_pages * 4120 < volume_limits.wal_most) return true;
+  return err_set(e, ERR_BUSY, "volume %u: a reader holds %llu bytes of the log; no turn before it is done", v->number,
+                 (unsigned long long)v->wal_pages * 4120);
+}
+
+bool turn_begin(struct volume *v, struct err *e) {
   if (!v->writer) return err_set(e, ERR_CONFLICT, "volume %u is open for reading only", v->number);
+  if (!volume_room(v, e)) return false;
   if (v->in_turn) return true;
-  if (v->wal_pages * 4120 >= volume_limits.wal_most)
-    return err_set(e, ERR_BUSY, "volume %u: a reader holds %llu bytes of the log; no turn before it is done", v->number,
-                   (unsigned long long)v->wal_pages * 4120);
   if (!sql_run(volume_statement(v, BEGIN_TURN), "beginning a turn", e)) return turn_fail(v);
   v->in_turn = true;
   return true;

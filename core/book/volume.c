@@ -234,6 +234,7 @@ bool volume_recover(struct volume *v, struct err *e) {
     volume_disconnect(v);
     return false;
   }
+  v->recoveries++;
   log_warn("book", "volume %u was reopened and verified; next row %lld", v->number, (long long)v->next_seq);
   return true;
 }
@@ -274,7 +275,9 @@ struct volume_figures volume_figures(const struct volume *v) {
                                  .commits = v->commits,
                                  .checkpoints = v->checkpoints,
                                  .dirty = v->dirty,
-                                 .truncations_owed = v->truncate_owed};
+                                 .truncations_owed = v->truncate_owed,
+                                 .recoveries = v->recoveries,
+                                 .failed = v->failed || !v->db};
 }
 
 /* ---- ids ---- */

@@ -88,7 +88,7 @@ struct volume {
   int64_t states_written_at;
   /* figures */
   uint64_t wal_pages; /* frames of the log that were synced by a commit that returned true, and are not all in the file yet */
-  uint64_t wal_tried, commits, checkpoints;
+  uint64_t wal_tried, commits, checkpoints, recoveries;
   bool truncate_owed; /* an erasure's log could not be truncated yet */
   struct scan *scan;  /* readers */
   bool fresh_users;   /* readers that scan: users come without their stored state */

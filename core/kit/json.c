@@ -1,7 +1,8 @@
 /* JSON tokenizer: RFC 8259 to the letter, over bytes that stay where they are. Promises that what it accepts is well-formed UTF-8 without
- * NUL (raw or as \u0000), lone surrogates, duplicate keys or trailing bytes, within the limits of depth and tokens; and that a refusal
- * names the byte and the JSON pointer. Cost is linear also for hostile objects. Does not unescape, convert numbers, or copy: that is
- * json_read.c, for the few tokens that are asked for. The hot path of accept: called by every room on every thread. */
+ * raw NULs, keys that hold \u0000, lone surrogates, duplicate keys or trailing bytes, within the limits of depth and tokens; and that a
+ * refusal names the byte and the JSON pointer. A text may hold \u0000: who makes a C string of it must look. Cost is linear also for
+ * hostile objects. Does not unescape, convert numbers, or copy: that is json_read.c, for the few tokens that are asked for. The hot path of
+ * accept: called by every room on every thread. */
 #include "kit/json.h"
 #include "json_key.h"
 #include "json_reader.h"
@@ -118,7 +119,6 @@ static const unsigned char *read_unicode_escape(struct json_reader *r, const uns
   uint32_t low;
   if (!read_hex4(at, r->end, &code)) return json_refuse(r, at, "expected four hex digits after \\u");
   at += 4;
-  if (code == 0) return json_refuse(r, escape, "\\u0000 is not allowed in a string");
   if (code >= 0xDC00 && code <= 0xDFFF) return json_refuse(r, escape, "a low surrogate without the high one before it");
   if (code < 0xD800 || code > 0xDBFF) return at;
   bool pair = r->end - at >= 6 && at[0] == '\\' && at[1] == 'u' && read_hex4(at + 2, r->end, &low);
@@ -306,12 +306,24 @@ static bool keys_differ(struct json_reader *r, uint32_t object, uint32_t pairs, 
   return pairs > DUPLICATES_FEW || escaped ? many_keys_differ(r, object, pairs) : few_keys_differ(r, object, pairs);
 }
 
+/* Names are C strings to plugins and to Lua: a NUL would cut them, and two keys would be one. */
+static bool key_fine(struct json_reader *r, uint32_t key) {
+  const struct json_token *t = &r->tokens[key];
+  for (const char *at = (const char *)r->start + t->start, *end = (const char *)r->start + t->end; t->escaped && at < end;) {
+    const char *from = at;
+    char step[4];
+    json_unescape_step(&at, step);
+    if (step[0] == 0) return json_refuse(r, (const unsigned char *)from, "\\u0000 is not allowed in a key") != NULL;
+  }
+  return true;
+}
+
 /* `at` is where a key must begin; ends behind the pair's value. */
 static inline const unsigned char *read_pair(struct json_reader *r, const unsigned char *at, bool *escaped) {
   if (!stands(r, at, '"')) return json_refuse(r, at, "expected a key in quotes");
   uint32_t key = r->count;
   at = read_string(r, at);
-  if (!at) return NULL;
+  if (!at || !key_fine(r, key)) return NULL;
   *escaped |= r->tokens[key].escaped != 0;
   at = skip_blanks(r, at);
   if (!stands(r, at, ':')) {

@@ -13,6 +13,7 @@
 static struct stage stage;
 static int port;
 static char user_of[USERS][24];
+static int parted; /* rounds in which one file took its events and the other did not */
 
 static void batch(struct buf *out, int round) {
   char time[32];
@@ -56,19 +57,21 @@ static void expect_exactly_once(int round, int failing_syncs) {
   disk_sync_failures = 0;
   if (status == 200 && accepted + (int64_t)retryable != USERS)
     client_fail("round %d: %lld accepted and %zu to be sent again, of %d", round, (long long)accepted, retryable, USERS);
-  if (failing_syncs == 1 && (status != 200 || retryable == 0 || accepted == 0))
-    client_fail("round %d: one file of two failed: got %d, %lld accepted, %zu retryable", round, status, (long long)accepted, retryable);
+  /* The one failure may strike a file while it settles, and then nobody is told of it. */
+  if (failing_syncs == 1 && status != 200) client_fail("round %d: one file of two failed: got %d", round, status);
+  parted += failing_syncs == 1 && retryable > 0 && accepted > 0;
   if (failing_syncs > 3 && status != 503) client_fail("round %d: both files failed, and the answer is %d", round, status);
   if (failing_syncs == 0 && accepted != USERS) client_fail("round %d: %lld accepted", round, (long long)accepted);
-  int64_t kept = status == 200 ? accepted : 0;
-  for (int tries = 0; tries < 50; tries++) { /* the files come back */
+  int64_t taken = status == 200 ? accepted : 0;
+  for (int tries = 0; tries < 500; tries++) { /* the files come back, one by one */
     post(buf_view(&body), &again, &known, &none, &status);
+    if (status == 200 && (known > taken || (none == 0 && known != taken)))
+      client_fail("round %d: %lld were taken, but %lld are known", round, (long long)taken, (long long)known);
+    if (status == 200) taken += again;
     if (status == 200 && none == 0) break;
     client_rest(20000);
   }
-  if (again != USERS - kept || known != kept)
-    client_fail("round %d: of %lld that were kept %lld are known, %lld were taken anew", round, (long long)kept, (long long)known,
-                (long long)again);
+  if (taken != USERS) client_fail("round %d: sent again and again, %lld of %d were taken", round, (long long)taken, USERS);
   buf_free(&body);
 }
 
@@ -90,6 +93,7 @@ static void *client(void *context) {
   for (int i = 0; i < USERS; i++) snprintf(user_of[i], sizeof user_of[i], "u%d", i);
   expect_exactly_once(0, 0);
   for (int round = 1; round <= 20; round++) expect_exactly_once(round, round % 2 ? 1 : 1000);
+  if (parted < 3) client_fail("one file of two failed in %d rounds only", parted);
   operators_are_told();
   expect_exactly_once(21, 0);
   kill(getpid(), SIGTERM);

@@ -76,7 +76,7 @@ static bool agree(struct str text) {
   struct err e = {0};
   json_error_t why;
   bool ours = json_parse(&j, &a, text, NULL, &e);
-  json_t *theirs = json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &why);
+  json_t *theirs = json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
   bool meant = ours && !theirs && json_error_code(&why) == json_error_numeric_overflow;
   if (text.len && memchr(text.at, 0, text.len)) meant = !ours;
   bool fine = meant || (ours == (theirs != NULL) && (!ours || same_tree(&j, 0, theirs, &a)));
@@ -179,6 +179,8 @@ static const char *const corners[] = {
     "\"\\U0041\"",
     "\"\\u00g1\"",
     "\"\\u0000\"",
+    "[\"a\\u0000b\",\"a\"]",
+    "{\"a\":\"\\u0000\\u0000\",\"b\":\"\\u00000\"}",
     "\"\\ud800\"",
     "\"\\udc00\"",
     "\"\\ud83d\\ude00\"",

@@ -1,10 +1,11 @@
-/* rooms: lane flow program accept emit book kit; libraries: lib_uv lib_sqlite */
+/* rooms: lane flow program accept emit book kit; inside: book; libraries: lib_uv lib_sqlite */
 /* Turns of a lane: nothing is answered before it is durable, a lost turn answers everyone with an error and is as if it had never been,
  * what the courier reports is not lost with it, and each tick that is due happens once. */
 #include "emit_receiver.h"
 #include "failing_disk.h"
 #include "kit/log.h"
 #include "lane_world.h"
+#include "volume.h"
 #include <signal.h>
 
 #define RULES                                                                                                                              \
@@ -110,6 +111,101 @@ static void test_reports_outlive_a_lost_turn(void **state) {
   clock_thaw();
 }
 
+/* Lets the lanes look at the clock: an errand of nobody wakes each. */
+static void look(struct job *j, struct flow *f) {
+  (void)j;
+  (void)f;
+}
+static void wake(struct fleet *f) {
+  for (int i = 0; i < 3; i++) {
+    fleet_call(f, "u0", look, false, NULL);
+    fleet_wait(f);
+  }
+}
+
+/* A reader that holds a full log costs answers, and nothing else: the volume is not reopened, its users stay in memory, and everything is
+ * taken again when the reader is done. */
+static uint64_t reopened(struct fleet *f) {
+  struct lanes_figures figures;
+  lanes_figures(f->lanes, &figures);
+  return figures.book.recoveries;
+}
+static void test_a_held_log_is_waited_for(void **state) {
+  (void)state;
+  enum { MOST = 3000 };
+  clock_freeze(NOON);
+  const struct volume_limits usual = volume_limits;
+  volume_limits.wal_idle = 20000;
+  volume_limits.wal_always = 50000;
+  volume_limits.wal_wait = volume_limits.wal_most = 100000;
+  struct fleet *f = fleet_new(world_new("lane-held", 1, RULES), 1, NULL, 0);
+  const uint64_t before = reopened(f);
+  sqlite3 *reader;
+  char path[700], id[16];
+  snprintf(path, sizeof path, "%s/volume-00.db", f->world->data);
+  assert_int_equal(sqlite3_open_v2(path, &reader, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM journal", NULL, NULL, NULL), SQLITE_OK);
+  struct err e = {0};
+  enum item_state what;
+  int n = 0, refused = 0;
+  for (; n < MOST && refused < 5; n++) {
+    snprintf(id, sizeof id, "e%d", n);
+    fleet_say(f, ENTRY_EVENT, "u0", id, "ping", "{\"n\":1}", &(struct errand){.err = &e});
+    fleet_wait(f);
+    refused += e.kind != ERR_NONE;
+    if (e.kind != ERR_NONE) assert_int_equal(e.kind, ERR_BUSY);
+  }
+  assert_int_equal(refused, 5);
+  sqlite3_exec(reader, "ROLLBACK", NULL, NULL, NULL);
+  assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+  for (int tries = 0; tries < 6000; tries++) { /* the last one refused goes in as new */
+    fleet_say(f, ENTRY_EVENT, "u0", id, "ping", "{\"n\":1}", &(struct errand){.err = &e, .state = &what});
+    fleet_wait(f);
+    if (e.kind == ERR_NONE) break;
+    usleep(10000);
+  }
+  assert_int_equal(e.kind, ERR_NONE);
+  assert_int_equal(what, ITEM_TAKEN);
+  assert_int_equal(reopened(f), before);
+  for (int i = 0; i < n; i++) { /* all others are there or not, as was said */
+    snprintf(id, sizeof id, "e%d", i);
+    fleet_say(f, ENTRY_EVENT, "u0", id, "ping", "{\"n\":1}", &(struct errand){.err = &e, .state = &what});
+    fleet_wait(f);
+    assert_int_equal(e.kind, ERR_NONE);
+    assert_int_equal(what, i < n - 5 || i == n - 1 ? ITEM_DUPLICATE : ITEM_TAKEN);
+  }
+  volume_limits = usual;
+  world_free(fleet_close(f));
+  clock_thaw();
+}
+
+/* What fails after the answers takes nothing back, and the volume is there again without anybody's request being lost for it. */
+static void test_a_failed_settling_is_mended_at_once(void **state) {
+  (void)state;
+  clock_freeze(NOON);
+  struct fleet *f = fleet_new(world_new("lane-settle", 1, RULES), 1, NULL, 0);
+  const uint64_t before = reopened(f);
+  for (uint64_t round = 0; round < 6; round++) {
+    struct err e = {0};
+    char id[16];
+    snprintf(id, sizeof id, "e%d", (int)round);
+    fleet_say(f, ENTRY_EVENT, "u0", id, "ping", "{\"n\":1}", &(struct errand){.err = &e});
+    fleet_wait(f);
+    assert_int_equal(e.kind, ERR_NONE);
+    if (round == 0) continue; /* its state is written at once; the later ones' when a second has gone by */
+    disk_sync_failures = 1;
+    clock_advance(2000);
+    for (int tries = 0; tries < 6000 && reopened(f) < before + round; tries++) {
+      wake(f);
+      usleep(1000);
+    }
+    assert_int_equal(reopened(f), before + round);
+    assert_int_equal(disk_sync_failures, 0);
+  }
+  world_free(fleet_close(f));
+  clock_thaw();
+}
+
 /* ---- ticks ---- */
 
 struct tally {
@@ -129,18 +225,6 @@ static void tally_row(void *context, const struct world_row *row) {
   t->caught_up += str_is(ev.type, "tick.caught_up");
   t->decisions += row->count;
   t->last = ev.timestamp;
-}
-
-/* Lets the lanes look at the clock: an errand of nobody wakes each. */
-static void look(struct job *j, struct flow *f) {
-  (void)j;
-  (void)f;
-}
-static void wake(struct fleet *f) {
-  for (int i = 0; i < 3; i++) {
-    fleet_call(f, "u0", look, false, NULL);
-    fleet_wait(f);
-  }
 }
 
 static struct tally tally_of(struct world *w) {
@@ -310,6 +394,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_lost_turn_is_an_error_for_all),
       cmocka_unit_test(test_reports_outlive_a_lost_turn),
+      cmocka_unit_test(test_a_held_log_is_waited_for),
+      cmocka_unit_test(test_a_failed_settling_is_mended_at_once),
       cmocka_unit_test(test_each_tick_once),
       cmocka_unit_test(test_missed_ticks_are_written_off),
       cmocka_unit_test(test_silence_is_noticed_once),
