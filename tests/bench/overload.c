@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define SECOND     INT64_C(1000000000)
+#define AFTERWARDS (200 * SECOND) /* for the answers that are owed when the clock has run out: a sanitized engine beside others is slow */
 #define DEPTH_MOST 32
 #define IN_ROOM    (256 * 1024)
 #define HEAD_ROOM  256
@@ -224,7 +225,7 @@ static void run(void) {
   struct epoll_event events[512];
   o.start = clock_monotonic();
   o.end = o.start + (int64_t)(o.seconds * 1e9);
-  for (int64_t now = o.start; now < o.end + 20 * SECOND; now = clock_monotonic()) {
+  for (int64_t now = o.start; now < o.end + AFTERWARDS; now = clock_monotonic()) {
     const int64_t wait = send_due(now);
     if (now >= o.end && o.out == 0) break;
     for (; o.dirty_count; o.dirty_count--) {
