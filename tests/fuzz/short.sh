@@ -12,7 +12,7 @@ dictionary=$corpus.dict
 [ ! -f "$dictionary" ] || set -- -dict="$dictionary"
 [ -f "$dictionary" ] || set --
 "$fuzzer" -runs=0 -artifact_prefix="$scratch/" "$corpus" 2>"$scratch/log" || { cat "$scratch/log" >&2; exit 1; }
-"$fuzzer" -seed=1 -runs="${FUZZ_RUNS:-20000}" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$scratch/" "$@" "$scratch/found" "$corpus" \
+"$fuzzer" -seed=1 -runs="${FUZZ_RUNS:-20000}" -max_len=4096 -timeout=120 -rss_limit_mb=2048 -artifact_prefix="$scratch/" "$@" "$scratch/found" "$corpus" \
   2>"$scratch/log" || {
   cat "$scratch/log" >&2
   for input in "$scratch"/crash-* "$scratch"/timeout-* "$scratch"/oom-* "$scratch"/leak-*; do
