@@ -46,7 +46,9 @@ void api_metrics(struct request *r, void *context) {
   struct lanes_figures f;
   struct door_figures d = door_figures(a->door);
   struct programs_figures p = programs_figures(a);
+  struct models_figures m;
   lanes_figures(a->lanes, &f);
+  models_figures(a->program->models, &m);
   const struct metric metrics[] = {
       {"kairos_events_total", "counter", "Events taken.", f.flow.events},
       {"kairos_events_duplicate_total", "counter", "Events seen before.", f.flow.duplicates},
@@ -75,6 +77,9 @@ void api_metrics(struct request *r, void *context) {
       {"kairos_programs_held", "gauge", "Programs in memory.", p.held},
       {"kairos_program_build_microseconds", "gauge", "What the last build of the directory took.", p.build_us},
       {"kairos_program_live_microseconds", "gauge", "The last change, from the settled files to the last volume.", p.live_us},
+      {"kairos_plugin_hosts", "gauge", "Processes of the live program's plugins.", m.running},
+      {"kairos_plugin_host_crashes", "gauge", "How often they ended and had to be started again, since the program is live.", m.crashes},
+      {"kairos_models_suspended", "gauge", "Models of the live program that are out of service.", m.suspended},
       {"kairos_http_requests_total", "counter", "HTTP requests.", d.requests},
       {"kairos_http_requests_refused_total", "counter", "HTTP requests refused at the door.", d.refused},
       {"kairos_http_connections", "gauge", "Open connections.", d.open},

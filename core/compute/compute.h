@@ -79,7 +79,8 @@ void models_free(struct models *m); /* releases what the arena does not hold (we
 struct sessions; /* a lane's: one session a model, opened when first needed */
 struct sessions *sessions_open(const struct models *m, uint32_t rows_most);
 void sessions_close(struct sessions *s);
-struct belief_row { /* one user of a wave */
+void sessions_patience(struct sessions *s, int64_t ms); /* for who is no lane: how long a plugin's process may take for a batch */
+struct belief_row {                                     /* one user of a wave */
   const struct user *user;
   int64_t clock;
   uint64_t seed;
@@ -90,6 +91,12 @@ struct belief_row { /* one user of a wave */
  * after 8 bad batches in a row. [lane] */
 void models_predict(const struct models *m, struct sessions *s, uint32_t model, struct belief_row *rows, size_t count,
                     const struct features *f, struct arena *a);
+/* What went wrong with models since the program was built, as findings: suspended ones, and processes that ended. [any] */
+void models_troubles(const struct models *m, struct findings *f);
+struct models_figures {
+  uint32_t hosted, running, crashes, suspended; /* models in processes of their own, those that have one now, their ends, models */
+};
+void models_figures(const struct models *m, struct models_figures *out); /* [any] */
 bool model_suspended(const struct sessions *s, uint32_t model, const char **why);
 
 /* How many values a row each of a model's inputs takes, as its plugin says; all 1 when no plugin was opened. [any] */

@@ -31,7 +31,8 @@ void node_to_json(struct json_writer *w, const struct node *n) {
   json_close_object(w);
 }
 
-#define GOLDEN_MOST 64 /* rows: as many as one word of an output's validity bits */
+#define GOLDEN_PATIENCE INT64_C(5000000000) /* ns; nobody waits behind them */
+#define GOLDEN_MOST     64                  /* rows: as many as one word of an output's validity bits */
 
 struct golden {
   const struct models *all;
@@ -134,9 +135,10 @@ static void ask(struct golden *g, const struct node *rows) {
     return;
   if (!(g->seeds = ARENA_ARRAY(&g->arena, uint64_t, GOLDEN_MOST))) return;
   for (uint32_t r = 0; r < g->rows; r++) read_inputs(g, r, node_get(&rows->items[r], "inputs"));
-  if (session_open(g->m->trained, g->rows, &session, &e) &&
-      session_predict(session, g->rows, (const double *const *)g->inputs, (const uint64_t *const *)g->valid, g->seeds, g->outputs, g->good,
-                      &e))
+  const bool opened = session_open(g->m->trained, g->rows, &session, &e);
+  if (opened) session_patience(session, GOLDEN_PATIENCE);
+  if (opened && session_predict(session, g->rows, (const double *const *)g->inputs, (const uint64_t *const *)g->valid, g->seeds, g->outputs,
+                                g->good, &e))
     check_rows(g, rows);
   else complain(g, 0, "%s", e.text);
   session_close(session);

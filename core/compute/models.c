@@ -156,6 +156,11 @@ static bool match_outputs(struct models *all, struct model *m, struct findings *
   if (!model_outputs(m->trained, &fields, &count)) return false;
   m->output_count = (uint32_t)count;
   bool matched = true;
+  for (uint32_t c = 0; c < count; c++) { /* a belief is one number */
+    if (fields[c].width == 1) continue;
+    complain(f, m->noun, "plugin: its output \"%s\" has %u values a row; expected 1", fields[c].name, fields[c].width);
+    matched = false;
+  }
   for (uint32_t i = 0; i < m->count; i++) {
     const struct noun_model_output *o = &m->noun->outputs[i];
     struct str wanted = o->from.len ? o->from : o->name;
@@ -181,12 +186,18 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
     return;
   }
   struct model_spec spec = model_spec_of(all, (uint32_t)(m - all->at), a);
-  if (!plugin_open(path, from->store_directory, &plugin, &e) || !model_create(plugin, &spec, &m->trained, &e)) {
+  const struct str isolate = m->noun->isolate;
+  const bool opened = isolate.len == 0             ? plugin_open(path, from->store_directory, &plugin, &e)
+                      : str_is(isolate, "process") ? plugin_open_hosted(path, from->store_directory, &plugin, &e)
+                                                   : plugin_open_unlisted(path, from->store_directory, &plugin, &e);
+  if (opened) m->plugin = plugin;
+  if (!opened || !model_create(plugin, &spec, &m->trained, &e)) {
     complain(f, m->noun, "%s", e.text);
     return;
   }
-  m->plugin = plugin;
-  if (match_inputs(m, f) && load_state(a, m, from, f) && match_outputs(all, m, f)) model_golden(all, m, f);
+  if (!match_inputs(m, f) || !load_state(a, m, from, f) || !match_outputs(all, m, f)) return;
+  if (model_start(m->trained, &e)) model_golden(all, m, f);
+  else complain(f, m->noun, "%s", e.text);
 }
 
 static void build_model(struct arena *a, struct models *all, struct model *m, const struct models_from *from, struct findings *f) {
@@ -217,6 +228,7 @@ struct models *models_build(struct arena *a, const struct noun_model *declared, 
   for (size_t i = 0; i < count; i++) {
     struct model *m = &all->at[all->count++];
     m->noun = &declared[i];
+    if (!(m->trouble = ARENA_NEW(a, struct trouble))) return NULL;
     m->name = arena_text(a, declared[i].at.name.at, declared[i].at.name.len);
     build_model(a, all, m, from, f);
   }
@@ -244,7 +256,9 @@ void models_plugins(const struct models *m, struct buf *out) {
 void models_free(struct models *m) {
   for (uint32_t i = 0; m && i < m->count; i++) {
     model_free(m->at[i].trained);
+    plugin_close(m->at[i].plugin);
     m->at[i].trained = NULL;
+    m->at[i].plugin = NULL;
   }
 }
 

@@ -1,6 +1,7 @@
 /* Inside compute: a program's models as built. */
 #pragma once
 #include "features.h"
+#include <stdatomic.h>
 
 struct belief { /* one output of a model's file */
   const char *name;
@@ -8,6 +9,11 @@ struct belief { /* one output of a model's file */
   uint32_t column;       /* the plugin's output */
   struct expression *as; /* over `value` in slot 0; NULL: as it is */
 };
+struct trouble { /* why a model was suspended for the first time; the lane that finds it writes it */
+  _Atomic int state;
+  char why[400];
+};
+enum { TROUBLE_NONE, TROUBLE_BEGUN, TROUBLE_TOLD };
 struct model_input { /* where an input's values come from */
   bool is_feature, is_history;
   uint32_t feature, history; /* their numbers */
@@ -19,10 +25,11 @@ struct model {
   struct model_input *from;
   uint32_t *widths; /* values a row, as the plugin says; 1 until it is opened */
   uint32_t input_count;
-  uint32_t first, count;       /* its beliefs */
-  uint32_t output_count;       /* the plugin's */
-  const struct plugin *plugin; /* NULL: none was opened */
-  struct trained *trained;     /* NULL: no plugin was to be opened, or it is wrong and the program refused */
+  uint32_t first, count; /* its beliefs */
+  uint32_t output_count; /* the plugin's */
+  struct plugin *plugin; /* NULL: none was opened */
+  struct trouble *trouble;
+  struct trained *trained; /* NULL: no plugin was to be opened, or it is wrong and the program refused */
 };
 struct models {
   struct model *at;

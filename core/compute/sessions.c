@@ -1,22 +1,28 @@
 /* Predicting: one wave's rows through one model. A lane's sessions hold the scratch of each model and what is known of its health. Promises
  * that a missing feature travels as a validity bit, that a row without a valid output has missing beliefs with a reason (or the stated
- * fallback), and that a model is suspended after 8 bad batches in a row. Does not limit time (flow does) and records nothing. [lane] */
+ * fallback), and that a model is suspended after 8 bad batches in a row, 64 late ones in a row, or when its process is not started again.
+ * A process that is away for a moment is no fault of the batch. The first suspension of a model is told once, and stands in
+ * models_troubles. Time is limited for plugins in processes of their own (host/session.c); others are only counted when they overrun their
+ * budget. Records nothing. [lane] */
+#include "kit/clock.h"
 #include "kit/log.h"
 #include "models.h"
 #include <stdio.h>
 #include <string.h>
 
-#define BAD_BATCHES_MOST 8u
+#define BAD_BATCHES_MOST  8u
+#define LATE_BATCHES_MOST 64u
 
 struct health {
   struct session *session;
-  uint32_t bad; /* batches in a row */
+  uint32_t bad, late; /* batches in a row */
   bool suspended;
   char why[256];
 };
 struct sessions {
   const struct models *models;
   uint32_t rows_most;
+  int64_t patience_ms; /* 0: a lane's */
   struct health at[];
 };
 
@@ -28,6 +34,10 @@ struct sessions *sessions_open(const struct models *m, uint32_t rows_most) {
   s->models = m;
   s->rows_most = rows_most ? rows_most : 1;
   return s;
+}
+
+void sessions_patience(struct sessions *s, int64_t ms) {
+  s->patience_ms = ms;
 }
 
 void sessions_close(struct sessions *s) {
@@ -140,28 +150,73 @@ static bool take(const struct models *all, const struct model *m, const struct b
   return complete == 0 || answered > 0;
 }
 
-static void note_bad(struct health *h, const struct model *m, const char *why) {
-  if (++h->bad < BAD_BATCHES_MOST || h->suspended) return;
+/* ---- health ---- */
+
+static void suspend(struct health *h, const struct model *m, const char *what, const char *why) {
+  struct trouble *t = m->trouble;
+  int none = TROUBLE_NONE;
   h->suspended = true;
-  snprintf(h->why, sizeof h->why, "%u batches in a row failed: %s", h->bad, why);
-  log_error("compute", "model \"%s\" is suspended: %s", m->name, h->why);
+  snprintf(h->why, sizeof h->why, "%s: %s", what, why);
+  if (!atomic_compare_exchange_strong(&t->state, &none, TROUBLE_BEGUN)) return; /* another lane told it */
+  snprintf(t->why, sizeof t->why, "%s", h->why);
+  atomic_store(&t->state, TROUBLE_TOLD);
+  log_error("compute", "model \"%s\" is suspended: %s", m->name, t->why);
+}
+
+static void note_bad(struct health *h, const struct model *m, const char *why) {
+  if (++h->bad >= BAD_BATCHES_MOST) suspend(h, m, "8 batches in a row failed", why);
+}
+
+static void note_absence(struct health *h, const struct model *m, enum session_absence absence, const char *why) {
+  switch (absence) {
+  case SESSION_THERE: note_bad(h, m, why); return;
+  case SESSION_AWAY: return;
+  case SESSION_LATE:
+    if (++h->late >= LATE_BATCHES_MOST) suspend(h, m, "64 batches in a row were late", why);
+    return;
+  case SESSION_SUSPENDED: suspend(h, m, "it is not started again", why);
+  }
+}
+
+static bool open_session(const struct model *m, struct sessions *s, struct health *h, struct err *e) {
+  if (h->session) return true;
+  if (!session_open(m->trained, s->rows_most, &h->session, e)) return false;
+  const int64_t budget = m->noun->budget > 0 ? (int64_t)(m->noun->budget * 1e9) : 0, most = SESSION_PATIENCE_MS * INT64_C(1000000);
+  if (s->patience_ms) session_patience(h->session, s->patience_ms * INT64_C(1000000));
+  else if (budget > 0 && budget < most) session_patience(h->session, budget);
+  return true;
+}
+
+/* True when a plugin in this process took more than its budget: of the processor's time, since the machine's other work is no fault of it.
+ * Nobody can stop it there; what it says is taken, since it is there. */
+static bool overran(const struct model *m, const struct sessions *s, int64_t began) {
+  return began && !s->patience_ms && clock_worked() - began > (int64_t)(m->noun->budget * 1e9);
 }
 
 static void predict_some(const struct models *all, const struct model *m, struct sessions *s, struct health *h, struct belief_row *rows,
                          uint32_t count, const struct features *f, struct arena *a) {
   struct batch b;
   struct err e = {0};
+  enum session_absence absence = SESSION_THERE;
   bool asked = batch_new(a, m, count, &b);
   for (uint32_t r = 0; asked && r < count; r++) fill_row(&b, m, f, &rows[r], r, a);
-  asked =
-      asked && (h->session || session_open(m->trained, s->rows_most, &h->session, &e)) &&
-      session_predict(h->session, count, (const double *const *)b.inputs, (const uint64_t *const *)b.valid, b.seeds, b.outputs, b.good, &e);
+  bool late = false;
+  if (asked && (asked = open_session(m, s, h, &e))) {
+    const int64_t began = m->noun->budget > 0 && !plugin_is_hosted(m->plugin) ? clock_worked() : 0;
+    asked = session_predict(h->session, count, (const double *const *)b.inputs, (const uint64_t *const *)b.valid, b.seeds, b.outputs,
+                            b.good, &e);
+    absence = session_absence(h->session);
+    late = overran(m, s, began);
+  }
+  if (late) note_absence(h, m, SESSION_LATE, "more processor time than its budget");
+  else if (absence == SESSION_THERE && asked) h->late = 0;
   if (asked && take(all, m, &b, rows)) {
     h->bad = 0;
     return;
   }
-  for (uint32_t r = 0; !asked && r < count; r++) give(all, m, &rows[r], MISSING_FAILED);
-  note_bad(h, m, asked ? "no row had a finite output within its range" : e.text);
+  const enum missing_reason why = absence == SESSION_SUSPENDED ? MISSING_SUSPENDED : MISSING_FAILED;
+  for (uint32_t r = 0; !asked && r < count; r++) give(all, m, &rows[r], why);
+  note_absence(h, m, absence, asked ? "no row had a finite output within its range" : e.text);
 }
 
 void models_predict(const struct models *m, struct sessions *s, uint32_t model, struct belief_row *rows, size_t count,
@@ -174,5 +229,32 @@ void models_predict(const struct models *m, struct sessions *s, uint32_t model, 
       for (uint32_t r = 0; r < some; r++) give(m, one, &rows[done + r], h && h->suspended ? MISSING_SUSPENDED : MISSING_FAILED);
     else predict_some(m, one, s, h, rows + done, some, f, a);
     done += some;
+  }
+}
+
+/* ---- what operators see ---- */
+
+void models_troubles(const struct models *m, struct findings *f) {
+  for (uint32_t i = 0; i < m->count; i++) {
+    const struct model *one = &m->at[i];
+    struct model_host host;
+    if (one->trouble && atomic_load(&one->trouble->state) == TROUBLE_TOLD)
+      findings_add(f, FINDING_ERROR, one->noun->at.file, one->noun->at.line, "model \"%s\" is suspended: %s", one->name, one->trouble->why);
+    else if (one->trained && model_hosted(one->trained, &host) && host.crashes)
+      findings_add(f, FINDING_WARNING, one->noun->at.file, one->noun->at.line, "model \"%s\": its process ended %u times; the last time %s",
+                   one->name, host.crashes, host.why);
+  }
+}
+
+void models_figures(const struct models *m, struct models_figures *out) {
+  *out = (struct models_figures){0};
+  for (uint32_t i = 0; i < m->count; i++) {
+    const struct model *one = &m->at[i];
+    struct model_host host = {0};
+    const bool hosted = one->trained && model_hosted(one->trained, &host);
+    out->hosted += hosted;
+    out->running += hosted && host.pid > 0;
+    out->crashes += host.crashes;
+    out->suspended += host.suspended || (one->trouble && atomic_load(&one->trouble->state) == TROUBLE_TOLD);
   }
 }

@@ -5,6 +5,7 @@
  * keeping malloc and the loader usable, and where a lock was held at that moment the limit ends it. Called on builder and tool threads. */
 #include "child.h"
 #include "kit/arena.h"
+#include "zygote.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -26,7 +27,7 @@
 static void write_all(int to, const void *bytes, size_t n) {
   for (const char *at = bytes; n > 0;) {
     const ssize_t done = write(to, at, n);
-    if (done < 0 && errno != EINTR) _exit(125);
+    if (done < 0 && errno != EINTR) _exit(CHILD_ENDED);
     if (done <= 0) continue;
     at += done;
     n -= (size_t)done;
@@ -62,14 +63,16 @@ static void set_limit(__rlimit_resource_t which, rlim_t value) {
   setrlimit(which, &limit);
 }
 
-static void limit_self(const struct child_task *task) {
+void child_limit(size_t memory) {
   set_limit(RLIMIT_CORE, 0);
-  set_limit(RLIMIT_CPU, (rlim_t)(task->limit_ms / 1000 + 2)); /* for a child whose parent is stopped; the parent's timer comes first */
 #ifndef KAIROS_SANITIZED
   const size_t now = address_space();
-  if (now > 0) set_limit(RLIMIT_AS, (rlim_t)(now + task->memory));
-#else
-  (void)address_space; /* a sanitizer's shadow fills the address space */
+  if (now > 0) set_limit(RLIMIT_AS, (rlim_t)(now + memory));
+  set_limit(RLIMIT_NPROC, 0);
+  set_limit(RLIMIT_FSIZE, 0);
+#else /* a sanitizer's shadow fills the address space; it starts a helper and writes files when it has something to say */
+  (void)address_space;
+  (void)memory;
 #endif
 }
 
@@ -89,13 +92,26 @@ static void keep_only(int to) {
   close_range(to < 3 ? 3U : (unsigned)to + 1, ~0U, 0);
 }
 
-_Noreturn static void be_child(const struct child_task *task, pid_t parent, int to) {
+void child_settle(pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(125); /* it died before the line above */
+  if (getppid() != parent) _exit(CHILD_ENDED); /* it died before the line above */
   forget_signals();
+}
+
+static int told_to = -1; /* in the child: its pipe, for the jail's handler */
+
+void child_trapped(struct str words) {
+  child_say(told_to, FRAME_TRAPPED, words);
+}
+
+void child_become(const struct child_task *task, pid_t parent, int to) {
+  child_settle(parent);
   keep_only(to);
-  limit_self(task);
-  task->work(task->context, to);
+  child_limit(task->memory);
+  set_limit(RLIMIT_CPU, (rlim_t)(task->limit_ms / 1000 + 2)); /* for a child whose parent is stopped; the parent's timer comes first */
+  told_to = to;
+  if (task->job) task->job(task->given, to);
+  else task->work(task->context, to);
   _exit(124);
 }
 
@@ -181,6 +197,18 @@ static void listen_to(struct listener *l) {
   }
 }
 
+void child_tell_end(const struct child_end *end, char *text, size_t size) {
+  const int status = end->status, signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  if (end->late) snprintf(text, size, "it did not answer in time");
+  else if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_TRAPPED)
+    snprintf(text, size, "it tried to %s, which a plugin may not", end->words);
+  else if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_REFUSED) snprintf(text, size, "%s", end->words);
+  else if (signal_number == SIGSYS) snprintf(text, size, "it made a system call that a plugin may not");
+  else if (signal_number == SIGXCPU) snprintf(text, size, "it used up its processor time");
+  else if (signal_number) snprintf(text, size, "it crashed with signal %d (%s)", signal_number, sigabbrev_np(signal_number));
+  else snprintf(text, size, "it ended its process with exit code %d instead of returning", WEXITSTATUS(status));
+}
+
 static bool tell_end(const struct listener *l, int status, struct err *e) {
   const char *who = l->task->who;
   if (l->cancelled) return err_set(e, ERR_CONFLICT, "%s: cancelled", who);
@@ -188,23 +216,45 @@ static bool tell_end(const struct listener *l, int status, struct err *e) {
   if (l->trapped) return err_set(e, ERR_INPUT, "%s: it tried to %s, which a plugin may not", who, l->words);
   if (l->late) return err_set(e, ERR_INPUT, "%s: no answer within %lld ms, it hangs or is far too slow", who, (long long)l->task->limit_ms);
   if (l->too_much) return err_set(e, ERR_INPUT, "%s: its process wrote something else than an answer, or too much of it", who);
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-    return err_set(e, ERR_INPUT, "%s: it made a system call that a plugin may not", who);
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) return err_set(e, ERR_INPUT, "%s: it used up its processor time", who);
-  if (WIFSIGNALED(status))
-    return err_set(e, ERR_INPUT, "%s: it crashed with signal %d (%s)", who, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
-  return err_set(e, ERR_INPUT, "%s: it ended its process with exit code %d instead of returning", who, WEXITSTATUS(status));
+  char text[400];
+  child_tell_end(&(struct child_end){.status = status, .words = "do something unknown"}, text, sizeof text);
+  return err_set(e, ERR_INPUT, "%s: %s", who, text);
 }
 
-static bool listen_and_reap(struct listener *l, pid_t child, struct err *e) {
+/* The process that works: a child of ours, or (leash) one of the zygote's. */
+struct worker {
+  pid_t pid;
+  int leash;
+};
+
+static bool worker_start(const struct child_task *task, int to, struct worker *w, struct err *e) {
+  const pid_t parent = getpid();
+  *w = (struct worker){.leash = -1};
+  if (task->job && zygote_lives()) return (w->leash = zygote_job(task, to, e)) >= 0;
+  w->pid = fork();
+  if (w->pid == 0) child_become(task, parent, to);
+  return w->pid > 0 || err_set(e, ERR_STORAGE, "%s: no child process could be started: %s", task->who, strerrordesc_np(errno));
+}
+
+static int worker_end(struct worker *w, bool now) {
+  int status = 0;
+  if (w->leash >= 0) {
+    status = zygote_job_end(w->leash, now);
+    close(w->leash);
+    return status;
+  }
+  if (now) kill(w->pid, SIGKILL);
+  while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR) continue;
+  return status;
+}
+
+static bool listen_and_reap(struct listener *l, struct worker *worker, struct err *e) {
   const struct itimerspec limit = {
       .it_value = {.tv_sec = (time_t)(l->task->limit_ms / 1000), .tv_nsec = (long)(l->task->limit_ms % 1000) * 1000000 + 1}};
   l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
   if (l->timer < 0 || timerfd_settime(l->timer, 0, &limit, NULL) != 0) l->late = true;
   listen_to(l);
-  if (over(l)) kill(child, SIGKILL); /* nothing it does after its last word counts */
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  const int status = worker_end(worker, over(l)); /* nothing it does after its last word counts */
   if (l->timer >= 0) close(l->timer);
   buf_free(&l->bytes);
   return l->done || tell_end(l, status, e);
@@ -212,14 +262,12 @@ static bool listen_and_reap(struct listener *l, pid_t child, struct err *e) {
 
 bool child_run(const struct child_task *task, struct err *e) {
   int ends[2];
+  struct worker worker;
   if (pipe2(ends, O_CLOEXEC) != 0) return err_set(e, ERR_STORAGE, "%s: no pipe to a child process: %s", task->who, strerrordesc_np(errno));
-  const pid_t parent = getpid();
-  const pid_t child = fork();
-  if (child == 0) be_child(task, parent, ends[1]);
+  const bool started = worker_start(task, ends[1], &worker, e);
   close(ends[1]);
   struct listener l = {.task = task, .from = ends[0], .timer = -1};
-  const bool fine = child > 0 ? listen_and_reap(&l, child, e)
-                              : err_set(e, ERR_STORAGE, "%s: no child process could be started: %s", task->who, strerrordesc_np(errno));
+  const bool fine = started && listen_and_reap(&l, &worker, e);
   close(ends[0]);
   return fine;
 }

@@ -1,33 +1,40 @@
 /* Files of the field: weights that come from elsewhere, or go there, in the formats that a plugin knows ("kairos.import/1",
  * "kairos.export/1"). Promises that an unknown format is refused with the ones there are, and that a model with weights takes no others.
  * Reads and writes no files itself. Called on the builder's thread and by tools. */
+#include "formats.h"
 #include "contract.h"
 #include "model.h"
 #include <string.h>
 
-#define FORMATS_MOST 32 /* a list that goes on for longer is taken for a circle */
-
-static const kairos_import *first_import(const struct trained *m) {
-  const kairos_plugin *t = m->plugin->table;
-  return t->extension ? t->extension(KAIROS_EXTENSION_IMPORT) : NULL;
+const kairos_import *formats_import(const kairos_plugin *t, size_t place) {
+  const kairos_import *f = t->extension ? t->extension(KAIROS_EXTENSION_IMPORT) : NULL;
+  while (place-- > 0 && f) f = KAIROS_HAS(kairos_import, f, next) ? f->next : NULL;
+  return f && KAIROS_HAS(kairos_import, f, import_state) ? f : NULL;
 }
 
-static const kairos_export *first_export(const struct trained *m) {
-  const kairos_plugin *t = m->plugin->table;
-  return t->extension ? t->extension(KAIROS_EXTENSION_EXPORT) : NULL;
+const kairos_export *formats_export(const kairos_plugin *t, size_t place) {
+  const kairos_export *f = t->extension ? t->extension(KAIROS_EXTENSION_EXPORT) : NULL;
+  while (place-- > 0 && f) f = KAIROS_HAS(kairos_export, f, next) ? f->next : NULL;
+  return f && KAIROS_HAS(kairos_export, f, export_state) ? f : NULL;
 }
 
-/* The names of the formats in order; those of extension structs that end before their functions do not count. */
-static size_t list_formats(const struct trained *m, bool reading, const char *names[FORMATS_MOST]) {
+size_t formats_list(const kairos_plugin *t, bool reading, const char *names[FORMATS_MOST]) {
   size_t count = 0;
-  if (reading)
-    for (const kairos_import *f = first_import(m); f && count < FORMATS_MOST && KAIROS_HAS(kairos_import, f, import_state);
-         f = KAIROS_HAS(kairos_import, f, next) ? f->next : NULL)
-      names[count++] = f->format ? f->format : "";
-  else
-    for (const kairos_export *f = first_export(m); f && count < FORMATS_MOST && KAIROS_HAS(kairos_export, f, export_state);
-         f = KAIROS_HAS(kairos_export, f, next) ? f->next : NULL)
-      names[count++] = f->format ? f->format : "";
+  for (; count < FORMATS_MOST; count++) {
+    const kairos_import *import = reading ? formats_import(t, count) : NULL;
+    const kairos_export *export = reading ? NULL : formats_export(t, count);
+    if (!import && !export) break;
+    const char *name = import ? import->format : export->format;
+    names[count] = name ? name : "";
+  }
+  return count;
+}
+
+static size_t list_formats(const struct trained *m, bool reading, const char *names[FORMATS_MOST]) {
+  const struct description *told = m->plugin->described;
+  if (!told) return formats_list(m->plugin->table, reading, names);
+  const size_t count = reading ? told->import_count : told->export_count;
+  for (size_t i = 0; i < count; i++) names[i] = reading ? told->imports[i] : told->exports[i];
   return count;
 }
 
@@ -57,8 +64,13 @@ bool model_import(struct trained *m, const char *format, struct str file, struct
   size_t place;
   if (!find_format(m, format, true, &place, e)) return false;
   if (m->loaded) return err_set(e, ERR_CONFLICT, "%s: it has its state already; a model is frozen once it has one", m->name);
-  const kairos_import *import = first_import(m);
-  while (place-- > 0) import = import->next;
+  if (m->plugin->hosted) {
+    struct buf body = {0};
+    const bool fine = remote_import(m, place, file, &body, e) && model_take_body(m, buf_view(&body), m->plugin->table->state_version, e);
+    buf_free(&body);
+    return fine;
+  }
+  const kairos_import *import = formats_import(m->plugin->table, place);
   const kairos_reader reader = model_reader(&file);
   kairos_error said = contract_error();
   const kairos_status status = import->import_state(m->model, &reader, &said);
@@ -71,9 +83,9 @@ bool model_export(const struct trained *m, const char *format, struct buf *file,
   size_t place;
   if (!find_format(m, format, false, &place, e)) return false;
   if (!m->loaded) return err_set(e, ERR_INPUT, "%s: it has no weights to write", m->name);
-  const kairos_export *export = first_export(m);
-  while (place-- > 0) export = export->next;
   buf_clear(file);
+  if (m->plugin->hosted) return remote_export(m, place, file, e);
+  const kairos_export *export = formats_export(m->plugin->table, place);
   const kairos_writer writer = model_writer(file);
   kairos_error said = contract_error();
   const kairos_status status = export->export_state(m->model, &writer, &said);

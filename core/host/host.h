@@ -1,13 +1,21 @@
 /* host: everything dangerous about plugins. Copies, lints, probes and opens a .so; speaks kairos_plugin.h and nobody else in core does, but
  * for compute's calls through here. A model that is loaded is frozen; a session is a lane's scratch. Runs in process only for files whose
- * SHA-256 is in the list compiled into the engine (the shipped plugins); every other file is refused in this version unless the operator
- * allows it by name (isolate = "none"), see docs/PLUGINS.md. */
+ * SHA-256 is in the list compiled into the engine (the shipped plugins); every other file runs in plugin hosts, a process for each model,
+ * unless the operator allows it by name (isolate = "none"), see docs/PLUGINS.md. Callers see no difference but two: a hosted model is
+ * started when it has its state, and a session says when its process is away. */
 #pragma once
 #include "kit/arena.h"
 #include "kit/err.h"
 #include "kit/str.h"
 
-struct plugin;  /* an opened library, kept until exit (never dlclose'd) */
+/* ---- hosts ---- */
+/* Forks the small process that later forks probes and plugin hosts. To be called before there are threads; where nobody did, the first
+ * hosted plugin does. argc and argv are the process's own: secrets in them are wiped there. [main] */
+bool host_begin(int argc, char **argv, struct err *e);
+void host_end(void); /* it leaves, and with it all hosts; models must be freed. [main] */
+
+/* ---- plugins ---- */
+struct plugin;  /* an opened library; in process it is kept until exit (never dlclose'd) */
 struct trained; /* a model with its weights, frozen; immutable, any thread */
 struct session; /* one lane's scratch for one model */
 
@@ -17,11 +25,14 @@ struct plugin_field {
   double low, high;
 };
 /* Copies `path` to `store_directory`/<sha256>.so while hashing, lints the ELF without running it, probes it in a child under limits (load,
- * describe), opens it. [builder] */
+ * describe), and opens it: in this process when it was built with this engine, else for plugin hosts. [builder] */
 bool plugin_open(const char *path, const char *store_directory, struct plugin **out, struct err *e);
-/* The same for a file that was not built with this engine: it then runs inside the engine's process, with all that this means. Only for
- * an operator's explicit isolate = "none" in the model's file, for tools and for tests. [builder] */
+/* Whoever built it: in hosts (isolate = "process"), or inside the engine's process with all that this means (isolate = "none": only an
+ * operator's explicit word, tools and tests). [builder] */
+bool plugin_open_hosted(const char *path, const char *store_directory, struct plugin **out, struct err *e);
 bool plugin_open_unlisted(const char *path, const char *store_directory, struct plugin **out, struct err *e);
+void plugin_close(struct plugin *p); /* models made from it keep what they need. [builder] */
+bool plugin_is_hosted(const struct plugin *p);
 const char *plugin_id(const struct plugin *p);
 const char *plugin_version(const struct plugin *p);
 const unsigned char *plugin_sha256(const struct plugin *p);
@@ -42,6 +53,8 @@ bool model_create(const struct plugin *p, const struct model_spec *spec, struct 
 /* The envelope (magic, plugin id, version, state_version, schema digest, metrics JSON, body length, SHA-256) is checked before the plugin
  * sees a byte. */
 bool model_load(struct trained *m, struct str envelope, struct err *e);
+/* The model is complete: a hosted one's process is started now, if its state has not done so already. [builder] */
+bool model_start(struct trained *m, struct err *e);
 bool model_save(const struct trained *m, struct str metrics_json, struct buf *envelope, struct err *e);
 bool model_outputs(const struct trained *m, const struct plugin_field **fields, size_t *count);
 bool model_inputs(const struct trained *m, const struct plugin_field **fields, size_t *count);
@@ -51,6 +64,14 @@ bool model_import(struct trained *m, const char *format, struct str file, struct
 bool model_export(const struct trained *m, const char *format, struct buf *file, struct err *e);
 size_t model_memory(const struct trained *m); /* bytes held now, sessions included [any] */
 void model_free(struct trained *m);
+/* How a hosted model's process fares. False: it runs in this process. [any] */
+struct model_host {
+  uint32_t starts, crashes; /* of its processes so far */
+  int32_t pid;              /* 0: none now */
+  bool suspended;           /* it crashed or hung three times in a minute, and is not started again */
+  char why[500];            /* of the last crash; "" when there was none */
+};
+bool model_hosted(const struct trained *m, struct model_host *out);
 /* What an envelope says of itself, without a plugin. */
 struct envelope {
   struct str plugin, version, metrics;
@@ -61,12 +82,22 @@ struct envelope {
 };
 bool envelope_read(struct str bytes, struct envelope *out, struct err *e);
 
+#define SESSION_PATIENCE_MS 5 /* a lane waits no longer for a plugin host */
 bool session_open(const struct trained *m, uint32_t rows_most, struct session **out, struct err *e); /* [lane] */
 void session_close(struct session *s);
+void session_patience(struct session *s, int64_t ns); /* less than a lane's: a budget; more: for who is no lane */
 /* Columns in declared order: inputs[c][r] with valid[c] bit r (NULL = all valid); outputs likewise. Rows whose output is not finite or
  * leaves [low, high] come back invalid. seeds: one a row. False: the whole batch failed. [lane] */
 bool session_predict(struct session *s, uint32_t rows, const double *const *inputs, const uint64_t *const *valid, const uint64_t *seeds,
                      double *const *outputs, uint64_t *const *output_valid, struct err *e);
+/* Was it the plugin that failed in the last prediction, or was its process not there? */
+enum session_absence {
+  SESSION_THERE,     /* the plugin answered, well or not */
+  SESSION_AWAY,      /* its process is starting again, or still busy: nobody waited */
+  SESSION_LATE,      /* no answer in time */
+  SESSION_SUSPENDED, /* its process is not started again */
+};
+enum session_absence session_absence(const struct session *s);
 
 /* Training in a child process with limits; rows are columns again, y is one target. `progress` gets 0–1 and a word with figures; returning
  * false cancels. [tool] */

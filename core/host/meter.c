@@ -17,7 +17,9 @@ static void meter_log(const kairos_host *host, kairos_log_level level, const cha
   const struct meter *m = meter_of(host);
   const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR};
   const unsigned index = (unsigned)level > KAIROS_LOG_ERROR ? KAIROS_LOG_ERROR : (unsigned)level;
-  if (m->report >= 0) {
+  if (m->line) {
+    m->line((kairos_log_level)index, text);
+  } else if (m->report >= 0) {
     const struct str line = str_from(text);
     child_say(m->report, FRAME_LOG, (struct str){line.at, line.len < 400 ? line.len : 400});
   } else {

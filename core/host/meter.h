@@ -11,8 +11,9 @@ struct meter {
   const char *name; /* for log lines; borrowed */
   size_t most;
   _Atomic size_t used, peak;
-  _Atomic int64_t fail_in; /* 0 = never; n = the n-th allocation from now fails, once */
-  int report;              /* in the training child: the pipe for progress and log lines; −1 elsewhere */
+  _Atomic int64_t fail_in;                                /* 0 = never; n = the n-th allocation from now fails, once */
+  int report;                                             /* in a child: the pipe for progress and log lines; −1 elsewhere */
+  void (*line)(kairos_log_level level, const char *text); /* in a plugin host: where log lines go; NULL elsewhere */
 };
 void meter_begin(struct meter *m, const char *name, size_t most);
 void meter_fail(struct meter *m, int64_t nth); /* tests */

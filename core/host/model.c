@@ -66,7 +66,7 @@ static struct plugin_field *copy_fields(struct arena *a, const kairos_schema *s)
 }
 
 static bool learn_schema(struct trained *m, const struct model_spec *spec, struct err *e) {
-  if (!contract_of_model(m->name, m->plugin->table, m->model, &m->inputs, &m->outputs, e)) return false;
+  if (!m->plugin->hosted && !contract_of_model(m->name, m->plugin->table, m->model, &m->inputs, &m->outputs, e)) return false;
   if (m->inputs->count != spec->input_count)
     return err_set(e, ERR_INPUT, "model '%s': the plugin takes %u inputs, the model's file names %zu", spec->name, m->inputs->count,
                    spec->input_count);
@@ -89,7 +89,10 @@ static bool make_model(struct trained *m, const struct model_spec *spec, struct 
   struct buf config = {0};
   kairos_error said = contract_error();
   bool fine = make_config(spec, &m->arena, &config, e);
-  if (fine) {
+  if (fine && m->plugin->hosted) {
+    m->config = (struct str){arena_copy(&m->arena, config.at, config.len), config.len};
+    fine = m->config.at ? remote_describe(m, e) : err_set(e, ERR_BUSY, "%s: no memory for its configuration", m->name);
+  } else if (fine) {
     const kairos_status status = m->plugin->table->create(&m->meter.host, config.at, &m->model, &said);
     if (status != KAIROS_OK) fine = contract_status(m->name, "create", status, &said, e);
     else if (!m->model) fine = err_set(e, ERR_INTERNAL, "%s: the plugin said that all is well and gave no model", m->name);
@@ -103,6 +106,7 @@ bool model_create(const struct plugin *p, const struct model_spec *spec, struct 
   if (!m) return err_set(e, ERR_BUSY, "model '%s': no memory", spec->name);
   memset(m, 0, sizeof *m);
   m->plugin = p;
+  plugin_hold(p);
   m->name = arena_printf(&m->arena, "model '%s' (%s)", spec->name, p->table->id);
   bool fine = m->name != NULL || err_set(e, ERR_BUSY, "model '%s': no memory", spec->name);
   if (fine) {
@@ -116,7 +120,10 @@ bool model_create(const struct plugin *p, const struct model_spec *spec, struct 
 
 void model_free(struct trained *m) {
   if (!m) return;
+  hosted_stop(m->host);
   if (m->model) m->plugin->table->destroy(m->model);
+  plugin_close((struct plugin *)(uintptr_t)m->plugin);
+  buf_free(&m->body);
   arena_free(&m->arena);
   kit_free(m);
 }
@@ -134,10 +141,49 @@ bool model_inputs(const struct trained *m, const struct plugin_field **fields, s
 }
 
 size_t model_memory(const struct trained *m) {
-  return atomic_load(&m->meter.used) + m->arena.total + sizeof *m;
+  size_t there = 0; /* what its process says, as far as it can be true */
+  if (m->host) there = atomic_load(&m->host->ring.told->memory);
+  if (there > METER_MODEL_MOST) there = METER_MODEL_MOST;
+  if (m->host) there += m->host->shape.asked.size + m->host->shape.told.size + m->body.len;
+  return atomic_load(&m->meter.used) + m->arena.total + sizeof *m + there;
+}
+
+bool model_hosted(const struct trained *m, struct model_host *out) {
+  *out = (struct model_host){0};
+  if (!m->host) return false;
+  const uint64_t where = atomic_load(&m->host->status->where);
+  out->starts = (uint32_t)(where >> 8);
+  out->crashes = atomic_load(&m->host->status->crashes);
+  out->pid = atomic_load(&m->host->status->pid);
+  out->suspended = (where & 0xff) > WARD_DOWN || atomic_load(&m->host->gone);
+  if (out->crashes || out->suspended) hosted_tell(m->host, out->why, sizeof out->why);
+  return true;
+}
+
+bool model_start(struct trained *m, struct err *e) {
+  if (!m->plugin->hosted || m->host) return true;
+  const struct resident_birth birth = {.path = {m->plugin->path, strlen(m->plugin->path) + 1},
+                                       .config = m->config,
+                                       .body = buf_view(&m->body),
+                                       .loaded = m->loaded,
+                                       .state_version = m->state_version};
+  return hosted_start(m->name, birth, m->inputs, m->outputs, &m->host, e);
 }
 
 /* ---- state ---- */
+
+/* Its process is made with its weights. */
+static bool start_with(struct trained *m, struct str body, uint32_t state_version, struct err *e) {
+  if (m->host) return err_set(e, ERR_CONFLICT, "%s: it has been started without a state", m->name);
+  buf_clear(&m->body);
+  buf_str(&m->body, body);
+  if (m->body.failed) return err_set(e, ERR_BUSY, "%s: no memory for its state", m->name);
+  m->state_version = state_version;
+  m->loaded = true;
+  if (model_start(m, e)) return true;
+  m->loaded = false;
+  return false;
+}
 
 static size_t read_bytes(const kairos_reader *reader, void *to, size_t n) {
   struct str *left = reader->context;
@@ -155,6 +201,7 @@ bool model_take_body(struct trained *m, struct str body, uint32_t state_version,
   const kairos_plugin *t = m->plugin->table;
   if (!t->load) return err_set(e, ERR_INPUT, "%s: this plugin has no states", m->name);
   if (m->loaded) return err_set(e, ERR_CONFLICT, "%s: it has its state already; a model is frozen once it has one", m->name);
+  if (m->plugin->hosted) return start_with(m, body, state_version, e);
   const kairos_reader reader = model_reader(&body);
   kairos_error said = contract_error();
   const kairos_status status = t->load(m->model, &reader, state_version, &said);
@@ -204,6 +251,12 @@ bool model_seal(const struct trained *m, struct str metrics_json, struct str bod
 bool model_save(const struct trained *m, struct str metrics_json, struct buf *envelope, struct err *e) {
   struct buf body = {0};
   if (!m->plugin->table->save) return err_set(e, ERR_INPUT, "%s: this plugin has no states", m->name);
+  if (m->plugin->hosted) { /* what it was loaded from is what it would save: kairos_plugin.h */
+    const bool saved =
+        (m->loaded || remote_save(m, &body, e)) && model_seal(m, metrics_json, buf_view(m->loaded ? &m->body : &body), envelope, e);
+    buf_free(&body);
+    return saved;
+  }
   const kairos_writer writer = model_writer(&body);
   kairos_error said = contract_error();
   const kairos_status status = m->plugin->table->save(m->model, &writer, &said);

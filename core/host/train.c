@@ -1,7 +1,8 @@
-/* Training in a child. Promises that the engine's process never runs a plugin's train: the child inherits the table by fork, has its memory
- * and time limited and its system calls confined, tells how far it is, and sends the state's bytes; the parent loads them into a model of
- * its own before it believes them, then seals the envelope. Cancelling ends the child at once. Does not choose rows or judge the result.
- * Tools. */
+/* Training in a child. Promises that the engine's process never runs a plugin's train: the child inherits the table by fork (or loads the
+ * library itself, when that runs in hosts), has its memory and time limited and its system calls confined, tells how far it is, and sends
+ * the state's bytes; the parent loads them into a model of its own before it believes them, then seals the envelope. Cancelling ends the
+ * child at once. Does not choose rows or judge the result. Tools. */
+#include "boot.h"
 #include "child.h"
 #include "contract.h"
 #include "envelope.h"
@@ -31,9 +32,8 @@ static bool send_body(const kairos_writer *writer, const void *from, size_t n) {
   return !pending->failed && pending->len <= ENVELOPE_MOST;
 }
 
-static bool train_and_save(struct training_run *run, struct buf *body, struct err *e) {
+static bool train_and_save(struct training_run *run, const kairos_plugin *t, struct buf *body, struct err *e) {
   struct trained *m = run->model;
-  const kairos_plugin *t = m->plugin->table;
   const uint32_t count = m->inputs->count, rows = run->training->rows;
   const kairos_batch x = {.size = sizeof x, .rows = rows, .column_count = count, .columns = run->pointers, .seeds = run->training->seeds};
   const kairos_batch y = {.size = sizeof y, .rows = rows, .column_count = 1, .columns = run->pointers + count};
@@ -45,13 +45,23 @@ static bool train_and_save(struct training_run *run, struct buf *body, struct er
   return status == KAIROS_OK || contract_status("the training", "save", status, &said, e);
 }
 
+/* The table, behind bars: the parent's, or that of a library which only a child may load. */
+static const kairos_plugin *go_behind_bars(struct trained *m, struct err *e) {
+  if (!m->plugin->hosted) return jail_for_loading(child_trapped, e) && jail_for_running(e) ? m->plugin->table : NULL;
+  const kairos_schema *inputs, *outputs;
+  const struct boot_model from = {.config = m->config.at};
+  const kairos_plugin *t = boot_library(m->plugin->path, child_trapped, NULL, &m->meter, e);
+  return t && boot_model(t, &m->meter, &from, &m->model, &inputs, &outputs, e) ? t : NULL;
+}
+
 static void train_work(void *context, int to) {
   struct training_run *run = context;
   struct err e = {0};
   struct buf body = {0};
   run->model->meter.report = to;
   run->model->meter.most = run->training->memory_limit;
-  if (jail_for_loading(to, &e) && jail_for_running(&e) && train_and_save(run, &body, &e)) {
+  const kairos_plugin *t = go_behind_bars(run->model, &e);
+  if (t && train_and_save(run, t, &body, &e)) {
     child_say(to, FRAME_BODY, buf_view(&body));
     child_say(to, FRAME_DONE, STR(""));
   } else {

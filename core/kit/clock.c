@@ -30,6 +30,10 @@ int64_t clock_monotonic(void) {
   return system_ns(CLOCK_MONOTONIC) + atomic_load(&monotonic_shift);
 }
 
+int64_t clock_worked(void) {
+  return system_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void clock_freeze(int64_t utc_ms) {
   must(utc_ms != NOT_FROZEN);
   atomic_store(&frozen_monotonic, clock_monotonic());

@@ -12,6 +12,7 @@
 
 int64_t clock_now(void);       /* UTC ms; the frozen time when frozen */
 int64_t clock_monotonic(void); /* ns, never goes back; not affected by freezing unless frozen, then follows clock_advance */
+int64_t clock_worked(void);    /* ns of processor time that the calling thread used; tests do not freeze it */
 void clock_freeze(int64_t utc_ms);
 void clock_advance(int64_t ms);
 void clock_thaw(void);

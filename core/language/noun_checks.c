@@ -36,7 +36,7 @@ static bool is_word(int noun, const char *word) {
 }
 
 void noun_prepare(int noun, void *target) {
-  if (noun == MODEL) ((struct noun_model *)target)->fallback = NOT_SAID;
+  if (noun == MODEL) ((struct noun_model *)target)->fallback = ((struct noun_model *)target)->budget = NOT_SAID;
   if (noun == INTERVENTION) {
     struct noun_intervention *n = target;
     n->effectiveness = 0.5;
@@ -91,10 +91,16 @@ static void check_feature(struct setting *s, const struct noun_feature *n) {
   if (!(n->days >= 1 && n->days <= 35)) setting_problem(s, "\"days\" must be from 1 to 35");
 }
 
+#define BUDGET_LEAST 1e-4 /* seconds */
+
 static void check_model(struct setting *s, const struct noun_model *n) {
   if ((n->plugin.len > 0) == (n->combine != NULL))
     setting_problem(s, n->combine ? "a model has a \"plugin\" or \"combine\", not both" : "field \"plugin\" or \"combine\" is missing");
   if (n->plugin.len && n->input_count == 0) setting_problem(s, "field \"inputs\" is missing");
+  if (n->budget < BUDGET_LEAST) setting_problem(s, "\"budget\" must be at least a tenth of a millisecond");
+  if (n->combine && n->budget == n->budget)
+    setting_problem(s, "\"budget\" is for models of a plugin: the models that are combined have their own");
+  if (n->combine && n->isolate.len) setting_problem(s, "\"isolate\" is for models of a plugin");
 }
 
 static void put_number(double v, char out[32]) {
@@ -205,8 +211,8 @@ static void warn_of_later_fields(struct setting *s, int noun, const struct node 
   static const struct {
     int noun;
     const char *field;
-  } later[] = {{MODEL, "budget"},      {EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"},
-               {EXPERIMENT, "minors"}, {ROLLOUT, "advance"},    {ROLLOUT, "halt"},          {ROLLOUT, "approvals"}};
+  } later[] = {{EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"},  {EXPERIMENT, "minors"},
+               {ROLLOUT, "advance"},    {ROLLOUT, "halt"},          {ROLLOUT, "approvals"}};
   for (size_t i = 0; i < sizeof later / sizeof *later; i++)
     if (later[i].noun == noun && node_get(table, later[i].field))
       setting_warning(s, "\"%s\" is kept, but nothing acts on it in this version", later[i].field);

@@ -113,8 +113,9 @@ struct noun_model {
   const struct node *golden; /* list of { inputs = {…}, outputs = {…}, within = 1e-6 } */
   const struct node *train;  /* what `kairos train` learns from */
   const struct node *combine;
-  double budget;   /* seconds a batch may take */
-  double fallback; /* NAN: none */
+  double budget;      /* seconds a batch may take; NAN: not said */
+  double fallback;    /* NAN: none */
+  struct str isolate; /* "process", "none"; empty: by who built the plugin */
 };
 
 struct noun_trigger {

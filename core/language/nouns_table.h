@@ -39,8 +39,11 @@ FIELD("model", noun_model, "config", KIND_TABLE, NO, config, "given to the plugi
 FIELD("model", noun_model, "golden", KIND_TABLE, NO, golden, "rows that must come out: { inputs = { … }, outputs = { … }, within = 1e-6 }")
 FIELD("model", noun_model, "train", KIND_TABLE, NO, train, "what `kairos train` learns from")
 FIELD("model", noun_model, "combine", KIND_TABLE, NO, combine, "a weighted sum of other models' beliefs, instead of a plugin")
-FIELD("model", noun_model, "budget", KIND_DURATION, NO, budget, "seconds that one batch may take")
+FIELD("model", noun_model, "budget", KIND_DURATION, NO, budget,
+      "time that one batch may take; who takes longer 64 times in a row is suspended")
 FIELD("model", noun_model, "fallback", KIND_NUMBER, NO, fallback, "the value when the model gives none")
+CHOICE("model", noun_model, "isolate", KIND_CHOICE, NO, isolate, "process|none",
+       "where the plugin runs: in a process of its own, or inside the engine; left out: inside only when built with it")
 
 FIELD("model.outputs", noun_model_output, "from", KIND_TEXT, NO, from, "the plugin's output it is; left out: of the same name")
 FIELD("model.outputs", noun_model_output, "as", KIND_EXPRESSION, NO, as, "an expression over `value`: \"1 - value\"")

@@ -40,11 +40,14 @@ static uint64_t models_to_ask(const struct scene *s, uint64_t models) {
   return wanted & models;
 }
 
+#define SCENARIO_PATIENCE_MS 5000
+
 static void believe(struct outcome_of *o, uint64_t models) {
   const struct program *p = o->scene.program;
   struct arena *a = o->scene.arena;
   struct value *beliefs = ARENA_ARRAY(a, struct value, beliefs_count(p->models) + 1);
   struct sessions *sessions = models ? sessions_open(p->models, 1) : NULL;
+  if (sessions) sessions_patience(sessions, SCENARIO_PATIENCE_MS);
   struct belief_row row = {.user = o->scene.user, .clock = o->scene.event.timestamp, .slots = o->slots, .beliefs = beliefs};
   for (uint32_t m = 0; sessions && m < models_count(p->models); m++)
     if (models >> m & 1) models_predict(p->models, sessions, m, &row, 1, p->features, a);

@@ -3,6 +3,8 @@
 #include "again.h"
 #include "kit/hash.h"
 
+#define PATIENCE_MS 5000 /* of the past nobody waits for an answer */
+
 static bool is_killed(const struct controls *c, const char *model) {
   struct buf name = {0};
   if (c->killed_count == 0 && !c->kill_all) return false;
@@ -18,6 +20,7 @@ static bool sessions_for(struct models_again *m, const struct program *p) {
   library_release(m->library, m->of);
   m->of = library_hold(m->library, p);
   m->sessions = sessions_open(p->models, 1);
+  if (m->sessions) sessions_patience(m->sessions, PATIENCE_MS);
   return m->sessions != NULL;
 }
 

@@ -43,6 +43,8 @@ static bool open_plugin(struct one_model *m, const char *plugins, struct err *e)
     return err_set(e, ERR_STORAGE, "%s: no temporary directory could be made", P_tmpdir);
   }
   snprintf(path, sizeof path, "%s/" STR_FORMAT ".so", plugins ? plugins : tool_plugin_directory(), STR_ARG(m->noun->plugin));
+  if (str_is(m->noun->isolate, "process")) return plugin_open_hosted(path, m->store, &m->plugin, e);
+  if (str_is(m->noun->isolate, "none")) return plugin_open_unlisted(path, m->store, &m->plugin, e);
   return plugin_open(path, m->store, &m->plugin, e);
 }
 
@@ -80,6 +82,7 @@ bool one_model_write(struct one_model *m, struct str metrics_json, const char *p
 
 void one_model_close(struct one_model *m) {
   model_free(m->model);
+  plugin_close(m->plugin);
   if (m->store[0]) file_remove_tree(m->store, NULL);
   program_free(m->program);
   arena_free(&m->arena);

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MOST 256u /* of one batch */
+#define PATIENCE  INT64_C(60000000000) /* ns; nobody waits behind us */
+#define ROWS_MOST 256u                 /* of one batch */
 
 struct predicting {
   const struct one_model *m;
@@ -43,7 +44,9 @@ static bool begin(struct predicting *p, struct err *e) {
   if (!p->seeds || !make_columns(&p->columns, p->inputs, p->input_count, &p->values, &p->valid) ||
       !make_columns(&p->columns, p->outputs, p->output_count, &p->answers, &p->good))
     return err_set(e, ERR_INTERNAL, "no memory for %u rows", ROWS_MOST);
-  return session_open(t, ROWS_MOST, &p->session, e);
+  if (!model_start(p->m->model, e) || !session_open(t, ROWS_MOST, &p->session, e)) return false;
+  session_patience(p->session, PATIENCE);
+  return true;
 }
 
 /* ---- reading ---- */

@@ -1,6 +1,8 @@
 /* tools: the one table of subcommands (tools.def), for dispatch, the overview and "did you mean". Knows names and summaries, nothing of
  * what they do. Called by main; main thread. */
+#include "host/host.h"
 #include "kit/arena.h"
+#include "kit/log.h"
 #include "tool/tool.h"
 #include "tools_list.h"
 #include <stdio.h>
@@ -30,12 +32,22 @@ static int print_overview(FILE *out) {
   return out == stdout ? EXIT_OK : EXIT_USAGE;
 }
 
+/* What starts plugin hosts is forked here, while there is one thread and little memory. A system that cannot is told so; a tool that
+ * needs no plugin does not care. */
+static int run(size_t tool, int argc, char **argv) {
+  struct err e = {0};
+  if (!host_begin(argc, argv, &e)) log_warn("tool", "%s", e.text);
+  const int code = table[tool].run(argc - 1, argv + 1);
+  host_end();
+  return code;
+}
+
 int tool_main(int argc, char **argv) {
   if (argc < 2) return print_overview(stderr);
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) return print_overview(stdout);
   const char *wanted = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
   for (size_t i = 0; i < TOOL_COUNT; i++)
-    if (strcmp(wanted, table[i].name) == 0) return table[i].run(argc - 1, argv + 1);
+    if (strcmp(wanted, table[i].name) == 0) return run(i, argc, argv);
   const char *names[TOOL_COUNT];
   for (size_t i = 0; i < TOOL_COUNT; i++) names[i] = table[i].name;
   const char *near = str_nearest(str_from(argv[1]), names, TOOL_COUNT);

@@ -16,6 +16,8 @@ struct options {
   bool json;
 };
 
+#define PATIENCE INT64_C(60000000000) /* ns; nobody waits behind us */
+
 /* ---- predicting with what was learned ---- */
 
 static bool predict_part(const struct trained *model, const struct training_rows *rows, double *out, struct err *e) {
@@ -28,9 +30,10 @@ static bool predict_part(const struct trained *model, const struct training_rows
   uint64_t *valid[] = {good};
   if (seeds) memset(seeds, 0, (rows->rows + 1) * sizeof *seeds);
   if (fine && count != 1) fine = err_set(e, ERR_INPUT, "the plugin has %zu outputs; a model that learns one target has one", count);
-  fine = fine && seeds && good && session_open(model, rows->rows, &session, e) &&
-         session_predict(session, rows->rows, (const double *const *)rows->inputs, (const uint64_t *const *)rows->valid, seeds, outputs,
-                         valid, e);
+  fine = fine && seeds && good && session_open(model, rows->rows, &session, e);
+  if (fine) session_patience(session, PATIENCE);
+  fine = fine && session_predict(session, rows->rows, (const double *const *)rows->inputs, (const uint64_t *const *)rows->valid, seeds,
+                                 outputs, valid, e);
   for (uint32_t r = 0; fine && r < rows->rows; r++)
     if (!(good[r / 64] >> (r % 64) & 1)) out[r] = 0.5; /* the model gives no answer: judged as if it knew nothing */
   session_close(session);

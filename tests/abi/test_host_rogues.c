@@ -124,24 +124,10 @@ static void shipped_plugins_pass(void **state) {
   assert_fine(plugin_lint(rogue("moody"), &e), &e);
 }
 
-/* What was not built with the engine does not run inside it, however honest. */
-static void unlisted_is_denied(void **state) {
-  (void)state;
-  struct err e = {0};
-  struct plugin *p;
-  assert_refused("honest", plugin_open(rogue("honest"), store, &p, &e), &e, "it was not built with this engine");
-  assert_int_equal(e.kind, ERR_DENIED);
-  honest_still_answers(); /* opened by the operator's word… */
-  assert_refused("honest", plugin_open(rogue("honest"), store, &p, &e), &e,
-                 "it was not built with this engine"); /* …and for that one only */
-  assert_fine(plugin_open(SVR_PATH, store, &p, &e), &e);
-  assert_string_equal(plugin_id(p), "svr");
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lint_names_the_fault),     cmocka_unit_test(probe_names_the_fault), cmocka_unit_test(jail_holds_without_the_lint),
-      cmocka_unit_test(a_hang_ends_at_the_limit), cmocka_unit_test(shipped_plugins_pass),  cmocka_unit_test(unlisted_is_denied),
+      cmocka_unit_test(a_hang_ends_at_the_limit), cmocka_unit_test(shipped_plugins_pass),
   };
   return cmocka_run_group_tests(tests, store_make, store_drop);
 }

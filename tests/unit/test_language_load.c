@@ -271,6 +271,10 @@ static void what_a_single_field_cannot_say(void **state) {
   expect("event \"a/b\" {}", "rules/x.lua:1: event \"a/b\": an event type has 1 to 64 letters, digits, _ . - $ and inner spaces\n");
   expect("event \"e\" { fields = { x = { type = \"number\", low = 2, high = 1 } } }",
          "rules/x.lua:1: event \"e\": fields.x: \"low\" is above \"high\"\n");
+  expect("feature \"f\" { value = \"1\" }\nmodel \"m\" { plugin = \"svr\", inputs = \"f\", outputs = \"p\", budget = 1e-5 }",
+         "rules/x.lua:2: model \"m\": \"budget\" must be at least a tenth of a millisecond\n");
+  expect("model \"m\" { combine = { a = 1 }, outputs = \"p\", isolate = \"process\" }",
+         "rules/x.lua:1: model \"m\": \"isolate\" is for models of a plugin\n");
   expect("model \"m\" { outputs = \"p\" }", "rules/x.lua:1: model \"m\": field \"plugin\" or \"combine\" is missing\n");
   expect("model \"m\" { plugin = \"svr\", inputs = \"f\", outputs = \"f\" }\nfeature \"f\" { value = \"1\" }",
          "rules/x.lua:1: model \"m\": output \"f\" is the name of a feature (rules/x.lua:2)\n");
@@ -283,7 +287,6 @@ static void fields_of_later_versions(void **state) {
          "rules/x.lua:1: choose \"c\": \"by\" = \"thompson\" is not in this version (\"score\" and \"random\" are)\n");
   struct loaded l = load(everything);
   static const char *const sentences[] = {
-      "model \"adherence\": \"budget\" is kept, but nothing acts on it in this version",
       "experiment \"evening\": \"stop\" is kept, but nothing acts on it in this version",
       "rollout \"evening\": stages.2: \"order\" is kept, but nothing acts on it in this version",
   };

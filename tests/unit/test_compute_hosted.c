@@ -1,0 +1,132 @@
+/* rooms: compute language kit host */
+/* Models whose plugins misbehave, as the lanes see them: whoever crashes gives no belief or its fallback and is suspended after three
+ * times; whoever takes longer than its budget is suspended after 64 times in a row; both are told once and can be asked for afterwards. */
+#include "compute_world.h"
+#include "kit/file.h"
+#include <string.h>
+#include <unistd.h>
+
+#define TRIES_MOST 30000 /* of 1 ms: a sanitized test on a busy machine */
+
+static char store[256];
+
+static int begin(void **state) {
+  (void)state;
+  snprintf(store, sizeof store, "%s/tests/hosted-store-%d", KAIROS_BINARY_DIR, (int)getpid());
+  return host_begin(0, NULL, NULL) && file_make_directory(store, 0755, NULL) ? 0 : -1;
+}
+
+static int end(void **state) {
+  (void)state;
+  host_end();
+  return file_remove_tree(store, NULL) ? 0 : -1;
+}
+
+struct asked {
+  struct world *w;
+  struct models *m;
+  struct sessions *s;
+  struct value belief;
+};
+
+static struct asked open_model(const char *fields) {
+  char text[400], directory[256];
+  snprintf(text, sizeof text,
+           "feature \"x\" { value = \"9\" }\nmodel \"m\" { plugin = \"evil\", inputs = { \"x\" }, outputs = { \"y\" }, %s }", fields);
+  snprintf(directory, sizeof directory, "%s/tests/rogues", KAIROS_BINARY_DIR);
+  struct asked a = {.w = world_lua(text)};
+  const struct models_from from = {.plugin_directory = directory, .store_directory = store};
+  a.m = models_build(&a.w->arena, a.w->nouns.models, a.w->nouns.model_count, a.w->features, &from, &a.w->findings);
+  for (size_t i = 0; i < a.w->findings.count; i++)
+    if (a.w->findings.at[i].level == FINDING_ERROR) fail_msg("%s", a.w->findings.at[i].text);
+  a.s = sessions_open(a.m, 4);
+  return a;
+}
+
+static void ask(struct asked *a) {
+  const struct arena_mark mark = arena_mark(&a->w->arena);
+  struct belief_row row = {a->w->user, 1737000000000, 1, a->w->slots, &a->belief};
+  models_predict(a->m, a->s, 0, &row, 1, a->w->features, &a->w->arena);
+  arena_rewind(&a->w->arena, mark);
+}
+
+static void close_model(struct asked *a) {
+  sessions_close(a->s);
+  models_free(a->m);
+  world_free(a->w);
+}
+
+static void assert_trouble(const struct asked *a, const char *words) {
+  struct findings f = {.arena = &a->w->arena};
+  models_troubles(a->m, &f);
+  assert_int_equal(f.count, 1);
+  if (!strstr(f.at[0].text, words)) fail_msg("expected \"%s\", got: %s", words, f.at[0].text);
+  assert_int_equal(f.at[0].line, 2);
+}
+
+static void who_crashes_is_missing_and_then_suspended(void **state) {
+  (void)state;
+  struct models_figures figures;
+  struct asked a = open_model("config = { mode = \"segfault\" }");
+  struct findings none = {.arena = &a.w->arena};
+  models_figures(a.m, &figures);
+  models_troubles(a.m, &none);
+  assert_true(figures.hosted == 1 && figures.running == 1 && figures.crashes == 0 && figures.suspended == 0 && none.count == 0);
+  for (int tries = 0; !model_suspended(a.s, 0, NULL); tries++) {
+    ask(&a);
+    assert_int_equal(a.belief.kind, VALUE_MISSING);
+    if (tries == TRIES_MOST) fail_msg("it was not suspended");
+    usleep(1000);
+  }
+  ask(&a);
+  assert_int_equal(a.belief.kind, VALUE_MISSING);
+  assert_int_equal(a.belief.reason, MISSING_SUSPENDED);
+  models_figures(a.m, &figures);
+  assert_true(figures.hosted == 1 && figures.running == 0 && figures.crashes == 3 && figures.suspended == 1);
+  assert_trouble(&a, "\"m\" is suspended: it is not started again: model 'm' (rogue): its process ended 3 times in a minute");
+  close_model(&a);
+}
+
+static void a_fallback_stands_in_at_once(void **state) {
+  (void)state;
+  struct asked a = open_model("config = { mode = \"exit\" }, fallback = 0.25");
+  for (int i = 0; i < 50; i++) {
+    ask(&a);
+    assert_int_equal(a.belief.kind, VALUE_NUMBER);
+    assert_true(a.belief.number == .25);
+  }
+  close_model(&a);
+}
+
+/* Inside the engine nobody can stop it: what it says counts, and so does how long it took. */
+static void who_takes_longer_than_its_budget_is_suspended(void **state) {
+  (void)state;
+  const char *why;
+  struct asked a = open_model("config = { mode = \"busy\" }, isolate = \"none\", budget = 0.0001");
+  for (int i = 0; i < 64; i++) {
+    assert_false(model_suspended(a.s, 0, &why));
+    ask(&a);
+    assert_int_equal(a.belief.kind, VALUE_NUMBER);
+    assert_true(a.belief.number == 18);
+  }
+  assert_true(model_suspended(a.s, 0, &why));
+  assert_non_null(strstr(why, "64 batches in a row were late"));
+  ask(&a);
+  assert_int_equal(a.belief.reason, MISSING_SUSPENDED);
+  assert_trouble(&a, "more processor time than its budget");
+  close_model(&a);
+  a = open_model("config = { mode = \"\" }, isolate = \"none\", budget = 10"); /* nobody takes ten seconds for a product */
+  for (int i = 0; i < 200; i++) ask(&a);
+  assert_false(model_suspended(a.s, 0, &why));
+  assert_true(a.belief.number == 18);
+  close_model(&a);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(who_crashes_is_missing_and_then_suspended),
+      cmocka_unit_test(a_fallback_stands_in_at_once),
+      cmocka_unit_test(who_takes_longer_than_its_budget_is_suspended),
+  };
+  return cmocka_run_group_tests(tests, begin, end);
+}
