@@ -234,7 +234,7 @@ static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
     for (uint32_t b = 0; b < beliefs_count(p->models); b++)
       if (belief_model(p->models, b) == model) s->beliefs[b] = value_missing(killed ? MISSING_SUSPENDED : MISSING_FAILED);
     if (killed) continue;
-    uint64_t seed = hash_64_seed(s->item->event.id, (uint64_t)s->recorded.clock);
+    uint64_t seed = hash_64_seed(s->item->event.id, (uint64_t)s->recorded.clock ^ hash_64(s->user->id));
     rows[count++] = (struct belief_row){s->user, s->recorded.clock, seed, s->slots, s->beliefs};
   }
   if (count) models_predict(p->models, sessions_for(f, p), model, rows, count, p->features, &f->scratch);

@@ -17,3 +17,13 @@ feature "energy_level" {
   doc = "mean energy of the last 7 days' check-ins",
   unit = "0-10", window = "mean", of = "check_in", field = "energyLevel", days = 7,
 }
+
+feature "daily_steps" {
+  doc = "steps a day over the last 28 days, as daily_activity says",
+  unit = "steps/day", window = "mean", of = "daily_activity", field = "steps", days = 28, at_least = 7,
+}
+
+feature "daily_step_goal" {
+  doc = "the goals that the user saw over the last 28 days",
+  unit = "steps/day", window = "mean", of = "daily_activity", field = "stepGoal", days = 28,
+}

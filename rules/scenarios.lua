@@ -441,3 +441,44 @@ scenario "the two arms of the shorter workout are even" {
   event = opened,
   expect = { trigger = "high_skip_risk", shares = { barrier_prevention = { 0.45, 0.55 }, nothing = { 0.45, 0.55 } } },
 }
+
+-- ---- goals (D08, C6) ----
+
+local monday = { tick = "weekly_goal", at = "2025-01-13T09:00:00+01:00" }
+local reachable = { goal_success_probability = 0.6, goal = 7300 }
+
+scenario "a reachable goal is given on Monday morning" {
+  given = { profile = berlin, beliefs = reachable, features = { daily_steps = 7000 } },
+  event = monday,
+  expect = { send = "step_goal", message = "Your goal for this week: 7300 steps a day." },
+}
+
+scenario "a model that asks for too much gets a tenth more" {
+  given = { profile = berlin, beliefs = { goal_success_probability = 0.9, goal = 15000 }, features = { daily_steps = 7000 } },
+  event = monday,
+  expect = { send = "step_goal", message = "Your goal for this week: 7700 steps a day." },
+}
+
+scenario "who is ill is given no higher goal" {
+  given = { profile = { timezone = "Europe/Berlin", ill = true }, beliefs = reachable, features = { daily_steps = 7000 } },
+  event = monday,
+  expect = { send = "step_goal", message = "Your goal for this week: 7000 steps a day." },
+}
+
+scenario "a goal out of reach is not" {
+  given = { profile = berlin, beliefs = { goal_success_probability = 0.3, goal = 7300 }, features = { daily_steps = 7000 } },
+  event = monday,
+  expect = { trigger = nothing, send = nothing },
+}
+
+scenario "no goal without knowing what the user does" {
+  given = { profile = berlin, beliefs = reachable },
+  event = monday,
+  expect = { send = nothing, options = { step_goal = "goal_unknown" } },
+}
+
+scenario "no goal without a model" {
+  given = { profile = berlin, features = { daily_steps = 7000 } },
+  event = monday,
+  expect = { trigger = nothing, send = nothing },
+}

@@ -107,6 +107,15 @@ event "goal_progress" {
   context = context,
 }
 
+event "daily_activity" {
+  doc = "A day's movement, sent when the day is over or as it goes on.",
+  fields = {
+    steps = { type = "number", unit = "steps", low = 0, high = 200000, doc = "steps of the day so far" },
+    stepGoal = { type = "number", unit = "steps", low = 0, high = 200000, doc = "the goal that the user saw that day; left out: none" },
+  },
+  context = context,
+}
+
 event "intervention_response" {
   doc = "What the user did with an intervention.",
   fields = {

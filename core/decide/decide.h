@@ -20,8 +20,8 @@ struct rules_needs {
 struct rules *rules_build(struct arena *a, const struct nouns *nouns, const struct vocabulary *v, struct symbols *symbols,
                           const struct rules_needs *needs, struct findings *f);
 void rules_free(struct rules *r); /* what the arena does not hold */
-/* For symbols.find: arm.<experiment> and the names that the clock gives (event.local_hour, event.local_minute, event.local_weekday 0 =
- * Monday, event.age_minutes). */
+/* For symbols.find: arm.<experiment> and the names that the moment gives (event.local_hour, event.local_minute, event.local_weekday 0 =
+ * Monday, event.age_minutes, goal.offered, goal.<kind>). */
 bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out);
 
 /* arm.<experiment>: the arm of an experiment by user, from the first exposure on; unknown before. [lane] */
@@ -112,11 +112,21 @@ struct moment_input {
 enum outcome { OUTCOME_SENT, OUTCOME_SILENT, OUTCOME_UNAVAILABLE, OUTCOME_OUTRANKED, OUTCOME_GATED };
 const char *outcome_word(enum outcome o);
 
+struct goal_kind;
+struct goal_given { /* what goal.c made of a proposed goal; kind NULL: none */
+  const struct goal_kind *kind;
+  double proposed, before, value; /* before: 0 when there was none */
+};
+#define GOAL_KINDS         2
+#define CLOCK_GOAL_OFFERED 4 /* the index of goal.offered among the names of the moment; the goals in force follow */
+/* The goal in force of the kind of that number, with names as "goal.steps"; missing while none was given. [lane] */
+struct value goal_in_force(uint32_t kind, const struct user *u);
 struct candidate {
   uint32_t option;
   double score, parts[4]; /* effectiveness, match, history, context, before weighting */
   const char *reason;     /* NULL: eligible */
   struct str detail;
+  struct goal_given goal;
   double propensity;
 };
 struct decision {
@@ -137,6 +147,7 @@ struct decision {
   uint32_t arm;
   bool exposed_first;           /* first exposure to this experiment revision */
   uint64_t entered;             /* bit per rollout that the user entered with this decision */
+  struct goal_given goal;       /* SENT, when the option sets one */
   uint32_t gate;                /* GATED: the rollout */
   int64_t expires, send_before; /* SENT */
   struct guard_figures {

@@ -1,5 +1,6 @@
 /* guard: the safeguards that stand after all rules (PROMISES C1, C2, C4, C5, C7). Rules can only lower them; whatever is unknown means that
  * nothing is sent. Called by slate.c in a lane, before any draw. Reads the user and the controls, changes nothing. */
+#include "goal.h"
 #include "kit/clock.h"
 #include "kit/rng.h"
 #include "reasons_words.h"
@@ -112,8 +113,22 @@ const char *guard_trigger(const struct rules *r, const struct controls *c, const
   return NULL;
 }
 
-const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail) {
-  (void)a;
+/* The slot is the option's own only until the next one is asked: its message is rendered here, and never again. */
+static const char *offer_goal(const struct moment_input *in, const struct option *o, struct arena *a, struct goal_given *goal) {
+  const uint32_t slot = in->rules->offered;
+  *goal = (struct goal_given){0};
+  if (slot != NO_ONE) in->slots[slot] = value_missing(MISSING_ABSENT);
+  if (!o->goal) return NULL;
+  const struct value proposed = expression_value(o->goal_value, in->slots), usual = expression_value(o->goal_usual, in->slots);
+  const double nan = __builtin_nan("");
+  const char *reason = goal_guard(o->goal, in->user, proposed.kind == VALUE_NUMBER ? proposed.number : nan,
+                                  usual.kind == VALUE_NUMBER ? usual.number : nan, in->clock, a, goal);
+  if (!reason && slot != NO_ONE) in->slots[slot] = value_number(goal->value);
+  return reason;
+}
+
+const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail,
+                         struct goal_given *goal) {
   const struct option *o = &in->rules->options[option];
   *detail = o->noun->at.name;
   if (controls_killed(in->controls, o->kill_name)) return REASON_KILLED;
@@ -127,6 +142,8 @@ const char *guard_option(const struct moment_input *in, uint32_t option, bool mi
     *detail = o->noun->accept;
     return REASON_NOT_ACCEPTED;
   }
+  const char *no_goal = offer_goal(in, o, a, goal);
+  if (no_goal) return no_goal;
   struct str missing = {0};
   if (in->sayable && !in->sayable(in->context, option, &missing)) {
     *detail = missing;

@@ -14,6 +14,10 @@ REASON(WEEK_CAP, "week_cap", "the most for 7 days has been sent", "достиг�
 REASON(COOLDOWN, "cooldown", "it was sent a short while ago", "это уже отправлялось недавно")
 REASON(NOT_AVAILABLE, "not_available", "its availability condition is not true", "условие доступности не выполнено")
 REASON(NOT_ACCEPTED, "not_accepted", "its accept condition is not true", "условие приёма варианта не выполнено")
+REASON(GOAL_STANDS, "goal_stands", "the goal holds for seven days, and changes only by what the safeguards allow",
+       "цель действует семь дней и меняется только в допустимых пределах")
+REASON(GOAL_UNKNOWN, "goal_unknown", "no goal that the safeguards allow can be made of what is known",
+       "по известным данным допустимую цель назначить нельзя")
 REASON(MESSAGE_INCOMPLETE, "message_incomplete", "a value that the message needs is missing", "не хватает значения для текста")
 REASON(NO_OPTION, "no_option", "none of its options may be sent", "ни один вариант нельзя отправить")
 REASON(NOT_IN_ROLLOUT, "not_in_rollout", "the rollout has not reached this user", "внедрение ещё не дошло до пользователя")

@@ -1,6 +1,7 @@
 /* record: a decision as canonical JSON, the same bytes for the same decision on every machine, and the user's state moved by it.
  * Live, replay and recovery meet here: live applies the structure, recovery applies the stored record, and both must leave the same state.
  * Called by flow in a lane (or a replay). */
+#include "goal.h"
 #include "kit/clock.h"
 #include "kit/hash.h"
 #include "reasons_words.h"
@@ -29,6 +30,7 @@ static void put_reads(struct json_writer *w, const struct moment_input *in, cons
   json_open_object(w);
   for (size_t i = 0; i < l->screen_count + (whole ? l->rest_count : 0); i++) {
     uint32_t slot = i < l->screen_count ? l->screen[i] : l->rest[i - l->screen_count];
+    if (slot == in->rules->offered) continue; /* each option's own; the chosen one's stands under "goal" */
     const struct value *v = &in->slots[slot];
     json_key_str(w, symbols->at[slot].name);
     if (v->kind == VALUE_MISSING) {
@@ -122,6 +124,17 @@ static void put_entered(struct json_writer *w, const struct rules *r, uint64_t e
   json_close_array(w);
 }
 
+static void put_goal(struct json_writer *w, const struct goal_given *g) {
+  if (!g->kind) return;
+  json_key(w, "goal");
+  json_open_object(w);
+  json_pair_text(w, "kind", g->kind->name);
+  json_pair_double(w, "proposed", g->proposed);
+  if (g->before > 0) json_pair_double(w, "before", g->before);
+  json_pair_double(w, "value", g->value);
+  json_close_object(w);
+}
+
 static void put_send(struct json_writer *w, const struct decision *d, struct str message_json) {
   put_time(w, "expires", d->expires);
   put_time(w, "send_before", d->send_before);
@@ -155,6 +168,7 @@ void decision_record(const struct moment_input *in, const struct symbols *symbol
   if (d->drawn) json_pair_double(&w, "uniform", d->uniform);
   put_entered(&w, r, d->entered);
   if (d->option != NO_ONE) json_pair_str(&w, "option", option_name(r, d->option));
+  if (d->outcome == OUTCOME_SENT) put_goal(&w, &d->goal);
   if (d->outcome == OUTCOME_SENT) put_send(&w, d, message_json);
   json_close_object(&w);
 }
@@ -208,10 +222,13 @@ struct consequences {
   uint64_t id, trigger, option;
   int64_t at;
   bool sent;
+  const struct goal_kind *goal; /* NULL: sets none */
+  double goal_value;
 };
 
 static bool apply_send(struct user *u, const struct consequences *c) {
   struct send s = {.at = c->at, .decision = c->id, .trigger = c->trigger, .option = c->option};
+  if (c->sent && c->goal && !user_set_mark(u, goal_mark(c->goal), c->at, c->goal_value)) return false;
   return !c->sent || user_add_send(u, &s);
 }
 
@@ -227,6 +244,8 @@ bool decision_apply(struct user *u, const struct rules *r, const struct decision
   if (d->arm != NO_ONE) ok = ok && apply_exposure(u, r->experiments[d->experiment].exposure, d->at, d->arm);
   struct consequences c = {.id = d->id, .trigger = r->triggers[d->trigger].hash, .at = d->at, .sent = d->outcome == OUTCOME_SENT};
   if (c.sent) c.option = r->options[d->option].hash;
+  c.goal = d->goal.kind;
+  c.goal_value = d->goal.value;
   return ok && apply_send(u, &c);
 }
 
@@ -255,6 +274,9 @@ bool decision_apply_record(struct user *u, struct str record, struct arena *scra
   c.sent = json_text_is(&j, json_get(&j, 0, "outcome"), "sent");
   c.trigger = hash_64(json_text(&j, json_get(&j, 0, "trigger"), scratch));
   c.option = hash_64(json_text(&j, json_get(&j, 0, "option"), scratch));
+  uint32_t goal = json_get(&j, 0, "goal");
+  if (goal != JSON_NONE && json_double(&j, json_get(&j, goal, "value"), &c.goal_value))
+    c.goal = goal_kind(json_text(&j, json_get(&j, goal, "kind"), scratch));
   ok = ok && apply_send(u, &c);
   return ok || err_set(e, ERR_INTERNAL, "no memory while applying a stored decision");
 }

@@ -1,6 +1,7 @@
 /* rules: builds what deciding reads from the nouns of a program: compiled conditions, offers, arms, stages, one merged policy, and for each
  * event type who listens. Every name that does not exist becomes a finding. Runs on the builder thread only; the result is immutable and
  * lies in the program's arena. */
+#include "goal.h"
 #include "kit/clock.h"
 #include "kit/hash.h"
 #include "rules_inside.h"
@@ -88,6 +89,9 @@ static void build_options(struct building *b) {
     o->available = compile(b, &n->at, "intervention", "available", n->available, WANT_TRUTH);
     o->match = compile(b, &n->at, "intervention", "match", n->match, WANT_NUMBER);
     o->fits = compile(b, &n->at, "intervention", "fits", n->fits, WANT_NUMBER);
+    o->goal_value = compile(b, &n->at, "intervention", "goal_value", n->goal_value, WANT_NUMBER);
+    o->goal_usual = compile(b, &n->at, "intervention", "goal_usual", n->goal_usual, WANT_NUMBER);
+    o->goal = o->goal_value && o->goal_usual ? goal_kind(n->goal) : NULL;
     o->gates = gates_of(b, "intervention", n->at.name);
     o->hash = hash_64(n->at.name);
     o->kill_name = prefixed_hash(b->arena, "intervention", n->at.name);
@@ -281,6 +285,8 @@ static void add_rest_slots(const struct building *b, unsigned char *set, const s
     add_slots(set, o->available);
     add_slots(set, o->match);
     add_slots(set, o->fits);
+    add_slots(set, o->goal_value);
+    add_slots(set, o->goal_usual);
     add_gate_slots(r, set, &o->gates);
     const uint32_t *slots;
     size_t count = b->needs->message_slots(b->needs->context, t->offer[k], &slots);
@@ -385,6 +391,13 @@ static bool build_listening(struct building *b, const struct vocabulary *v) {
   return ok;
 }
 
+/* After everything that may name it was compiled: messages before the rules, see program/build.c. */
+static uint32_t find_offered(const struct symbols *symbols) {
+  for (uint32_t i = 0; i < symbols->count; i++)
+    if (str_is(symbols->at[i].name, "goal.offered")) return i;
+  return NO_ONE;
+}
+
 struct rules *rules_build(struct arena *a, const struct nouns *nouns, const struct vocabulary *v, struct symbols *symbols,
                           const struct rules_needs *needs, struct findings *f) {
   struct building b = {a, nouns, symbols, f, ARENA_NEW(a, struct rules), needs};
@@ -399,6 +412,7 @@ struct rules *rules_build(struct arena *a, const struct nouns *nouns, const stru
   build_triggers(&b);
   build_rollouts(&b);
   build_experiments(&b);
+  r->offered = find_offered(symbols);
   return build_listening(&b, v) ? r : NULL;
 }
 
@@ -415,6 +429,9 @@ static const struct {
     {"event.local_minute", "minutes", "minute of the day in the user's zone, 0–1439"},
     {"event.local_weekday", "", "0 Monday … 6 Sunday in the user's zone"},
     {"event.age_minutes", "minutes", "decision clock minus the event's own time"},
+    {"goal.offered", "", "what an intervention's `goal` became behind the safeguards; only in its own message"},
+    {"goal.steps", "steps/day", "the goal in force"},
+    {"goal.active_minutes", "minutes/week", "the goal in force"},
 };
 
 bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out) {

@@ -25,6 +25,8 @@ struct trigger {
 struct option {
   const struct noun_intervention *noun;
   struct expression *accept, *available, *match, *fits;
+  struct expression *goal_value, *goal_usual;
+  const struct goal_kind *goal; /* NULL: sets none */
   struct gates gates;
   uint64_t hash, kill_name;
 };
@@ -73,6 +75,7 @@ struct rules {
   struct listening *single;   /* one per trigger */
   bool any_moment;            /* some trigger has a schedule, silence, follow-up or day */
   const struct symbols *symbols;
+  uint32_t offered; /* the slot of goal.offered; NO_ONE: nobody reads it */
 };
 
 #define TRIGGERS_MOST 1024 /* of a program */
@@ -91,7 +94,9 @@ const char *guard_user(const struct rules *r, const struct controls *c, const st
                        struct arena *a, struct str *detail);
 const char *guard_trigger(const struct rules *r, const struct controls *c, const struct user *u, const struct trigger *t, int64_t clock,
                           const struct value *slots, struct str *detail);
-const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail);
+/* `goal`: what the option would set, when the answer is NULL; its messages read it as goal.offered. */
+const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail,
+                         struct goal_given *goal);
 bool guard_minor(const struct user *u);
 void put_guard_figures(struct json_writer *w, const struct guard_figures *g); /* record.c: an object */
 /* The next moment at which quiet hours begin in the user's zone, strictly after `clock`. */

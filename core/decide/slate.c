@@ -69,7 +69,7 @@ static void weigh_options(const struct moment_input *in, const struct trigger *t
     struct candidate *c = &d->candidates[k];
     c->option = t->offer[k];
     score_option(in, weights, c);
-    c->reason = guard_option(in, c->option, minor, a, &c->detail);
+    c->reason = guard_option(in, c->option, minor, a, &c->detail, &c->goal);
     uint32_t gate = c->reason ? NO_ONE : rollout_gate(in, &in->rules->options[c->option].gates, &d->entered);
     if (gate != NO_ONE) {
       c->reason = REASON_NOT_IN_ROLLOUT;
@@ -181,6 +181,8 @@ static void settle_winner(const struct moment_input *in, struct place *p) {
     return;
   }
   d->outcome = OUTCOME_SENT;
+  for (size_t i = 0; i < d->candidate_count; i++)
+    if (d->candidates[i].option == d->option) d->goal = d->candidates[i].goal;
   set_expiry(in, d);
 }
 

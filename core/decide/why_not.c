@@ -34,7 +34,8 @@ static bool gather(const struct why_not_input *in, struct arena *a, struct why_n
   if (gate != NO_ONE) n->gate = (struct obstacle){REASON_NOT_IN_ROLLOUT, m->rules->rollouts[gate].noun->at.name};
   for (size_t k = 0; k < t->offer_count; k++) {
     struct obstacle *o = &n->options[k];
-    o->reason = guard_option(m, t->offer[k], guard_minor(m->user), a, &o->detail);
+    struct goal_given goal;
+    o->reason = guard_option(m, t->offer[k], guard_minor(m->user), a, &o->detail, &goal);
     const struct expression *x = o->reason ? option_condition(&m->rules->options[t->offer[k]], str_from(o->reason)) : NULL;
     why_condition_read(x, m->slots, a, &n->conditions[k]);
   }

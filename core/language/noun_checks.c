@@ -198,6 +198,8 @@ static void check_metric(struct setting *s, const struct noun_metric *n) {
 
 static void check_intervention(struct setting *s, const struct noun_intervention *n) {
   if (n->burden < 0) setting_problem(s, "\"burden\" must be 0 or more");
+  const bool value = n->goal_value.len > 0, usual = n->goal_usual.len > 0;
+  if ((n->goal.len > 0) != value || value != usual) setting_problem(s, "\"goal\", \"goal_value\" and \"goal_usual\" belong together");
 }
 
 static void check_choose(struct setting *s, const struct noun_choose *n) {

@@ -139,15 +139,17 @@ struct noun_text_pair {
 struct noun_intervention {
   struct declared at;
   struct str why, type, channel, action, accept, available;
-  struct str match;               /* expression 0–1: personality match; empty: 0.5 */
-  struct str fits;                /* expression 0–1: context appropriateness; empty: 0.5 */
-  double effectiveness;           /* base effectiveness, 0–1 */
-  double burden;                  /* ≥ 0, default 1 */
-  double expires;                 /* seconds */
-  double expected_impact;         /* 0–1; NAN: none */
-  double cooldown;                /* seconds since this option's last send to this user */
-  bool vigorous, raises_goal;     /* what C6 and C7 must know */
-  struct noun_text_pair *message; /* language → template */
+  struct str match;                  /* expression 0–1: personality match; empty: 0.5 */
+  struct str fits;                   /* expression 0–1: context appropriateness; empty: 0.5 */
+  double effectiveness;              /* base effectiveness, 0–1 */
+  double burden;                     /* ≥ 0, default 1 */
+  double expires;                    /* seconds */
+  double expected_impact;            /* 0–1; NAN: none */
+  double cooldown;                   /* seconds since this option's last send to this user */
+  struct str goal;                   /* kind of the goal that it sets, "steps"; empty: none */
+  struct str goal_value, goal_usual; /* expressions: the proposal, and what the user does without one */
+  bool vigorous, raises_goal;        /* what C6 and C7 must know */
+  struct noun_text_pair *message;    /* language → template */
   size_t message_count;
   struct noun_text_pair *values; /* placeholder → expression */
   size_t value_count;

@@ -85,6 +85,12 @@ FIELD("intervention", noun_intervention, "expires", KIND_DURATION, NO, expires,
       "seconds after which it is not sent any more; 3 hours when left out")
 FIELD("intervention", noun_intervention, "expected_impact", KIND_SHARE, NO, expected_impact, "the impact it promises, 0 to 1")
 FIELD("intervention", noun_intervention, "cooldown", KIND_DURATION, NO, cooldown, "seconds since this option's last send to the user")
+CHOICE("intervention", noun_intervention, "goal", KIND_CHOICE, NO, goal, "steps|active_minutes",
+       "the kind of goal that it sets: steps a day, active minutes a week")
+FIELD("intervention", noun_intervention, "goal_value", KIND_EXPRESSION, NO, goal_value,
+      "the goal proposed; the message says what the engine made of it: goal.offered")
+FIELD("intervention", noun_intervention, "goal_usual", KIND_EXPRESSION, NO, goal_usual,
+      "what the user does without a goal: where a first one begins")
 FIELD("intervention", noun_intervention, "vigorous", KIND_BOOL, NO, vigorous, "asks for hard effort: withheld on poor recovery")
 FIELD("intervention", noun_intervention, "raises_goal", KIND_BOOL, NO, raises_goal, "raises a goal: withheld from minors")
 LIST("intervention", noun_intervention, "needs", KIND_TEXTS, NO, needs, need_count, "the names that its functions read")

@@ -80,6 +80,8 @@ static void fill_profile(const struct program *p, struct user *u, struct value *
 
 static struct value clock_value(uint32_t index, const struct event *e, const struct user *u, int64_t clock) {
   if (index == 3) return value_number((double)(clock - e->timestamp) / (double)CLOCK_MINUTE);
+  if (index == CLOCK_GOAL_OFFERED) return value_missing(MISSING_ABSENT); /* decide sets it, option by option */
+  if (index > CLOCK_GOAL_OFFERED) return goal_in_force(index - CLOCK_GOAL_OFFERED - 1, u);
   if (!u->zone) return value_missing(MISSING_ABSENT);
   struct tz_local local = tz_local(u->zone, clock);
   if (index == 0) return value_number(local.minute / 60 + (local.minute % 60) / 60.0);
