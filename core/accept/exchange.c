@@ -299,9 +299,11 @@ static bool body_room(struct exchange *x, size_t more) {
 
 /* False: the request was refused, and nothing more is taken from its connection. */
 bool exchange_body(struct exchange *x, struct str piece) {
-  struct http_fault fault = {413, "too-large", "the body is larger than this route takes"};
   const bool fits = piece.len <= x->body_most - x->body_length;
   if (!fits || !body_room(x, piece.len)) {
+    char detail[128];
+    snprintf(detail, sizeof detail, "expected a body of at most %zu bytes, more came", x->body_most);
+    struct http_fault fault = {413, "too-large", detail};
     if (fits) fault = (struct http_fault){503, "overloaded", "out of memory for the body"};
     exchange_fault(x->request.connection, &fault);
     return false;

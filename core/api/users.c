@@ -86,8 +86,11 @@ static void submit_item(struct request *r, struct api *api, enum entry_kind kind
 void api_user_put(struct request *r, void *context) {
   struct json body;
   struct err e = {0};
-  if (!json_parse(&body, &r->arena, r->body, &json_limits_default, &e) || json_type(&body, 0) != JSON_OBJECT) {
-    request_problem(r, 400, "profile-invalid", NULL, "expected a JSON object%s%s", e.text[0] ? ": " : "", e.text);
+  static const char *const kinds[] = {"null", "false", "true", "a number", "a string", "an array"};
+  const bool read = json_parse(&body, &r->arena, r->body, &json_limits_default, &e);
+  if (!read || json_type(&body, 0) != JSON_OBJECT) {
+    request_problem(r, 400, "profile-invalid", NULL, "expected a JSON object%s%s", read ? ", came " : ": ",
+                    read ? kinds[json_type(&body, 0)] : e.text);
     return;
   }
   submit_item(r, context, ENTRY_PROFILE, "profile_updated", r->body);

@@ -34,6 +34,8 @@ static bool read_zone(const struct json *patch, uint32_t at, struct identity *ou
                    arena_text(a, json_raw(patch, at).at, json_raw(patch, at).len));
   out->zone_name = json_text(patch, at, a);
   if (!out->zone_name.len) return true;
+  if (memchr(out->zone_name.at, 0, out->zone_name.len))
+    return err_set(e, ERR_INPUT, "timezone: expected the name of a time zone such as \"Europe/Berlin\", got a text that holds a NUL");
   out->zone = tz_named(out->zone_name, e);
   if (out->zone) return true;
   if (e && e->kind == ERR_MISSING) e->kind = ERR_INPUT; /* the request is wrong, not its address */

@@ -9,6 +9,7 @@
 #include "kit/arena.h"
 #include "number.h"
 #include "utf8.h"
+#include <stdio.h>
 #include <string.h>
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -210,8 +211,14 @@ static inline const unsigned char *container_close(struct json_reader *r, const 
   return at + 1;
 }
 
+static const unsigned char *refuse_depth(struct json_reader *r, const unsigned char *at) {
+  char sentence[48];
+  snprintf(sentence, sizeof sentence, "nested deeper than %u levels", (unsigned)r->depth_most);
+  return json_refuse(r, at, sentence);
+}
+
 static inline const unsigned char *container_open(struct json_reader *r, const unsigned char *at, enum json_type type) {
-  if (r->depth == r->depth_most) return json_refuse(r, at, "nested deeper than the limit allows");
+  if (r->depth == r->depth_most) return refuse_depth(r, at);
   if (!token_add(r, type, at, at)) return NULL;
   r->depth++;
   return skip_blanks(r, at + 1);

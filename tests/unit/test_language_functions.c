@@ -31,6 +31,7 @@ static void gives(const char *body, struct value wanted) {
   functions_set(&w, "profile.a.b", value_text(STR("B")));
   functions_set(&w, "arm.evening-walk", value_text(STR("walk")));
   functions_set(&w, "segment.early", value_bool(true));
+  functions_set(&w, "event.x", value_text((struct str){"a\0b", 3})); /* a text with a NUL is missing */
   struct value v = functions_say(&w, 0);
   if (!value_equal(&v, &wanted)) {
     struct function_figures figures;
