@@ -424,7 +424,10 @@ void rules_free(struct rules *r) {
 
 static const struct {
   const char *name, *unit, *doc;
+  double high; /* 0: without end */
+  bool whole;
 } clock_names[] = {
+<<<<<<< HEAD
     {"event.local_hour", "hours", "hour of the decision in the user's zone, 0–23.98"},
     {"event.local_minute", "minutes", "minute of the day in the user's zone, 0–1439"},
     {"event.local_weekday", "", "0 Monday … 6 Sunday in the user's zone"},
@@ -432,12 +435,25 @@ static const struct {
     {"goal.offered", "", "what an intervention's `goal` became behind the safeguards; only in its own message"},
     {"goal.steps", "steps/day", "the goal in force"},
     {"goal.active_minutes", "minutes/week", "the goal in force"},
+=======
+    {"event.local_hour", "hours", "hour of the decision in the user's zone, 0–23.98", 24 - 1.0 / 60, false},
+    {"event.local_minute", "minutes", "minute of the day in the user's zone, 0–1439", 1439, true},
+    {"event.local_weekday", "", "0 Monday … 6 Sunday in the user's zone", 6, true},
+    {"event.age_minutes", "minutes", "decision clock minus the event's own time", 0, false},
+>>>>>>> d3d96dc (program: rules that never or always fire, options that cannot be taken, rules in each other's way and names that lead nowhere are found without running them, each with its witness)
 };
 
 bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out) {
   for (uint32_t i = 0; i < sizeof clock_names / sizeof *clock_names; i++) {
     if (!str_is(name, clock_names[i].name)) continue;
-    *out = (struct symbol){.kind = SYMBOL_CLOCK, .type = VALUE_NUMBER, .index = i, .unit = clock_names[i].unit, .doc = clock_names[i].doc};
+    *out = (struct symbol){.kind = SYMBOL_CLOCK,
+                           .type = VALUE_NUMBER,
+                           .index = i,
+                           .unit = clock_names[i].unit,
+                           .doc = clock_names[i].doc,
+                           .bounded = clock_names[i].high > 0,
+                           .high = clock_names[i].high,
+                           .whole = clock_names[i].whole};
     return true;
   }
   if (!str_starts(name, "arm.")) return false;

@@ -92,12 +92,32 @@ const struct event_type *vocabulary_type(const struct vocabulary *v, struct str 
 }
 
 /* ---- for symbols.find ---- */
+/* What all that declare the name allow together. */
+static void take_range(struct symbol *out, const struct noun_event_field *field, bool first) {
+  bool bounded = field->type == VALUE_NUMBER && field->low == field->low && field->high == field->high;
+  if (first) {
+    out->bounded = bounded;
+    out->low = field->low;
+    out->high = field->high;
+    out->whole = field->whole;
+    out->one_of = field->one_of;
+    out->one_of_count = field->one_of_count;
+    return;
+  }
+  out->bounded &= bounded;
+  if (bounded && field->low < out->low) out->low = field->low;
+  if (bounded && field->high > out->high) out->high = field->high;
+  out->whole &= field->whole;
+  out->one_of_count = 0;
+}
+
 static void take_field(struct symbol *out, const struct noun_event_field *field, bool first) {
   if (first) out->type = field->type;
   else if (out->type != field->type) out->type = VALUE_MISSING;
   if (!out->unit && field->unit.len) out->unit = field->unit.at; /* texts of nouns end in NUL */
   if (!out->doc && field->doc.len) out->doc = field->doc.at;
   if (out->fallback.kind == VALUE_MISSING) out->fallback = field->fallback;
+  take_range(out, field, first);
 }
 
 bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol *out) {

@@ -4,6 +4,7 @@
 #include "derived.h"
 #include "inside.h"
 #include "kit/hash.h"
+#include "sense.h"
 #include <stdatomic.h>
 #include <string.h>
 
@@ -93,6 +94,7 @@ static void build_parts(struct program *p, const struct program_from *from) {
   struct err e = {0};
   if (n->function_count && f->errors == 0 && !(p->functions = functions_new(p->sources, p->source_count, n, &p->symbols, &e)))
     findings_add(f, FINDING_ERROR, n->functions[0].at->file, n->functions[0].line, "%s", e.text);
+  sense_check(p);
 }
 
 static void name_program(struct program *p) {

@@ -1,0 +1,85 @@
+/* Names that lead nowhere, as far as no other room has said so: what a follow-up follows, what a metric counts, which metric an experiment
+ * measures, options that nobody offers. Errors where the rule could never work, warnings where it merely does less than its author may
+ * think. Builder thread. */
+#include "sense.h"
+
+static bool is_trigger(const struct nouns *n, struct str name) {
+  for (size_t i = 0; i < n->trigger_count; i++)
+    if (str_eq(n->triggers[i].at.name, name)) return true;
+  return false;
+}
+static bool is_option(const struct nouns *n, struct str name) {
+  for (size_t i = 0; i < n->intervention_count; i++)
+    if (str_eq(n->interventions[i].at.name, name)) return true;
+  return false;
+}
+
+static const char *nearest(struct program *p, struct str name, const char **list, size_t count) {
+  const char *near = str_nearest(name, list, count);
+  return near ? arena_printf(&p->arena, " (did you mean \"%s\"?)", near) : "";
+}
+
+static void check_follow_up(struct program *p, const struct noun_trigger *t, struct str of) {
+  const struct nouns *n = &p->nouns;
+  struct str name = of, kind = {0};
+  if (!str_split(&name, ':', &kind)) return;
+  bool options = str_is(kind, "intervention");
+  if (options ? is_option(n, name) : is_trigger(n, name)) return;
+  size_t count = options ? n->intervention_count : n->trigger_count;
+  const char **list = ARENA_ARRAY(&p->arena, const char *, count + 1);
+  for (size_t i = 0; list && i < count; i++) list[i] = options ? n->interventions[i].at.name.at : n->triggers[i].at.name.at;
+  findings_add(&p->findings, FINDING_ERROR, t->at.file, t->at.line,
+               "trigger \"" STR_FORMAT "\": follows \"" STR_FORMAT "\", which is nothing%s", STR_ARG(t->at.name), STR_ARG(of),
+               list ? nearest(p, name, list, count) : "");
+}
+
+static void check_metric_event(struct program *p, const struct noun_metric *m, const char *field, struct str type) {
+  if (type.len == 0 || vocabulary_type(p->vocabulary, type)) return;
+  const char **list = ARENA_ARRAY(&p->arena, const char *, p->nouns.event_count + 1);
+  for (size_t i = 0; list && i < p->nouns.event_count; i++) list[i] = p->nouns.events[i].at.name.at;
+  findings_add(&p->findings, FINDING_ERROR, m->at.file, m->at.line,
+               "metric \"" STR_FORMAT "\": %s = \"" STR_FORMAT "\", which no event noun declares%s", STR_ARG(m->at.name), field,
+               STR_ARG(type), list ? nearest(p, type, list, p->nouns.event_count) : "");
+}
+
+/* A program that declares metrics means those; one that declares none measures elsewhere. */
+static void check_outcome(struct program *p, const struct noun_experiment *x) {
+  const struct nouns *n = &p->nouns;
+  if (n->metric_count == 0 || x->outcome_metric.len == 0) return;
+  const char **list = ARENA_ARRAY(&p->arena, const char *, n->metric_count + 1);
+  for (size_t i = 0; list && i < n->metric_count; i++) {
+    if (str_eq(n->metrics[i].at.name, x->outcome_metric)) return;
+    list[i] = n->metrics[i].at.name.at;
+  }
+  findings_add(&p->findings, FINDING_WARNING, x->at.file, x->at.line,
+               "experiment \"" STR_FORMAT "\": no metric is named \"" STR_FORMAT "\"%s", STR_ARG(x->at.name), STR_ARG(x->outcome_metric),
+               list ? nearest(p, x->outcome_metric, list, n->metric_count) : "");
+}
+
+static bool is_offered(const struct nouns *n, struct str option) {
+  for (size_t i = 0; i < n->trigger_count; i++)
+    for (size_t k = 0; k < n->triggers[i].offer_count; k++)
+      if (str_eq(n->triggers[i].offer[k], option)) return true;
+  for (size_t i = 0; i < n->experiment_count; i++)
+    for (size_t k = 0; k < n->experiments[i].arm_count; k++)
+      if (str_eq(n->experiments[i].arms[k].send, option)) return true;
+  return false;
+}
+
+void sense_names(struct program *p) {
+  const struct nouns *n = &p->nouns;
+  for (size_t i = 0; i < n->trigger_count; i++) {
+    const struct noun_trigger *t = &n->triggers[i];
+    for (size_t k = 0; k < t->on_count; k++)
+      if (t->on[k].kind == MOMENT_FOLLOW_UP) check_follow_up(p, t, t->on[k].text);
+  }
+  for (size_t i = 0; i < n->metric_count; i++) {
+    check_metric_event(p, &n->metrics[i], "of", n->metrics[i].of);
+    check_metric_event(p, &n->metrics[i], "over", n->metrics[i].over);
+  }
+  for (size_t i = 0; i < n->experiment_count; i++) check_outcome(p, &n->experiments[i]);
+  for (size_t i = 0; i < n->intervention_count; i++)
+    if (!is_offered(n, n->interventions[i].at.name))
+      findings_add(&p->findings, FINDING_NOTE, n->interventions[i].at.file, n->interventions[i].at.line,
+                   "intervention \"" STR_FORMAT "\": no trigger and no arm offers it", STR_ARG(n->interventions[i].at.name));
+}
