@@ -427,20 +427,13 @@ static const struct {
   double high; /* 0: without end */
   bool whole;
 } clock_names[] = {
-<<<<<<< HEAD
-    {"event.local_hour", "hours", "hour of the decision in the user's zone, 0–23.98"},
-    {"event.local_minute", "minutes", "minute of the day in the user's zone, 0–1439"},
-    {"event.local_weekday", "", "0 Monday … 6 Sunday in the user's zone"},
-    {"event.age_minutes", "minutes", "decision clock minus the event's own time"},
-    {"goal.offered", "", "what an intervention's `goal` became behind the safeguards; only in its own message"},
-    {"goal.steps", "steps/day", "the goal in force"},
-    {"goal.active_minutes", "minutes/week", "the goal in force"},
-=======
     {"event.local_hour", "hours", "hour of the decision in the user's zone, 0–23.98", 24 - 1.0 / 60, false},
     {"event.local_minute", "minutes", "minute of the day in the user's zone, 0–1439", 1439, true},
     {"event.local_weekday", "", "0 Monday … 6 Sunday in the user's zone", 6, true},
     {"event.age_minutes", "minutes", "decision clock minus the event's own time", 0, false},
->>>>>>> d3d96dc (program: rules that never or always fire, options that cannot be taken, rules in each other's way and names that lead nowhere are found without running them, each with its witness)
+    {"goal.offered", "", "what an intervention's `goal` became behind the safeguards; only in its own message", 0, false},
+    {"goal.steps", "steps/day", "the goal in force", 0, false},
+    {"goal.active_minutes", "minutes/week", "the goal in force", 0, false},
 };
 
 bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out) {
