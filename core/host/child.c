@@ -18,9 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TICK_MS    25
-#define FRAME_HEAD 8
-#define FRAME_MOST ((size_t)1 << 20) /* of one frame; larger bodies come in pieces */
+#define TICK_MS         25
+#define SANITIZER_SLACK ((size_t)2 << 30) /* bytes of address space */
+#define FRAME_HEAD      8
+#define FRAME_MOST      ((size_t)1 << 20) /* of one frame; larger bodies come in pieces */
 
 /* ---- in the child ---- */
 
@@ -66,14 +67,13 @@ static void set_limit(__rlimit_resource_t which, rlim_t value) {
 void child_limit(size_t memory) {
   set_limit(RLIMIT_CORE, 0);
 #ifndef KAIROS_SANITIZED
-  const size_t now = address_space();
-  if (now > 0) set_limit(RLIMIT_AS, (rlim_t)(now + memory));
   set_limit(RLIMIT_NPROC, 0);
   set_limit(RLIMIT_FSIZE, 0);
-#else /* a sanitizer's shadow fills the address space; it starts a helper and writes files when it has something to say */
-  (void)address_space;
-  (void)memory;
+#else /* a sanitizer starts a helper and writes files when it has something to say, and keeps what was freed for a while */
+  memory += SANITIZER_SLACK;
 #endif
+  const size_t now = address_space();
+  if (now > 0) set_limit(RLIMIT_AS, (rlim_t)(now + memory));
 }
 
 static void forget_signals(void) {

@@ -25,7 +25,7 @@ enum frame {
 struct child_task {
   const char *who;    /* begins the sentences: "svr.so" */
   int64_t limit_ms;   /* of real time */
-  size_t memory;      /* bytes beyond what the process has at its start; not limited in sanitized builds */
+  size_t memory;      /* bytes beyond what the process has at its start; sanitized builds add theirs */
   size_t answer_most; /* bytes of FRAME_BODY in all */
   /* In the child; frames go to `to`; returning without DONE is a fault. A job needs nothing but the bytes it is given: it is forked from
    * the zygote where there is one, so that the engine, which is large and has threads, never forks. */
@@ -58,6 +58,6 @@ void child_say(int to, enum frame kind, struct str payload);
 void child_trapped(struct str words);
 /* In a forked process, first thing: it dies with its parent and has the default signal handlers. */
 void child_settle(pid_t parent);
-void child_limit(size_t memory); /* bytes beyond what is mapped now (not in sanitized builds); no core file, no new process, no file */
+void child_limit(size_t memory); /* bytes beyond what is mapped now; no core file, no new process, no file */
 /* In a forked process: does the task's work and ends. `to` is the only descriptor that stays. */
 _Noreturn void child_become(const struct child_task *task, pid_t parent, int to);
