@@ -265,7 +265,8 @@ static void believe(struct flow *f) {
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
     if (s->dropped || !s->models) continue;
-    for (uint32_t m = 0; !s->item->recorded && s->recorded.belief_count == 0 && m < models_count(s->program->models); m++) {
+    for (uint32_t n = 0; !s->item->recorded && s->recorded.belief_count == 0 && n < models_count(s->program->models); n++) {
+      const uint32_t m = models_in_order(s->program->models, n);
       bool first = s->models >> m & 1;
       for (size_t k = 0; first && k < i; k++)
         first = f->steps[k].dropped || f->steps[k].program != s->program || !(f->steps[k].models >> m & 1);

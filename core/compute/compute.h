@@ -106,18 +106,46 @@ struct model_spec model_spec_of(const struct models *m, uint32_t model, struct a
 /* One belief from the plugin's output: `as` applied, rounded to 1e-6. [any] */
 struct value belief_from_output(const struct models *m, uint32_t belief, double output);
 
+/* The models of a set, and those that its combinations weigh. [any] */
+uint64_t models_with_parts(const struct models *m, uint64_t wanted);
+/* Models in an order in which combinations come after what they weigh: asking goes by it. [any] */
+uint32_t models_in_order(const struct models *m, uint32_t place);
+
+/* ---- calibration ---- */
+/* What turns a model's output into a probability, learned from people that it was not trained on; part of the figures of its state. */
+struct calibration;
+#define CALIBRATION_ISOTONIC_ROWS 1000
+double calibration_apply(const struct calibration *c, double output); /* [any]; c NULL: as it is */
+const char *calibration_method(const struct calibration *c);          /* "none" "platt" "isotonic" */
+/* How sure a calibrated probability is, by its conformal set: "high" (one outcome), "low" (both), "atypical" (neither); NULL: too little is
+ * known for sets. [any] */
+const char *calibration_confidence(const struct calibration *c, double p);
+/* From outputs and what came, in `a`; too little data: method none, and why. NULL: no memory. [tool] */
+struct calibration *calibration_fit(bool isotonic, const double *output, const double *outcome, size_t n, struct arena *a);
+/* False: too few rows for sets at this level. [tool] */
+bool calibration_conform(struct calibration *c, const double *output, const double *outcome, size_t n, double alpha, struct arena *a);
+void calibration_write(const struct calibration *c, struct json_writer *w);
+/* From a state's figures; NULL when they hold none. [builder] */
+bool calibration_read(struct str metrics_json, struct arena *a, struct calibration **out, struct err *e);
+/* Beliefs of this model are calibrated from now on; `c` lives as long as the models. [builder] */
+void model_calibrate(struct models *m, uint32_t model, const struct calibration *c);
+const struct calibration *model_calibration(const struct models *m, uint32_t model);
+
 /* ---- training tables [tool] ---- */
-/* `train = { on = …, target = …, within = …, smooth = …, rows = … }` of a model noun, made point-in-time correct by construction: rows are
- * taken while journal rows stream through features_update. A row is taken at each `on` event; its outcome is 1 when a `target` event of the
- * same user follows `within` that time (one target answers one row). With `smooth`, what is learned is the user's share of outcomes over
- * the rows of that time from this one on. At most `rows` rows are trained on, picked by hash. */
+/* `train = { on = …, target = …, within = …, smooth = …, rows = …, calibrate = … }` of a model noun, made point-in-time correct by
+ * construction: rows are taken while journal rows stream through features_update. A row is taken at each `on` event; its outcome is 1 when
+ * a `target` event of the same user follows `within` that time (one target answers one row). With `smooth`, what is learned is the user's
+ * share of outcomes over the rows of that time from this one on. At most `rows` rows are trained on, picked by hash. */
 struct training_table;
 /* `widths`: of the model's inputs in order, as its plugin says; NULL: all 1. */
 struct training_table *training_table_new(const struct models *m, const struct noun_model *declared, const struct features *f,
                                           const uint32_t *widths, struct err *e);
 bool training_table_event(struct training_table *t, struct user *before, const struct event *e, int64_t clock, struct arena *scratch,
-                          struct err *err);                          /* call before features_update of the same event */
-bool training_table_finish(struct training_table *t, struct err *e); /* joins targets, splits by user 80/20 by hash */
+                          struct err *err); /* call before features_update of the same event */
+/* Joins targets, splits by user by hash: a fifth is tested with. With `calibrate`, a sixth more learns the calibration and a tenth the
+ * conformal sets, of these only the rows of the second half of the time. */
+bool training_table_finish(struct training_table *t, struct err *e);
+enum training_part { TRAINING_TRAIN, TRAINING_TEST, TRAINING_CALIBRATE, TRAINING_CONFORM, TRAINING_PARTS };
 struct training_rows {
   uint32_t rows;
   double *const *inputs; /* value j of row r is number r × width + j, and so is its validity bit */
@@ -128,7 +156,9 @@ struct training_rows {
   const uint32_t *widths; /* of the inputs */
   uint32_t input_count;
 };
-void training_table_rows(const struct training_table *t, bool test, struct training_rows *out);
+void training_table_rows(const struct training_table *t, enum training_part part, struct training_rows *out);
+/* `calibrate = "platt"` or "isotonic"; false: neither is asked for. */
+bool training_table_calibrates(const struct training_table *t, bool *isotonic);
 void training_table_free(struct training_table *t);
 /* Figures of predictions against 0/1 targets: base rate, majority accuracy, accuracy, F1, AUC (mid-rank ties), Brier, log loss; JSON. */
 void evaluate_binary(const double *p, const double *y, size_t n, struct json_writer *w);

@@ -120,7 +120,12 @@ static bool load_state(struct arena *a, struct model *m, const struct models_fro
     complain(f, m->noun, "state: %s is not there; `kairos train %s` makes it", path, m->name);
     return false;
   }
-  if (model_load(m->trained, bytes, &e)) return true;
+  struct envelope envelope;
+  struct calibration *calibration = NULL;
+  if (model_load(m->trained, bytes, &e) && envelope_read(bytes, &envelope, &e) && calibration_read(envelope.metrics, a, &calibration, &e)) {
+    m->calibration = calibration;
+    return true;
+  }
   complain(f, m->noun, "state: %s: %s", path, e.text);
   return false;
 }
@@ -196,6 +201,9 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
     return;
   }
   if (!match_inputs(m, f) || !load_state(a, m, from, f) || !match_outputs(all, m, f)) return;
+  if (m->calibration && m->output_count != 1)
+    complain(f, m->noun, "state: a calibration is for models of one output, this has %u", m->output_count);
+  model_calibrate(all, (uint32_t)(m - all->at), m->calibration);
   if (model_start(m->trained, &e)) model_golden(all, m, f);
   else complain(f, m->noun, "%s", e.text);
 }
@@ -204,10 +212,7 @@ static void build_model(struct arena *a, struct models *all, struct model *m, co
   const struct noun_model *n = m->noun;
   m->first = all->belief_count;
   for (size_t i = 0; i < n->output_count; i++) add_belief(a, all, m, &n->outputs[i], f);
-  if (n->combine) {
-    complain(f, n, "combine: weighted sums of models are not in this version; expected a plugin");
-    return;
-  }
+  if (n->combine) return; /* once all beliefs are named */
   if (!n->plugin.len) {
     complain(f, n, "plugin: expected the id of a plugin, such as \"svr\"");
     return;
@@ -232,7 +237,18 @@ struct models *models_build(struct arena *a, const struct noun_model *declared, 
     m->name = arena_text(a, declared[i].at.name.at, declared[i].at.name.len);
     build_model(a, all, m, from, f);
   }
+  for (uint32_t i = 0; i < all->count; i++)
+    if (all->at[i].noun->combine) combine_build(a, all, &all->at[i], f);
   return all;
+}
+
+void model_calibrate(struct models *m, uint32_t model, const struct calibration *c) {
+  m->at[model].calibration = c;
+  for (uint32_t i = 0; i < m->at[model].count; i++) m->beliefs[m->at[model].first + i].calibration = c;
+}
+
+const struct calibration *model_calibration(const struct models *m, uint32_t model) {
+  return m->at[model].calibration;
 }
 
 void models_plugins(const struct models *m, struct buf *out) {

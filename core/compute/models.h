@@ -6,8 +6,9 @@
 struct belief { /* one output of a model's file */
   const char *name;
   uint32_t model;
-  uint32_t column;       /* the plugin's output */
-  struct expression *as; /* over `value` in slot 0; NULL: as it is */
+  uint32_t column;                       /* the plugin's output */
+  struct expression *as;                 /* over `value` in slot 0; NULL: as it is */
+  const struct calibration *calibration; /* NULL: none */
 };
 struct trouble { /* why a model was suspended for the first time; the lane that finds it writes it */
   _Atomic int state;
@@ -30,6 +31,10 @@ struct model {
   struct plugin *plugin; /* NULL: none was opened */
   struct trouble *trouble;
   struct trained *trained; /* NULL: no plugin was to be opened, or it is wrong and the program refused */
+  const struct calibration *calibration;
+  uint32_t *parts, part_count; /* of a combination: the beliefs that it weighs */
+  double *weights;
+  uint64_t part_models;
 };
 struct models {
   struct model *at;
@@ -46,4 +51,8 @@ void input_read(const struct model_input *from, uint32_t width, struct view *v, 
 void node_to_json(struct json_writer *w, const struct node *n);
 /* The model's file's golden rows through a session; each that differs is a finding. [builder] */
 void model_golden(const struct models *all, const struct model *m, struct findings *f);
-struct value belief_value(const struct belief *b, double output); /* `as` applied, rounded to 1e-6 */
+struct value belief_value(const struct belief *b, double output); /* calibrated, `as` applied, rounded to 1e-6 */
+struct value belief_missing(const struct model *m, const struct belief *b, enum missing_reason why); /* or the model's fallback */
+/* combine.c: resolves `combine` once all beliefs are named; one row, whose parts were asked. */
+void combine_build(struct arena *a, struct models *all, struct model *m, struct findings *f);
+void combine_row(const struct models *all, const struct model *m, struct belief_row *row);

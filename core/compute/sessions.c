@@ -109,11 +109,20 @@ static void fill_row(const struct batch *b, const struct model *m, const struct 
   }
 }
 
-struct value belief_value(const struct belief *b, double output) {
-  struct value value = value_number(output);
+static struct value belief_of(const struct belief *b, double number) {
+  struct value value = value_number(number);
   if (b->as) value = expression_value(b->as, &value);
   if (value.kind != VALUE_NUMBER || !math_finite(value.number)) return value_missing(MISSING_FAILED);
   return value_number(math_round6(value.number));
+}
+
+struct value belief_value(const struct belief *b, double output) {
+  return belief_of(b, calibration_apply(b->calibration, output));
+}
+
+struct value belief_missing(const struct model *m, const struct belief *b, enum missing_reason why) {
+  const bool fallback = m->noun->fallback == m->noun->fallback;
+  return fallback ? belief_of(b, m->noun->fallback) : value_missing(why);
 }
 
 struct value belief_from_output(const struct models *m, uint32_t belief, double output) {
@@ -121,9 +130,7 @@ struct value belief_from_output(const struct models *m, uint32_t belief, double 
 }
 
 static void give(const struct models *all, const struct model *m, struct belief_row *row, enum missing_reason why) {
-  bool fallback = m->noun->fallback == m->noun->fallback;
-  for (uint32_t i = 0; i < m->count; i++)
-    row->beliefs[m->first + i] = fallback ? belief_value(&all->beliefs[m->first + i], m->noun->fallback) : value_missing(why);
+  for (uint32_t i = 0; i < m->count; i++) row->beliefs[m->first + i] = belief_missing(m, &all->beliefs[m->first + i], why);
 }
 
 static bool row_complete(const struct batch *b, const struct model *m, uint32_t r) {
@@ -223,6 +230,10 @@ void models_predict(const struct models *m, struct sessions *s, uint32_t model, 
                     const struct features *f, struct arena *a) {
   const struct model *one = &m->at[model];
   struct health *h = s ? &s->at[model] : NULL;
+  if (one->part_count) {
+    for (size_t r = 0; r < count; r++) combine_row(m, one, &rows[r]);
+    return;
+  }
   for (size_t done = 0; done < count;) {
     uint32_t some = s && count - done > s->rows_most ? s->rows_most : (uint32_t)(count - done);
     if (!h || !one->trained || h->suspended)

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_ROW     UINT32_MAX
-#define TEST_SHARE 0.2
-#define ROWS_MOST  2000000u
+#define NO_ROW          UINT32_MAX
+#define TEST_SHARE      0.2
+#define CALIBRATE_UNTIL 0.36 /* of the users' hashes, from TEST_SHARE on */
+#define CONFORM_UNTIL   0.46
+#define ROWS_MOST       2000000u
 
 struct sample {
   uint64_t user;           /* hash of the id */
@@ -18,7 +20,7 @@ struct sample {
   uint32_t previous, next; /* the user's sample before and after */
   bool done, open;
 };
-struct part { /* training or test, as columns */
+struct part { /* as columns */
   uint32_t rows;
   double **inputs, *target, *outcome;
   uint64_t **valid, *user;
@@ -38,7 +40,9 @@ struct training_table {
   int64_t clock; /* newest seen */
   struct value *slots;
   struct arena arena; /* parts */
-  struct part parts[2];
+  struct part parts[TRAINING_PARTS];
+  bool calibrates, isotonic;
+  int64_t middle; /* of the time that rows were taken in */
 };
 
 /* ---- what the model's file says ---- */
@@ -60,6 +64,11 @@ static bool read_train(struct training_table *t, const struct node *train, struc
   if (!within || within->kind != NODE_NUMBER || !(within->number >= 1 && within->number <= 366 * 86400.0))
     return err_set(e, ERR_INPUT, "model \"%s\": train.within: expected a duration of up to a year, such as 24 * hours", name);
   t->within = (int64_t)(within->number * 1000);
+  const struct node *calibrate = node_get(train, "calibrate");
+  t->calibrates = calibrate != NULL;
+  t->isotonic = calibrate && calibrate->kind == NODE_TEXT && str_is(calibrate->text, "isotonic");
+  if (calibrate && !t->isotonic && (calibrate->kind != NODE_TEXT || !str_is(calibrate->text, "platt")))
+    return err_set(e, ERR_INPUT, "model \"%s\": train.calibrate: expected \"platt\" or \"isotonic\"", name);
   if (smooth && smooth->kind == NODE_NUMBER && smooth->number > 0)
     t->smooth = (int64_t)(math_clamp(smooth->number, 1, 366 * 86400.0) * 1000);
   t->rows_most = rows && rows->kind == NODE_NUMBER && rows->number >= 1 && rows->number <= ROWS_MOST ? (uint32_t)rows->number : 20000;
@@ -169,8 +178,13 @@ bool training_table_event(struct training_table *t, struct user *before, const s
 
 /* ---- splitting ---- */
 
-static bool is_test(uint64_t user) {
-  return rng_mix(user) < TEST_SHARE;
+/* Which part a row is in; TRAINING_PARTS: none. */
+static enum training_part part_of(const struct training_table *t, const struct sample *s) {
+  const double share = rng_mix(s->user);
+  if (share < TEST_SHARE) return TRAINING_TEST;
+  if (!t->calibrates || share >= CONFORM_UNTIL) return TRAINING_TRAIN;
+  if (s->until - t->within < t->middle) return TRAINING_PARTS;
+  return share < CALIBRATE_UNTIL ? TRAINING_CALIBRATE : TRAINING_CONFORM;
 }
 
 /* The order in which samples are taken when there are more than wanted: by chance, but always the same. */
@@ -240,22 +254,27 @@ static bool part_fill(struct training_table *t, struct part *p, const struct pic
   return true;
 }
 
-static bool part_of_users(struct training_table *t, bool test, uint32_t most, struct pick *picks) {
+static bool take_part(struct training_table *t, enum training_part part, uint32_t most, struct pick *picks) {
   uint32_t n = 0;
   for (uint32_t i = 0; i < t->count; i++) {
     const struct sample *s = &t->samples[i];
-    if (is_test(s->user) != test || !is_known(t, s)) continue;
+    if (part_of(t, s) != part || !is_known(t, s)) continue;
     picks[n++] = (struct pick){hash_64_seed((struct str){(const char *)&s->user, sizeof s->user}, (uint64_t)s->until), i};
   }
   if (n > 1) qsort(picks, n, sizeof *picks, by_key);
   uint32_t rows = n < most ? n : most;
   if (rows > 1) qsort(picks, rows, sizeof *picks, by_sample);
-  return part_fill(t, &t->parts[test], picks, rows);
+  return part_fill(t, &t->parts[part], picks, rows);
 }
 
 bool training_table_finish(struct training_table *t, struct err *e) {
   struct pick *picks = kit_alloc((t->count + 1) * sizeof *picks);
-  bool fine = picks && part_of_users(t, false, t->rows_most, picks) && part_of_users(t, true, ROWS_MOST, picks);
+  int64_t first = t->clock;
+  for (uint32_t i = 0; i < t->count; i++) first = t->samples[i].until - t->within < first ? t->samples[i].until - t->within : first;
+  t->middle = first + (t->clock - first) / 2;
+  bool fine = picks != NULL;
+  for (int part = 0; fine && part < TRAINING_PARTS; part++)
+    fine = take_part(t, (enum training_part)part, part == TRAINING_TRAIN ? t->rows_most : ROWS_MOST, picks);
   kit_free(picks);
   if (!fine) return err_set(e, ERR_INTERNAL, "no memory for %u training rows", t->count);
   if (t->parts[0].rows >= 50 && t->parts[1].rows >= 20) return true;
@@ -263,7 +282,12 @@ bool training_table_finish(struct training_table *t, struct err *e) {
                  t->model->name, t->parts[0].rows, t->parts[1].rows, STR_ARG(t->on));
 }
 
-void training_table_rows(const struct training_table *t, bool test, struct training_rows *out) {
-  const struct part *p = &t->parts[test];
+bool training_table_calibrates(const struct training_table *t, bool *isotonic) {
+  *isotonic = t->isotonic;
+  return t->calibrates;
+}
+
+void training_table_rows(const struct training_table *t, enum training_part part, struct training_rows *out) {
+  const struct part *p = &t->parts[part];
   *out = (struct training_rows){p->rows, p->inputs, p->valid, p->target, p->outcome, p->user, t->widths, t->model->input_count};
 }

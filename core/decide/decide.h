@@ -44,7 +44,8 @@ const struct listening *rules_listening_all(const struct rules *r); /* every tri
 const struct listening *rules_listening_to(const struct rules *r, struct str trigger);
 uint64_t trigger_models(const struct rules *r,
                         uint32_t trigger); /* bit per model that its when, options, arms or messages read; set by rules_bind_models */
-void rules_bind_models(struct rules *r, uint32_t (*model_of)(void *context, uint32_t belief), void *context);
+/* `models_of`: a bit for each model that has to be asked for a belief. */
+void rules_bind_models(struct rules *r, uint64_t (*models_of)(void *context, uint32_t belief), void *context);
 bool rules_have_moments(const struct rules *r); /* does a trigger wait for an hour, a day, a silence, a follow-up? */
 size_t rules_triggers(const struct rules *r);
 struct str trigger_name(const struct rules *r, uint32_t trigger);

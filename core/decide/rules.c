@@ -479,19 +479,19 @@ const struct listening *rules_listening_to(const struct rules *r, struct str tri
   return t == NO_ONE ? NULL : &r->single[t];
 }
 
-static uint64_t models_of_slots(const struct rules *r, const uint32_t *slots, size_t count, uint32_t (*model_of)(void *, uint32_t),
+static uint64_t models_of_slots(const struct rules *r, const uint32_t *slots, size_t count, uint64_t (*models_of)(void *, uint32_t),
                                 void *context) {
   uint64_t bits = 0;
   for (size_t i = 0; i < count; i++)
-    if (r->symbols->at[slots[i]].kind == SYMBOL_BELIEF) bits |= UINT64_C(1) << model_of(context, r->symbols->at[slots[i]].index);
+    if (r->symbols->at[slots[i]].kind == SYMBOL_BELIEF) bits |= models_of(context, r->symbols->at[slots[i]].index);
   return bits;
 }
 
-void rules_bind_models(struct rules *r, uint32_t (*model_of)(void *context, uint32_t belief), void *context) {
+void rules_bind_models(struct rules *r, uint64_t (*models_of)(void *context, uint32_t belief), void *context) {
   for (size_t i = 0; i < r->trigger_count; i++) {
     const struct listening *l = &r->single[i];
-    r->triggers[i].screen_models = models_of_slots(r, l->screen, l->screen_count, model_of, context);
-    r->triggers[i].models = r->triggers[i].screen_models | models_of_slots(r, l->rest, l->rest_count, model_of, context);
+    r->triggers[i].screen_models = models_of_slots(r, l->screen, l->screen_count, models_of, context);
+    r->triggers[i].models = r->triggers[i].screen_models | models_of_slots(r, l->rest, l->rest_count, models_of, context);
   }
 }
 

@@ -66,8 +66,10 @@ static size_t message_slots(void *context, uint32_t option, const uint32_t **slo
   return template_slots(p->templates, option, slots);
 }
 
-static uint32_t model_of_belief(void *context, uint32_t belief) {
-  return belief_model(((struct program *)context)->models, belief);
+/* A combination's parts are asked with it. */
+static uint64_t models_of_belief(void *context, uint32_t belief) {
+  const struct models *models = ((struct program *)context)->models;
+  return models_with_parts(models, UINT64_C(1) << belief_model(models, belief));
 }
 
 static void list_profile_slots(struct program *p) {
@@ -88,7 +90,7 @@ static void build_parts(struct program *p, const struct program_from *from) {
   struct rules_needs needs = {message_slots, p};
   derived_check(p);
   p->rules = rules_build(&p->arena, n, p->vocabulary, &p->symbols, &needs, f);
-  rules_bind_models(p->rules, model_of_belief, p);
+  rules_bind_models(p->rules, models_of_belief, p);
   p->plan = event_plan_build(&p->arena, &p->symbols);
   list_profile_slots(p);
   struct err e = {0};

@@ -6,8 +6,8 @@ static bool ask_models(const struct program *p, struct user *u, uint64_t models,
                        struct arena *a) {
   struct sessions *sessions = sessions_open(p->models, 1);
   struct belief_row row = {.user = u, .clock = clock, .slots = slots, .beliefs = beliefs};
-  for (uint32_t m = 0; sessions && m < models_count(p->models); m++)
-    if (models >> m & 1) models_predict(p->models, sessions, m, &row, 1, p->features, a);
+  for (uint32_t n = 0, m; sessions && n < models_count(p->models); n++)
+    if (models >> (m = models_in_order(p->models, n)) & 1) models_predict(p->models, sessions, m, &row, 1, p->features, a);
   sessions_close(sessions);
   return sessions != NULL;
 }

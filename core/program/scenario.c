@@ -37,7 +37,7 @@ static uint64_t models_to_ask(const struct scene *s, uint64_t models) {
   uint64_t wanted = 0;
   for (uint32_t i = 0; i < p->symbols.count; i++)
     if (p->symbols.at[i].kind == SYMBOL_BELIEF && !is_given(s, i)) wanted |= UINT64_C(1) << belief_model(p->models, p->symbols.at[i].index);
-  return wanted & models;
+  return models_with_parts(p->models, wanted) & models;
 }
 
 #define SCENARIO_PATIENCE_MS 5000
@@ -49,8 +49,8 @@ static void believe(struct outcome_of *o, uint64_t models) {
   struct sessions *sessions = models ? sessions_open(p->models, 1) : NULL;
   if (sessions) sessions_patience(sessions, SCENARIO_PATIENCE_MS);
   struct belief_row row = {.user = o->scene.user, .clock = o->scene.event.timestamp, .slots = o->slots, .beliefs = beliefs};
-  for (uint32_t m = 0; sessions && m < models_count(p->models); m++)
-    if (models >> m & 1) models_predict(p->models, sessions, m, &row, 1, p->features, a);
+  for (uint32_t n = 0, m; sessions && n < models_count(p->models); n++)
+    if (models >> (m = models_in_order(p->models, n)) & 1) models_predict(p->models, sessions, m, &row, 1, p->features, a);
   for (uint32_t i = 0; sessions && i < p->symbols.count; i++)
     if (p->symbols.at[i].kind == SYMBOL_BELIEF && (models >> belief_model(p->models, p->symbols.at[i].index) & 1))
       o->slots[i] = beliefs[p->symbols.at[i].index];

@@ -37,6 +37,7 @@ static bool find_model(struct one_model *m, const char *name, struct err *e) {
 
 static bool open_plugin(struct one_model *m, const char *plugins, struct err *e) {
   char path[4096];
+  if (m->noun->combine) return err_set(e, ERR_INPUT, "it combines other models and has no weights of its own; ask or train those");
   snprintf(m->store, sizeof m->store, "%s/kairos-model-XXXXXX", P_tmpdir);
   if (!mkdtemp(m->store)) {
     m->store[0] = 0;
@@ -63,10 +64,21 @@ static const char *state_path(const struct one_model *m, const char *path, const
   return NULL;
 }
 
+/* Weights, and the calibration that lies with them. */
+static bool take_state(struct one_model *m, struct str bytes, struct err *e) {
+  struct envelope envelope;
+  struct calibration *calibration;
+  if (!model_load(m->model, bytes, e) || !envelope_read(bytes, &envelope, e) ||
+      !calibration_read(envelope.metrics, &m->arena, &calibration, e))
+    return false;
+  model_calibrate(m->program->models, m->index, calibration);
+  return true;
+}
+
 bool one_model_load(struct one_model *m, const char *path, struct err *e) {
   struct buf bytes = {0};
   path = state_path(m, path, "--state", e);
-  bool fine = path && file_read(path, &bytes, STATE_MOST, e) && (model_load(m->model, buf_view(&bytes), e) || err_wrap(e, "%s", path));
+  bool fine = path && file_read(path, &bytes, STATE_MOST, e) && (take_state(m, buf_view(&bytes), e) || err_wrap(e, "%s", path));
   buf_free(&bytes);
   return fine;
 }

@@ -42,17 +42,50 @@ static bool predict_part(const struct trained *model, const struct training_rows
   return fine;
 }
 
-static bool evaluate_part(const struct trained *model, const struct training_table *table, bool test, struct json_writer *w,
-                          struct err *e) {
+/* The outputs of a part's rows, to be given back with kit_free; NULL with its sentence. */
+static double *outputs_of(const struct trained *model, const struct training_rows *rows, struct err *e) {
+  double *p = kit_alloc((rows->rows + 1) * sizeof *p);
+  if (!p) err_set(e, ERR_INTERNAL, "no memory for predictions");
+  if (p && predict_part(model, rows, p, e)) return p;
+  kit_free(p);
+  return NULL;
+}
+
+static bool evaluate_part(const struct one_model *m, const struct training_table *table, enum training_part part, const char *name,
+                          struct json_writer *w, struct err *e) {
   struct training_rows rows;
-  training_table_rows(table, test, &rows);
-  double *p = kit_alloc((rows.rows + 1) * sizeof *p);
-  bool fine = p ? predict_part(model, &rows, p, e) : err_set(e, ERR_INTERNAL, "no memory for predictions");
-  json_key(w, test ? "test" : "train");
+  training_table_rows(table, part, &rows);
+  double *p = outputs_of(m->model, &rows, e);
+  const struct calibration *c = model_calibration(m->program->models, m->index);
+  const bool fine = p != NULL;
+  for (uint32_t r = 0; fine && c && r < rows.rows; r++) p[r] = calibration_apply(c, p[r]);
+  json_key(w, name);
   if (fine) evaluate_binary(p, rows.outcome, rows.rows, w);
   else json_put_null(w);
   kit_free(p);
   return fine;
+}
+
+/* ---- calibration: from people that the model was not trained on, and sets from others again ---- */
+#define CONFORMAL_MISSES 0.1
+
+static bool calibrate(struct one_model *m, const struct training_table *table, bool isotonic, struct json_writer *w, struct err *e) {
+  struct training_rows rows, others;
+  training_table_rows(table, TRAINING_CALIBRATE, &rows);
+  training_table_rows(table, TRAINING_CONFORM, &others);
+  double *p = outputs_of(m->model, &rows, e), *q = p ? outputs_of(m->model, &others, e) : NULL;
+  struct calibration *c = q ? calibration_fit(isotonic, p, rows.outcome, rows.rows, &m->arena) : NULL;
+  if (q && !c) err_set(e, ERR_INTERNAL, "no memory for a calibration");
+  if (c && !calibration_conform(c, q, others.outcome, others.rows, CONFORMAL_MISSES, &m->arena))
+    fprintf(stderr, "%u rows are too few for prediction sets\n", others.rows);
+  if (c) {
+    json_key(w, "calibration");
+    calibration_write(c, w);
+    model_calibrate(m->program->models, m->index, c);
+  }
+  kit_free(p);
+  kit_free(q);
+  return c != NULL;
 }
 
 /* ---- golden rows: a few test rows, inputs rounded to what a person can read, answers asked for the rounded ones ---- */
@@ -113,7 +146,7 @@ static bool print_golden(const struct one_model *m, const struct training_table 
   struct training_rows all, few;
   struct arena a = {0};
   double answers[GOLDEN_ROWS];
-  training_table_rows(table, true, &all);
+  training_table_rows(table, TRAINING_TEST, &all);
   choose_golden(&all, &a, &few);
   bool fine = predict_part(m->model, &few, answers, e);
   if (fine) printf("  golden = {\n");
@@ -168,7 +201,7 @@ static bool train_in_child(const struct options *o, const struct one_model *m, c
 static bool learn(const struct options *o, struct one_model *m, const struct training_table *table, struct err *e) {
   struct training_rows rows;
   struct buf envelope = {0};
-  training_table_rows(table, false, &rows);
+  training_table_rows(table, TRAINING_TRAIN, &rows);
   bool fine = train_in_child(o, m, &rows, &envelope, e) && model_load(m->model, buf_view(&envelope), e);
   if (!fine && m->noun->fallback == m->noun->fallback)
     err_wrap(e, "no state was written, and the model's fallback %g goes on answering where it has none", m->noun->fallback);
@@ -180,9 +213,10 @@ static bool learn(const struct options *o, struct one_model *m, const struct tra
 static bool run_model(const struct options *o, struct one_model *m, const struct training_table *table, struct err *e) {
   struct buf figures = {0};
   struct json_writer w = json_to(&figures);
-  bool fine = learn(o, m, table, e);
+  bool isotonic, fine = learn(o, m, table, e);
   json_open_object(&w);
-  fine = fine && evaluate_part(m->model, table, false, &w, e) && evaluate_part(m->model, table, true, &w, e);
+  if (training_table_calibrates(table, &isotonic)) fine = fine && calibrate(m, table, isotonic, &w, e);
+  fine = fine && evaluate_part(m, table, TRAINING_TRAIN, "train", &w, e) && evaluate_part(m, table, TRAINING_TEST, "test", &w, e);
   if (fine) {
     json_close_object(&w);
     printf(STR_FORMAT "\n", STR_ARG(buf_view(&figures)));

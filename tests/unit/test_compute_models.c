@@ -191,6 +191,56 @@ static void without_plugins_beliefs_are_named_and_missing_or_their_fallback(void
   world_free(w);
 }
 
+#define PAIR                                                                                                                               \
+  "model \"a\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" } }\n"                                                                    \
+  "model \"b\" { plugin = \"svr\", " INPUTS ", outputs = { q = { as = \"value - 1\" } }, fallback = 0.2 }\n"
+
+static void ask_all(struct world *w, const struct models *m, struct value *beliefs) {
+  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs};
+  struct sessions *s = sessions_open(m, 8);
+  for (uint32_t n = 0; n < models_count(m); n++) models_predict(m, s, models_in_order(m, n), &row, 1, w->features, &w->arena);
+  sessions_close(s);
+}
+
+/* Declared before what it weighs, and asked after it. */
+static void a_combination_weighs_clamped_parts(void **state) {
+  (void)state;
+  struct world *w =
+      world_lua("model \"all\" { combine = { low = 0.4, high = 0.6 }, outputs = { both = {}, apart = { from = \"disagreement\" } } }\n"
+                "model \"low\" { plugin = \"svr\", " INPUTS ", outputs = { l = { as = \"value - 1\" } }, fallback = 0.2 }\n"
+                "model \"high\" { plugin = \"svr\", " INPUTS ", outputs = { \"h\" }, fallback = 0.9 }");
+  struct models *m = build(w, false);
+  struct value beliefs[4];
+  no_findings(w);
+  ask_all(w, m, beliefs);
+  assert_near(beliefs[3].number, -0.8, 1e-9, "a part by itself is not clamped");
+  assert_near(beliefs[1].number, 0.54, 1e-9, "0.4 times 0 and 0.6 times 0.9");
+  assert_near(beliefs[0].number, 0.9, 1e-9, "how far they are apart");
+  assert_int_equal(models_with_parts(m, 1), 7);
+  assert_int_equal(models_with_parts(m, 2), 2);
+  assert_int_equal(models_in_order(m, 0), 1);
+  assert_int_equal(models_in_order(m, 2), 0);
+  models_free(m);
+  world_free(w);
+}
+
+static void a_missing_part_is_left_out(void **state) {
+  (void)state;
+  struct world *w = world_lua("model \"all\" { combine = { gone = 0.9, there = 0.1 }, outputs = { \"both\" } }\n"
+                              "model \"none\" { combine = { gone = 1, lost = 1 }, outputs = { \"neither\" } }\n"
+                              "model \"gone\" { plugin = \"svr\", " INPUTS ", outputs = { \"g\" } }\n"
+                              "model \"lost\" { plugin = \"svr\", " INPUTS ", outputs = { \"x\" } }\n"
+                              "model \"there\" { plugin = \"svr\", " INPUTS ", outputs = { \"t\" }, fallback = 0.3 }");
+  struct models *m = build(w, false);
+  struct value beliefs[5];
+  no_findings(w);
+  ask_all(w, m, beliefs);
+  assert_near(beliefs[0].number, 0.3, 1e-9, "the rest by itself");
+  assert_int_equal(beliefs[1].kind, VALUE_MISSING);
+  models_free(m);
+  world_free(w);
+}
+
 static void what_is_wrong_is_a_finding(void **state) {
   (void)state;
   static const struct {
@@ -204,7 +254,15 @@ static void what_is_wrong_is_a_finding(void **state) {
       {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" }, state = \"gone.state\" }", "kairos train m"},
       {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" }, config = { C = -1 } }", "C"},
       {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" }, state = \"adherence.lua\" }", "adherence.lua"},
-      {"model \"m\" { combine = { a = 0.6, b = 0.4 }, outputs = { \"p\" } }", "not in this version"},
+      {"model \"m\" { combine = { a = 0.6, b = 0.4 }, outputs = { \"p\" } }", "no model of one output"},
+      {"model \"m\" { combine = { 0.6, 0.4 }, outputs = { \"p\" } }", "expected 2 to 8 models"},
+      {PAIR "model \"m\" { combine = { a = 1, b = -1 }, outputs = { \"r\" } }", "expected a weight above 0"},
+      {PAIR "model \"m\" { combine = { a = 1, p = 1 }, outputs = { \"r\" } }", "\"p\" is there twice"},
+      {PAIR "model \"c\" { plugin = \"svr\", " INPUTS
+            ", outputs = { \"s\", \"t\" } }\nmodel \"m\" { combine = { a = 1, c = 1 }, outputs = { \"r\" } }",
+       "no model of one output"},
+      {PAIR "model \"m\" { combine = { a = 1, m = 1 }, outputs = { \"r\" } }", "is a combination itself"},
+      {PAIR "model \"m\" { combine = { a = 1, b = 1 }, outputs = { r = { from = \"p\" } } }", "\"disagreement\""},
       {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"p\" }, state = \"adherence.state\" }", "adherence.state"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -243,6 +301,8 @@ int main(void) {
       cmocka_unit_test(a_stranger_has_no_prediction),
       cmocka_unit_test(a_failing_model_is_suspended),
       cmocka_unit_test(without_plugins_beliefs_are_named_and_missing_or_their_fallback),
+      cmocka_unit_test(a_combination_weighs_clamped_parts),
+      cmocka_unit_test(a_missing_part_is_left_out),
       cmocka_unit_test(what_is_wrong_is_a_finding),
       cmocka_unit_test(another_answer_than_the_golden_one_is_refused),
   };

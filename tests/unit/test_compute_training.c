@@ -67,8 +67,8 @@ static void rows_are_what_was_known_before(void **state) {
   struct err e = {0};
   plan_and_do(&x, 60, 6);
   if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
-  training_table_rows(x.t, false, &rows[0]);
-  training_table_rows(x.t, true, &rows[1]);
+  training_table_rows(x.t, TRAINING_TRAIN, &rows[0]);
+  training_table_rows(x.t, TRAINING_TEST, &rows[1]);
   /* the last day's plans of those who did nothing are still open when the events end: left out */
   assert_int_equal(rows[0].rows + rows[1].rows, 30 * 6 + 30 * 5);
   assert_true(rows[1].rows > 20 && rows[1].rows < 150);
@@ -91,7 +91,7 @@ static void the_first_row_of_a_person_is_empty(void **state) {
   struct err e = {0};
   plan_and_do(&x, 400, 1);
   if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
-  training_table_rows(x.t, false, &rows);
+  training_table_rows(x.t, TRAINING_TRAIN, &rows);
   for (uint32_t r = 0; r < rows.rows; r++) assert_false(rows.valid[0][r / 64] >> (r % 64) & 1);
   untaught(&x);
 }
@@ -115,12 +115,37 @@ static void one_completion_answers_the_oldest_open_plan(void **state) {
   }
   if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
   for (int part = 0; part < 2; part++) {
-    training_table_rows(x.t, part, &rows[part]);
+    training_table_rows(x.t, (enum training_part)part, &rows[part]);
     for (uint32_t r = 0; r < rows[part].rows; r++) done += rows[part].outcome[r];
     for (uint32_t r = 0; r + 2 < rows[part].rows; r += 3) assert_true(rows[part].outcome[r] == 0 && rows[part].outcome[r + 1] == 1);
   }
   assert_int_equal(rows[0].rows + rows[1].rows, 300);
   assert_true(done == 100);
+  untaught(&x);
+}
+
+/* Who calibrates was not trained on, and comes later in time. */
+static void calibration_has_people_of_its_own(void **state) {
+  (void)state;
+  struct taught x =
+      taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 18 * hours, calibrate = \"platt\" }"));
+  struct training_rows rows[TRAINING_PARTS];
+  struct err e = {0};
+  bool isotonic = true;
+  plan_and_do(&x, 300, 8);
+  if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+  assert_true(training_table_calibrates(x.t, &isotonic) && !isotonic);
+  for (int part = 0; part < TRAINING_PARTS; part++) {
+    training_table_rows(x.t, (enum training_part)part, &rows[part]);
+    assert_true(rows[part].rows > 40);
+  }
+  for (int part = 0; part < TRAINING_PARTS; part++)
+    for (int other = 0; other < part; other++)
+      for (uint32_t r = 0; r < rows[part].rows; r++)
+        for (uint32_t q = 0; q < rows[other].rows; q++) assert_true(rows[part].user[r] != rows[other].user[q]);
+  for (uint32_t r = 0; r < rows[TRAINING_CALIBRATE].rows; r++)
+    if (rows[TRAINING_CALIBRATE].outcome[r] == 1) /* four days of workouts are behind them: none of the first rows is here */
+      assert_true(rows[TRAINING_CALIBRATE].inputs[0][r] >= 3);
   untaught(&x);
 }
 
@@ -142,7 +167,7 @@ static void smoothing_learns_the_share_of_the_days_to_come(void **state) {
     user_free(u);
   }
   if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
-  training_table_rows(x.t, false, &rows);
+  training_table_rows(x.t, TRAINING_TRAIN, &rows);
   assert_int_equal(rows.rows, 50);
   for (uint32_t r = 0; r < rows.rows; r++) assert_near(rows.target[r], rows.outcome[r] == 1 ? 1.0 / 3 : 0, 1e-12, "today and two days");
   untaught(&x);
@@ -154,6 +179,7 @@ static void what_cannot_be_learned_is_said(void **state) {
       {MODEL("{ target = \"workout_completed\", within = 3600 }"), "train.on"},
       {MODEL("{ on = \"workout_planned\", target = \"workout_completed\" }"), "train.within"},
       {MODEL("{ on = \"workout_planned\", within = 3600 }"), "train.target"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, calibrate = 1 }"), "train.calibrate"},
   };
   for (size_t i = 0; i < sizeof trains / sizeof *trains; i++) {
     struct world *w = world_lua(trains[i][0]);
@@ -216,6 +242,7 @@ int main(void) {
       cmocka_unit_test(rows_are_what_was_known_before),
       cmocka_unit_test(the_first_row_of_a_person_is_empty),
       cmocka_unit_test(one_completion_answers_the_oldest_open_plan),
+      cmocka_unit_test(calibration_has_people_of_its_own),
       cmocka_unit_test(smoothing_learns_the_share_of_the_days_to_come),
       cmocka_unit_test(what_cannot_be_learned_is_said),
       cmocka_unit_test(figures_stand_beside_the_base_rate),

@@ -1,0 +1,79 @@
+#!/bin/sh
+# Models that are weighed together: each is trained and calibrated on people of its own, the engine asks the parts when a rule reads the
+# combination, records all of them, and replays to the same bytes; a part that is killed is left out, and the rest carries on.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+program=$work/program
+small_program "$program"
+mkdir -p "$program/models"
+cat >>"$program/rules/all.lua" <<'LUA'
+event "workout_planned" {}
+event "workout_completed" {}
+trigger "doubt" { why = "A test.", on = { "workout_planned" }, when = "blended < 2", offer = { "breathe_out" } }
+intervention "breathe_out" { channel = "push", expires = 2 * hours, message = { en = "Breathe." } }
+LUA
+cat >"$program/models/all.lua" <<'LUA'
+local inputs = { "workout_frequency_7d", "workout_frequency_30d", "success_rate", "habit_strength", "streak_length", "stress_level" }
+local train = { on = "workout_planned", target = "workout_completed", within = 18 * hours, calibrate = "platt", rows = 600 }
+model "trees" {
+  plugin = "gbm", inputs = inputs, outputs = { "by_trees" }, state = "trees.state", train = train,
+  config = { output = { name = "by_trees" }, n_estimators = 20 },
+}
+model "machine" {
+  plugin = "svr", inputs = inputs, outputs = { "by_machine" }, state = "machine.state", train = train,
+  config = { output = { name = "by_machine" }, C = 0.5, gamma = 0.01 },
+}
+model "both" {
+  combine = { trees = 0.6, by_machine = 0.4 }, outputs = { blended = {}, doubt = { from = "disagreement" } },
+}
+LUA
+
+# ---- training: figures, calibration, and a state that carries it ----
+for model in trees machine; do
+  run 0 "$KAIROS" train $model --program "$program" --users 150 --days 60 --json
+  has '"calibration":{"method":"platt","rows":[0-9]*,"a":-'
+  has '"quantile":0\.[0-9]*,"conformalRows":'
+  has '"test":{"rows":'
+done
+run 1 "$KAIROS" train both --program "$program"
+has 'combines other models'
+run 0 "$KAIROS" model show trees --program "$program"
+has '"method":"platt"'
+run 0 "$KAIROS" check "$program"
+
+# ---- serving ----
+start "$work/data" --program "$program"
+expect_call 200 PUT /v1/users/anna '{"timezone":"Etc/UTC","age":40}'
+i=0
+while [ $i -lt 6 ]; do
+  expect_call 200 POST /v1/events "{\"userId\":\"anna\",\"eventType\":\"workout_completed\",\"timestamp\":\"$(now)\",\"data\":{}}"
+  i=$((i + 1))
+done
+plan() { expect_call 200 POST /v1/events "{\"userId\":\"anna\",\"eventType\":\"workout_planned\",\"timestamp\":\"$(now)\",\"data\":{}}"; }
+plan
+expect_call 200 GET /v1/users/anna
+number() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" "$work/answer" | head -n 1; }
+check_blend() { # the combination is what its parts make it, to the last of six digits
+  awk -v t="$(number by_trees)" -v m="$(number by_machine)" -v b="$(number blended)" -v d="$(number doubt)" 'BEGIN {
+    apart = t > m ? t - m : m - t; off = 0.6 * t + 0.4 * m - b
+    exit !(t > 0 && t < 1 && m > 0 && m < 1 && off * off < 1e-11 && (apart - d) * (apart - d) < 1e-11) }' ||
+    { cat "$work/answer" >&2; say "blended is not what its parts make it"; }
+}
+check_blend
+expect_call 200 GET "/v1/users/anna/export"
+grep '"kind":"event".*"blended"' "$work/answer" | head -n 1 >"$work/row"
+[ -s "$work/row" ] || { cat "$work/answer" >&2; say "no belief was recorded"; }
+grep -q '"by_trees":[0-9.]*.*"by_machine":[0-9.]*' "$work/row" || grep -q '"by_machine":[0-9.]*.*"by_trees":[0-9.]*' "$work/row" ||
+  say "the parts were not recorded with the combination"
+cp "$work/row" "$work/answer"
+check_blend
+
+# ---- a part is killed ----
+expect_call 200 PUT /v1/kill/model/trees
+plan
+expect_call 200 GET "/v1/users/anna/export"
+grep '"by_trees":null' "$work/answer" | head -n 1 >"$work/row"
+cp "$work/row" "$work/answer"
+awk -v m="$(number by_machine)" -v b="$(number blended)" 'BEGIN { exit !(m > 0 && m == b) }' || { cat "$work/row" >&2; say "the part that is left is not what is said"; }
+stop
+run 0 "$KAIROS" replay --verify --data "$work/data"
