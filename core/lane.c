@@ -173,12 +173,13 @@ static void work_note(struct lane *lane, struct note *n) {
   } else kit_free(n);
 }
 
-/* Attempts join the turn at its end; those of a lost turn join the next. */
+/* Attempts join the turn at its end, and so do messages that nobody else would end; those of a lost turn join the next. */
 static void join_results(struct owned *o) {
   struct err e = {0};
   o->touched |= o->results != NULL;
   for (struct note *n = o->results; n && may_begin(o); n = n->next)
     if (!outbox_results(&o->outbox, n->results, n->count, &e)) lose(o, &e);
+  if (!o->lost && !outbox_expire(&o->outbox, clock_now(), &o->touched, &e)) lose(o, &e);
 }
 
 static void forget_results(struct owned *o) {
@@ -240,6 +241,7 @@ static void commit_one(struct lane *lane, struct owned *o) {
   lane->committed_at = clock_monotonic();
   if (!o->lost) return;
   log_error("lane", "volume %u: the turn is lost: %s", o->number, o->err.text);
+  outbox_forget(&o->outbox);
   if (!o->waits) recover(o);
 }
 
@@ -314,6 +316,8 @@ static int64_t sleep_until(const struct lane *lane) {
   int64_t next = INT64_MAX;
   for (uint32_t i = 0; i < lane->owned_count; i++)
     if (heap_next(&lane->owned[i].due) < next) next = heap_next(&lane->owned[i].due);
+  for (uint32_t i = 0; i < lane->owned_count; i++)
+    if (outbox_expires(&lane->owned[i].outbox) < next) next = outbox_expires(&lane->owned[i].outbox);
   if (next == INT64_MAX) return CLOCK_SECOND * 1000000;
   int64_t wait = next - clock_now();
   return (wait < 1 ? 1 : wait > CLOCK_SECOND ? CLOCK_SECOND : wait) * 1000000;

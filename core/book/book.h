@@ -170,6 +170,9 @@ bool volume_outbox(struct volume *v, uint64_t id, struct arena *a, struct outbox
 bool volume_waiting(struct volume *v, int64_t due_before, uint32_t most, struct arena *a, struct outbox_row **rows, size_t *count,
                     struct err *e);
 
+/* When each waiting row is too late, by its id; false from `each` ends the look. */
+bool volume_expiring(struct volume *v, bool (*each)(void *context, uint64_t id, int64_t send_before), void *context, struct err *e);
+
 /* A reader of a volume for replay, backup and doctor: own query_only connection, works beside a running engine and offline. [any one
  * thread] */
 struct volume *volume_reader(struct book *b, uint32_t number, struct err *e);

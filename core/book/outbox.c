@@ -167,3 +167,13 @@ bool volume_waiting(struct volume *v, int64_t due_before, uint32_t most, struct 
   sqlite3_reset(select);
   return got == 0;
 }
+
+bool volume_expiring(struct volume *v, bool (*each)(void *context, uint64_t id, int64_t send_before), void *context, struct err *e) {
+  if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+  sqlite3_stmt *select = volume_statement(v, SELECT_EXPIRING);
+  int got;
+  while ((got = sql_row(select, "reading the outbox", e)) == 1)
+    if (!each(context, (uint64_t)sqlite3_column_int64(select, 0), sqlite3_column_int64(select, 1))) break;
+  sqlite3_reset(select);
+  return got >= 0;
+}

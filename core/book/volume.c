@@ -52,6 +52,7 @@ static const char *const texts[STATEMENTS] = {
     [SELECT_OUTBOX] = "SELECT id, user, send_before, due, attempts, fate, body, names, log FROM outbox WHERE id=?",
     [SELECT_WAITING] = "SELECT id, user, send_before, due, attempts, fate, body, names, log FROM outbox WHERE fate=0 AND due<=?"
                        " ORDER BY due, id LIMIT ?",
+    [SELECT_EXPIRING] = "SELECT id, send_before FROM outbox WHERE fate=0 ORDER BY due",
     [SELECT_WAITING_OF_USER] = "SELECT id FROM outbox WHERE fate=0 AND user=? ORDER BY id",
     [UPDATE_ATTEMPT] = "UPDATE outbox SET due=?2, attempts=max(attempts,?5), fate=?3, log=?4 WHERE id=?1",
     [UPDATE_WITHDRAWN] = "UPDATE outbox SET fate=4 WHERE id=?",

@@ -49,7 +49,8 @@ struct courier {
   struct kill_message *killed; /* NULL: nothing is */
   struct attempt_result results[RESULTS_BATCH];
   size_t result_count;
-  int64_t now, tick; /* of this turn: UTC ms, monotonic ms */
+  int64_t now, tick;   /* of this turn: UTC ms, monotonic ms */
+  int64_t short_until; /* tick until which nobody is asked for letters, since memory failed */
   size_t running;
   bool stopping, closed;
 };

@@ -66,7 +66,8 @@ struct attempt_result {
   uint32_t volume;
   int64_t at;
   int64_t next_due; /* 0 when it has ended */
-  enum letter_end { LETTER_AGAIN, LETTER_DELIVERED, LETTER_FAILED, LETTER_EXPIRED, LETTER_WITHDRAWN } end;
+  /* RETURNED: the courier had no memory to hold it; nothing happened, its row waits, and it wants to be pushed again. */
+  enum letter_end { LETTER_AGAIN, LETTER_DELIVERED, LETTER_FAILED, LETTER_EXPIRED, LETTER_WITHDRAWN, LETTER_RETURNED } end;
   uint32_t attempt; /* 1-based; 0 when it ended without one */
   int32_t status;   /* HTTP status, 0 when none */
   int32_t milliseconds;

@@ -4,9 +4,11 @@
 #include "kit/clock.h"
 
 #define REFILL_MOST 4096
+#define EXPIRE_MOST 256 /* rows a turn */
 
 void outbox_send(struct outbox *o, struct letter *l) {
   uint64_t id = l->id;
+  if (!o->courier && o->watched && !heap_push(&o->expiring, l->send_before, (int64_t)id)) outbox_forget(o);
   if (o->refused || !o->courier || !map_set(&o->held, id, 1)) {
     o->hungry |= !o->refused; /* nobody was asked, so nobody will call */
     o->refused = true;
@@ -21,7 +23,8 @@ void outbox_send(struct outbox *o, struct letter *l) {
 
 static enum outbox_end end_of(enum letter_end end) {
   switch (end) {
-  case LETTER_AGAIN: return OUTBOX_WAITING;
+  case LETTER_AGAIN:
+  case LETTER_RETURNED: return OUTBOX_WAITING;
   case LETTER_DELIVERED: return OUTBOX_DELIVERED;
   case LETTER_FAILED: return OUTBOX_FAILED;
   case LETTER_EXPIRED: return OUTBOX_EXPIRED;
@@ -46,6 +49,11 @@ bool outbox_results(struct outbox *o, const struct attempt_result *results, size
   struct buf text = {0};
   bool ok = true;
   for (size_t i = 0; ok && i < count; i++) {
+    if (results[i].end == LETTER_RETURNED) {
+      map_remove(&o->held, results[i].id);
+      o->refused = true; /* hungry once the courier says so */
+      continue;
+    }
     buf_clear(&text);
     put_result(&text, &results[i]);
     struct err why = {0};
@@ -94,6 +102,62 @@ bool outbox_refill(struct outbox *o, struct err *e) {
   return ok;
 }
 
+/* ---- without a courier ---- */
+
+int64_t outbox_expires(const struct outbox *o) {
+  if (o->courier) return INT64_MAX;
+  return o->watched ? heap_next(&o->expiring) : o->look_at;
+}
+
+static bool watch(void *context, uint64_t id, int64_t send_before) {
+  if (heap_push(&((struct outbox *)context)->expiring, send_before, (int64_t)id)) return true;
+  outbox_forget(context);
+  return false;
+}
+
+void outbox_forget(struct outbox *o) {
+  o->watched = false;
+  o->expiring.count = 0;
+  o->look_at = clock_now() + CLOCK_SECOND; /* a disk that is full does not get better by asking all the time */
+}
+
+static bool expire_one(struct outbox *o, uint64_t id, int64_t now, struct arena *a, struct err *e) {
+  struct outbox_row row;
+  struct err why = {0};
+  if (!volume_outbox(o->volume, id, a, &row, &why)) {
+    if (why.kind != ERR_MISSING && e) *e = why;
+    return why.kind == ERR_MISSING; /* its user was erased meanwhile */
+  }
+  if (row.end != OUTBOX_WAITING) return true; /* withdrawn */
+  struct buf text = {0};
+  const struct attempt_result r = {.at = now, .reason = "expired: no endpoint was there to send it to"};
+  put_result(&text, &r);
+  bool ok = !text.failed || err_set(e, ERR_STORAGE, "no memory to end a message");
+  ok = ok && volume_attempt(o->volume, id, 0, now, buf_view(&text), 0, OUTBOX_EXPIRED, e);
+  buf_free(&text);
+  return ok;
+}
+
+bool outbox_expire(struct outbox *o, int64_t now, struct err *e) {
+  struct heap_entry next;
+  if (o->courier) return true;
+  if (!o->watched) {
+    outbox_forget(o);
+    o->watched = true; /* until memory fails */
+    if (!volume_expiring(o->volume, watch, o, e)) outbox_forget(o);
+    if (!o->watched) return e->kind == ERR_NONE; /* the next turn looks again */
+  }
+  struct arena a = {0};
+  bool ok = true;
+  for (int i = 0; ok && i < EXPIRE_MOST && heap_pop(&o->expiring, now, &next); i++) {
+    ok = expire_one(o, (uint64_t)next.number, now, &a, e);
+    arena_reset(&a);
+  }
+  arena_free(&a);
+  return ok;
+}
+
 void outbox_close(struct outbox *o) {
+  heap_free(&o->expiring);
   map_free(&o->held);
 }

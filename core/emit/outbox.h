@@ -3,18 +3,27 @@
 #pragma once
 #include "book/book.h"
 #include "emit/emit.h"
+#include "kit/heap.h"
 #include "kit/map.h"
 
 struct outbox {
   struct volume *volume;
   struct courier *courier; /* NULL: no endpoint; rows wait until they expire */
-  struct map held;         /* ids of rows that the courier has */
-  bool refused;            /* more rows wait in the volume than the courier has */
-  bool hungry;             /* … and it would take some: it has said so, or was not asked yet */
+  struct heap expiring;    /* without a courier: send_before and id of each waiting row */
+  bool watched;            /* `expiring` has them all; if not, it is filled from `look_at` on */
+  int64_t look_at;
+  struct map held; /* ids of rows that the courier has */
+  bool refused;    /* more rows wait in the volume than the courier has */
+  bool hungry;     /* … and it would take some: it has said so, or was not asked yet */
 };
 void outbox_send(struct outbox *o, struct letter *l); /* takes the letter; after the commit [lane] */
 bool outbox_results(struct outbox *o, const struct attempt_result *results, size_t count,
                     struct err *e); /* joins the turn's transaction [lane] */
 bool outbox_refill(struct outbox *o,
                    struct err *e); /* at start and when the courier is hungry: pushes waiting rows that it does not have [lane] */
+/* Without a courier nobody else ends what is too late. When outbox_expires says so: ends those rows as expired, some at a time, in the
+ * turn's transaction; after a lost turn call outbox_forget. [lane] */
+int64_t outbox_expires(const struct outbox *o); /* UTC ms: when it wants to be called; INT64_MAX: never */
+bool outbox_expire(struct outbox *o, int64_t now, struct err *e);
+void outbox_forget(struct outbox *o);
 void outbox_close(struct outbox *o);

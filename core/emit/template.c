@@ -90,9 +90,10 @@ static uint32_t value_find(const struct template *t, struct str name) {
 
 static void value_unknown(struct building *b, struct str language, struct str name) {
   const char **names = ARENA_ARRAY(b->arena, const char *, b->template->value_count + 1);
-  for (size_t i = 0; names && i < b->template->value_count; i++)
-    names[i] = arena_text(b->arena, b->template->values[i].name.at, b->template->values[i].name.len);
-  const char *near = names ? str_nearest(name, names, b->template->value_count) : NULL;
+  bool listed = names != NULL;
+  for (size_t i = 0; listed && i < b->template->value_count; i++)
+    listed = (names[i] = arena_text(b->arena, b->template->values[i].name.at, b->template->values[i].name.len)) != NULL;
+  const char *near = listed ? str_nearest(name, names, b->template->value_count) : NULL;
   FINDING(b, FINDING_ERROR, "message." STR_FORMAT " uses {" STR_FORMAT "}, which `values` does not give%s%s%s", STR_ARG(language),
           STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
 }

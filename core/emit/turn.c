@@ -45,7 +45,8 @@ static void count_end(struct courier *c, enum letter_end end) {
   case LETTER_FAILED: count_one(&c->failed); break;
   case LETTER_EXPIRED: count_one(&c->expired); break;
   case LETTER_WITHDRAWN: count_one(&c->withdrawn); break;
-  case LETTER_AGAIN: break;
+  case LETTER_AGAIN:
+  case LETTER_RETURNED: break;
   }
 }
 
@@ -208,10 +209,10 @@ static void letter_in(struct courier *c, struct parcel *parcel) {
   if (parcels_delivered(&c->parcels, l->id)) end = LETTER_DELIVERED, reason = "already delivered";
   else if (letter_killed(c, l)) reason = "killed";
   else if (c->now >= l->send_before) end = LETTER_EXPIRED, reason = "expired before an attempt";
-  else if (!parcels_add(&c->parcels, parcel)) { /* out of memory: the row stays in the outbox, its volume is asked to push again */
+  else if (!parcels_add(&c->parcels, parcel)) { /* the lane hears first that we do not have it, then that it may push again */
     atomic_fetch_or(&c->hungry, UINT64_C(1) << l->volume);
-    parcel_drop(c, parcel);
-    return;
+    c->short_until = c->tick + MEMORY_PAUSE;
+    end = LETTER_RETURNED, reason = "no memory";
   }
   if (reason) {
     say_end(c, l, end, reason);
@@ -300,7 +301,7 @@ static bool messages_in(struct courier *c) { /* true: there may be more */
 
 static void hungry_call(struct courier *c) {
   uint32_t most = c->options.letters_most, slack = most / 8 ? most / 8 : 1;
-  if (atomic_load(&c->hungry) == 0 || atomic_load(&c->held) > most - slack) return;
+  if (atomic_load(&c->hungry) == 0 || atomic_load(&c->held) > most - slack || c->tick < c->short_until) return;
   uint64_t bits = atomic_exchange(&c->hungry, 0);
   for (uint32_t volume = 0; volume < VOLUMES_MOST; volume++)
     if (bits >> volume & 1) c->options.hungry(c->options.context, volume);
@@ -323,6 +324,7 @@ static void sleep_plan(struct courier *c) {
     uv_timer_stop(&c->wake);
     return;
   }
+  if (c->short_until > c->tick && c->short_until - c->tick < wait) wait = c->short_until - c->tick;
   if (top && parcel_moment(top) - c->now < wait) wait = parcel_moment(top) - c->now;
   if (outlets >= 0 && outlets < wait) wait = outlets;
   uv_timer_start(&c->wake, on_wake, (uint64_t)(wait < 1 ? 1 : wait), 0);

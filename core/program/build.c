@@ -72,28 +72,42 @@ static uint64_t models_of_belief(void *context, uint32_t belief) {
   return models_with_parts(models, UINT64_C(1) << belief_model(models, belief));
 }
 
-static void list_profile_slots(struct program *p) {
+static bool list_profile_slots(struct program *p) {
   uint32_t *slots = ARENA_ARRAY(&p->arena, uint32_t, p->symbols.count + 1);
-  for (uint32_t i = 0; i < p->symbols.count; i++)
+  for (uint32_t i = 0; slots && i < p->symbols.count; i++)
     if (p->symbols.at[i].kind == SYMBOL_PROFILE) slots[p->profile_count++] = i;
   p->profile_slots = slots;
+  return slots != NULL;
+}
+
+/* What is wrong with a program is a finding; a part is NULL only without memory, and then nothing that needs it is built. */
+static bool build_words(struct program *p, const struct program_from *from) {
+  struct findings *f = &p->findings;
+  struct nouns *n = &p->nouns;
+  struct models_from models = {from->plugin_directory, from->store_directory, from->plugins, program_file, p};
+  return (p->vocabulary = vocabulary_build(&p->arena, n->events, n->event_count, f)) &&
+         (p->features = features_build(&p->arena, n->features, n->feature_count, p->vocabulary, &p->symbols, f)) &&
+         (p->models = models_build(&p->arena, n->models, n->model_count, p->features, &models, f)) &&
+         (p->templates = templates_build(&p->arena, n->interventions, n->intervention_count, &p->symbols, f));
+}
+
+static bool build_rules(struct program *p) {
+  struct rules_needs needs = {message_slots, p};
+  derived_check(p);
+  p->rules = rules_build(&p->arena, &p->nouns, p->vocabulary, &p->symbols, &needs, &p->findings);
+  if (!p->rules) return false;
+  rules_bind_models(p->rules, models_of_belief, p);
+  return (p->plan = event_plan_build(&p->arena, &p->symbols)) && list_profile_slots(p);
 }
 
 static void build_parts(struct program *p, const struct program_from *from) {
   struct findings *f = &p->findings;
-  struct nouns *n = &p->nouns;
-  struct models_from models = {from->plugin_directory, from->store_directory, from->plugins, program_file, p};
-  p->vocabulary = vocabulary_build(&p->arena, n->events, n->event_count, f);
-  p->features = features_build(&p->arena, n->features, n->feature_count, p->vocabulary, &p->symbols, f);
-  p->models = models_build(&p->arena, n->models, n->model_count, p->features, &models, f);
-  p->templates = templates_build(&p->arena, n->interventions, n->intervention_count, &p->symbols, f);
-  struct rules_needs needs = {message_slots, p};
-  derived_check(p);
-  p->rules = rules_build(&p->arena, n, p->vocabulary, &p->symbols, &needs, f);
-  rules_bind_models(p->rules, models_of_belief, p);
-  p->plan = event_plan_build(&p->arena, &p->symbols);
-  list_profile_slots(p);
+  const struct nouns *n = &p->nouns;
   struct err e = {0};
+  if (!build_words(p, from) || !build_rules(p)) {
+    findings_add(f, FINDING_ERROR, "", 0, "no memory to build the program");
+    return;
+  }
   if (n->function_count && f->errors == 0 && !(p->functions = functions_new(p->sources, p->source_count, n, &p->symbols, &e)))
     findings_add(f, FINDING_ERROR, n->functions[0].at->file, n->functions[0].line, "%s", e.text);
   sense_check(p);
