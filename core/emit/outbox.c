@@ -138,9 +138,9 @@ static bool expire_one(struct outbox *o, uint64_t id, int64_t now, struct arena 
   return ok;
 }
 
-bool outbox_expire(struct outbox *o, int64_t now, struct err *e) {
+bool outbox_expire(struct outbox *o, int64_t now, bool *wrote, struct err *e) {
   struct heap_entry next;
-  if (o->courier) return true;
+  if (outbox_expires(o) > now) return true;
   if (!o->watched) {
     outbox_forget(o);
     o->watched = true; /* until memory fails */
@@ -150,6 +150,7 @@ bool outbox_expire(struct outbox *o, int64_t now, struct err *e) {
   struct arena a = {0};
   bool ok = true;
   for (int i = 0; ok && i < EXPIRE_MOST && heap_pop(&o->expiring, now, &next); i++) {
+    *wrote = true;
     ok = expire_one(o, (uint64_t)next.number, now, &a, e);
     arena_reset(&a);
   }

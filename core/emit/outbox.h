@@ -21,9 +21,9 @@ bool outbox_results(struct outbox *o, const struct attempt_result *results, size
                     struct err *e); /* joins the turn's transaction [lane] */
 bool outbox_refill(struct outbox *o,
                    struct err *e); /* at start and when the courier is hungry: pushes waiting rows that it does not have [lane] */
-/* Without a courier nobody else ends what is too late. When outbox_expires says so: ends those rows as expired, some at a time, in the
- * turn's transaction; after a lost turn call outbox_forget. [lane] */
+/* Without a courier nobody else ends what is too late: ends those rows as expired, some at a time, in the turn's transaction (then
+ * `wrote`). After a lost turn call outbox_forget. [lane] */
 int64_t outbox_expires(const struct outbox *o); /* UTC ms: when it wants to be called; INT64_MAX: never */
-bool outbox_expire(struct outbox *o, int64_t now, struct err *e);
+bool outbox_expire(struct outbox *o, int64_t now, bool *wrote, struct err *e);
 void outbox_forget(struct outbox *o);
 void outbox_close(struct outbox *o);
