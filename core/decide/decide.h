@@ -163,8 +163,8 @@ struct decision {
 /* Tells which triggers may be true on what is known so far: maybe[k] for listening->triggers[k] is 1 when `when` is not false. Returns the
  * union of their models' bits (0: none needed). */
 uint64_t decide_screen(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe);
-/* The same before any feature is worked out: maybe[k] is 0 where no feature could make `when` true, and `wanted` (room for the features of
- * l->screen) lists the features that the others read. 0 with nothing in doubt. */
+/* The same before any feature is worked out: maybe[k] is 0 where no feature and no belief could make `when` true, and `wanted` (room for
+ * the features of l->screen) lists the features that the others read. 0 with nothing in doubt. */
 size_t decide_screen_early(const struct rules *r, const struct listening *l, const struct value *slots, unsigned char *maybe,
                            uint32_t *wanted);
 /* Then for those that were left. */

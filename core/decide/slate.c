@@ -19,7 +19,7 @@ size_t decide_screen_early(const struct rules *r, const struct listening *l, con
   size_t count = 0;
   for (size_t k = 0; k < l->count; k++) {
     const struct trigger *t = &r->triggers[l->triggers[k]];
-    bool settled = t->steady || t->feature_count == 0;
+    bool settled = t->steady || (t->feature_count == 0 && t->screen_models == 0);
     maybe[k] = !t->when || !settled || expression_truth(t->when, slots) != TRUTH_FALSE;
     for (size_t i = 0; maybe[k] && i < t->feature_count; i++)
       if (!is_wanted(wanted, count, t->features[i])) wanted[count++] = t->features[i];
@@ -33,7 +33,9 @@ uint64_t decide_screen_late(const struct rules *r, const struct listening *l, co
     const struct trigger *t = &r->triggers[l->triggers[k]];
     if (!maybe[k]) continue;
     enum truth truth = t->when ? expression_truth(t->when, slots) : TRUTH_TRUE;
-    maybe[k] = truth == TRUTH_TRUE || (truth == TRUTH_UNKNOWN && t->screen_models);
+    /* Where missing has a meaning of its own (`known(b)`, `b or 0`), what is said before the model was asked says nothing. */
+    const bool open = t->screen_models && (truth == TRUTH_UNKNOWN || !t->steady);
+    maybe[k] = truth == TRUTH_TRUE || open;
     if (maybe[k]) models |= t->models;
   }
   return models;

@@ -100,12 +100,12 @@ static double read_back(double v) {
 
 static void print_input(const struct training_rows *rows, uint32_t c, uint32_t r, const char *name) {
   const uint32_t width = rows->widths[c];
-  const size_t first = (size_t)r * width;
-  bool any = false;
-  for (size_t i = first; i < first + width; i++) any = any || (rows->valid[c][i / 64] >> (i % 64) & 1);
-  if (!any) return;
+  const size_t end = ((size_t)r + 1) * width;
+  size_t first = end - width;
+  while (first < end && !(rows->valid[c][first / 64] >> (first % 64) & 1)) first++; /* a short list has no oldest values */
+  if (first == end) return;
   printf(width > 1 ? "%s = { " : "%s = ", name);
-  for (size_t i = first; i < first + width; i++) {
+  for (size_t i = first; i < end; i++) {
     if (rows->valid[c][i / 64] >> (i % 64) & 1) printf("%.10g", rows->inputs[c][i]);
     else printf("\"missing\"");
     printf(", ");

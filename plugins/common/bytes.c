@@ -37,6 +37,13 @@ uint32_t bytes_u32(struct bytes_in *in) {
   return (uint32_t)bytes_number(in, 4);
 }
 
+float bytes_f32(struct bytes_in *in) {
+  const uint32_t bits = bytes_u32(in);
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 double bytes_f64(struct bytes_in *in) {
   const uint64_t bits = bytes_number(in, 8);
   double value;
@@ -56,6 +63,12 @@ static void bytes_put(struct bytes_out *out, uint64_t value, size_t n) {
 
 void bytes_put_u32(struct bytes_out *out, uint32_t value) {
   bytes_put(out, value, 4);
+}
+
+void bytes_put_f32(struct bytes_out *out, float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  bytes_put_u32(out, bits);
 }
 
 void bytes_put_f64(struct bytes_out *out, double value) {

@@ -11,6 +11,7 @@ struct bytes_in {
 };
 struct bytes_in bytes_from(const kairos_reader *reader);
 uint32_t bytes_u32(struct bytes_in *in);
+float bytes_f32(struct bytes_in *in);  /* any bits, as the next */
 double bytes_f64(struct bytes_in *in); /* any bits: the caller judges NaN and infinity */
 
 struct bytes_out {
@@ -19,6 +20,7 @@ struct bytes_out {
 };
 struct bytes_out bytes_to(const kairos_writer *writer);
 void bytes_put_u32(struct bytes_out *out, uint32_t value);
+void bytes_put_f32(struct bytes_out *out, float value);
 void bytes_put_f64(struct bytes_out *out, double value);
 
 #endif

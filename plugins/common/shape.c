@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct shape shape_new(const char *who) {
-  return (struct shape){.who = who, .output = "value", .low = 0, .high = 1};
+  return (struct shape){.who = who, .width = 1, .output = "value", .low = 0, .high = 1};
 }
 
 static bool name_fits(const char *text, size_t length) {
@@ -113,8 +113,14 @@ kairos_status shape_describe(struct shape *s, const kairos_host *host, const cha
   if (!s->fields || !s->pointers) return refuse(error, KAIROS_NO_MEMORY, "%s: no memory for %zu fields", s->who, count);
   const char *name = s->names;
   for (uint32_t i = 0; i < s->input_count; i++, name += strlen(name) + 1)
-    s->fields[i] = (kairos_field){
-        .size = sizeof(kairos_field), .type = KAIROS_F64, .width = 1, .name = name, .unit = "", .doc = "", .lo = -infinite, .hi = infinite};
+    s->fields[i] = (kairos_field){.size = sizeof(kairos_field),
+                                  .type = KAIROS_F64,
+                                  .width = s->width,
+                                  .name = name,
+                                  .unit = "",
+                                  .doc = "",
+                                  .lo = -infinite,
+                                  .hi = infinite};
   s->fields[s->input_count] = (kairos_field){.size = sizeof(kairos_field),
                                              .type = KAIROS_F64,
                                              .width = 1,
@@ -134,7 +140,7 @@ void shape_free(struct shape *s, const kairos_host *host) {
   memory_give(host, s->fields, count, sizeof *s->fields);
   memory_give(host, (void *)s->pointers, count, sizeof *s->pointers);
   memory_give(host, s->names, s->names_size, 1);
-  *s = (struct shape){.who = s->who};
+  *s = (struct shape){.who = s->who, .width = s->width};
 }
 
 kairos_status shape_check_batch(const struct shape *s, uint32_t rows_most, const kairos_batch *in, const kairos_batch *out,
@@ -147,8 +153,9 @@ kairos_status shape_check_batch(const struct shape *s, uint32_t rows_most, const
                   out ? out->rows : in->rows);
   for (uint32_t i = 0; i < in->column_count + (out ? 1 : 0); i++) {
     const kairos_column *column = i < in->column_count ? in->columns[i] : out->columns[0];
-    if (column->type != KAIROS_F64 || column->width != 1)
-      return refuse(error, KAIROS_BAD_INPUT, "%s: column %u: expected doubles of width 1", s->who, i);
+    const uint32_t width = i < in->column_count ? s->width : 1;
+    if (column->type != KAIROS_F64 || column->width != width)
+      return refuse(error, KAIROS_BAD_INPUT, "%s: column %u: expected doubles of width %u", s->who, i, width);
   }
   return KAIROS_OK;
 }

@@ -11,7 +11,8 @@
 struct shape {
   const char *who;
   uint32_t input_count;
-  char *names; /* the inputs' names one after the other, each closed by a NUL */
+  uint32_t width; /* of every input: values a row; 1 from shape_new */
+  char *names;    /* the inputs' names one after the other, each closed by a NUL */
   size_t names_size;
   char output[SHAPE_NAME_MOST + 1];
   double low, high;     /* of the output */
@@ -35,7 +36,7 @@ kairos_status shape_check(const struct shape *s, kairos_error *error); /* after 
 kairos_status shape_describe(struct shape *s, const kairos_host *host, const char *output_doc, kairos_error *error);
 void shape_free(struct shape *s, const kairos_host *host);
 
-/* Are the columns those of the shape, doubles of width 1, and the rows at most `rows_most` and as many on both sides? [predict] */
+/* Are the columns those of the shape, doubles of its width, and the rows at most `rows_most` and as many on both sides? [predict] */
 kairos_status shape_check_batch(const struct shape *s, uint32_t rows_most, const kairos_batch *in, const kairos_batch *out,
                                 kairos_error *error);
 /* The number of the input of that name, or input_count. */

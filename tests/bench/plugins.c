@@ -1,6 +1,7 @@
 /* What the plugins' own work costs on one thread, without the engine round it: the .so is opened as the engine opens it, given the shapes
- * of the speed table (100 trees of depth 3, 2 000 support vectors, 12 inputs), and its functions are called in a loop. Prints one line
- * `NAME {json}` a run, as run.sh collects them. usage: plugins DIRECTORY [gbm_one | gbm_rows | gbm_train | svr_one | svr_train]… */
+ * of the speed table (100 trees of depth 3, 2 000 support vectors, 12 inputs; windows of 30 steps x 10 inputs through 64, 32, 16, 1), and
+ * its functions are called in a loop. Prints one line `NAME {json}` a run, as run.sh collects them. usage: plugins DIRECTORY [gbm_one |
+ * gbm_rows | gbm_train | svr_one | svr_train | lstm_one | lstm_rows | lstm_train]… */
 #include "kairos_plugin.h"
 #include "kit/clock.h"
 #include "kit/rng.h"
@@ -15,6 +16,8 @@
 #define INPUTS     12
 #define SECONDS    0.4 /* that long at least is one measurement */
 #define INPUT_LIST "\"inputs\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\",\"l\"]"
+
+#define TEN_INPUTS "\"inputs\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\"]"
 
 static void stop(const char *what, const char *why) {
   fprintf(stderr, "plugins: %s: %s\n", what, why);
@@ -69,6 +72,7 @@ static const kairos_plugin *plugin_of(const char *directory, const char *id) {
 /* ---- a table of rows ---- */
 
 struct table {
+  uint32_t inputs, steps;
   double *data[INPUTS], *target;
   uint64_t *valid;
   kairos_column columns[INPUTS + 1], *pointers[INPUTS + 1];
@@ -76,31 +80,35 @@ struct table {
 };
 
 /* Rows and 0/1 targets that depend on some of the inputs, as a target of habits does: far from separable. */
-static struct table *table_new(uint32_t rows) {
+static struct table *table_new(uint32_t rows, uint32_t inputs, uint32_t steps) {
   struct table *t = calloc(1, sizeof *t);
   struct rng chance = rng_from(2026);
   if (!t) stop("table", "no memory");
-  for (int i = 0; i < INPUTS; i++) t->data[i] = calloc(rows, sizeof(double));
+  t->inputs = inputs;
+  t->steps = steps;
+  for (uint32_t i = 0; i < inputs; i++) t->data[i] = calloc((size_t)rows * steps, sizeof(double));
   t->target = calloc(rows, sizeof(double));
   t->valid = malloc((rows / 64 + 1) * sizeof(uint64_t));
   for (uint32_t r = 0; r < rows; r++) {
-    for (int i = 0; i < INPUTS; i++) t->data[i][r] = rng_normal(&chance);
-    const double margin = 0.8 * t->data[0][r] - 0.5 * t->data[3][r] * t->data[5][r] + (t->data[7][r] > 0.5 ? 0.9 : -0.3);
+    const size_t last = ((size_t)r + 1) * steps - 1; /* of a window; what was before it is noise */
+    for (uint32_t i = 0; i < inputs; i++)
+      for (size_t at = last + 1 - steps; at <= last; at++) t->data[i][at] = rng_normal(&chance);
+    const double margin = 0.8 * t->data[0][last] - 0.5 * t->data[3][last] * t->data[5][last] + (t->data[7][last] > 0.5 ? 0.9 : -0.3);
     t->target[r] = rng_uniform(&chance) < 1 / (1 + exp(-margin));
   }
-  for (int i = 0; i <= INPUTS; i++) {
-    t->columns[i] = (kairos_column){sizeof t->columns[i], KAIROS_F64, 1, 0, i < INPUTS ? t->data[i] : t->target, NULL};
+  for (uint32_t i = 0; i <= inputs; i++) {
+    t->columns[i] = (kairos_column){sizeof t->columns[i], KAIROS_F64, i < inputs ? steps : 1, 0, i < inputs ? t->data[i] : t->target, NULL};
     t->pointers[i] = &t->columns[i];
   }
-  t->columns[INPUTS].valid = t->valid;
+  t->columns[inputs].valid = t->valid;
   memset(t->valid, 0xFF, (rows / 64 + 1) * sizeof(uint64_t));
-  t->x = (kairos_batch){sizeof t->x, rows, INPUTS, 0, t->pointers, NULL};
-  t->y = (kairos_batch){sizeof t->y, rows, 1, 0, t->pointers + INPUTS, NULL};
+  t->x = (kairos_batch){sizeof t->x, rows, inputs, 0, t->pointers, NULL};
+  t->y = (kairos_batch){sizeof t->y, rows, 1, 0, t->pointers + inputs, NULL};
   return t;
 }
 
 static void table_free(struct table *t) {
-  for (int i = 0; i < INPUTS; i++) free(t->data[i]);
+  for (uint32_t i = 0; i < t->inputs; i++) free(t->data[i]);
   free(t->target);
   free(t->valid);
   free(t);
@@ -118,18 +126,19 @@ static double seconds(void) {
 struct subject {
   const kairos_plugin *plugin;
   kairos_model *model;
+  uint32_t inputs, steps;
 };
 
 static struct subject subject_new(const char *directory, const char *id, const char *config) {
   kairos_error error = {.size = sizeof error};
-  struct subject s = {plugin_of(directory, id), NULL};
+  struct subject s = {plugin_of(directory, id), NULL, INPUTS, 1};
   expect(s.plugin->create(&host, config, &s.model, &error), &error);
   return s;
 }
 
 static void train(const struct subject *s, uint32_t rows, const char *line) {
   kairos_error error = {.size = sizeof error};
-  struct table *t = table_new(rows);
+  struct table *t = table_new(rows, s->inputs, s->steps);
   const double begun = seconds();
   expect(s->plugin->train(s->model, &t->x, &t->y, &error), &error);
   if (line) printf("%s {\"seconds\":%.4f}\n", line, seconds() - begun);
@@ -139,7 +148,7 @@ static void train(const struct subject *s, uint32_t rows, const char *line) {
 /* Calls of predict over `rows` rows; the time of one. */
 static double predict(const struct subject *s, uint32_t rows) {
   kairos_error error = {.size = sizeof error};
-  struct table *t = table_new(rows);
+  struct table *t = table_new(rows, s->inputs, s->steps);
   kairos_session *session = NULL;
   expect(s->plugin->open(s->model, rows, &session, &error), &error);
   double begun = 0, spent = 0;
@@ -147,7 +156,7 @@ static double predict(const struct subject *s, uint32_t rows) {
   for (uint64_t n = 1; spent < SECONDS; n = n < (1u << 20) / rows + 1 ? 2 * n : n) {
     begun = calls ? begun : seconds();
     for (uint64_t i = 0; i < n; i++) {
-      t->data[0][0] = (double)(i % 7) - 3; /* another row each time */
+      t->data[0][t->steps - 1] = (double)(i % 7) - 3; /* another row each time */
       expect(s->plugin->predict(s->model, session, &t->x, &t->y, &error), &error);
     }
     calls += n;
@@ -203,6 +212,13 @@ static void measure(const char *directory, const char *line) {
     if (strcmp(line, "svr_train") == 0) train(&s, 10000, line);
     else import_vectors(&s);
     if (strcmp(line, "svr_one") == 0) printf("%s {\"us\":%.4f}\n", line, 1e6 * predict(&s, 1));
+  } else if (strncmp(line, "lstm_", 5) == 0) { /* one epoch: of 12 500 people every fifth is held out */
+    s = subject_new(directory, "lstm", "{" TEN_INPUTS ",\"epochs\":1}");
+    s.inputs = 10;
+    s.steps = 30;
+    train(&s, 12500, strcmp(line, "lstm_train") == 0 ? line : NULL);
+    if (strcmp(line, "lstm_one") == 0) printf("%s {\"us\":%.4f}\n", line, 1e6 * predict(&s, 1));
+    if (strcmp(line, "lstm_rows") == 0) printf("%s {\"per_second\":%.0f}\n", line, 1024 / predict(&s, 1024));
   } else {
     stop(line, "no such line");
   }
@@ -210,7 +226,7 @@ static void measure(const char *directory, const char *line) {
 }
 
 int main(int argc, char **argv) {
-  static char *const all[] = {"gbm_one", "gbm_rows", "gbm_train", "svr_one", "svr_train"};
+  static char *const all[] = {"gbm_one", "gbm_rows", "gbm_train", "svr_one", "svr_train", "lstm_one", "lstm_rows", "lstm_train"};
   if (argc < 2) stop("usage", "plugins DIRECTORY [line…]");
   char *const *lines = argc > 2 ? argv + 2 : all;
   for (int i = 0; i < (argc > 2 ? argc - 2 : (int)(sizeof all / sizeof *all)); i++) measure(argv[1], lines[i]);

@@ -42,6 +42,9 @@ local limits = { -- name, key, what it is, limit, "least" or "most"
   { "gbm_train", "seconds", "gbm training, 100 000 × 12, 100 trees, s", 0.2, "most" },
   { "svr_one", "us", "svr, 2 000 vectors × 12, one row, us", 1.5, "most" },
   { "svr_train", "seconds", "svr training (libsvm), 10 000 × 12, s" },
+  { "lstm_one", "us", "lstm, 30 × 10 → 64 → 32 → 16 → 1, one row, us", 30, "most" },
+  { "lstm_rows", "per_second", "the same, 1 024 rows, rows/s", 75000, "least" },
+  { "lstm_train", "seconds", "lstm training, 10 000 sequences, one epoch at batch 32, s", 0.8, "most" },
 }
 
 local runs, bad = {}, 0
