@@ -114,3 +114,23 @@ struct training {
 };
 bool model_train(const struct plugin *p, const struct model_spec *spec, const struct training *t, struct str metrics_json,
                  struct buf *envelope, struct err *e);
+
+/* ---- conform [tool] ---- */
+/* Holds a plugin against the contract, each check in a child under limits. */
+struct conform_options {
+  const char *only;   /* "group" or "group/check"; NULL: all */
+  const char *config; /* JSON; NULL: {} when it takes that, else two inputs called a and b */
+  struct str state;   /* an envelope; empty: trained here, or none */
+  uint64_t seed;
+  int64_t limit_ms; /* of one check */
+  bool in_process;  /* without child and jail, for a debugger */
+};
+struct conform_result {
+  const char *group, *check;
+  enum { CONFORM_HOLDS, CONFORM_FAILS, CONFORM_SKIPPED } end;
+  const char *words; /* why it failed or was skipped, else "" */
+  int64_t ms;
+};
+/* Reports every check in order; `*failed` counts. False: nothing could be tried at all. */
+bool plugin_conform(const char *path, const struct conform_options *options, void (*report)(void *context, const struct conform_result *r),
+                    void *context, size_t *failed, struct err *e);

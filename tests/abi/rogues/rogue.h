@@ -27,9 +27,12 @@ static inline void honest_destroy(kairos_model *model) {
 }
 
 static inline kairos_status honest_load(kairos_model *model, const kairos_reader *reader, uint32_t version, kairos_error *error) {
-  (void)version;
   (void)error;
-  if (reader->length != 8 || reader->read(reader, &model->offset, 8) != 8) return KAIROS_BAD_STATE;
+  char bytes[8];
+  size_t got = 0;
+  for (size_t n = 1; n > 0 && got < 8; got += n) n = reader->read(reader, bytes + got, 8 - got);
+  if (version > 1 || reader->length != 8 || got != 8) return KAIROS_BAD_STATE;
+  memcpy(&model->offset, bytes, 8);
   return KAIROS_OK;
 }
 
@@ -51,7 +54,11 @@ static inline kairos_status honest_predict(const kairos_model *model, kairos_ses
   (void)error;
   const double *x = in->columns[0]->data;
   double *y = out->columns[0]->data;
-  for (uint32_t i = 0; i < in->rows; i++) y[i] = 2 * x[i] + model->offset;
+  for (uint32_t i = 0; i < in->rows; i++) {
+    const uint64_t *valid = in->columns[0]->valid;
+    y[i] = 2 * x[i] + model->offset;
+    if (valid && !(valid[i / 64] >> (i % 64) & 1)) out->columns[0]->valid[i / 64] &= ~(UINT64_C(1) << (i % 64));
+  }
   return KAIROS_OK;
 }
 
