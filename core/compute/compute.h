@@ -55,7 +55,7 @@ const struct feature_doc *history_docs(size_t *count); /* [any] */
 /* ---- models ---- */
 struct models;                  /* a program's */
 struct models_from {            /* where plugins and states come from */
-  const char *plugin_directory; /* holds <id>.so or <id>/<id>.so */
+  const char *plugin_directory; /* holds <id>.so or <id>/<id>.so; several with ":" between them, the first that has it */
   const char *store_directory;
   const char *plugins; /* "svr=<sha256>,…": these copies in the store instead; NULL: what is in the directory now */
   /* gives the bytes of a file of the program ("models/adherence.state") */

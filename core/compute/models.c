@@ -92,11 +92,15 @@ static bool pinned_plugin(struct arena *a, const struct models_from *from, struc
   return false;
 }
 
-static bool find_plugin(struct arena *a, const char *directory, struct str id, const char **path) {
-  *path = arena_printf(a, "%s/" STR_FORMAT ".so", directory, STR_ARG(id));
-  if (file_exists(*path)) return true;
-  *path = arena_printf(a, "%s/" STR_FORMAT "/" STR_FORMAT ".so", directory, STR_ARG(id), STR_ARG(id));
-  return file_exists(*path);
+static bool find_plugin(struct arena *a, const char *directories, struct str id, const char **path) {
+  struct str rest = str_from(directories), directory;
+  while (str_split(&rest, ':', &directory)) {
+    *path = arena_printf(a, STR_FORMAT "/" STR_FORMAT ".so", STR_ARG(directory), STR_ARG(id));
+    if (file_exists(*path)) return true;
+    *path = arena_printf(a, STR_FORMAT "/" STR_FORMAT "/" STR_FORMAT ".so", STR_ARG(directory), STR_ARG(id), STR_ARG(id));
+    if (file_exists(*path)) return true;
+  }
+  return false;
 }
 
 struct model_spec model_spec_of(const struct models *all, uint32_t model, struct arena *a) {

@@ -145,7 +145,8 @@ void files_now(const char *directory, const char *plugin_directory, struct state
   *out = (struct state_of_files){0};
   if (directory) sources_digest(directory, out->sources);
   hash_sha256_begin(&all);
-  if (plugin_directory) add_plugins(&all, &a, plugin_directory, 0);
+  struct str rest = str_from(plugin_directory), one;
+  while (plugin_directory && str_split(&rest, ':', &one)) add_plugins(&all, &a, arena_text(&a, one.at, one.len), 0);
   hash_sha256_end(&all, sha256);
   hash_hex(sha256, HASH_SHA256, out->plugins);
   arena_free(&a);

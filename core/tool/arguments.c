@@ -158,7 +158,7 @@ void tool_progress_end(void) {
   if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K");
 }
 
-const char *tool_plugin_directory(void) {
+static const char *own_plugins(void) {
   static char path[4096];
   ssize_t length = readlink("/proc/self/exe", path, sizeof path - 32);
   for (int up = 0; length > 0 && up < 3;
@@ -171,4 +171,12 @@ const char *tool_plugin_directory(void) {
     length -= length > 0;
   }
   return "/usr/lib/kairos/plugins";
+}
+
+const char *tool_plugin_directory(void) {
+  static char both[8192];
+  const char *named = getenv("KAIROS_PLUGINS"), *own = own_plugins();
+  if (!named || !named[0]) return own;
+  snprintf(both, sizeof both, "%.4000s:%s", named, own);
+  return both;
 }

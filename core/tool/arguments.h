@@ -41,4 +41,4 @@ bool tool_color(int descriptor);
 void tool_progress(const char *what, double share);
 void tool_progress_end(void);
 /* The directory that holds the engine's plugins: beside the binary as built, else as installed. */
-const char *tool_plugin_directory(void);
+const char *tool_plugin_directory(void); /* behind those that KAIROS_PLUGINS names, with ":" between them */

@@ -2,6 +2,7 @@
  * the first is written. Main thread. */
 #include "arguments.h"
 #include "book/book.h"
+#include "init_plugin.h"
 #include "kit/arena.h"
 #include "kit/file.h"
 #include "meta.h"
@@ -99,18 +100,22 @@ static int init_data(const char *data, int64_t files) {
 }
 
 int tool_init(int argc, char **argv) {
-  const char *directory = NULL, *data = NULL;
+  const char *directory = NULL, *data = NULL, *plugin = NULL;
   int64_t files = 1;
   const struct argument list[] = {
       {"DIR", ARGUMENT_TEXT, &directory, NULL, "where the program goes", NULL},
       {"--data", ARGUMENT_TEXT, &data, "DIR", "makes an empty data directory instead", NULL},
+      {"--plugin", ARGUMENT_TEXT, &plugin, "NAME", "the template of a model plugin instead, in DIR (default: NAME)", NULL},
       {"--files", ARGUMENT_NUMBER, &files, "N", "with --data: how many files it has, 1 to 16 (default: 1)", NULL}};
   const struct usage usage = {"init", "A program to start from: rules, interventions, models and scenarios; or an empty data directory.",
-                              "  kairos init myprogram\n  kairos init --data data --files 2\n", ARGUMENTS(list)};
+                              "  kairos init myprogram\n  kairos init --data data --files 2\n  kairos init --plugin wake_up\n",
+                              ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
-  if (!directory == !data) {
-    fprintf(stderr, "kairos init: expected either DIR for a program, or --data DIR\n");
+  struct err e = {0};
+  if (plugin && !data) return init_plugin(directory ? directory : plugin, plugin, &e) ? EXIT_OK : tool_fail(&e);
+  if (plugin || !directory == !data) {
+    fprintf(stderr, "kairos init: expected one of DIR for a program, --data DIR and --plugin NAME\n");
     return EXIT_USAGE;
   }
   if (directory) return init_program(directory);

@@ -36,14 +36,18 @@ static bool find_model(struct one_model *m, const char *name, struct err *e) {
 }
 
 static bool open_plugin(struct one_model *m, const char *plugins, struct err *e) {
-  char path[4096];
+  char path[4096] = "";
   if (m->noun->combine) return err_set(e, ERR_INPUT, "it combines other models and has no weights of its own; ask or train those");
   snprintf(m->store, sizeof m->store, "%s/kairos-model-XXXXXX", P_tmpdir);
   if (!mkdtemp(m->store)) {
     m->store[0] = 0;
     return err_set(e, ERR_STORAGE, "%s: no temporary directory could be made", P_tmpdir);
   }
-  snprintf(path, sizeof path, "%s/" STR_FORMAT ".so", plugins ? plugins : tool_plugin_directory(), STR_ARG(m->noun->plugin));
+  struct str rest = str_from(plugins ? plugins : tool_plugin_directory()), directory;
+  do {
+    if (!str_split(&rest, ':', &directory)) break;
+    snprintf(path, sizeof path, STR_FORMAT "/" STR_FORMAT ".so", STR_ARG(directory), STR_ARG(m->noun->plugin));
+  } while (!file_exists(path));
   if (str_is(m->noun->isolate, "process")) return plugin_open_hosted(path, m->store, &m->plugin, e);
   if (str_is(m->noun->isolate, "none")) return plugin_open_unlisted(path, m->store, &m->plugin, e);
   return plugin_open(path, m->store, &m->plugin, e);

@@ -35,7 +35,7 @@ static bool predict_part(const struct trained *model, const struct training_rows
   fine = fine && session_predict(session, rows->rows, (const double *const *)rows->inputs, (const uint64_t *const *)rows->valid, seeds,
                                  outputs, valid, e);
   for (uint32_t r = 0; fine && r < rows->rows; r++)
-    if (!(good[r / 64] >> (r % 64) & 1)) out[r] = 0.5; /* the model gives no answer: judged as if it knew nothing */
+    if (!(good[r / 64] >> (r % 64) & 1)) out[r] = __builtin_nan(""); /* the model gives no answer */
   session_close(session);
   kit_free(seeds);
   kit_free(good);
@@ -46,7 +46,10 @@ static bool predict_part(const struct trained *model, const struct training_rows
 static double *outputs_of(const struct trained *model, const struct training_rows *rows, struct err *e) {
   double *p = kit_alloc((rows->rows + 1) * sizeof *p);
   if (!p) err_set(e, ERR_INTERNAL, "no memory for predictions");
-  if (p && predict_part(model, rows, p, e)) return p;
+  const bool fine = p && predict_part(model, rows, p, e);
+  for (uint32_t r = 0; fine && r < rows->rows; r++)
+    if (p[r] != p[r]) p[r] = 0.5; /* judged as if it knew nothing */
+  if (fine) return p;
   kit_free(p);
   return NULL;
 }
@@ -119,7 +122,9 @@ static void print_golden_row(const struct one_model *m, const struct training_ro
   for (uint32_t c = 0; c < rows->input_count; c++) print_input(rows, c, r, m->spec.inputs[c]);
   printf("},\n      outputs = { ");
   for (uint32_t b = 0; b < beliefs_count(all); b++)
-    if (belief_model(all, b) == m->index) printf("%s = %.6f, ", belief_name(all, b), belief_from_output(all, b, answer).number);
+    if (belief_model(all, b) == m->index && answer == answer)
+      printf("%s = %.6f, ", belief_name(all, b), belief_from_output(all, b, answer).number);
+    else if (belief_model(all, b) == m->index) printf("%s = \"missing\", ", belief_name(all, b));
   printf("} },\n");
 }
 

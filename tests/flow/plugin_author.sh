@@ -1,0 +1,65 @@
+#!/bin/sh
+# docs/PLUGINS.md takes an author from nothing to a served model: every command line of its section is run here as it stands there, and what
+# it promises comes out. Then the model is served: a rule reads what the author's plugin says, and replay agrees.
+set -eu
+command -v make >/dev/null 2>&1 && command -v cc >/dev/null 2>&1 || exit 77
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+mkdir "$work/bin" "$work/desk"
+ln -s "$KAIROS" "$work/bin/kairos"
+PATH=$work/bin:$PATH
+cd "$work/desk"
+
+sed -n '/^## Fifteen minutes/,/^## Conforming/s/^    \$ //p' "$KAIROS_SOURCE/docs/PLUGINS.md" >"$work/commands"
+[ "$(wc -l <"$work/commands")" -ge 12 ] || say "the commands could not be read from docs/PLUGINS.md"
+while IFS= read -r line; do
+  echo "$line" >>"$work/told.txt"
+  eval "$line" >"$work/out" 2>"$work/err" </dev/null || { cat "$work/out" "$work/err" >&2; say "docs/PLUGINS.md: this does not work: $line"; }
+  case $line in
+  *"kairos conform"*) has "28 checks, 0 failed" ;;
+  *"kairos train"*)
+    has '"train":{"rows":'
+    sed -n '/^  golden = {/,/^  },/p' "$work/out" >"$work/golden"
+    ;;
+  *"kairos predict"*) has '"wake_up_probability":0\.' ;;
+  *"kairos check"*) has "3 models" ; has "no errors" ;;
+  esac
+done <"$work/commands"
+
+# The golden rows that training printed, where the page says to paste them.
+[ -s "$work/golden" ] || say "training printed no golden rows"
+sed -i '$d' program/models/wake_up.lua
+{ cat "$work/golden"; echo '}'; } >>program/models/wake_up.lua
+run 0 kairos check program
+hasnt "golden"
+
+# Nothing is written over, and names are names.
+run 6 kairos init --plugin wake_up
+has "is there already"
+run 1 kairos init --plugin "../up"
+has "expected a name"
+run 2 kairos init
+
+# A plugin that breaks its promise is told so, and the command shows it again.
+sed 's/values\[row\] = value_of(model, x)/values[row] = value_of(model, x) * (1 - row * 1e-3)/' wake_up/wake_up.c >wake_up/worse.c
+cmp -s wake_up/wake_up.c wake_up/worse.c && say "the template has another line by now"
+sed 's/wake_up\.c /worse.c /; s/-o \$@ wake_up\.c/-o $@ worse.c/' wake_up/Makefile >wake_up/worse.mk
+make -s -C wake_up -f worse.mk -B wake_up.so CFLAGS=-O1 >"$work/out" 2>&1 || say "the worse plugin does not build"
+mv wake_up/wake_up.so worse.so
+make -s -C wake_up -B
+run 3 kairos conform ./worse.so --only predict
+has "^FAIL predict/single: in a batch and alone"
+has "kairos conform ./worse.so --only predict/single --seed 1 --in-process"
+run 3 kairos conform ./worse.so --only predict/single --seed 1 --in-process
+run 0 kairos conform ./worse.so --only state --json
+has '"failed":0'
+run 5 kairos conform ./nothing.so
+run 2 kairos conform
+
+# Served: what the plugin says is in the decision's record, and nothing else makes it true.
+echo 'policy "study" { consent = "by_enrolment", why = "a test" }' >program/rules/study.lua
+rm program/rules/scenarios.lua
+kairos import events.ndjson --data served --program program >"$work/out" 2>"$work/err" </dev/null || say "the program with the plugin takes no events"
+kairos replay --print --data served >"$work/decisions"
+grep -q '"trigger":"early".*"wake_up_probability":0\.[0-9]' "$work/decisions" || say "no decision read the author's model"
+run 0 kairos replay --verify --data served
+run 0 kairos replay --recompute --verify --data served
