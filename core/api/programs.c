@@ -293,7 +293,7 @@ bool programs_open(struct api *a, const struct programs_options *o, struct err *
   take_chosen(s, o->chosen);
   a->programs = s;
   begin(s);
-  if (!s->live) return err_set(e, ERR_INTERNAL, "no memory for programs");
+  if (!s->live || !library_live(s->library, s->live->draft->program)) return err_set(e, ERR_INTERNAL, "no memory for programs");
   a->program = s->live->draft->program;
   struct builder_options b = {
       .library = a->library, .from = o->from, .directory = o->directory, .known = s->files, .found = on_found, .wake = wake, .context = s};

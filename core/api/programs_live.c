@@ -55,6 +55,7 @@ static void move_labels(struct programs *s, struct activation *c) {
   s->live = c->to;
   s->previous = before;
   s->api->program = s->live->draft->program;
+  if (!library_live(s->library, s->api->program)) log_error("program", "no memory to note the live program");
   edition_state(s->live, EDITION_LIVE);
   s->live->why = arena_text(&s->live->arena, c->why, strlen(c->why));
   s->live->author = arena_text(&s->live->arena, c->author, strlen(c->author));

@@ -101,12 +101,22 @@ static bool stands_decided(const struct chosen *c, const struct draft *d) {
   return last && strcmp(d->digest, c->acted) == 0 && strncmp(last, d->digest, 64) != 0;
 }
 
+/* A directory that changed while no engine ran is held to the same as one that changes under it. A last program that cannot be read any
+ * more binds nobody. */
+static void remember_live(struct library *l, const char *identity) {
+  struct err e = {0};
+  const struct program *p = library_plain(l, str_from(identity), &e);
+  if (p) library_live(l, p);
+  library_release(l, p);
+}
+
 bool program_choose(struct library *l, const struct program_from *from, const char *directory, struct chosen *out, struct err *e) {
   *out = (struct chosen){0};
   struct looking looking = {l, &out->last};
   if (!control_each(library_book(l), 0, note_program, &looking, e)) return false;
   files_now(directory, from->plugin_directory, &out->files);
   memcpy(out->acted, out->last.directory, sizeof out->acted);
+  if (directory && out->last.identity && strncmp(out->last.identity, out->files.sources, 64) != 0) remember_live(l, out->last.identity);
   struct draft *d = directory ? draft_new(DRAFT_DIRECTORY, l, from) : NULL;
   if (directory && !d) return err_set(e, ERR_INTERNAL, "no memory for a program");
   if (d) {

@@ -97,6 +97,7 @@ void draft_build(struct draft *c) {
   struct err e = {0};
   const int64_t begun = clock_monotonic();
   struct program *p = build(c, &e);
+  if (p && c->kind != DRAFT_STORED) library_check(c->library, p); /* what is stored has run before, or been held to it */
   if (p) program_test(p);
   if (p) describe(c, p);
   else complain(c, c->kind == DRAFT_DIRECTORY ? c->directory : "", e.text);

@@ -2,6 +2,7 @@
  * somebody holds it (a partition, the main thread, a question about the past), plus the few that were let go last, so that memory does not
  * grow with the number of programs that ever ran; and that building one never keeps others waiting for the lock. Thread-safe: lanes ask
  * while they recover, the builder adds. */
+#include "against.h"
 #include "kit/hash.h"
 #include "kit/map.h"
 #include "program/program.h"
@@ -29,6 +30,7 @@ struct library {
   struct map places; /* of every digest that was ever named, by its first eight bytes, into `known` */
   struct known *known;
   size_t known_count, known_cap;
+  struct buf live; /* of the live program: what against.c notes */
 };
 
 struct library *library_new(struct book *b, const struct program_from *from) {
@@ -49,12 +51,35 @@ void library_free(struct library *l) {
   }
   map_free(&l->places);
   kit_free(l->known);
+  buf_free(&l->live);
   pthread_mutex_destroy(&l->lock);
   kit_free(l);
 }
 
 struct book *library_book(struct library *l) {
   return l->book;
+}
+
+bool library_live(struct library *l, const struct program *p) {
+  struct buf note = {0};
+  bool ok = against_note(p, &note);
+  pthread_mutex_lock(&l->lock);
+  struct buf before = l->live;
+  if (ok) l->live = note;
+  pthread_mutex_unlock(&l->lock);
+  buf_free(ok ? &before : &note);
+  return ok;
+}
+
+void library_check(struct library *l, struct program *p) {
+  struct arena a = {0};
+  pthread_mutex_lock(&l->lock);
+  struct str live = buf_view(&l->live);
+  const char *note = arena_text(&a, live.at, live.len);
+  pthread_mutex_unlock(&l->lock);
+  if (note) against_check(p, (struct str){note, live.len});
+  else findings_add(&p->findings, FINDING_ERROR, "", 0, "memory failed");
+  arena_free(&a);
 }
 
 /* ---- names; under the lock ---- */

@@ -83,7 +83,10 @@ bool program_screen(const struct program *p, const struct listening *l, const st
 /* Whoever is given a program holds it until library_release; a program that nobody holds is freed. */
 struct library;
 struct library *library_new(struct book *b, const struct program_from *from);
-void library_free(struct library *l);                                    /* frees every program, held or not */
+void library_free(struct library *l); /* frees every program, held or not */
+/* Remembers what of the live program must not change under people, and holds another one to it: findings. False: no memory. [any] */
+bool library_live(struct library *l, const struct program *p);
+void library_check(struct library *l, struct program *p);
 struct book *library_book(struct library *l);                            /* whose store it reads */
 const struct program *library_add(struct library *l, struct program *p); /* takes p; gives the one to use (an equal one may be there) */
 /* By identity, or by digest alone (then with whichever plugins are there). */

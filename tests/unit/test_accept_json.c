@@ -1,7 +1,7 @@
 /* rooms: kit language accept; inside: accept */
 /* JSON is accepted and rejected as RFC 8259 says (S2), by a list of cases of our own: 95 accepted and 188 refused at the least, among them
- * duplicate keys and keys with escaped NULs, which the grammar allows and the door does not. The walk that cuts a list of events apart by grammar
- * alone must agree with the tokenizer about where a value ends. */
+ * duplicate keys and keys with escaped NULs, which the grammar allows and the door does not. The walk that cuts a list of events apart by
+ * grammar alone must agree with the tokenizer about where a value ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
