@@ -120,7 +120,7 @@ for round in 1 2; do
   tries=0
   until offer "$round-again-$tries" 20; do
     tries=$((tries + 1))
-    [ $tries -lt 100 ] || say "the engine does not recover"
+    [ $tries -lt 600 ] || say "the engine does not recover"
     sleep 0.1
   done
   for file in "$work"/refused/*; do

@@ -50,7 +50,7 @@ static void wait_for_some(size_t more) {
 
 /* What was on the wire when the answer left may still be read by a receiver that is slow to run; nothing beyond the 8 in flight. */
 static void expect_silence(size_t at_answer, const char *after) {
-  client_rest(400000);
+  wire_empty();
   size_t settled = receiver->count;
   if (settled > at_answer + 8) client_fail("%s: %zu attempts came after the answer", after, settled - at_answer);
   client_rest(1500000);
@@ -76,8 +76,7 @@ static void kill_and_crash(int round) {
   people_ping(round);
   wait_for_some(20);
   if (client_status(stage.port, "PUT", "/v1/kill/all", NULL, NULL, "") != 200) client_fail("PUT /v1/kill/all");
-  engine_end(&stage, SIGKILL); /* the courier had no time to say what became of the rest */
-  client_rest(200000);
+  engine_dies(); /* the courier had no time to say what became of the rest */
   size_t at_start = receiver->count;
   start();
   expect_silence(at_start, "a restart");

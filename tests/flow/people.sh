@@ -75,7 +75,7 @@ wait_for "$work/sink.out" "$decision"
 tries=0
 until expect_call 200 GET /v1/users/anna/export && grep -q '"end":"delivered"' "$work/answer"; do
   tries=$((tries + 1))
-  [ $tries -lt 100 ] || say "the export does not say that the message was delivered"
+  [ $tries -lt 600 ] || say "the export does not say that the message was delivered"
   sleep 0.1
 done
 lines=$(wc -l <"$work/answer")

@@ -118,13 +118,13 @@ for user in a b c; do
 done
 expect_call 200 POST /v1/decide '{"userId":"a","trigger":"stress"}'
 tries=0
-until [ "$("$KAIROS" replay --print --data "$work/lived" | grep -c 'tick.silence')" = 3 ]; do
+until "$KAIROS" replay --print --data "$work/lived" >"$work/printed" && [ "$(grep -c 'tick.silence' "$work/printed")" = 3 ] &&
+  grep -q 'tick.follow_up' "$work/printed"; do
   tries=$((tries + 1))
-  [ $tries -lt 300 ] || say "the ticks did not come"
+  [ $tries -lt 300 ] || say "the ticks did not come: $(grep -c tick.silence "$work/printed") silences"
   sleep 0.1
 done
 stop
-"$KAIROS" replay --print --data "$work/lived" | grep -q 'tick.follow_up' || say "no follow-up came"
 for against in stored live; do
   run 0 "$KAIROS" replay --program "$work/live" --against $against --verify --json --data "$work/lived"
   [ "$(number same)" -ge 6 ] || say "only $(number same) live decisions were compared with $against"

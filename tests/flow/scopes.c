@@ -110,16 +110,19 @@ static void what_track_may_not(void) {
   }
   char both[128];
   make_key("both", "ingest,operate", both);
-  client_rest(1200000);
-  if (client_status(stage.port, "POST", "/v1/events?clock=event", both, "application/json", body) != 200)
-    client_fail("ingest and operate together may send past time");
+  int status = 401;
+  for (int i = 0; i < CLIENT_WAIT_SECONDS * 10 && status == 401; i++) { /* the engine looks twice a second */
+    client_rest(100000);
+    status = client_status(stage.port, "POST", "/v1/events?clock=event", both, "application/json", body);
+  }
+  if (status != 200) client_fail("ingest and operate together may send past time");
 }
 
 static void revoked(void) {
   if (client_status(stage.port, "GET", "/v1/kill", keys[3], NULL, "") != 200) client_fail("read may read");
   if (KAIROS(&stage, "key", "revoke", "read", "--data", stage.data) != 0) client_fail("key revoke");
   int status = 200;
-  for (int i = 0; i < 40 && status == 200; i++) {
+  for (int i = 0; i < CLIENT_WAIT_SECONDS * 10 && status == 200; i++) { /* "within a second" is a matter of an idle machine */
     client_rest(100000);
     status = client_status(stage.port, "GET", "/v1/kill", keys[3], NULL, "");
   }

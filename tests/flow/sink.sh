@@ -40,7 +40,7 @@ wait_for "$work/good.out" "^verified  intervention.sent  $decision u1: stress ->
 tries=0
 until run 0 "$KAIROS" why "$decision" && grep -q delivered "$work/out"; do
   tries=$((tries + 1))
-  [ $tries -lt 100 ] || say "the decision does not say that it was delivered"
+  [ $tries -lt 600 ] || say "the decision does not say that it was delivered"
   sleep 0.1
 done
 stressed u1 e1 0 # the same event again

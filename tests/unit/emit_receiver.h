@@ -40,6 +40,7 @@ struct receiver {
   pthread_t threads[TEST_CONNECTIONS];
   size_t connection_count;
   struct seen *seen;
+  _Atomic size_t open; /* connections whose peer has not left */
   _Atomic size_t count;
   _Atomic bool closing;
 };
@@ -114,6 +115,7 @@ static inline void *receiver_connection(void *context) {
   free(context);
   for (size_t n; (n = receiver_read(t.receiver, t.connection)) != SIZE_MAX;)
     if (!t.receiver->behave(t.receiver, t.connection, n)) break;
+  t.receiver->open--;
   shutdown(t.connection, SHUT_RDWR); /* closed when the receiver stops, so that no descriptor is shut down twice */
   return NULL;
 }
@@ -128,6 +130,7 @@ static inline void *receiver_accept(void *context) {
       struct receiver_thread *t = malloc(sizeof *t);
       *t = (struct receiver_thread){r, connection};
       r->connections[r->connection_count] = connection;
+      r->open++;
       if (pthread_create(&r->threads[r->connection_count++], NULL, receiver_connection, t) != 0) abort();
     }
     pthread_mutex_unlock(&r->lock);
