@@ -5,6 +5,7 @@
 void api_events(struct request *r, void *context);
 void api_decide(struct request *r, void *context);
 void api_user_get(struct request *r, void *context);
+void api_user_insights(struct request *r, void *context);
 void api_user_put(struct request *r, void *context);
 void api_user_delete(struct request *r, void *context);
 void api_user_opt_in(struct request *r, void *context);
@@ -38,6 +39,7 @@ uint32_t volume_for(const struct api *api, struct str user);
 struct user *known_user(struct job *j, struct flow *f); /* by j->user; NULL sets j->err [lane] */
 
 /* What is known of the user now, into the open object of `w`. [lane] */
+int64_t person_now(const struct user *u); /* as of when people are looked at [lane] */
 void person_put(struct json_writer *w, struct flow *f, struct user *u, struct arena *a);
 
 /* The attempts and the end of a send, as an object; empty when nothing was to be sent. [lane] */
@@ -50,6 +52,7 @@ struct asking {
   struct request *request;
   void (*answer)(struct asking *a, struct job *j);
   const char *language; /* of an explanation */
+  struct str weather;   /* of insights */
   bool withdraw;        /* the job waits for the courier, as an opt-out does */
 };
 struct asking *asking_new(struct request *r, struct api *api); /* NULL: no memory, and the request is answered; asking_submit takes NULL */

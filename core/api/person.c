@@ -82,10 +82,14 @@ static void put_trials(struct json_writer *w, const struct rules *r, const struc
   json_close_array(w);
 }
 
+int64_t person_now(const struct user *u) {
+  const int64_t now = clock_now() > u->clock ? clock_now() : u->clock;
+  return u->events && u->clock < now - 400 * CLOCK_DAY ? u->clock : now; /* history: as of its own last day */
+}
+
 void person_put(struct json_writer *w, struct flow *f, struct user *u, struct arena *a) {
   const struct program *p = flow_program(f, u->partition);
-  int64_t now = clock_now() > u->clock ? clock_now() : u->clock;
-  if (u->events && u->clock < now - 400 * CLOCK_DAY) now = u->clock; /* history: as of its own last day */
+  const int64_t now = person_now(u);
   put_who(w, u);
   if (p) {
     features_list(p->features, u, now, w, a);

@@ -12,6 +12,8 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/decisions/{id}", SCOPE_READ, false, 0, api_decision, "the record of a decision with its terms and delivery attempts"},
     {METHOD_GET, "/v1/decisions/{id}/why", SCOPE_READ, false, 0, api_decision_why, "the same in words; ?lang=en or ru"},
     {METHOD_GET, "/v1/users/{id}", SCOPE_READ, false, 0, api_user_get, "profile, features, patterns, beliefs, habit strength"},
+    {METHOD_GET, "/v1/users/{id}/insights", SCOPE_READ, false, 0, api_user_insights,
+     "best hours, context, forecasts and an assessment; ?weather=rain"},
     {METHOD_PUT, "/v1/users/{id}", SCOPE_INGEST, false, 0, api_user_put, "merges into the profile; top-level null removes"},
     {METHOD_DELETE, "/v1/users/{id}", SCOPE_OPERATE, false, 0, api_user_delete,
      "erasure: the user's key is destroyed, the rows are deleted"},

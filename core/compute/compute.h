@@ -111,6 +111,16 @@ uint64_t models_with_parts(const struct models *m, uint64_t wanted);
 /* Models in an order in which combinations come after what they weigh: asking goes by it. [any] */
 uint32_t models_in_order(const struct models *m, uint32_t place);
 
+/* ---- insights ---- */
+/* Best hours, context, forecasts and an assessment of one person (D10 to D18) into the open object of `w`. A look: nothing is recorded. */
+struct insights_ask {
+  struct str weather; /* what it is expected to be; empty: not known */
+  const struct models *models;
+  const struct value *beliefs; /* what they say now; by belief number */
+};
+void features_insights(const struct features *f, const struct user *u, int64_t clock, const struct insights_ask *ask, struct json_writer *w,
+                       struct arena *a); /* [lane] */
+
 /* ---- calibration ---- */
 /* What turns a model's output into a probability, learned from people that it was not trained on; part of the figures of its state. */
 struct calibration;

@@ -68,6 +68,17 @@ grep -q '"by_trees":[0-9.]*.*"by_machine":[0-9.]*' "$work/row" || grep -q '"by_m
 cp "$work/row" "$work/answer"
 check_blend
 
+# ---- insights ----
+expect_call 200 GET "/v1/users/anna/insights?weather=rain"
+for name in context_prediction schedule_predictor weather_impact_model stress_predictor energy_predictor optimal_workout_window reasoning \
+  backup_plans performance_forecast injury_risk_forecast burnout_risk_forecast plateau_risk_forecast breakthrough_opportunities \
+  optimal_progression_path habit_strengthening_opportunities individual_predictions integrated_assessment recommended_actions \
+  confidence_scores explanation; do
+  grep -q "\"$name\":" "$work/answer" || { cat "$work/answer" >&2; say "no $name in the insights"; }
+done
+expect_call 404 GET /v1/users/nobody/insights
+expect_call 400 GET "/v1/users/anna/insights?weather=$(printf '%050d' 0)"
+
 # ---- a part is killed ----
 expect_call 200 PUT /v1/kill/model/trees
 plan
