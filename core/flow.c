@@ -29,11 +29,13 @@ static int64_t decision_clock(const struct item *item, const struct user *u) {
   return u && u->clock > item->event.timestamp ? u->clock : item->event.timestamp;
 }
 
-/* In history a user's due ticks come before the event that follows them; live ticks come from the lane's heap. */
-static struct item *due_tick(struct flow *f, const struct program *p, struct user *u, const struct item *before) {
+/* In history a user's due ticks come before the event that follows them; live ticks come from the lane's heap. After HISTORY_TICKS_MOST of
+ * one event the rest is written off in one, as live: a turn must end, whatever years lie between two events. */
+static struct item *due_tick(struct flow *f, const struct program *p, struct user *u, struct item *before) {
   struct str body;
-  if (!before->event.history || before->recorded || !p || !ticks_due(p->rules, u, decision_clock(before, u), false, f->out, &body))
-    return NULL;
+  if (!before->event.history || before->recorded || !p) return NULL;
+  if (!ticks_due(p->rules, u, decision_clock(before, u), before->ticks >= HISTORY_TICKS_MOST, f->out, &body)) return NULL;
+  before->ticks++;
   struct item *tick = ARENA_NEW(f->out, struct item);
   struct err e;
   if (!tick || !event_parse(f->out, body, decision_clock(before, u), STR("tick"), true, &tick->event, &e)) return NULL;

@@ -23,6 +23,7 @@ struct item {
   const struct recorded *recorded; /* replay: what was recorded; NULL live */
   struct arena *results;           /* where told and records are laid; NULL: the walk's own arena */
   struct user *user;               /* the walk's own: who it is about, once found */
+  uint32_t ticks;                  /* the walk's own: ticks of history that came before it */
   /* out */
   enum item_state state;
   struct err err; /* REFUSED */

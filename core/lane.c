@@ -532,9 +532,9 @@ static bool activate_owned(struct owned *o, const struct program *p, struct str 
 }
 
 /* Before the threads run, their volumes are still ours: a program becomes live in all partitions before the first event can come. */
-bool lanes_activate(struct lanes *l, const struct program *p, struct err *e) {
+bool lanes_activate(struct lanes *l, const struct program *p, int64_t number, struct err *e) {
   struct buf text = {0};
-  if (!program_fact(p, &text)) return err_set(e, ERR_INTERNAL, "no memory for a control fact");
+  if (!program_fact(p, number, &text)) return err_set(e, ERR_INTERNAL, "no memory for a control fact");
   bool ok = true;
   for (uint32_t i = 0; ok && i < l->lane_count; i++)
     for (uint32_t k = 0; ok && k < l->lanes[i].owned_count; k++) ok = activate_owned(&l->lanes[i].owned[k], p, buf_view(&text), e);

@@ -41,7 +41,7 @@ struct lanes_options {
 struct lanes;
 struct lanes *lanes_open(const struct lanes_options *options, struct err *e); /* opens and recovers every volume [main] */
 /* Makes `p` the program of every partition that has another one, durably. Between lanes_open and lanes_run. [main] */
-bool lanes_activate(struct lanes *l, const struct program *p, struct err *e);
+bool lanes_activate(struct lanes *l, const struct program *p, int64_t number, struct err *e); /* number: of control.db's fact */
 bool lanes_run(struct lanes *l, struct err *e); /* starts the threads; from here on jobs are taken [main] */
 void lanes_close(struct lanes *l);              /* does what was submitted, settles, closes [main] */
 /* False: no room (429). Otherwise the job is on its way and `done` will be called. [main] */

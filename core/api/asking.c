@@ -89,6 +89,15 @@ static struct str fact_text(struct arena *a, const char *kind, struct str name, 
   return copy;
 }
 
+/* As the partitions get it. Without memory for the number it acts all the same: control.db has it, and a kill must not fail now. */
+static struct str with_number(struct arena *a, struct str fact, int64_t number) {
+  struct buf out = {0};
+  const char *copy = fact_numbered(fact, number, &out) ? arena_text(a, out.at, out.len) : NULL;
+  struct str numbered = copy ? (struct str){copy, out.len} : fact;
+  buf_free(&out);
+  return numbered;
+}
+
 static void tell_volume(struct telling *t, uint32_t volume, struct str fact) {
   struct job *j = job_new(volume);
   if (j) {
@@ -117,6 +126,7 @@ bool fact_submit(struct request *r, struct api *api, const char *kind, struct st
     return false;
   }
   *t = (struct telling){.api = api, .request = r, .answer = answer_json, .waiting = 1};
+  fact = with_number(&r->arena, fact, number);
   for (uint32_t v = 0; v < book_volumes(api->book); v++) tell_volume(t, v, fact);
   if (--t->waiting > 0) return true;
   if (t->err.kind != ERR_NONE) request_refuse(r, &t->err);

@@ -272,8 +272,23 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
 
 /* ---- what control.db says and a partition does not know: a crash between the two stores ---- */
 
-static bool say(struct flow *f, uint32_t partition, const char *kind, struct str name, const struct api_stage *stage, struct err *e) {
+struct numbering { /* the newest fact of a kind and a name */
+  const char *kind;
+  struct str name;
+  int64_t number;
+};
+
+static bool note_number(void *context, const struct control_fact *fact) {
+  struct numbering *n = context;
+  if (strcmp(fact->kind, n->kind) == 0 && str_is(n->name, fact->name)) n->number = fact->number;
+  return true;
+}
+
+static bool say(struct api *a, struct flow *f, uint32_t partition, const char *kind, struct str name, const struct api_stage *stage,
+                struct err *e) {
   char at[32];
+  struct numbering n = {kind, name, 0};
+  if (!control_each(a->book, 0, note_number, &n, e)) return false;
   struct buf fact = {0};
   struct json_writer w = json_to(&fact);
   json_open_object(&w);
@@ -284,6 +299,7 @@ static bool say(struct flow *f, uint32_t partition, const char *kind, struct str
     json_pair_int(&w, "stage", stage->stage);
     json_pair_bool(&w, "held", stage->held);
   }
+  json_pair_int(&w, "number", n.number);
   json_close_object(&w);
   bool ok = !fact.failed && flow_fact(f, partition, buf_view(&fact), e);
   buf_free(&fact);
@@ -299,12 +315,12 @@ static bool catch_up(struct api *a, struct flow *f, uint32_t partition, struct e
   bool ok = true;
   for (size_t i = 0; ok && i < a->lifted_count; i++)
     if (!has_name(a->kills, a->kill_count, a->lifted[i]) && knows_kill(c, a->lifted[i]))
-      ok = say(f, partition, "unkill", a->lifted[i], NULL, e);
+      ok = say(a, f, partition, "unkill", a->lifted[i], NULL, e);
   for (size_t i = 0; ok && i < a->kill_count; i++)
-    if (!knows_kill(c, a->kills[i])) ok = say(f, partition, "kill", a->kills[i], NULL, e);
+    if (!knows_kill(c, a->kills[i])) ok = say(a, f, partition, "kill", a->kills[i], NULL, e);
   for (size_t i = 0; ok && i < a->stage_count; i++)
     if (controls_stage(c, hash_64(str_from(a->stages[i].name))) != a->stages[i].stage)
-      ok = say(f, partition, "rollout", str_from(a->stages[i].name), &a->stages[i], e);
+      ok = say(a, f, partition, "rollout", str_from(a->stages[i].name), &a->stages[i], e);
   return ok;
 }
 

@@ -36,6 +36,7 @@ struct activation {     /* one program on its way to being live */
   struct arena arena;
   const char *author, *from, *why;
   char acted[65], plugins[65];
+  int64_t number; /* of the fact in control.db */
   struct str fact;
   uint64_t volumes; /* that have not taken it yet, bit by volume */
   uint32_t waiting;

@@ -137,7 +137,7 @@ static void announce(struct errand *e) {
   struct activation *c = (struct activation *)e;
   struct announcement a = {
       .program = c->to->draft->program, .author = c->author, .from = c->from, .why = c->why, .acted = c->acted, .plugins = c->plugins};
-  program_announce(library_book(c->to->draft->library), &a, &c->err);
+  program_announce(library_book(c->to->draft->library), &a, &c->number, &c->err);
 }
 
 /* What the directory wants is wanted still when the disk takes it again; whoever asked for it is told and asks again. */
@@ -162,7 +162,7 @@ static void announced(struct errand *e) {
     return;
   }
   s->announced = true;
-  if (program_fact(c->to->draft->program, &fact)) c->fact = (struct str){arena_text(&c->arena, fact.at, fact.len), fact.len};
+  if (program_fact(c->to->draft->program, c->number, &fact)) c->fact = (struct str){arena_text(&c->arena, fact.at, fact.len), fact.len};
   buf_free(&fact);
   for (uint32_t v = 0; v < book_volumes(s->api->book); v++) c->volumes |= UINT64_C(1) << v;
   try_volumes(c);

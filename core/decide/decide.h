@@ -193,6 +193,7 @@ bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool li
 bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch);
 const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch); /* NULL: nobody any more */
 #define TICK_DECIDES_WITHIN (60 * CLOCK_MINUTE)
+#define HISTORY_TICKS_MOST  2000 /* before one event of history */
 bool event_is_tick(const struct event *e);
 /* Types that only the engine makes: ticks, consent, decisions asked for. Posted as events they are refused, or people would think that they
  * act. */

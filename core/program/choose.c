@@ -38,6 +38,7 @@ static bool note_program(void *context, const struct control_fact *fact) {
     const bool other = l->last->identity && strcmp(l->last->identity, identity) != 0;
     kit_free(other ? l->last->before : l->last->identity);
     if (other) l->last->before = l->last->identity;
+    l->last->number = fact->number;
     l->last->identity = keep(str_from(identity));
     keep_digest(l->last->directory, json_text(&j, json_get(&j, 0, "directory"), &a));
     keep_digest(l->last->plugins, json_text(&j, json_get(&j, 0, "files"), &a));
@@ -46,9 +47,8 @@ static bool note_program(void *context, const struct control_fact *fact) {
   return ok;
 }
 
-bool program_announce(struct book *b, const struct announcement *a, struct err *e) {
+bool program_announce(struct book *b, const struct announcement *a, int64_t *number, struct err *e) {
   struct buf body = {0};
-  int64_t number;
   struct json_writer w = json_to(&body);
   json_open_object(&w);
   fact_pairs(a->program, &w);
@@ -57,7 +57,7 @@ bool program_announce(struct book *b, const struct announcement *a, struct err *
   json_pair_text(&w, "from", a->from);
   if (a->why && a->why[0]) json_pair_text(&w, "why", a->why);
   json_close_object(&w);
-  bool ok = !body.failed ? control_append(b, a->author, "program", a->program->digest, buf_view(&body), &number, e)
+  bool ok = !body.failed ? control_append(b, a->author, "program", a->program->digest, buf_view(&body), number, e)
                          : err_set(e, ERR_INTERNAL, "no memory for a control fact");
   buf_free(&body);
   return ok;

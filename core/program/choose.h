@@ -8,6 +8,7 @@ struct last_program {
   char *before;       /* what was live before that one: what an undo returns to; or NULL */
   char directory[65]; /* the sources that lay in the directory then: they have been acted on, whatever is live */
   char plugins[65];   /* of state_of_files */
+  int64_t number;     /* of the fact */
 };
 struct chosen {
   struct draft *live;    /* holds the program to be made live */
@@ -29,4 +30,4 @@ struct announcement {
   const char *author, *from, *why; /* from: "directory", "upload", "undo", … */
   const char *acted, *plugins;     /* as in struct chosen and struct state_of_files */
 };
-bool program_announce(struct book *b, const struct announcement *a, struct err *e);
+bool program_announce(struct book *b, const struct announcement *a, int64_t *number, struct err *e); /* number: the fact's */

@@ -50,8 +50,10 @@ bool program_show(struct book *b, struct str digest, struct buf *out, struct err
 bool program_list(const char *directory, struct buf *out, struct err *e); /* {"sources": […]} of a directory, the same way [main] */
 /* A directory's files as the body of POST /v1/programs. A link, or a file that cannot be read, is an error. [main] */
 bool program_upload(const char *directory, struct buf *out, struct err *e);
-/* The control fact that makes it live, as JSON. False: no memory. [any] */
-bool program_fact(const struct program *p, struct buf *out);
+/* The control fact that makes it live, as JSON; `number` is that of control.db, 0 while it has none. False: no memory. [any] */
+bool program_fact(const struct program *p, int64_t number, struct buf *out);
+bool fact_numbered(struct str fact, int64_t number,
+                   struct buf *out); /* any fact as the partitions get it: with control.db's number [any] */
 bool program_store(const struct program *p, struct book *b, struct err *e); /* every source and the manifest, by their hashes */
 void program_free(struct program *p);
 void program_print_findings(const struct program *p, struct buf *out); /* file:line: level: text */

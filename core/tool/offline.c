@@ -10,6 +10,7 @@ static bool last_program(void *context, const struct control_fact *fact) {
   struct offline *o = context;
   if (strcmp(fact->kind, "program") != 0) return true;
   snprintf(o->last_digest, sizeof o->last_digest, "%s", fact->name);
+  o->last_number = fact->number;
   return library_know(o->library, str_from(fact->name));
 }
 
@@ -30,16 +31,17 @@ static bool choose_program(struct offline *o, const char *directory, const struc
 }
 
 static bool announce(struct offline *o, struct str fact, struct err *e) {
-  int64_t number;
   if (strcmp(o->last_digest, o->program->digest) == 0) return true;
-  return control_append(o->book, "import", "program", o->program->digest, fact, &number, e);
+  return control_append(o->book, "import", "program", o->program->digest, fact, &o->last_number, e);
 }
 
 /* control.db is told first: were this cut short, the next start would make the partitions agree with it. */
 static bool open_flows(struct offline *o, struct err *e) {
   struct buf fact = {0};
-  bool anew, ok = program_fact(o->program, &fact) || err_set(e, ERR_INTERNAL, "no memory for a control fact");
+  bool anew, ok = program_fact(o->program, 0, &fact) || err_set(e, ERR_INTERNAL, "no memory for a control fact");
   ok = ok && announce(o, buf_view(&fact), e);
+  buf_clear(&fact);
+  ok = ok && (program_fact(o->program, o->last_number, &fact) || err_set(e, ERR_INTERNAL, "no memory for a control fact"));
   o->volumes = book_volumes(o->book);
   for (uint32_t v = 0; ok && v < o->volumes; v++)
     ok = (o->flows[v] = flow_open(o->book, v, o->library, e)) && flow_activate(o->flows[v], o->program, buf_view(&fact), &anew, e);

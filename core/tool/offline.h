@@ -9,6 +9,7 @@ struct offline {
   uint32_t volumes;
   const struct program *program;
   char store[4096], last_digest[65];
+  int64_t last_number;
 };
 /* `program` NULL: the directory's last. Makes the directory when it is not there. */
 bool offline_open(struct offline *o, const char *data, const char *program, struct err *e);

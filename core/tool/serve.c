@@ -45,8 +45,9 @@ static bool choose_program(struct engine *s, struct err *e) {
   return true;
 }
 
-static bool announce_program(struct engine *s, struct err *e) {
+static bool announce_program(struct engine *s, int64_t *number, struct err *e) {
   const struct chosen *c = &s->chosen;
+  *number = c->last.number;
   if (c->last.identity && strcmp(c->last.identity, c->live->program->identity) == 0) return true;
   const struct announcement a = {.program = c->live->program,
                                  .author = "serve",
@@ -54,7 +55,7 @@ static bool announce_program(struct engine *s, struct err *e) {
                                  .why = "the engine started",
                                  .acted = c->acted,
                                  .plugins = c->files.plugins};
-  return program_announce(s->book, &a, e);
+  return program_announce(s->book, &a, number, e);
 }
 
 /* ---- boot ---- */
@@ -75,6 +76,7 @@ static bool open_book(struct engine *s, struct err *e) {
 }
 
 static bool open_lanes(struct engine *s, struct err *e) {
+  int64_t number;
   if (!choose_program(s, e)) return err_wrap(e, "no program to run");
   s->api.program = s->chosen.live->program;
   struct lanes_options o = {.book = s->book,
@@ -85,7 +87,7 @@ static bool open_lanes(struct engine *s, struct err *e) {
                             .letters_most = (uint32_t)s->options.letters,
                             .loop = &s->loop};
   if (!(s->lanes = lanes_open(&o, e))) return false;
-  if (!announce_program(s, e) || !lanes_activate(s->lanes, s->api.program, e)) return false; /* control.db first */
+  if (!announce_program(s, &number, e) || !lanes_activate(s->lanes, s->api.program, number, e)) return false; /* control.db first */
   s->api.book = s->book;
   s->api.library = s->library;
   s->api.lanes = s->lanes;

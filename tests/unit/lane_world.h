@@ -27,7 +27,7 @@ static inline struct fleet *fleet_new(struct world *w, uint32_t lanes, const str
       .book = w->book, .library = w->library, .lanes = lanes, .endpoints = endpoints, .endpoint_count = count, .loop = &f->loop};
   fine(&w->e, (f->lanes = lanes_open(&o, &w->e)) != NULL);
   w->program = library_get(w->library, str_from(digest), &w->e);
-  fine(&w->e, w->program && lanes_activate(f->lanes, w->program, &w->e));
+  fine(&w->e, w->program && lanes_activate(f->lanes, w->program, 0, &w->e));
   fine(&w->e, lanes_run(f->lanes, &w->e));
   return f;
 }

@@ -34,7 +34,7 @@ static void start(struct world *w) {
   uv_loop_init(&w->loop);
   const struct lanes_options options = {.book = w->api.book, .library = w->api.library, .lanes = 1, .loop = &w->loop};
   fine(w, (w->api.lanes = lanes_open(&options, &w->e)) != NULL);
-  fine(w, lanes_activate(w->api.lanes, w->api.program, &w->e));
+  fine(w, lanes_activate(w->api.lanes, w->api.program, 7, &w->e));
   fine(w, api_restore(&w->api, &w->e));
 }
 
@@ -66,6 +66,28 @@ static bool killed_everywhere(struct world *w, const char *name) {
   return all;
 }
 
+/* Each fact of a partition carries its number of control.db: program 7, kill 1, rollout 2; what time-zone data says is no operator's act.
+ */
+static void expect_numbers(struct world *w, uint32_t partition) {
+  struct volume *v = flow_volume(lanes_flow(w->api.lanes, 0));
+  struct arena a = {0};
+  int seen = 0;
+  for (int64_t seq = volume_last_fact(v, partition); seq > 0;) {
+    struct entry row;
+    struct json j;
+    int64_t number = 0, wanted = 0;
+    fine(w, volume_entry(v, seq, &a, &row, NULL, &w->e) && json_parse(&j, &a, row.body, &json_limits_default, &w->e));
+    uint32_t kind = json_get(&j, 0, "kind");
+    wanted = json_text_is(&j, kind, "program") ? 7 : json_text_is(&j, kind, "kill") ? 1 : json_text_is(&j, kind, "rollout") ? 2 : 0;
+    json_int(&j, json_get(&j, 0, "number"), &number);
+    assert_int_equal(number, wanted);
+    seen += wanted != 0;
+    seq = row.previous;
+  }
+  assert_int_equal(seen, 3);
+  arena_free(&a);
+}
+
 static void a_start_catches_up(void **state) {
   (void)state;
   struct world w = {.directory = "/tmp/kairos-catch-up-XXXXXX"};
@@ -77,6 +99,7 @@ static void a_start_catches_up(void **state) {
   assert_true(killed_everywhere(&w, "trigger:decision_point"));
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
     assert_int_equal(controls_stage(flow_controls(lanes_flow(w.api.lanes, 0), p), hash_64(STR("beta"))), 2);
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) expect_numbers(&w, p);
   const uint64_t before = rows(&w);
   stop(&w);
 

@@ -113,8 +113,37 @@ static void test_ticks_come_before_what_follows_them(void **state) {
   world_free(w);
 }
 
+/* Forty years between two events of history: a turn that ends, the later event taken, and nothing due twice. */
+static void test_ticks_of_one_event_are_bounded(void **state) {
+  (void)state;
+  struct world *w = world_new("flow-years", 1, RULES ENROLLED);
+  int64_t begun = at("1980-02-03T06:00:00Z"), back = at("2020-02-03T11:00:00Z");
+  struct item *items[3] = {world_event(w, "p1", "e0", "profile_updated", begun, true, "{\"timezone\":\"Europe/Berlin\",\"age\":50}"),
+                           world_event(w, "p1", "e1", "ping", begun + 1000, true, "{\"n\":1}"),
+                           world_event(w, "p1", "e2", "ping", back, true, "{\"n\":1}")};
+  world_walk(w, items, 3);
+  assert_int_equal(items[2]->state, ITEM_TAKEN);
+  struct order o = {0};
+  world_rows(w, 0, check_order, &o);
+  assert_int_equal(o.rows - o.ticks, 3);
+  assert_in_range(o.ticks, HISTORY_TICKS_MOST + 1, HISTORY_TICKS_MOST + 8);
+  struct user *ann = world_user(w, "p1");
+  struct str body;
+  assert_false(ticks_due(w->program->rules, ann, back, false, &w->arena, &body));
+  struct item *next = world_event(w, "p1", "e3", "ping", back + CLOCK_DAY, true, "{\"n\":1}"); /* the next morning is one again */
+  world_walk(w, &next, 1);
+  arena_free(&o.arena);
+  o = (struct order){0};
+  world_rows(w, 0, check_order, &o);
+  assert_int_equal(o.rows - o.ticks, 4);
+  assert_in_range(o.ticks, HISTORY_TICKS_MOST + 2, HISTORY_TICKS_MOST + 9);
+  arena_free(&o.arena);
+  world_free(w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_waves_and_files_do_not_matter),
-                                     cmocka_unit_test(test_ticks_come_before_what_follows_them)};
+                                     cmocka_unit_test(test_ticks_come_before_what_follows_them),
+                                     cmocka_unit_test(test_ticks_of_one_event_are_bounded)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
