@@ -94,6 +94,7 @@ static void refuse(struct flow *f, struct step *s, const struct err *why) {
   s->item->err = *why;
   s->dropped = true;
   f->figures.refused++;
+  if (s->program) program_note(s->program, &(struct program_health){.events = 1, .events_refused = 1});
 }
 
 static bool known_words(struct step *s, struct err *why) {
@@ -237,9 +238,13 @@ static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
       if (belief_model(p->models, b) == model) s->beliefs[b] = value_missing(killed ? MISSING_SUSPENDED : MISSING_FAILED);
     if (killed) continue;
     uint64_t seed = hash_64_seed(s->item->event.id, (uint64_t)s->recorded.clock ^ hash_64(s->user->id));
-    rows[count++] = (struct belief_row){s->user, s->recorded.clock, seed, s->slots, s->beliefs};
+    rows[count++] = (struct belief_row){s->user, s->recorded.clock, seed, s->slots, s->beliefs, false};
   }
-  if (count) models_predict(p->models, sessions_for(f, p), model, rows, count, p->features, &f->scratch);
+  if (!count) return;
+  models_predict(p->models, sessions_for(f, p), model, rows, count, p->features, &f->scratch);
+  uint64_t failed = 0;
+  for (size_t i = 0; i < count; i++) failed += rows[i].failed;
+  program_note(p, &(struct program_health){.rows = count, .rows_failed = failed});
 }
 
 static void record_beliefs(struct flow *f, struct step *s) {
@@ -420,6 +425,7 @@ static void count_step(struct flow *f, const struct step *s) {
   f->figures.events += s->item->kind != ENTRY_TICK;
   f->figures.ticks += s->item->kind == ENTRY_TICK;
   f->figures.late += !s->recorded.decides;
+  if (s->program) program_note(s->program, &(struct program_health){.events = 1});
   for (size_t i = 0; i < s->count && s->item->kind != ENTRY_IMPORTED; i++) f->figures.decisions[s->decisions[i].outcome]++;
 }
 

@@ -245,6 +245,7 @@ static void wake(void *context) {
 }
 
 static void on_watch(uv_timer_t *timer) {
+  programs_watch(timer->data);
   programs_drain(timer->data);
 }
 
@@ -275,6 +276,7 @@ static void take_chosen(struct programs *s, struct chosen *c) {
   const char *identity = s->live->draft->identity;
   const bool same = c->last.identity && strcmp(c->last.identity, identity) == 0;
   const char *before = same ? c->last.before : c->last.identity;
+  if (!same) watch_begin(s->live);
   if (before && strcmp(before, identity) != 0) remember_previous(s, before);
 }
 

@@ -2,6 +2,7 @@
  * another one becomes live.
  *   programs.c        editions and labels, what the builder found
  *   programs_live.c   a change: control.db, then every volume, then the labels
+ *   programs_watch.c  the way back when a new program fares badly
  *   programs_show.c   as JSON
  *   programs_ask.c    the handlers */
 #pragma once
@@ -23,8 +24,10 @@ struct edition {
   const char *ended;               /* why it is not live any more, or NULL */
   const char *changed[64];         /* files that are other than in the program before; in the draft's arena */
   size_t changed_count;
-  int64_t since;  /* UTC ms: in this state */
-  double live_ms; /* from the first look at the sources until every volume had it */
+  int64_t since;                  /* UTC ms: in this state */
+  double live_ms;                 /* from the first look at the sources until every volume had it */
+  bool watched;                   /* live, and on probation */
+  struct program_health at_start; /* when that began */
 };
 #define EDITIONS_MOST 48
 
@@ -80,6 +83,9 @@ void activations_end(struct programs *s);     /* at the engine's end */
 bool activations_hold(const struct programs *s, const struct edition *e);
 const struct activation *activation_to(const struct programs *s, const struct edition *e);
 void activations_retry(uv_timer_t *timer);
+/* programs_watch.c */
+void watch_begin(struct edition *e);
+void programs_watch(struct programs *s); /* now and then: is the live program worse than the one before? */
 /* programs_show.c */
 void put_edition(struct json_writer *w, const struct programs *s, const struct edition *e);
 void put_findings(struct json_writer *w, const struct finding *findings, size_t count);

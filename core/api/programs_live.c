@@ -66,6 +66,7 @@ static void move_labels(struct programs *s, struct activation *c) {
   before->ended = arena_printf(&before->arena, "%s: %s", c->author, c->why);
   if (dropped && dropped != s->live && dropped != before) edition_state(dropped, EDITION_DRAINING);
   if (s->shadow == s->live) s->shadow = NULL;
+  if (strcmp(c->from, "watch") != 0) watch_begin(s->live);
 }
 
 static void finish(struct programs *s, struct activation *c) {

@@ -86,6 +86,7 @@ struct belief_row {                                     /* one user of a wave */
   uint64_t seed;
   struct value *slots;   /* scratch for derived inputs */
   struct value *beliefs; /* out: by belief number; this model's outputs are set, rounded to 1e-6, or missing with their reason */
+  bool failed;           /* out: the model gave no valid row although it was asked; a fallback may stand in for it */
 };
 /* One batch through one model. Features that are missing travel as validity bits. A failing model leaves its rows missing and is suspended
  * after 8 bad batches in a row. [lane] */

@@ -130,6 +130,7 @@ struct value belief_from_output(const struct models *m, uint32_t belief, double 
 }
 
 static void give(const struct models *all, const struct model *m, struct belief_row *row, enum missing_reason why) {
+  row->failed |= why != MISSING_TOO_LITTLE;
   for (uint32_t i = 0; i < m->count; i++) row->beliefs[m->first + i] = belief_missing(m, &all->beliefs[m->first + i], why);
 }
 
@@ -152,6 +153,7 @@ static bool take(const struct models *all, const struct model *m, const struct b
     for (uint32_t i = 0; whole && i < m->count; i++) {
       const struct belief *belief = &all->beliefs[m->first + i];
       rows[r].beliefs[m->first + i] = belief_value(belief, b->outputs[belief->column][r]);
+      rows[r].failed |= rows[r].beliefs[m->first + i].kind == VALUE_MISSING;
     }
   }
   return complete == 0 || answered > 0;

@@ -147,8 +147,25 @@ static struct program *build(struct program *p, const struct program_from *from)
 static struct program *program_new(struct err *e) {
   struct program *p = kit_alloc(sizeof *p);
   if (p) *p = (struct program){.findings.arena = &p->arena};
-  else err_set(e, ERR_INTERNAL, "no memory for a program");
-  return p;
+  if (p) p->health = arena_zero(&p->arena, 1, sizeof *p->health);
+  if (p && p->health) return p;
+  if (p) arena_free(&p->arena);
+  kit_free(p);
+  err_set(e, ERR_INTERNAL, "no memory for a program");
+  return NULL;
+}
+
+void program_note(const struct program *p, const struct program_health *more) {
+  const uint64_t *from = (const uint64_t *)more;
+  for (size_t k = 0; k < sizeof *more / sizeof *from; k++)
+    if (from[k]) __atomic_fetch_add(&((uint64_t *)p->health)[k], from[k], __ATOMIC_RELAXED);
+}
+
+struct program_health program_health(const struct program *p) {
+  struct program_health view;
+  uint64_t *to = (uint64_t *)&view;
+  for (size_t k = 0; k < sizeof view / sizeof *to; k++) to[k] = __atomic_load_n(&((const uint64_t *)p->health)[k], __ATOMIC_RELAXED);
+  return view;
 }
 
 struct program *program_from_directory(const char *directory, const struct program_from *from, struct err *e) {

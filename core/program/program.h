@@ -8,6 +8,11 @@
 #include "language/language.h"
 #include "program/recorded.h"
 
+/* How it fares since it decides, over all lanes: whoever watches over a new program compares (api). */
+struct program_health {
+  uint64_t events, events_refused; /* met under it; refused for their words */
+  uint64_t rows, rows_failed;      /* asked of its models; without a valid answer, fallbacks or not */
+};
 struct program {
   struct arena arena;
   unsigned char sha256[32]; /* of the manifest: "sha256 path" lines in path order */
@@ -29,9 +34,12 @@ struct program {
   const uint32_t *profile_slots; /* symbols that read the profile */
   size_t profile_count;
   struct findings findings;
-  uint64_t stamp; /* unique in this process: for users' caches */
-  bool strict;    /* types without an event noun are refused */
+  uint64_t stamp;                /* unique in this process: for users' caches */
+  bool strict;                   /* types without an event noun are refused */
+  struct program_health *health; /* the one thing in it that changes: counted in lanes, word by word */
 };
+void program_note(const struct program *p, const struct program_health *more); /* [lane] */
+struct program_health program_health(const struct program *p);                 /* a moment's view [any] */
 
 struct program_from {
   const char *plugin_directory; /* NULL: no plugin is opened and no model can predict: for replay, which uses what was recorded */

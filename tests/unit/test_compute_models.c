@@ -101,7 +101,7 @@ static void a_batch_answers_as_its_rows_do(void **state) {
   for (int i = 0; i < PEOPLE; i++) {
     struct user *u = user_new();
     live(w, u, i + 1);
-    rows[i] = (struct belief_row){u, clock, (uint64_t)i, w->slots, batch[i]};
+    rows[i] = (struct belief_row){u, clock, (uint64_t)i, w->slots, batch[i], false};
   }
   models_predict(m, s, 0, rows, PEOPLE, w->features, &w->arena);
   for (int i = 0; i < PEOPLE; i++) {
@@ -131,7 +131,7 @@ static void a_stranger_has_no_prediction(void **state) {
   struct models *m = build(w, true);
   struct sessions *s = sessions_open(m, 8);
   struct value beliefs[2];
-  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs};
+  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs, false};
   no_findings(w);
   for (int i = 0; i < 20; i++) models_predict(m, s, 0, &row, 1, w->features, &w->arena);
   assert_int_equal(beliefs[0].kind, VALUE_MISSING);
@@ -148,7 +148,7 @@ static void a_failing_model_is_suspended(void **state) {
   struct models *m = build(w, true);
   struct value beliefs[2];
   const char *why;
-  struct belief_row row = {w->user, 1737532800000, 1, w->slots, beliefs};
+  struct belief_row row = {w->user, 1737532800000, 1, w->slots, beliefs, false};
   no_findings(w);
   live(w, w->user, 5);
   struct sessions *s = sessions_open(m, 8);
@@ -179,7 +179,7 @@ static void without_plugins_beliefs_are_named_and_missing_or_their_fallback(void
                 "model \"b\" { plugin = \"svr\", " INPUTS ", outputs = { q = { from = \"z\", as = \"1 - value\" } }, fallback = 0.25 }");
   struct models *m = build(w, false);
   struct value beliefs[2];
-  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs};
+  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs, false};
   no_findings(w);
   struct sessions *s = sessions_open(m, 8);
   models_predict(m, s, 0, &row, 1, w->features, &w->arena);

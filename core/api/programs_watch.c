@@ -1,0 +1,111 @@
+/* programs_watch: watches over a program that has just become live. Promises that one under which events are refused, or models fail, more
+ * than the guard allows and far more than under the program before, is replaced by that one within seconds, with the figures as the reason;
+ * and that nothing goes back and forth: what was returned to is not watched over itself. Whoever fixes the directory is live again, since
+ * only the sources that failed stand decided. Main thread. */
+#include "kit/clock.h"
+#include "kit/log.h"
+#include "programs.h"
+#include <string.h>
+
+#define PROBATION_MS INT64_C(600000) /* ten minutes */
+#define LEAST_BAD    10              /* fewer prove nothing */
+#define SHARE_MOST   0.01            /* the guard */
+#define TIMES_WORSE  2.0             /* than under the program before: what fails anyway is no reason to go back */
+
+struct count {
+  uint64_t bad, all;
+  const char *what;
+};
+
+static bool is_past_guard(const struct count *now, const struct count *before) {
+  const double share = now->all ? (double)now->bad / (double)now->all : 0,
+               was = before->all ? (double)before->bad / (double)before->all : 0;
+  return now->bad >= LEAST_BAD && share > SHARE_MOST && share > TIMES_WORSE * was;
+}
+
+static void counts_of(const struct program_health *h, const struct program_health *from, struct count out[2]) {
+  static const struct program_health none;
+  if (!from) from = &none;
+  out[0] = (struct count){h->rows_failed - from->rows_failed, h->rows - from->rows, "rows of its models failed"};
+  out[1] = (struct count){h->events_refused - from->events_refused, h->events - from->events, "events were refused"};
+}
+
+/* ---- going back ---- */
+
+struct returning {
+  struct errand errand; /* first */
+  struct programs *programs;
+  struct draft *draft;
+  char why[200];
+};
+
+static void go_back(struct programs *s, struct edition *to, const char *why) {
+  struct activation *c = to ? activation_new(s, to, "watch", "watch", why) : NULL;
+  if (c) activation_submit(c);
+  else log_error("program", "no memory to return to the program before");
+}
+
+static void fetched(struct errand *errand) {
+  struct returning *r = (struct returning *)errand;
+  struct programs *s = r->programs;
+  if (!errand->worked || s->closing) draft_free(r->draft);
+  else if (r->draft->program) go_back(s, edition_add(s, r->draft, "store", "watch"), r->why);
+  else {
+    log_error("program", "the program before cannot be built any more: %s",
+              r->draft->finding_count ? r->draft->findings[0].text : "no reason is known");
+    draft_free(r->draft);
+  }
+  kit_free(r);
+}
+
+/* After a restart the program before is only a name: the builder makes it again. */
+static void fetch_and_go_back(struct programs *s, const char *why) {
+  struct returning *r = kit_alloc(sizeof *r);
+  struct draft *d = r ? draft_new(DRAFT_STORED, s->library, &s->from) : NULL;
+  const char *identity = s->previous->draft->identity;
+  if (!d) {
+    kit_free(r);
+    log_error("program", "no memory to return to the program before");
+    return;
+  }
+  d->identity_wanted = arena_text(&d->arena, identity, strlen(identity));
+  *r = (struct returning){.errand = {.work = draft_errand, .done = fetched, .owner = d}, .programs = s, .draft = d};
+  snprintf(r->why, sizeof r->why, "%s", why);
+  builder_ask(s->builder, &r->errand);
+}
+
+static void give_up(struct programs *s, const struct count *bad) {
+  char why[200];
+  snprintf(why, sizeof why, "%.3g %% of %llu %s (guard: %g %%)", 100.0 * (double)bad->bad / (double)bad->all, (unsigned long long)bad->all,
+           bad->what, 100 * SHARE_MOST);
+  s->live->watched = false;
+  if (!s->previous) {
+    log_error("program", "%s: %s; there is no program to return to", s->live->draft->program->brief, why);
+    return;
+  }
+  log_error("program", "%s: %s; returning to %.16s", s->live->draft->program->brief, why, s->previous->draft->digest);
+  s->figures.returned++;
+  if (s->previous->draft->program) go_back(s, s->previous, why);
+  else fetch_and_go_back(s, why);
+}
+
+/* ---- watching ---- */
+
+void watch_begin(struct edition *e) {
+  e->watched = true;
+  e->at_start = program_health(e->draft->program);
+}
+
+void programs_watch(struct programs *s) {
+  struct edition *live = s->live;
+  struct count now[2], before[2];
+  if (!live->watched || s->activations || s->closing) return;
+  if (clock_now() - live->since > PROBATION_MS) live->watched = false;
+  const struct program_health h = program_health(live->draft->program);
+  const struct draft *previous = s->previous ? s->previous->draft : NULL;
+  const struct program_health was = previous && previous->program ? program_health(previous->program) : (struct program_health){0};
+  counts_of(&h, &live->at_start, now);
+  counts_of(&was, NULL, before);
+  for (size_t i = 0; i < sizeof now / sizeof *now && live->watched; i++)
+    if (is_past_guard(&now[i], &before[i])) give_up(s, &now[i]);
+}
