@@ -94,7 +94,6 @@ static void refuse(struct flow *f, struct step *s, const struct err *why) {
   s->item->err = *why;
   s->dropped = true;
   f->figures.refused++;
-  if (s->program) program_note(s->program, &(struct program_health){.events = 1, .events_refused = 1});
 }
 
 static bool known_words(struct step *s, struct err *why) {
@@ -161,7 +160,9 @@ static bool meet(struct flow *f, struct step *s, struct err *e) {
   if (!drop_duplicate(f, s, e)) return false;
   if (s->dropped) return true;
   set_recorded(s);
-  bool taken = known_words(s, &why) && find_asked(f, s, &why);
+  const bool known = known_words(s, &why);
+  if (!known) program_note(s->program, &(struct program_health){.events = 1, .events_refused = 1});
+  bool taken = known && find_asked(f, s, &why);
   if (taken && !s->user && s->item->kind == ENTRY_ASKED)
     taken = err_set(&why, ERR_MISSING, "/userId: no user \"" STR_FORMAT "\" is known yet: send an event first", STR_ARG(ev->user));
   /* Nobody comes to be by an event that is refused. */

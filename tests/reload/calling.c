@@ -2,7 +2,7 @@
 /* Calls a running engine all the while, as applications do: events of many users over some connections, at a rate. SIGTERM ends it; then it
  * says how many requests there were, how many were not answered 2xx, the median and the 99th percentile, and leaves with 1 if any was not.
  *
- *     calling PORT [LINKS [RATE]]     RATE: requests a second, 0: as fast as answers come */
+ *     calling PORT [LINKS [RATE [USERS]]]     RATE: requests a second, 0: as fast as answers come */
 #include "engine_client.h"
 
 #define LATENCIES_MOST 4000000
@@ -16,6 +16,7 @@ static void on_term(int number) {
 struct calling {
   uint64_t sent, bad, decided;
   int64_t begun, rate;
+  uint64_t users;
   int64_t *sent_at; /* by link */
   uint32_t *micros;
   size_t micros_count;
@@ -31,7 +32,7 @@ static bool next(void *context, struct link *l) {
   if (ending || (c->rate && (int64_t)c->sent * 1000000000 / c->rate > now - c->begun)) return false;
   const int length = (int)clock_format(clock_now(), time);
   buf_printf(&body, "{\"userId\":\"caller-%llu\",\"eventType\":\"check_in\",\"timestamp\":\"%.*s\",\"data\":{\"stressLevel\":%llu}}",
-             (unsigned long long)(c->sent % 5000), length, time, (unsigned long long)(c->sent * 7 % 10));
+             (unsigned long long)(c->sent % c->users), length, time, (unsigned long long)(c->sent * 7 % 10));
   client_request(&l->out, "POST", "/v1/events", NULL, "application/json", buf_view(&body));
   buf_free(&body);
   c->sent_at[l - c->swarm->links] = now;
@@ -57,8 +58,11 @@ static int by_size(const void *a, const void *b) {
 int main(int argc, char **argv) {
   static struct swarm swarm;
   const size_t links = argc > 2 ? (size_t)atol(argv[2]) : 4;
-  if (argc < 2 || links < 1 || links > SWARM_MOST) return 2;
-  struct calling c = {.begun = clock_monotonic(), .rate = argc > 3 ? atol(argv[3]) : 500, .swarm = &swarm};
+  if (argc < 2 || links < 1 || links > SWARM_MOST || (argc > 4 && atol(argv[4]) < 1)) return 2;
+  struct calling c = {.begun = clock_monotonic(),
+                      .rate = argc > 3 ? atol(argv[3]) : 500,
+                      .users = argc > 4 ? (uint64_t)atol(argv[4]) : 5000,
+                      .swarm = &swarm};
   c.sent_at = calloc(links, sizeof *c.sent_at);
   c.micros = calloc(LATENCIES_MOST, sizeof *c.micros);
   if (!c.sent_at || !c.micros) return 2;

@@ -1,0 +1,51 @@
+#!/bin/sh
+# H6: what programs need is given back. The engine's memory after many reloads of rules with their models is that after a few, while it is
+# asked all the time, and no more programs are held than have a label or are being let go. KAIROS_RELOADS=10000 is the long run.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+export KAIROS_URL
+reloads=${KAIROS_RELOADS:-150}
+warm=300
+mkdir "$work/p"
+for part in rules interventions models; do cp -r "$KAIROS_SOURCE/$part" "$work/p/$part"; done
+rm "$work/p/rules/scenarios.lua"
+start "$work/data" --program "$work/p"
+KAIROS_URL=$url
+# Caches of pages fill first: they are bounded, and no program's.
+"$KAIROS_BUILD/tests/calling" "$port" 64 0 40 >"$work/filling.out" 2>&1 &
+filler=$!
+helpers="$filler"
+tries=0
+until [ "$(find "$work/data" -name 'volume-00.db' -size +6000k | wc -l)" = 1 ]; do
+  tries=$((tries + 1))
+  [ $tries -lt 1200 ] || say "the journal does not grow"
+  sleep 0.1
+done
+kill -TERM "$filler"
+wait "$filler" || { cat "$work/filling.out" >&2; say "requests failed"; }
+"$KAIROS_BUILD/tests/calling" "$port" 2 50 40 >"$work/calling.out" 2>&1 &
+caller=$!
+helpers=$caller
+
+cp -r "$work/p" "$work/q"
+reload() { # NUMBER: another program; every third time an old one comes back by undo
+  echo "-- $1" >"$work/q/rules/number.lua"
+  run 0 "$KAIROS" programs publish "$work/q"
+  [ $(($1 % 3)) != 0 ] || run 0 "$KAIROS" programs undo
+}
+memory() { awk '/^VmRSS:/ { print $2 }' "/proc/$engine/status"; }
+
+i=0
+while [ $i -lt $warm ]; do i=$((i + 1)); reload $i; done
+before=$(memory)
+while [ $i -lt $((warm + reloads)) ]; do i=$((i + 1)); reload $i; done
+after=$(memory)
+expect_call 200 GET /metrics
+held=$(sed -n 's/^kairos_programs_held \([0-9]*\)/\1/p' "$work/answer")
+echo "after $warm reloads $before kB, after $((warm + reloads)) $after kB; $held programs in memory"
+[ "$held" -le 12 ] || say "$held programs are held"
+[ "${KAIROS_SANITIZE:-}" = "" ] || exit 0 # a sanitizer keeps what is freed for a while
+[ $((after * 100)) -le $((before * 105)) ] || say "memory grew from $before kB to $after kB in $reloads reloads"
+kill -TERM "$caller"
+wait "$caller" || { cat "$work/calling.out" >&2; say "requests failed"; }
+stop
