@@ -17,7 +17,8 @@ rogues=$KAIROS_BUILD/tests/rogues
 base=$work/base
 p=$work/p
 small_program "$base"
-cp -r "$KAIROS_SOURCE/models" "$base/"
+mkdir "$base/models"
+cp "$KAIROS_SOURCE"/models/adherence.* "$base/models/"
 cat >"$base/rules/use.lua" <<'LUA'
 trigger "tired" { why = "A test.", on = { "check_in" }, when = "skip_probability > 0.99 and event.stressLevel > 9.5", offer = { "breathe" } }
 scenario "calm" {
@@ -146,7 +147,8 @@ refused '    rules:1: error: .*empty program'
 # ---- models ----
 model() { # NAME PLUGIN [MORE]
   fresh
-  echo "model \"$1\" { doc = \"A test.\", plugin = \"$2\", inputs = { \"stress_level\" }, outputs = { y_value = {} }, $3 }" >"$next/models/$1.lua"
+  echo "model \"$1\" { doc = \"A test.\", plugin = \"$2\", inputs = { \"x\" }, outputs = { y = {} }, $3 }" >"$next/models/$1.lua"
+  echo 'feature "x" { value = "stress_level" }' >"$next/rules/x.lua"
 }
 fresh
 rm "$next/models/adherence.state"
@@ -177,10 +179,14 @@ for rogue in wrong_major crash_create crash_entry hang_entry leaks exit_import f
   put
   refused "    models/$rogue.lua:1: error: .*$rogue.so"
 done
-cp "$rogues/moody.so" "$plugins/rogue.so"
-model nan rogue 'config = { mode = "nan" }, golden = { { inputs = { stress_level = 1 }, outputs = { y_value = 2 } } }'
-put
-refused '    models/nan.lua:1: error: '
+# … and those that answer honestly until the third row
+cp "$rogues/evil.so" "$plugins/rogue.so"
+for mode in segfault abort nan leak exit fork; do
+  model "third_$mode" rogue "config = { mode = \"$mode\" },
+  golden = { { inputs = { x = 1 }, outputs = { y = 2 } }, { inputs = { x = 2 }, outputs = { y = 4 } }, { inputs = { x = 9 }, outputs = { y = 18 } } }"
+  put
+  refused "    models/third_$mode.lua:1: error: .*golden row"
+done
 
 # ---- the good one again: no change ----
 fresh
