@@ -1,6 +1,6 @@
 /* API keys: 256 random bits, kept as SHA-256. Promises that a secret is shown once and stored nowhere, and that revoking is durable when it
- * returns; also beside a running engine. What scopes mean is accept's business, how a key is compared as well. Called by main and tools
- * from one thread. */
+ * returns; also beside a running engine. What scopes mean is accept's business, how a key is compared as well. Called by main and tools.
+ * control.db has one connection: whoever reads keys while an engine runs waits for whoever writes facts on another thread. */
 #include "directory.h"
 #include "kit/clock.h"
 #include "kit/rng.h"
@@ -9,11 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-bool control_keys(struct book *b, struct arena *a, struct api_key **keys, size_t *count, struct err *e) {
+static bool read_keys(struct book *b, struct arena *a, struct api_key **keys, size_t *count, struct err *e) {
   int64_t all = 0;
-  *keys = NULL;
-  *count = 0;
-  if (!b->control) return true;
   if (!sql_int(b->control, "SELECT count(*) FROM keys", 0, &all, e)) return false;
   *keys = ARENA_ARRAY(a, struct api_key, (size_t)all + 1);
   sqlite3_stmt *rows = sql_prepare(b->control, "SELECT name, scopes, sha256, revoked FROM keys ORDER BY name", e);
@@ -32,6 +29,16 @@ bool control_keys(struct book *b, struct arena *a, struct api_key **keys, size_t
   sql_finalize(&rows);
   if (got < 0) return false;
   return *count == (size_t)all || err_set(e, ERR_STORAGE, "memory for reading the keys is missing");
+}
+
+bool control_keys(struct book *b, struct arena *a, struct api_key **keys, size_t *count, struct err *e) {
+  *keys = NULL;
+  *count = 0;
+  if (!b->control) return true;
+  pthread_mutex_lock(&b->control_lock);
+  const bool done = read_keys(b, a, keys, count, e);
+  pthread_mutex_unlock(&b->control_lock);
+  return done;
 }
 
 /* Beside a running engine, its own connection is the one that checkpoints. A key is one row, and SQLite's lock keeps the two writers

@@ -4,6 +4,7 @@
 #include "program/choose.h"
 #include "inside.h"
 #include "kit/arena.h"
+#include "kit/log.h"
 #include <string.h>
 
 /* ---- control.db ---- */
@@ -127,6 +128,9 @@ bool program_choose(struct library *l, const struct program_from *from, const ch
   if (d && !d->program) out->refused = d;
   else if (d && stands_decided(out, d) && take_last(out, l, from, e)) draft_free(d);
   else if (d) {
+    if (stands_decided(out, d))
+      log_error("program", "%.16s should run and cannot: %s; what lies in the directory runs", out->last.identity, e->text);
+    *e = (struct err){0};
     out->live = d;
     memcpy(out->acted, d->digest, sizeof out->acted);
   }

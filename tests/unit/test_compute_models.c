@@ -196,7 +196,7 @@ static void without_plugins_beliefs_are_named_and_missing_or_their_fallback(void
   "model \"b\" { plugin = \"svr\", " INPUTS ", outputs = { q = { as = \"value - 1\" } }, fallback = 0.2 }\n"
 
 static void ask_all(struct world *w, const struct models *m, struct value *beliefs) {
-  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs};
+  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs, false};
   struct sessions *s = sessions_open(m, 8);
   for (uint32_t n = 0; n < models_count(m); n++) models_predict(m, s, models_in_order(m, n), &row, 1, w->features, &w->arena);
   sessions_close(s);
