@@ -2,7 +2,47 @@
  * was sent. For GET /v1/users/{id} and for the head of an export. In the person's own lane; a look, so nothing is recorded. */
 #include "inside.h"
 #include "kit/clock.h"
+#include "kit/math.h"
 #include "program/moving.h"
+
+static void put_factors(struct json_writer *w, const struct explained *x) {
+  json_pair_text(w, "method", x->method);
+  json_pair_text(w, "scale", x->scale);
+  json_pair_double(w, "base", math_round6(x->base));
+  json_key(w, "factors");
+  json_open_array(w);
+  for (uint32_t i = 0; i < x->count; i++) {
+    json_open_object(w);
+    json_pair_text(w, "input", x->at[i].input);
+    json_pair_double(w, "value", math_round6(x->at[i].value));
+    json_pair_double(w, "moved", math_round6(x->at[i].moved));
+    json_close_object(w);
+  }
+  json_close_array(w);
+}
+
+/* What each model's answer hangs on, how it was calibrated, and how sure it is. */
+static void put_explanations(struct json_writer *w, const struct program *p, struct user *u, int64_t now, const struct value *beliefs,
+                             struct arena *a) {
+  struct value *slots = ARENA_ARRAY(a, struct value, p->symbols.count + 1);
+  json_key(w, "explanations");
+  json_open_object(w);
+  for (uint32_t m = 0; slots && m < models_count(p->models); m++) {
+    struct explained x;
+    const struct calibration *c = model_calibration(p->models, m);
+    uint32_t b = 0;
+    while (b < beliefs_count(p->models) && belief_model(p->models, b) != m) b++;
+    if (!model_explain(p->models, m, u, now, slots, a, &x)) continue;
+    json_key(w, model_name(p->models, m));
+    json_open_object(w);
+    json_pair_text(w, "calibration", c ? calibration_method(c) : "none");
+    if (b < beliefs_count(p->models) && beliefs[b].kind == VALUE_NUMBER && calibration_confidence(c, beliefs[b].number))
+      json_pair_text(w, "confidence", calibration_confidence(c, beliefs[b].number));
+    put_factors(w, &x);
+    json_close_object(w);
+  }
+  json_close_object(w);
+}
 
 /* What the models say now; a look, so nothing is recorded. */
 static void put_beliefs(struct json_writer *w, const struct program *p, struct user *u, int64_t now, struct arena *a) {
@@ -16,6 +56,7 @@ static void put_beliefs(struct json_writer *w, const struct program *p, struct u
     else value_to_json(w, &beliefs[b]);
   }
   json_close_object(w);
+  put_explanations(w, p, u, now, beliefs, a);
 }
 
 static void put_who(struct json_writer *w, const struct user *u) {

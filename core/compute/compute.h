@@ -112,6 +112,24 @@ uint64_t models_with_parts(const struct models *m, uint64_t wanted);
 /* Models in an order in which combinations come after what they weigh: asking goes by it. [any] */
 uint32_t models_in_order(const struct models *m, uint32_t place);
 
+/* ---- explanations ---- */
+#define FACTORS_MOST 5
+struct factor {
+  const char *input;
+  double value; /* as the model saw it; of a window the newest */
+  double moved; /* the output, on the scale */
+};
+struct explained {
+  const char *method, *scale;
+  double base; /* what the contributions begin from (TreeSHAP), or the output itself (occlusion) */
+  struct factor at[FACTORS_MOST];
+  uint32_t count;
+};
+/* What the plugin's first output hangs on, before calibration and `as`; the inputs that moved it most first. False: no answer about this
+ * user, or no plugin. A look. [lane] */
+bool model_explain(const struct models *m, uint32_t model, const struct user *u, int64_t clock, struct value *slots, struct arena *a,
+                   struct explained *out);
+
 /* ---- insights ---- */
 /* Best hours, context, forecasts and an assessment of one person (D10 to D18) into the open object of `w`. A look: nothing is recorded. */
 struct insights_ask {

@@ -134,3 +134,11 @@ struct conform_result {
 /* Reports every check in order; `*failed` counts. False: nothing could be tried at all. */
 bool plugin_conform(const char *path, const struct conform_options *options, void (*report)(void *context, const struct conform_result *r),
                     void *context, size_t *failed, struct err *e);
+/* How far each input moved one row's output from what the model expects of nobody in particular, as the plugin works it out
+ * ("kairos.explain/1"); one number an input, in order. False, ERR_MISSING: the plugin does not, or runs in a process of its own. [lane] */
+struct explanation {
+  const char *method, *scale; /* the plugin's words */
+  double base;
+};
+bool session_explain(struct session *s, uint32_t output, const double *const *inputs, const uint64_t *const *valid, double *contributions,
+                     struct explanation *out, struct err *e);

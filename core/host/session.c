@@ -194,3 +194,27 @@ bool session_predict(struct session *s, uint32_t rows, const double *const *inpu
   else clear_all(s, rows, output_valid);
   return answered;
 }
+
+bool session_explain(struct session *s, uint32_t output, const double *const *inputs, const uint64_t *const *valid, double *contributions,
+                     struct explanation *out, struct err *e) {
+  const struct trained *m = s->model;
+  const kairos_plugin *t = m->plugin->table;
+  const kairos_explain *x = m->plugin->hosted || !t->extension ? NULL : t->extension(KAIROS_EXTENSION_EXPLAIN);
+  if (!x || !KAIROS_HAS(kairos_explain, x, explain) || output >= m->outputs->count)
+    return err_set(e, ERR_MISSING, "%s: its plugin explains nothing", m->name);
+  const uint32_t count = m->inputs->count;
+  for (uint32_t c = 0; c < count; c++) {
+    s->columns[c].data = (void *)(uintptr_t)inputs[c];
+    s->columns[c].valid = (uint64_t *)(uintptr_t)valid[c];
+  }
+  const uint64_t seed = 0;
+  const kairos_batch in = {.size = sizeof in, .rows = 1, .column_count = count, .columns = s->pointers, .seeds = &seed};
+  kairos_error said = contract_error();
+  *out = (struct explanation){x->method, x->scale(m->model), 0};
+  const kairos_status status = x->explain(m->model, s->inner, &in, output, contributions, &out->base, &said);
+  if (status != KAIROS_OK) return contract_status(m->name, "explain", status, &said, e);
+  for (uint32_t c = 0; c < count; c++)
+    if (!math_finite(contributions[c]) || !math_finite(out->base))
+      return err_set(e, ERR_INPUT, "%s: its plugin has no explanation of this row", m->name);
+  return true;
+}

@@ -53,6 +53,11 @@ plan() { expect_call 200 POST /v1/events "{\"userId\":\"anna\",\"eventType\":\"w
 plan
 expect_call 200 GET /v1/users/anna
 number() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" "$work/answer" | head -n 1; }
+explained=$(sed 's/.*"explanations"://' "$work/answer")
+for words in '"trees":{"calibration":"platt","confidence":"[a-z]*","method":"TreeSHAP, path-dependent","scale":"log odds","base":-*[0-9]' \
+  '"machine":{"calibration":"platt","confidence":"[a-z]*","method":"occlusion' '"factors":\[{"input":"[a-z_0-9]*","value":[0-9.-]*,"moved":-*[0-9]'; do
+  echo "$explained" | grep -q -e "$words" || { echo "$explained" >&2; say "expected $words in the explanations"; }
+done
 check_blend() { # the combination is what its parts make it, to the last of six digits
   awk -v t="$(number by_trees)" -v m="$(number by_machine)" -v b="$(number blended)" -v d="$(number doubt)" 'BEGIN {
     apart = t > m ? t - m : m - t; off = 0.6 * t + 0.4 * m - b

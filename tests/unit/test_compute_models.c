@@ -142,6 +142,37 @@ static void a_stranger_has_no_prediction(void **state) {
   world_free(w);
 }
 
+/* The shipped regression explains nothing itself: its inputs are hidden one by one. */
+static void an_answer_hangs_on_inputs(void **state) {
+  (void)state;
+  struct world *w = world_lua(source_text("models/adherence.lua"));
+  struct models *m = build(w, true);
+  struct sessions *s = sessions_open(m, 8);
+  struct value beliefs[2];
+  struct explained x;
+  int64_t clock;
+  no_findings(w);
+  assert_true(clock_parse(STR("2025-01-21T06:00:00Z"), &clock));
+  assert_false(model_explain(m, 0, w->user, clock, w->slots, &w->arena, &x)); /* nothing is known of them */
+  live(w, w->user, 3);
+  struct belief_row row = {w->user, clock, 1, w->slots, beliefs};
+  models_predict(m, s, 0, &row, 1, w->features, &w->arena);
+  assert_true(model_explain(m, 0, w->user, clock, w->slots, &w->arena, &x));
+  assert_non_null(strstr(x.method, "occlusion"));
+  assert_near(math_round6(x.base), beliefs[0].number, 1e-9, "the output itself");
+  assert_int_equal(x.count, FACTORS_MOST);
+  for (uint32_t i = 0; i < x.count; i++) {
+    struct symbol symbol;
+    assert_true(x.at[i].moved != 0 && features_find(w->features, str_from(x.at[i].input), &symbol));
+    assert_near(feature_read(w->features, symbol.index, w->user, clock, w->slots, &w->arena).number, x.at[i].value, 1e-9, "as it is");
+    if (i) assert_true(x.at[i].moved * x.at[i].moved <= x.at[i - 1].moved * x.at[i - 1].moved);
+    for (uint32_t k = 0; k < i; k++) assert_string_not_equal(x.at[i].input, x.at[k].input);
+  }
+  sessions_close(s);
+  models_free(m);
+  world_free(w);
+}
+
 static void a_failing_model_is_suspended(void **state) {
   (void)state;
   struct world *w = world_lua(source_text("models/adherence.lua"));
@@ -299,6 +330,7 @@ int main(void) {
       cmocka_unit_test(the_shipped_model_opens_and_keeps_its_golden_rows),
       cmocka_unit_test(a_batch_answers_as_its_rows_do),
       cmocka_unit_test(a_stranger_has_no_prediction),
+      cmocka_unit_test(an_answer_hangs_on_inputs),
       cmocka_unit_test(a_failing_model_is_suspended),
       cmocka_unit_test(without_plugins_beliefs_are_named_and_missing_or_their_fallback),
       cmocka_unit_test(a_combination_weighs_clamped_parts),
