@@ -13,6 +13,7 @@ struct hosted {
   _Atomic uint32_t claimed, late; /* bit a place; late: asked, not answered in time, so it stays claimed */
   uint64_t posted[RING_PLACES_MOST];
   _Atomic uint64_t ready;     /* the life that said so; it is not asked again, since what it shares it may spoil */
+  _Atomic int64_t worked;     /* ns of processor time when it was last late */
   _Atomic bool gone;          /* the zygote is */
   _Atomic uint32_t logged;    /* lines that were passed on */
   _Atomic int32_t lines_left; /* nobody fills the engine's log */
@@ -40,8 +41,9 @@ struct call {
 };
 enum call_end {
   CALL_ANSWERED,
-  CALL_AWAY, /* it is starting again, or busy with a late answer: nobody waited */
-  CALL_LATE, /* waited in vain */
+  CALL_AWAY,    /* it is starting again, or busy with a late answer: nobody waited */
+  CALL_LATE,    /* waited in vain */
+  CALL_STARVED, /* the same, but it had no processor */
   CALL_SUSPENDED,
 };
 /* `status` and `said` as predict gives them, when it was answered; outputs are copied then, and may hold anything. [lane] */

@@ -6,6 +6,7 @@
 #include "nursery.h"
 #include "child.h"
 #include "kit/clock.h"
+#include "proc.h"
 #include "resident.h"
 #include "zygote.h"
 #include <errno.h>
@@ -217,33 +218,6 @@ static void reap(void) {
 
 /* ---- hosts that do not answer ---- */
 
-static bool read_proc(pid_t pid, const char *name, char *text, size_t size) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
-  const ssize_t got = file < 0 ? -1 : read(file, text, size - 1);
-  if (file >= 0) close(file);
-  text[got > 0 ? got : 0] = 0;
-  return got > 0;
-}
-
-/* Nanoseconds that it ran; −1: this system does not say. */
-static int64_t time_used(pid_t pid) {
-  char text[128];
-  struct str first, rest;
-  int64_t used;
-  if (!read_proc(pid, "schedstat", text, sizeof text)) return -1;
-  rest = str_from(text);
-  return str_split(&rest, ' ', &first) && str_to_int(first, &used) ? used : -1;
-}
-
-static bool is_asleep(pid_t pid) {
-  char text[512];
-  if (!read_proc(pid, "stat", text, sizeof text)) return false;
-  const char *after = strrchr(text, ')'); /* the name may hold anything */
-  return after && after[1] == ' ' && after[2] == 'S';
-}
-
 static bool is_overdue(const struct ward *w) {
   for (uint32_t i = 0; i < w->resident.places; i++) {
     const uint64_t posted = atomic_load(&w->asked->places[i].posted);
@@ -256,7 +230,7 @@ static void note_late(struct ward *w) {
   if (!w->host || w->late_since || w->pid <= 0 || !is_overdue(w)) return;
   w->late_since = clock_monotonic();
   w->look_at = w->late_since + ZYGOTE_PATIENCE;
-  w->late_used = time_used(w->pid);
+  w->late_used = proc_worked(w->pid);
 }
 
 /* A host that had the processor, or sleeps over its work, is at fault; one that waits for the processor on a busy machine is not. */
@@ -265,9 +239,9 @@ static void look_after(struct ward *w, int64_t now) {
     w->late_since = w->look_at = 0;
     return;
   }
-  const int64_t used = time_used(w->pid);
+  const int64_t used = proc_worked(w->pid);
   const bool ran = used < 0 || w->late_used < 0 || used - w->late_used >= ZYGOTE_PATIENCE * 4 / 5;
-  if (ran || is_asleep(w->pid) || now - w->late_since >= ZYGOTE_WAIT_MOST) {
+  if (ran || proc_asleep(w->pid) || now - w->late_since >= ZYGOTE_WAIT_MOST) {
     atomic_store(&w->status->late, 1);
     w->look_at = 0;
     kill(w->pid, SIGKILL);

@@ -138,6 +138,7 @@ static bool tell_absence(struct session *s, enum call_end end, struct err *e) {
     hosted_tell(s->model->host, why, sizeof why);
     return err_set(e, ERR_INTERNAL, "%s: its process ended %d times in a minute; the last time %s", name, ZYGOTE_CRASHES, why);
   case CALL_LATE: return err_set(e, ERR_BUSY, "%s: no answer from its process within %.1f ms", name, (double)s->patience_now / 1e6);
+  case CALL_STARVED: return err_set(e, ERR_BUSY, "%s: its process waits for the processor, this machine is busy", name);
   case CALL_AWAY:
   case CALL_ANSWERED: break;
   }
@@ -146,7 +147,7 @@ static bool tell_absence(struct session *s, enum call_end end, struct err *e) {
 
 static void learn_patience(struct session *s, enum call_end end) {
   if (end == CALL_ANSWERED) s->patience_now = s->patience;
-  if (end == CALL_LATE && s->patience_now / 2 >= PATIENCE_LEAST) s->patience_now /= 2;
+  if ((end == CALL_LATE || end == CALL_STARVED) && s->patience_now / 2 >= PATIENCE_LEAST) s->patience_now /= 2;
 }
 
 static bool call_pieces(struct session *s, uint32_t rows, struct call *c, struct err *e) {

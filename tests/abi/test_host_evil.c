@@ -112,19 +112,14 @@ static void crashes_are_survived_twice_and_not_three_times(void **state) {
     open_mode(&a, mode);
     assert_true(ask_until_back(&a) == SESSION_THERE);
     int done = 0;
-    for (int crash = 1; crash <= 3; crash++) {
-      for (int tries = 0; ask(&a, true) || session_absence(a.session) == SESSION_AWAY; tries++) { /* lost in the crash, or not yet back */
-        if (tries == TRIES_MOST) fail_msg("%s: it does nothing", mode);
-        if (session_absence(a.session) == SESSION_AWAY && model_hosted(a.model, &host) && host.crashes >= (uint32_t)crash) break;
-        done++;
-        usleep(1000);
-      }
-      const enum session_absence after = ask_until_back(&a);
+    for (enum session_absence after = SESSION_THERE; after == SESSION_THERE; done++) { /* on a busy machine one may not reach it */
+      if (done == TRIES_MOST) fail_msg("%s: it does nothing", mode);
+      ask(&a, true);
+      after = ask_until_back(&a);
       assert_true(model_hosted(a.model, &host));
-      if (after != (crash < 3 ? SESSION_THERE : SESSION_SUSPENDED))
-        fail_msg("%s: after crash %d of %u: %s", mode, crash, host.crashes, a.e.text);
-      assert_told(&a, mode, ends[i].words);
-      done++;
+      if (after != (host.crashes < 3 ? SESSION_THERE : SESSION_SUSPENDED))
+        fail_msg("%s: after %u crashes: %s", mode, host.crashes, a.e.text);
+      if (host.crashes) assert_told(&a, mode, ends[i].words);
     }
     assert_true(host.crashes == 3 && host.starts == 3 && host.suspended && host.pid == 0);
     for (; done < calls; done++) assert_false(ask(&a, done % 2 == 0));

@@ -5,6 +5,7 @@
 #include "abi.h"
 #include "kit/arena.h"
 #include <dirent.h>
+#include <signal.h>
 
 #define ROWS    200
 #define REOPENS 60
@@ -242,6 +243,38 @@ static void closing_gives_everything_back(void **state) {
   assert_false(is_there(last));
 }
 
+/* A process that has no processor, as on a busy machine: nobody holds it against the plugin, and it goes on where it was. */
+static void who_is_not_let_run_is_not_at_fault(void **state) {
+  (void)state;
+  struct err e = {0};
+  struct plugin *p;
+  struct trained *m;
+  struct session *s;
+  struct model_host host;
+  double x = 1, y;
+  uint64_t valid, seed = 0;
+  const double *columns[] = {&x};
+  double *outputs[] = {&y};
+  uint64_t *bits[] = {&valid};
+  assert_fine(plugin_open(rogue("honest"), store, &p, &e), &e);
+  assert_fine(model_create(p, &spec, &m, &e) && model_start(m, &e) && session_open(m, 1, &s, &e), &e);
+  int starved = 0;
+  for (int round = 0; round < 20 && starved < 3; round++) {
+    assert_true(model_hosted(m, &host));
+    kill(host.pid, SIGSTOP);
+    assert_false(session_predict(s, 1, columns, NULL, &seed, outputs, bits, &e));
+    starved += strstr(e.text, "waits for the processor") != NULL;
+    if (strstr(e.text, "waits for the processor")) assert_int_equal(session_absence(s), SESSION_AWAY);
+    kill(host.pid, SIGCONT);
+    for (int i = 0; i < 30000 && !session_predict(s, 1, columns, NULL, &seed, outputs, bits, &e); i++) usleep(1000);
+    assert_true(y == 2);
+  }
+  assert_int_equal(starved, 3);
+  session_close(s);
+  model_free(m);
+  plugin_close(p);
+}
+
 /* Who keeps the hosts is gone: its models say so at once, and the next one is kept by another. */
 static void a_lost_zygote_is_replaced(void **state) {
   (void)state;
@@ -280,6 +313,7 @@ int main(void) {
       cmocka_unit_test(bad_states_and_configurations_are_sentences),
       cmocka_unit_test(another_file_is_another_plugin),
       cmocka_unit_test(closing_gives_everything_back),
+      cmocka_unit_test(who_is_not_let_run_is_not_at_fault),
       cmocka_unit_test(a_lost_zygote_is_replaced),
   };
   return cmocka_run_group_tests(tests, begin, end);
