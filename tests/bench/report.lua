@@ -50,6 +50,9 @@ local limits = { -- name, key, what it is, limit, "least" or "most"
   { "svr_train", "seconds", "svr training (libsvm), 10 000 × 12, s" },
   { "lstm_one", "us", "lstm, 30 × 10 → 64 → 32 → 16 → 1, one row, us", 30, "most" },
   { "lstm_rows", "per_second", "the same, 1 024 rows, rows/s", 75000, "least" },
+  { "reload", "settled_p50_ms", "a reload with 200 rules at 5 000/s: from settled files to live, p50 in ms", 300, "most" },
+  { "reload", "written_p99_ms", "the same, from the last write to live, 200 ms of silence in it, p99 in ms", 500, "most" },
+  { "reload", "p99_more_ms", "the same, p99 of requests above that without reloads, ms", 1, "most" },
   { "lstm_train", "seconds", "lstm training, 10 000 sequences, one epoch at batch 32, s", 0.8, "most" },
 }
 
