@@ -14,6 +14,7 @@
 #include "kit/mailbox.h"
 #include "lane/back.h"
 #include "lane/job.h"
+#include "lane/owned.h"
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,31 +25,8 @@
 #define TURN_MOST     512  /* jobs a turn */
 #define TURN_ITEMS    4096 /* events a turn, about */
 #define TAKE_AT_ONCE  16
-#define TICKS_MOST    256
-#define HELD_REFILL   1024 /* messages at the courier: below this it is worth reading the outbox for more */
 #define LINGER_NS     150000
 
-/* What lies in a lane's mailbox: a job, or a note from the courier. */
-enum note_kind { NOTE_JOB, NOTE_RESULTS, NOTE_HUNGRY, NOTE_STOP };
-struct note {
-  struct message message; /* kind: enum note_kind */
-  struct attempt_result *results;
-  size_t count;
-  uint32_t volume;
-  struct note *next; /* the courier's overflow, when the mailbox was full */
-};
-struct owned { /* a volume and what the lane keeps beside it */
-  uint32_t number;
-  struct flow *flow;
-  struct heap due; /* of users by their next tick; an entry is stale when its user is due at another time by now */
-  struct outbox outbox;
-  struct item **items; /* of this turn, not walked yet */
-  size_t item_count, item_cap;
-  struct note *results; /* what the courier reported, until a commit holds it */
-  bool touched, lost;
-  bool waits;     /* lost, but nothing had been touched: there is nothing to recover */
-  struct err err; /* why it is lost */
-};
 struct lane {
   struct lanes *all;
   pthread_t thread;
@@ -82,39 +60,6 @@ static struct owned *owned_of(struct lane *lane, uint32_t volume) {
 
 /* ---- work ---- */
 
-static void lose(struct owned *o, const struct err *why) {
-  if (!o->lost) o->err = *why;
-  if (o->err.kind == ERR_NONE) err_set(&o->err, ERR_STORAGE, "a turn failed and nobody said why"); /* or it would answer 200 */
-  o->lost = true;
-}
-
-/* Before users' states move: a turn that may not begin costs its answers, but not a reopening of the volume. */
-static bool may_begin(struct owned *o) {
-  struct err e = {0};
-  if (o->lost || volume_room(flow_volume(o->flow), &e)) return !o->lost;
-  o->waits = e.kind == ERR_BUSY;
-  lose(o, &e);
-  return false;
-}
-
-static bool room_for_items(struct owned *o, size_t more) {
-  if (o->item_count + more <= o->item_cap) return true;
-  size_t cap = (o->item_count + more) * 2;
-  struct item **items = kit_realloc(o->items, cap * sizeof *items);
-  if (!items) return false;
-  o->items = items;
-  o->item_cap = cap;
-  return true;
-}
-
-/* Walks what was gathered for a volume: events of many requests share waves, and with them model calls. */
-static void walk_gathered(struct lane *lane, struct owned *o) {
-  struct err e = {0};
-  if (o->item_count && may_begin(o) && !flow_walk(o->flow, o->items, o->item_count, &lane->turn, &e)) lose(o, &e);
-  o->touched |= o->item_count > 0;
-  o->item_count = 0;
-}
-
 static void withdraw_one(void *context, uint64_t id) {
   (void)context;
   (void)id; /* the courier withdraws by user, which covers letters that are on their way to it */
@@ -122,42 +67,35 @@ static void withdraw_one(void *context, uint64_t id) {
 
 static void work_withdraw(struct owned *o, struct job *job) {
   struct err e = {0};
-  struct user *u = !may_begin(o) ? NULL : volume_user(flow_volume(o->flow), job->items[0].event.user, false, &e);
+  struct user *u = !owned_may_begin(o) ? NULL : volume_user(flow_volume(o->flow), job->items[0].event.user, false, &e);
   job->number = u ? u->number : 0;
-  if (u ? !volume_withdraw(flow_volume(o->flow), u, withdraw_one, NULL, &e) : e.kind != ERR_NONE) lose(o, &e);
-}
-
-static void remember_due(struct owned *o) {
-  struct user *users[64];
-  for (size_t n; (n = flow_due_take(o->flow, users, 64)) > 0;)
-    for (size_t i = 0; i < n; i++)
-      if (users[i]->due) heap_push(&o->due, users[i]->due, users[i]->number);
+  if (u ? !volume_withdraw(flow_volume(o->flow), u, withdraw_one, NULL, &e) : e.kind != ERR_NONE) owned_lose(o, &e);
 }
 
 static void work_fact(struct lane *lane, struct owned *o, const struct job *job) {
   struct err e = {0};
-  for (uint32_t p = 0; p < BOOK_PARTITIONS && may_begin(o); p++)
-    if (book_volume_of(lane->all->options.book, p) == o->number && !flow_fact(o->flow, p, job->fact, &e)) lose(o, &e);
+  for (uint32_t p = 0; p < BOOK_PARTITIONS && owned_may_begin(o); p++)
+    if (book_volume_of(lane->all->options.book, p) == o->number && !flow_fact(o->flow, p, job->fact, &e)) owned_lose(o, &e);
   o->touched = true;
 }
 
 static void work_job(struct lane *lane, struct job *job) {
   struct owned *o = owned_of(lane, job->volume);
   lane->jobs[lane->job_count++] = job;
-  if (job->call || job->fact.len || job->withdraw) walk_gathered(lane, o); /* what came before is seen */
+  if (job->call || job->fact.len || job->withdraw) owned_walk(o, &lane->turn); /* what came before is seen */
   if (job->fact.len) work_fact(lane, o, job);
   if (job->call && !o->lost) {
-    remember_due(o); /* an erasure takes the pointers to users away */
+    owned_remember_due(o); /* an erasure takes the pointers to users away */
     job->call(job, o->flow);
     o->touched |= job->withdraw;
   }
-  if (job->item_count && !room_for_items(o, job->item_count)) {
+  if (job->item_count && !owned_room(o, job->item_count)) {
     err_set(&job->err, ERR_BUSY, "no memory for this request in the lane's turn");
     return;
   }
   for (size_t i = 0; i < job->item_count; i++) o->items[o->item_count++] = &job->items[i];
   if (!job->withdraw || job->call) return;
-  walk_gathered(lane, o);
+  owned_walk(o, &lane->turn);
   work_withdraw(o, job);
 }
 
@@ -173,102 +111,27 @@ static void work_note(struct lane *lane, struct note *n) {
   } else kit_free(n);
 }
 
-/* Attempts join the turn at its end, and so do messages that nobody else would end; those of a lost turn join the next. */
-static void join_results(struct owned *o) {
-  struct err e = {0};
-  o->touched |= o->results != NULL;
-  for (struct note *n = o->results; n && may_begin(o); n = n->next)
-    if (!outbox_results(&o->outbox, n->results, n->count, &e)) lose(o, &e);
-  if (!o->lost && !outbox_expire(&o->outbox, clock_now(), &o->touched, &e)) lose(o, &e);
-}
-
-static void forget_results(struct owned *o) {
-  for (struct note *n = o->results, *next; n; n = next) {
-    next = n->next;
-    kit_free(n->results);
-    kit_free(n);
-  }
-  o->results = NULL;
-}
-
-/* A tick comes late or not at all when its user changed meanwhile: the user's own due time is the truth. */
-static size_t gather_ticks(struct lane *lane, struct owned *o) {
-  int64_t now = clock_now();
-  struct heap_entry next;
-  if (heap_next(&o->due) > now) return 0;
-  walk_gathered(lane, o); /* what people did meanwhile comes first: it may end a silence */
-  if (!may_begin(o)) return 0;
-  for (int i = 0; i < TICKS_MOST && heap_pop(&o->due, now, &next); i++) {
-    struct err e = {0};
-    struct user *u = volume_user_number(flow_volume(o->flow), next.number, &e);
-    const struct program *p = u ? flow_program(o->flow, u->partition) : NULL;
-    struct item *item = ARENA_NEW(&lane->turn, struct item);
-    struct str body;
-    if (e.kind != ERR_NONE) log_error("lane", "volume %u: a tick waits for the next start: %s", o->number, e.text);
-    if (o->lost || !u || !p || !item || u->due != next.at || !room_for_items(o, 1)) continue;
-    u->due = ticks_next(p->rules, u); /* another program may see another time */
-    if (!ticks_due(p->rules, u, now, true, &lane->turn, &body)) {
-      if (u->due) heap_push(&o->due, u->due, u->number);
-      continue;
-    }
-    if (!event_parse(&lane->turn, body, now, STR("tick"), false, &item->event, &e)) continue;
-    item->kind = ENTRY_TICK;
-    item->asked = NO_ONE;
-    o->items[o->item_count++] = item;
-    u->due = 0; /* until the walk says what is next: a second entry for the same moment finds nothing */
-  }
-  return o->item_count;
-}
-
 /* ---- commit, answer, send, settle ---- */
-
-static bool push_due(void *context, int64_t number, int64_t due) {
-  return heap_push(&((struct owned *)context)->due, due, number);
-}
-
-/* Reopened and verified: all ticks come anew, those of the lost turn too, or they would pile up while a disk is full. */
-static void recover(struct owned *o) {
-  struct err e = {0};
-  o->due.count = 0;
-  if (!flow_recover(o->flow, &e) || !volume_due_users(flow_volume(o->flow), push_due, o, &e))
-    log_error("lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
-}
 
 static void commit_one(struct lane *lane, struct owned *o) {
   struct err e = {0};
   if (!o->touched && !o->lost) return;
-  if (!o->lost && !flow_commit(o->flow, &e)) lose(o, &e);
+  if (!o->lost && !flow_commit(o->flow, &e)) owned_lose(o, &e);
   lane->committed_at = clock_monotonic();
   if (!o->lost) return;
   log_error("lane", "volume %u: the turn is lost: %s", o->number, o->err.text);
   outbox_forget(&o->outbox);
-  if (!o->waits) recover(o);
-}
-
-/* What was promised is in the file already; what fails here is the volume, and it is recovered before the next turn needs it. */
-static void settle(struct owned *o, bool idle) {
-  struct err e = {0};
-  if (volume_settle(flow_volume(o->flow), idle, &e)) return;
-  log_error("lane", "volume %u: settling: %s", o->number, e.text);
-  if (!volume_room(flow_volume(o->flow), &e) && e.kind != ERR_BUSY) recover(o);
+  if (!o->waits) owned_recover(o);
 }
 
 static void answer(struct lane *lane, struct job *job) {
   struct owned *o = owned_of(lane, job->volume);
   if (o->lost && job->err.kind == ERR_NONE) job->err = o->err;
   if (o->lost && o->err.kind == ERR_INTERNAL) job->err.kind = ERR_STORAGE; /* nothing of it was kept: safe to send again */
-  if (job->withdraw && !o->lost && lane->all->courier && job->number)
-    courier_withdraw(lane->all->courier, o->number, job->number, job); /* answers when no attempt can start any more */
+  /* Answers when no attempt can start any more; nobody has the number 0: that only waits its turn behind the kill. */
+  if (((job->withdraw && job->number) || job->stops) && !o->lost && lane->all->courier)
+    courier_withdraw(lane->all->courier, o->number, job->stops ? 0 : job->number, job);
   else mailbox_send(lane->all->back.box, job);
-}
-
-static void send_letters(struct owned *o) {
-  struct letter *letters[64];
-  for (size_t n; (n = flow_letters_take(o->flow, letters, 64)) > 0;)
-    for (size_t i = 0; i < n; i++) outbox_send(&o->outbox, letters[i]);
-  struct err e = {0};
-  if (o->outbox.refused && o->outbox.hungry && o->outbox.held.count < HELD_REFILL && !outbox_refill(&o->outbox, &e))
-    log_warn("lane", "volume %u: outbox: %s", o->number, e.text);
 }
 
 static void count_turn(struct lane *lane, size_t items) {
@@ -289,12 +152,12 @@ static void count_turn(struct lane *lane, size_t items) {
 static void finish_turn(struct lane *lane, size_t items, bool idle) {
   for (uint32_t i = 0; i < lane->owned_count; i++) {
     struct owned *o = &lane->owned[i];
-    walk_gathered(lane, o);
-    join_results(o);
+    owned_walk(o, &lane->turn);
+    owned_join_results(o);
     commit_one(lane, o);
     if (o->lost) continue;
-    forget_results(o);
-    send_letters(o); /* before the answers: a withdrawal reaches the courier after the letters that it withdraws (C3) */
+    owned_forget_results(o);
+    owned_send(o); /* before the answers: a withdrawal reaches the courier after the letters that it withdraws (C3) */
   }
   count_turn(lane, items); /* before the answers: who is answered and asks finds the event counted */
   for (size_t i = 0; i < lane->job_count; i++) answer(lane, lane->jobs[i]);
@@ -304,8 +167,8 @@ static void finish_turn(struct lane *lane, size_t items, bool idle) {
     bool recovered = o->lost && !o->waits;
     o->lost = o->waits = o->touched = false;
     if (recovered) continue;
-    remember_due(o);
-    settle(o, idle);
+    owned_remember_due(o);
+    owned_settle(o, idle);
   }
   arena_reset(&lane->turn);
 }
@@ -359,7 +222,7 @@ static void *lane_main(void *argument) {
   struct lane *lane = argument;
   while (!lane->stopping) {
     size_t size = work_queued(lane);
-    for (uint32_t i = 0; i < lane->owned_count; i++) size += gather_ticks(lane, &lane->owned[i]);
+    for (uint32_t i = 0; i < lane->owned_count; i++) size += owned_ticks(&lane->owned[i], &lane->turn);
     finish_turn(lane, size, mailbox_length(lane->in) == 0);
     if (size == 0 && !lane->stopping) mailbox_wait(lane->in, sleep_until(lane));
   }
@@ -454,7 +317,7 @@ static bool open_owned(struct lane *lane, uint32_t number, struct err *e) {
   lane->owned_count++;
   lane->all->of_volume[number] = lane;
   o->outbox = (struct outbox){.volume = flow_volume(o->flow)};
-  return volume_due_users(o->outbox.volume, push_due, o, e);
+  return volume_due_users(o->outbox.volume, owned_push_due, o, e);
 }
 
 static bool start_courier(struct lanes *l, struct err *e) {
@@ -523,7 +386,7 @@ static bool look_again(void *context, struct user *u) {
   if (due == u->due) return true;
   u->due = due;
   volume_user_changed(flow_volume(o->flow), u);
-  return !due || push_due(o, u->number, due);
+  return !due || owned_push_due(o, u->number, due);
 }
 
 static bool activate_owned(struct owned *o, const struct program *p, struct str fact, struct err *e) {
@@ -563,10 +426,10 @@ void lanes_close(struct lanes *l) {
     while (lane->in && mailbox_take(lane->in, &left, 1)) work_note(lane, left);
     for (uint32_t k = 0; k < lane->owned_count; k++) {
       struct owned *o = &lane->owned[k];
-      join_results(o);
+      owned_join_results(o);
       if (!o->lost && !flow_commit(o->flow, &o->err)) o->lost = true;
       if (o->lost) log_error("lane", "last results: %s", o->err.text);
-      forget_results(o);
+      owned_forget_results(o);
       outbox_close(&lane->owned[k].outbox);
       heap_free(&lane->owned[k].due);
       kit_free(lane->owned[k].items);

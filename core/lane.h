@@ -19,6 +19,7 @@ struct job {
   struct str fact;                             /* … a control fact for every partition of the volume; or … */
   void (*call)(struct job *j, struct flow *f); /* … a look at what the lane owns: reads, or an erasure */
   bool withdraw;               /* opt-out: items[0]'s user's waiting messages are withdrawn, and `done` waits for the courier's word (C3) */
+  bool stops;                  /* kill: `done` waits until the courier has done what it was told before this (C4) */
   bool urgent;                 /* opt-out, kill: uses the room kept for them */
   struct err err;              /* kind ERR_NONE when all went well */
   void (*done)(struct job *j); /* [main] */

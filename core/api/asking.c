@@ -59,6 +59,7 @@ struct telling {
   struct request *request;
   struct str answer;
   uint32_t waiting;
+  bool stops;
   struct err err;
 };
 
@@ -105,6 +106,7 @@ static void tell_volume(struct telling *t, uint32_t volume, struct str fact) {
     j->owner = t;
     j->done = told_volume;
     j->urgent = true;
+    j->stops = t->stops;
     t->waiting++;
     if (lanes_submit(t->api->lanes, j)) return;
     t->waiting--;
@@ -125,7 +127,7 @@ bool fact_submit(struct request *r, struct api *api, const char *kind, struct st
     request_refuse(r, &e);
     return false;
   }
-  *t = (struct telling){.api = api, .request = r, .answer = answer_json, .waiting = 1};
+  *t = (struct telling){.api = api, .request = r, .answer = answer_json, .waiting = 1, .stops = strcmp(kind, "kill") == 0};
   fact = with_number(&r->arena, fact, number);
   for (uint32_t v = 0; v < book_volumes(api->book); v++) tell_volume(t, v, fact);
   if (--t->waiting > 0) return true;
