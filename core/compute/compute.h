@@ -181,7 +181,9 @@ struct training_rows {
   uint64_t *const *valid;
   double *target;         /* what is learned: the outcome, or the share of `smooth` */
   double *outcome;        /* 0 or 1: what predictions are judged by */
+  double *before;         /* what came of the user's row before, as far as it was known then; NaN: nothing */
   uint64_t *user;         /* the same for all rows of one user, and for no other's: the seeds of a training */
+  bool *late;             /* of the second half of the time */
   const uint32_t *widths; /* of the inputs */
   uint32_t input_count;
 };
@@ -189,5 +191,18 @@ void training_table_rows(const struct training_table *t, enum training_part part
 /* `calibrate = "platt"` or "isotonic"; false: neither is asked for. */
 bool training_table_calibrates(const struct training_table *t, bool *isotonic);
 void training_table_free(struct training_table *t);
-/* Figures of predictions against 0/1 targets: base rate, majority accuracy, accuracy, F1, AUC (mid-rank ties), Brier, log loss; JSON. */
-void evaluate_binary(const double *p, const double *y, size_t n, struct json_writer *w);
+/* What predictions p of 0/1 outcomes are worth, beside the base rate; NaN where a figure is undefined. */
+struct figures {
+  size_t rows;
+  double base_rate, majority_accuracy, accuracy, f1, auc, brier, brier_of_base_rate, log_loss, slope, intercept;
+};
+struct figures figures_of(const double *p, const double *y, size_t n);
+void figures_write(const struct figures *f, struct json_writer *w);
+
+/* ---- champions: what a model has to beat ---- */
+/* L2-logistic regression on the model's inputs (windows: newest value and mean), learned from `train`. False: no fit, no memory. */
+bool champion_logistic(const struct training_rows *train, const struct training_rows *test, double *p);
+/* The rate after a yes, after a no, and after nothing known. */
+void champion_last_value(const struct training_rows *train, const struct training_rows *test, double *p);
+/* By how much p's mean log loss is below `other`'s, and the standard error of that with each user's rows taken together. */
+double gain_over(const struct training_rows *rows, const double *p, const double *other, double *standard_error);

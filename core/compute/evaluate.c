@@ -2,28 +2,39 @@
  * Promises null where a figure is undefined. Called by the training tool and by tests, any thread. */
 #include "features.h"
 
+struct figures figures_of(const double *p, const double *y, size_t n) {
+  struct figures f = {.rows = n, .base_rate = mean_of(y, n), .slope = STATS_NONE, .intercept = STATS_NONE};
+  uint32_t *scratch = kit_alloc((n + 1) * sizeof *scratch);
+  if (!calibration_line(p, y, n, &f.slope, &f.intercept)) f.slope = f.intercept = STATS_NONE;
+  f.majority_accuracy = f.base_rate > .5 ? f.base_rate : 1 - f.base_rate;
+  f.accuracy = accuracy_at(p, y, n, .5);
+  f.f1 = f1_at(p, y, n, .5);
+  f.auc = scratch ? auc_midrank(p, y, n, scratch) : STATS_NONE;
+  f.brier = brier_score(p, y, n);
+  f.brier_of_base_rate = f.base_rate * (1 - f.base_rate);
+  f.log_loss = log_loss(p, y, n);
+  kit_free(scratch);
+  return f;
+}
+
 static void pair(struct json_writer *w, const char *key, double value) {
   json_key(w, key);
   if (stats_none(value)) json_put_null(w);
   else json_put_double(w, math_round6(value));
 }
 
-void evaluate_binary(const double *p, const double *y, size_t n, struct json_writer *w) {
-  double base = mean_of(y, n), slope = STATS_NONE, intercept = STATS_NONE;
-  uint32_t *scratch = kit_alloc((n + 1) * sizeof *scratch);
-  if (!calibration_line(p, y, n, &slope, &intercept)) slope = intercept = STATS_NONE;
+void figures_write(const struct figures *f, struct json_writer *w) {
   json_open_object(w);
-  json_pair_int(w, "rows", (int64_t)n);
-  pair(w, "base_rate", base);
-  pair(w, "majority_accuracy", base > .5 ? base : 1 - base);
-  pair(w, "accuracy", accuracy_at(p, y, n, .5));
-  pair(w, "f1", f1_at(p, y, n, .5));
-  pair(w, "auc", scratch ? auc_midrank(p, y, n, scratch) : STATS_NONE);
-  pair(w, "brier", brier_score(p, y, n));
-  pair(w, "brier_of_base_rate", base * (1 - base));
-  pair(w, "log_loss", log_loss(p, y, n));
-  pair(w, "calibration_slope", slope);
-  pair(w, "calibration_intercept", intercept);
+  json_pair_int(w, "rows", (int64_t)f->rows);
+  pair(w, "base_rate", f->base_rate);
+  pair(w, "majority_accuracy", f->majority_accuracy);
+  pair(w, "accuracy", f->accuracy);
+  pair(w, "f1", f->f1);
+  pair(w, "auc", f->auc);
+  pair(w, "brier", f->brier);
+  pair(w, "brier_of_base_rate", f->brier_of_base_rate);
+  pair(w, "log_loss", f->log_loss);
+  pair(w, "calibration_slope", f->slope);
+  pair(w, "calibration_intercept", f->intercept);
   json_close_object(w);
-  kit_free(scratch);
 }

@@ -22,8 +22,9 @@ struct sample {
 };
 struct part { /* as columns */
   uint32_t rows;
-  double **inputs, *target, *outcome;
+  double **inputs, *target, *outcome, *before;
   uint64_t **valid, *user;
+  bool *late;
 };
 struct training_table {
   const struct models *models;
@@ -220,6 +221,14 @@ static double target_of(const struct training_table *t, uint32_t sample) {
   return done / n;
 }
 
+/* What came of the user's newest earlier sample whose time was over when this one was taken; none when there is none. */
+static double before_of(const struct training_table *t, uint32_t sample) {
+  const int64_t taken = t->samples[sample].until - t->within;
+  for (uint32_t i = t->samples[sample].previous; i != NO_ROW; i = t->samples[i].previous)
+    if (t->samples[i].until <= taken) return t->samples[i].done;
+  return STATS_NONE;
+}
+
 static bool column_fill(struct training_table *t, struct part *p, const struct pick *picks, uint32_t c, uint32_t first) {
   const uint32_t width = t->widths[c];
   const size_t cells = (size_t)p->rows * width;
@@ -243,13 +252,17 @@ static bool part_fill(struct training_table *t, struct part *p, const struct pic
   p->target = ARENA_ARRAY(&t->arena, double, rows + 1);
   p->outcome = ARENA_ARRAY(&t->arena, double, rows + 1);
   p->user = ARENA_ARRAY(&t->arena, uint64_t, rows + 1);
-  if (!p->inputs || !p->valid || !p->target || !p->outcome || !p->user) return false;
+  p->before = ARENA_ARRAY(&t->arena, double, rows + 1);
+  p->late = ARENA_ARRAY(&t->arena, bool, rows + 1);
+  if (!p->inputs || !p->valid || !p->target || !p->outcome || !p->user || !p->before || !p->late) return false;
   for (uint32_t c = 0; c < inputs; first += t->widths[c++])
     if (!column_fill(t, p, picks, c, first)) return false;
   for (uint32_t r = 0; r < rows; r++) {
     p->user[r] = t->samples[picks[r].sample].user;
     p->target[r] = target_of(t, picks[r].sample);
     p->outcome[r] = t->samples[picks[r].sample].done;
+    p->before[r] = before_of(t, picks[r].sample);
+    p->late[r] = t->samples[picks[r].sample].until - t->within >= t->middle;
   }
   return true;
 }
@@ -289,5 +302,6 @@ bool training_table_calibrates(const struct training_table *t, bool *isotonic) {
 
 void training_table_rows(const struct training_table *t, enum training_part part, struct training_rows *out) {
   const struct part *p = &t->parts[part];
-  *out = (struct training_rows){p->rows, p->inputs, p->valid, p->target, p->outcome, p->user, t->widths, t->model->input_count};
+  *out = (struct training_rows){p->rows,   p->inputs, p->valid, p->target, p->outcome,
+                                p->before, p->user,   p->late,  t->widths, t->model->input_count};
 }

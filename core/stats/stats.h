@@ -100,6 +100,12 @@ double f1_at(const double *p, const double *y, size_t n, double threshold); /* n
  * rows, or when y is separable by p. */
 bool calibration_line(const double *p, const double *y, size_t n, double *slope, double *intercept);
 
+/* ---- logistic regression ---- */
+/* Slopes beta[0..k) with ridge / 2 · their squares added to the sum of log losses, and the intercept beta[k], without. x row-major [n × k],
+ * y 0 to 1, ridge above 0; `scratch` (k + 1)(k + 3) numbers. False: nothing to fit, or no end was found. */
+bool logistic_fit(const double *x, const double *y, size_t n, size_t k, double ridge, double *beta, double *scratch);
+double logistic_at(const double *beta, const double *x, size_t k);
+
 /* ---- calibration ---- */
 struct platt { /* p = 1 / (1 + exp(a score + b)) */
   double a, b;

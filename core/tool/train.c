@@ -1,10 +1,11 @@
 /* train: a model of the program learns from a file of events, from a data directory's journal, or from the built-in population. Events go
  * through the same features as live ones; the plugin trains in a child; training and test are split by user. Prints what the predictions
- * are worth beside the base rate, writes the state, and prints golden rows for the model's file. Main thread; nothing else is changed. */
+ * are worth beside the base rate and its champions, writes the state and a model card, and prints golden rows for the model's file. Main
+ * thread; nothing else is changed. */
 #include "arguments.h"
 #include "kit/clock.h"
-#include "learning.h"
-#include "one_model.h"
+#include "kit/file.h"
+#include "report.h"
 #include "tools_list.h"
 #include <signal.h>
 #include <stdio.h>
@@ -16,59 +17,6 @@ struct options {
   bool json;
 };
 
-#define PATIENCE INT64_C(60000000000) /* ns; nobody waits behind us */
-
-/* ---- predicting with what was learned ---- */
-
-static bool predict_part(const struct trained *model, const struct training_rows *rows, double *out, struct err *e) {
-  const struct plugin_field *fields;
-  size_t count;
-  struct session *session = NULL;
-  bool fine = model_outputs(model, &fields, &count);
-  uint64_t *seeds = kit_alloc((rows->rows + 1) * sizeof *seeds), *good = kit_alloc((rows->rows / 64 + 1) * sizeof *good);
-  double *outputs[] = {out};
-  uint64_t *valid[] = {good};
-  if (seeds) memset(seeds, 0, (rows->rows + 1) * sizeof *seeds);
-  if (fine && count != 1) fine = err_set(e, ERR_INPUT, "the plugin has %zu outputs; a model that learns one target has one", count);
-  fine = fine && seeds && good && session_open(model, rows->rows, &session, e);
-  if (fine) session_patience(session, PATIENCE);
-  fine = fine && session_predict(session, rows->rows, (const double *const *)rows->inputs, (const uint64_t *const *)rows->valid, seeds,
-                                 outputs, valid, e);
-  for (uint32_t r = 0; fine && r < rows->rows; r++)
-    if (!(good[r / 64] >> (r % 64) & 1)) out[r] = __builtin_nan(""); /* the model gives no answer */
-  session_close(session);
-  kit_free(seeds);
-  kit_free(good);
-  return fine;
-}
-
-/* The outputs of a part's rows, to be given back with kit_free; NULL with its sentence. */
-static double *outputs_of(const struct trained *model, const struct training_rows *rows, struct err *e) {
-  double *p = kit_alloc((rows->rows + 1) * sizeof *p);
-  if (!p) err_set(e, ERR_INTERNAL, "no memory for predictions");
-  const bool fine = p && predict_part(model, rows, p, e);
-  for (uint32_t r = 0; fine && r < rows->rows; r++)
-    if (p[r] != p[r]) p[r] = 0.5; /* judged as if it knew nothing */
-  if (fine) return p;
-  kit_free(p);
-  return NULL;
-}
-
-static bool evaluate_part(const struct one_model *m, const struct training_table *table, enum training_part part, const char *name,
-                          struct json_writer *w, struct err *e) {
-  struct training_rows rows;
-  training_table_rows(table, part, &rows);
-  double *p = outputs_of(m->model, &rows, e);
-  const struct calibration *c = model_calibration(m->program->models, m->index);
-  const bool fine = p != NULL;
-  for (uint32_t r = 0; fine && c && r < rows.rows; r++) p[r] = calibration_apply(c, p[r]);
-  json_key(w, name);
-  if (fine) evaluate_binary(p, rows.outcome, rows.rows, w);
-  else json_put_null(w);
-  kit_free(p);
-  return fine;
-}
-
 /* ---- calibration: from people that the model was not trained on, and sets from others again ---- */
 #define CONFORMAL_MISSES 0.1
 
@@ -76,7 +24,7 @@ static bool calibrate(struct one_model *m, const struct training_table *table, b
   struct training_rows rows, others;
   training_table_rows(table, TRAINING_CALIBRATE, &rows);
   training_table_rows(table, TRAINING_CONFORM, &others);
-  double *p = outputs_of(m->model, &rows, e), *q = p ? outputs_of(m->model, &others, e) : NULL;
+  double *p = report_outputs(m->model, &rows, e), *q = p ? report_outputs(m->model, &others, e) : NULL;
   struct calibration *c = q ? calibration_fit(isotonic, p, rows.outcome, rows.rows, &m->arena) : NULL;
   if (q && !c) err_set(e, ERR_INTERNAL, "no memory for a calibration");
   if (c && !calibration_conform(c, q, others.outcome, others.rows, CONFORMAL_MISSES, &m->arena))
@@ -150,10 +98,10 @@ static void choose_golden(const struct training_rows *all, struct arena *a, stru
 static bool print_golden(const struct one_model *m, const struct training_table *table, struct err *e) {
   struct training_rows all, few;
   struct arena a = {0};
-  double answers[GOLDEN_ROWS];
   training_table_rows(table, TRAINING_TEST, &all);
   choose_golden(&all, &a, &few);
-  bool fine = predict_part(m->model, &few, answers, e);
+  double answers[GOLDEN_ROWS];
+  const bool fine = report_answers(m->model, &few, answers, e);
   if (fine) printf("  golden = {\n");
   for (uint32_t r = 0; fine && r < GOLDEN_ROWS; r++) print_golden_row(m, &few, r, answers[r]);
   if (fine) printf("  },\n");
@@ -215,39 +163,50 @@ static bool learn(const struct options *o, struct one_model *m, const struct tra
   return fine;
 }
 
-static bool run_model(const struct options *o, struct one_model *m, const struct training_table *table, struct err *e) {
+/* Beside the state: adherence.state has adherence.card.md. */
+static bool write_card(const struct options *o, const struct one_model *m, const struct learning_from *from, const struct report *r,
+                       struct err *e) {
+  char path[4200];
+  struct buf card = {0};
+  struct str state = str_from(o->out ? o->out : m->state);
+  if (str_ends(state, ".state")) state.len -= strlen(".state");
+  snprintf(path, sizeof path, STR_FORMAT ".card.md", STR_ARG(state));
+  report_card(r, m, "Learned from", from, &card);
+  const bool fine = file_write_atomic(path, buf_view(&card), 0644, e);
+  buf_free(&card);
+  if (fine) fprintf(stderr, "%s\n", path);
+  return fine;
+}
+
+static bool run_model(const struct options *o, struct one_model *m, const struct learning_from *from, const struct training_table *table,
+                      struct err *e) {
   struct buf figures = {0};
   struct json_writer w = json_to(&figures);
+  struct report report;
+  char verdict[600];
   bool isotonic, fine = learn(o, m, table, e);
   json_open_object(&w);
   if (training_table_calibrates(table, &isotonic)) fine = fine && calibrate(m, table, isotonic, &w, e);
-  fine = fine && evaluate_part(m, table, TRAINING_TRAIN, "train", &w, e) && evaluate_part(m, table, TRAINING_TEST, "test", &w, e);
+  fine = fine && report_make(&report, m, table, e);
   if (fine) {
+    report_write(&report, &w);
     json_close_object(&w);
     printf(STR_FORMAT "\n", STR_ARG(buf_view(&figures)));
-    fine = one_model_write(m, buf_view(&figures), o->out, e) && (o->json || print_golden(m, table, e));
+    report_verdict(&report, verdict, sizeof verdict);
+    fprintf(stderr, "%s\n", verdict);
+    fine =
+        one_model_write(m, buf_view(&figures), o->out, e) && write_card(o, m, from, &report, e) && (o->json || print_golden(m, table, e));
   }
   buf_free(&figures);
   return fine;
 }
 
-static bool input_widths(const struct one_model *m, uint32_t widths[], size_t most, struct err *e) {
-  const struct plugin_field *fields;
-  size_t count;
-  if (!model_inputs(m->model, &fields, &count) || count > most) return err_set(e, ERR_INPUT, "more than %zu inputs", most);
-  for (size_t i = 0; i < count; i++) widths[i] = fields[i].width;
-  return true;
-}
-
-#define INPUTS_MOST 4096
 static bool run(const struct options *o, struct err *e) {
   struct training_table *table = NULL;
   struct one_model m;
-  uint32_t widths[INPUTS_MOST];
-  struct learning_from from = {o->file, o->data, (uint32_t)o->users, (uint32_t)o->days, (uint64_t)o->seed};
-  bool fine = one_model_open(&m, o->program, o->model, o->plugins, e) && input_widths(&m, widths, INPUTS_MOST, e) &&
-              (table = training_table_new(m.program->models, m.noun, m.program->features, widths, e)) &&
-              learning_table(m.program, &from, table, e) && run_model(o, &m, table, e);
+  const struct learning_from from = {o->file, o->data, (uint32_t)o->users, (uint32_t)o->days, (uint64_t)o->seed};
+  bool fine =
+      one_model_open(&m, o->program, o->model, o->plugins, e) && (table = report_table(&m, &from, e)) && run_model(o, &m, &from, table, e);
   training_table_free(table);
   one_model_close(&m);
   return fine;

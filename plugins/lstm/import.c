@@ -182,7 +182,7 @@ static kairos_status take_bias(const struct match *m, const struct group *g, siz
     status = take_number(tensor_number(m->tensors, g->part[PART_B], r), &to[r], g->part[PART_B], r, error);
     if (status == KAIROS_OK && g->part[PART_B2])
       status = take_number(tensor_number(m->tensors, g->part[PART_B2], r), &more, g->part[PART_B2], r, error);
-    to[r] += more;
+    if (status == KAIROS_OK) status = take_number(to[r] + more, &to[r], g->part[PART_B], r, error);
   }
   return status;
 }

@@ -79,3 +79,24 @@ run 2 "$KAIROS" model imprt foreign "$work/foreign.model" --program "$program"
 has 'did you mean "import"?'
 run 2 "$KAIROS" model import foreign --program "$program"
 run 5 "$KAIROS" model show nobody --program "$program"
+
+# ---- what it is worth ----
+run 0 "$KAIROS" train adherence --program "$program" --users 150 --days 42 --json --out "$work/own.state"
+for key in train test test_late champions gain; do has "\"$key\":{"; done
+for champion in logistic last_value; do has "\"$champion\":{\"rows\":[1-9]"; done
+has 'Log loss 0\.[0-9]* on people it has not seen: .* logistic regression'
+card=$work/own.card.md
+grep -q '^# Model card: adherence' "$card" || say "there is no model card"
+grep -q 'nothing about real people' "$card" || say "the card does not say whom it learned from"
+grep -q 'logistic regression, other people' "$card" || say "the card has no champion"
+cp "$work/out" "$work/trained"
+run 0 "$KAIROS" evaluate adherence --program "$program" --users 150 --days 42 --state "$work/own.state" --json
+cmp "$work/out" "$work/trained" || say "evaluating what was just trained gives other figures"
+run 0 "$KAIROS" evaluate adherence --program "$program" --users 150 --days 42 --seed 9
+has '^Held against the built-in population (150 people, 42 days, seed 9)'
+cp "$card" "$program/models/"
+run 0 "$KAIROS" check "$program" # the card lies among the models and is none
+run 2 "$KAIROS" evaluate
+run 5 "$KAIROS" evaluate nobody --program "$program"
+run 1 "$KAIROS" evaluate adherence --program "$program" --users 3 --days 3
+has 'expected at least 50 and 20'

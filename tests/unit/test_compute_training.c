@@ -84,6 +84,32 @@ static void rows_are_what_was_known_before(void **state) {
   untaught(&x);
 }
 
+/* What came before a row is only what was over when the row was taken: the day before, or with a longer time the day before that. */
+static void what_came_before_was_over(void **state) {
+  (void)state;
+  static const char *const texts[] = {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 18 * hours }"),
+                                      MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 36 * hours }")};
+  for (int lengthy = 0; lengthy < 2; lengthy++) {
+    struct taught x = taught(texts[lengthy]);
+    struct err e = {0};
+    uint32_t none = 0, late = 0, all = 0;
+    plan_and_do(&x, 60, 6);
+    if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+    for (int part = 0; part < 2; part++) {
+      struct training_rows rows;
+      training_table_rows(x.t, (enum training_part)part, &rows);
+      for (uint32_t r = 0; r < rows.rows; r++, all++) {
+        none += stats_none(rows.before[r]);
+        late += rows.late[r];
+        if (!stats_none(rows.before[r])) assert_true(rows.before[r] == rows.outcome[r]); /* nobody changes here */
+      }
+    }
+    assert_int_equal(none, lengthy ? 120 : 60);
+    assert_true(late > all / 3 && late < all * 2 / 3);
+    untaught(&x);
+  }
+}
+
 static void the_first_row_of_a_person_is_empty(void **state) {
   (void)state;
   struct taught x = taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 18 * hours }"));
@@ -220,7 +246,8 @@ static void figures_stand_beside_the_base_rate(void **state) {
     p[i] = rng_uniform(&r);
     y[i] = rng_uniform(&r) < p[i];
   }
-  evaluate_binary(p, y, N, &w);
+  const struct figures f = figures_of(p, y, N);
+  figures_write(&f, &w);
   assert_near(figure(&out, "base_rate"), .5, .03, "base rate");
   assert_near(figure(&out, "auc"), 5.0 / 6, .02, "AUC of perfectly calibrated uniform predictions");
   assert_near(figure(&out, "brier"), 1.0 / 6, .01, "Brier");
@@ -231,7 +258,8 @@ static void figures_stand_beside_the_base_rate(void **state) {
   buf_clear(&out);
   w = json_to(&out);
   for (int i = 0; i < N; i++) y[i] = 1;
-  evaluate_binary(p, y, N, &w);
+  const struct figures same = figures_of(p, y, N);
+  figures_write(&same, &w);
   assert_true(stats_none(figure(&out, "auc")));
   assert_near(figure(&out, "majority_accuracy"), 1, 0, "majority");
   buf_free(&out);
@@ -239,13 +267,10 @@ static void figures_stand_beside_the_base_rate(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(rows_are_what_was_known_before),
-      cmocka_unit_test(the_first_row_of_a_person_is_empty),
-      cmocka_unit_test(one_completion_answers_the_oldest_open_plan),
-      cmocka_unit_test(calibration_has_people_of_its_own),
-      cmocka_unit_test(smoothing_learns_the_share_of_the_days_to_come),
-      cmocka_unit_test(what_cannot_be_learned_is_said),
-      cmocka_unit_test(figures_stand_beside_the_base_rate),
+      cmocka_unit_test(rows_are_what_was_known_before),     cmocka_unit_test(what_came_before_was_over),
+      cmocka_unit_test(the_first_row_of_a_person_is_empty), cmocka_unit_test(one_completion_answers_the_oldest_open_plan),
+      cmocka_unit_test(calibration_has_people_of_its_own),  cmocka_unit_test(smoothing_learns_the_share_of_the_days_to_come),
+      cmocka_unit_test(what_cannot_be_learned_is_said),     cmocka_unit_test(figures_stand_beside_the_base_rate),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

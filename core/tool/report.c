@@ -1,0 +1,216 @@
+/* report: figures of a model and of its champions on people that it was not trained on, as JSON, as a sentence and as a model card.
+ * Promises the base rate beside every accuracy, and to say so when a simpler model is as good: a gain counts from two standard errors on,
+ * each person's rows taken together. Called by train and evaluate, main thread. */
+#include "report.h"
+#include "kit/math.h"
+#include <stdio.h>
+#include <string.h>
+
+#define PATIENCE INT64_C(60000000000) /* ns; nobody waits behind us */
+
+static const char *const line_names[REPORT_LINES] = {"train", "test", "test_late", "logistic", "last_value"};
+
+/* ---- rows ---- */
+
+#define INPUTS_MOST 4096
+static bool input_widths(const struct one_model *m, uint32_t widths[], size_t most, struct err *e) {
+  const struct plugin_field *fields;
+  size_t count;
+  if (!model_inputs(m->model, &fields, &count) || count > most) return err_set(e, ERR_INPUT, "more than %zu inputs", most);
+  for (size_t i = 0; i < count; i++) widths[i] = fields[i].width;
+  return true;
+}
+
+struct training_table *report_table(const struct one_model *m, const struct learning_from *from, struct err *e) {
+  uint32_t widths[INPUTS_MOST];
+  if (!input_widths(m, widths, INPUTS_MOST, e)) return NULL;
+  struct training_table *table = training_table_new(m->program->models, m->noun, m->program->features, widths, e);
+  if (table && learning_table(m->program, from, table, e)) return table;
+  training_table_free(table);
+  return NULL;
+}
+
+/* ---- outputs ---- */
+
+bool report_answers(const struct trained *model, const struct training_rows *rows, double *out, struct err *e) {
+  const struct plugin_field *fields;
+  size_t count;
+  struct session *session = NULL;
+  bool fine = model_outputs(model, &fields, &count);
+  uint64_t *seeds = kit_alloc((rows->rows + 1) * sizeof *seeds), *good = kit_alloc((rows->rows / 64 + 1) * sizeof *good);
+  double *outputs[] = {out};
+  uint64_t *valid[] = {good};
+  if (seeds) memset(seeds, 0, (rows->rows + 1) * sizeof *seeds);
+  if (fine && count != 1) fine = err_set(e, ERR_INPUT, "the plugin has %zu outputs; a model that learns one target has one", count);
+  fine = fine && seeds && good && session_open(model, rows->rows, &session, e);
+  if (fine) session_patience(session, PATIENCE);
+  fine = fine && session_predict(session, rows->rows, (const double *const *)rows->inputs, (const uint64_t *const *)rows->valid, seeds,
+                                 outputs, valid, e);
+  for (uint32_t r = 0; fine && r < rows->rows; r++)
+    if (!(good[r / 64] >> (r % 64) & 1)) out[r] = __builtin_nan(""); /* the model gives no answer */
+  session_close(session);
+  kit_free(seeds);
+  kit_free(good);
+  return fine;
+}
+
+double *report_outputs(const struct trained *model, const struct training_rows *rows, struct err *e) {
+  double *p = kit_alloc((rows->rows + 1) * sizeof *p);
+  if (!p) err_set(e, ERR_INTERNAL, "no memory for predictions");
+  const bool fine = p && report_answers(model, rows, p, e);
+  for (uint32_t r = 0; fine && r < rows->rows; r++)
+    if (p[r] != p[r]) p[r] = 0.5; /* judged as if it knew nothing */
+  if (fine) return p;
+  kit_free(p);
+  return NULL;
+}
+
+static double *calibrated_outputs(const struct one_model *m, const struct training_rows *rows, struct err *e) {
+  double *p = report_outputs(m->model, rows, e);
+  const struct calibration *c = model_calibration(m->program->models, m->index);
+  for (uint32_t r = 0; p && c && r < rows->rows; r++) p[r] = calibration_apply(c, p[r]);
+  return p;
+}
+
+/* ---- figures ---- */
+
+static struct figures late_figures(const struct training_rows *rows, const double *p) {
+  struct figures f = {0};
+  double *few = kit_alloc((2 * (size_t)rows->rows + 1) * sizeof *few);
+  size_t n = 0;
+  if (!few) return f;
+  for (uint32_t r = 0; r < rows->rows; r++)
+    if (rows->late[r]) {
+      few[n] = p[r];
+      few[rows->rows + n++] = rows->outcome[r];
+    }
+  if (n > 0) f = figures_of(few, few + rows->rows, n);
+  kit_free(few);
+  return f;
+}
+
+static void judge_champions(struct report *r, const struct training_rows *train, const struct training_rows *test, const double *p) {
+  double *other = kit_alloc((test->rows + 1) * sizeof *other);
+  if (!other) return;
+  if (champion_logistic(train, test, other)) {
+    r->lines[REPORT_LOGISTIC] = figures_of(other, test->outcome, test->rows);
+    r->over_logistic = gain_over(test, p, other, &r->over_logistic_error);
+  }
+  champion_last_value(train, test, other);
+  r->lines[REPORT_LAST_VALUE] = figures_of(other, test->outcome, test->rows);
+  r->over_last = gain_over(test, p, other, &r->over_last_error);
+  kit_free(other);
+}
+
+bool report_make(struct report *r, const struct one_model *m, const struct training_table *table, struct err *e) {
+  struct training_rows train, test;
+  *r = (struct report){0};
+  training_table_rows(table, TRAINING_TRAIN, &train);
+  training_table_rows(table, TRAINING_TEST, &test);
+  double *p = calibrated_outputs(m, &train, e), *q = p ? calibrated_outputs(m, &test, e) : NULL;
+  if (q) {
+    r->lines[REPORT_TRAIN] = figures_of(p, train.outcome, train.rows);
+    r->lines[REPORT_TEST] = figures_of(q, test.outcome, test.rows);
+    r->lines[REPORT_LATE] = late_figures(&test, q);
+    judge_champions(r, &train, &test, q);
+  }
+  kit_free(p);
+  kit_free(q);
+  return q != NULL;
+}
+
+static void write_line(const struct report *r, enum report_line line, struct json_writer *w) {
+  json_key(w, line_names[line]);
+  if (r->lines[line].rows) figures_write(&r->lines[line], w);
+  else json_put_null(w);
+}
+
+static void write_number(struct json_writer *w, const char *key, double value) {
+  json_key(w, key);
+  if (value - value == 0) json_put_double(w, math_round6(value));
+  else json_put_null(w);
+}
+
+void report_write(const struct report *r, struct json_writer *w) {
+  for (int line = REPORT_TRAIN; line <= REPORT_LATE; line++) write_line(r, (enum report_line)line, w);
+  json_key(w, "champions");
+  json_open_object(w);
+  write_line(r, REPORT_LOGISTIC, w);
+  write_line(r, REPORT_LAST_VALUE, w);
+  json_close_object(w);
+  json_key(w, "gain");
+  json_open_object(w);
+  write_number(w, "over_logistic", r->over_logistic);
+  write_number(w, "over_logistic_error", r->over_logistic_error);
+  write_number(w, "over_last_value", r->over_last);
+  write_number(w, "over_last_value_error", r->over_last_error);
+  json_close_object(w);
+}
+
+/* ---- words ---- */
+
+static const char *compared(double gain, double error) {
+  if (gain > 2 * error) return "better than";
+  return gain < -2 * error ? "worse than" : "not to be told from";
+}
+
+void report_verdict(const struct report *r, char *text, size_t size) {
+  const bool simpler = !(r->over_logistic > 2 * r->over_logistic_error) || !(r->over_last > 2 * r->over_last_error);
+  char logistic[120] = "logistic regression could not be fitted";
+  if (r->lines[REPORT_LOGISTIC].rows)
+    snprintf(logistic, sizeof logistic, "%s logistic regression on the same inputs (%.4f, gain %.4f ± %.4f)",
+             compared(r->over_logistic, r->over_logistic_error), r->lines[REPORT_LOGISTIC].log_loss, r->over_logistic,
+             r->over_logistic_error);
+  snprintf(text, size, "Log loss %.4f on people it has not seen: %s, and %s \"as the last time\" (%.4f, gain %.4f ± %.4f).%s",
+           r->lines[REPORT_TEST].log_loss, logistic, compared(r->over_last, r->over_last_error), r->lines[REPORT_LAST_VALUE].log_loss,
+           r->over_last, r->over_last_error, simpler ? " Serve it as a part of a combination, not alone." : "");
+}
+
+static void put_cell(struct buf *out, double value) {
+  if (value - value == 0) buf_printf(out, " %.4f |", value);
+  else buf_text(out, " – |");
+}
+
+static void put_source(struct buf *out, const struct learning_from *from) {
+  if (from->file) buf_printf(out, "a file of events");
+  else if (from->data) buf_printf(out, "the journal of a data directory");
+  else
+    buf_printf(out,
+               "the built-in population (%u people, %u days, seed %llu). It was set up by hand: the figures say that the path works, and "
+               "nothing about real people",
+               from->users, from->days, (unsigned long long)from->seed);
+}
+
+static void put_table(struct buf *out, const struct report *r) {
+  static const char *const words[REPORT_LINES] = {"people to learn from", "**other people**", "other people, second half of the time",
+                                                  "logistic regression, other people", "as the last time, other people"};
+  buf_text(
+      out,
+      "| | rows | base rate | majority | accuracy | F1 | AUC | Brier | log loss | slope |\n|---|---|---|---|---|---|---|---|---|---|\n");
+  for (int line = 0; line < REPORT_LINES; line++) {
+    const struct figures *f = &r->lines[line];
+    if (!f->rows) continue;
+    buf_printf(out, "| %s | %zu |", words[line], f->rows);
+    const double cells[] = {f->base_rate, f->majority_accuracy, f->accuracy, f->f1, f->auc, f->brier, f->log_loss, f->slope};
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) put_cell(out, cells[i]);
+    buf_text(out, "\n");
+  }
+}
+
+void report_card(const struct report *r, const struct one_model *m, const char *what, const struct learning_from *from, struct buf *out) {
+  char verdict[600];
+  report_verdict(r, verdict, sizeof verdict);
+  buf_printf(out, "# Model card: %s\n\n", m->spec.name);
+  if (m->noun->doc.len) buf_printf(out, "What it says: " STR_FORMAT ".\n\n", STR_ARG(m->noun->doc));
+  buf_printf(out, "Plugin `%s`. Inputs:", plugin_id(m->plugin));
+  for (size_t i = 0; i < m->spec.input_count; i++) buf_printf(out, " `%s`", m->spec.inputs[i]);
+  buf_text(out, ".\n\n");
+  buf_printf(out, "%s ", what);
+  put_source(out, from);
+  buf_text(out, ". People are split by their id: nobody is on both sides, and no row knows what came after it.\n\n");
+  put_table(out, r);
+  buf_printf(out,
+             "\n%s\n\nAn accuracy means something only beside the majority's; a slope of 1 says that 0.7 means seven in ten. Figures end "
+             "where people change: compare them with what comes.\n",
+             verdict);
+}
