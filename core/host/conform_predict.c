@@ -1,4 +1,5 @@
-/* The group predict: what an engine that calls a model in the middle of a turn relies on. */
+/* The group predict: what an engine that calls a model in the middle of a turn relies on: rows in their order, gaps answered, the same
+ * bits again. Promises to say what came where; called by conform.c in a jailed child. */
 #include "conform.h"
 
 static const uint32_t sizes[] = {0, 1, 7, CONFORM_ROWS};

@@ -1,4 +1,5 @@
-/* The groups state and train: bytes that come and go, and learning. */
+/* The groups state and train: bytes that come and go, and learning. Promises to say which promise of the contract did not hold and what
+ * came instead. Called by conform.c in a jailed child. */
 #include "conform.h"
 #include "contract.h"
 #include "kit/math.h"
