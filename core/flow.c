@@ -105,6 +105,7 @@ static bool known_words(struct step *s, struct err *why) {
                    STR_ARG(s->item->event.type));
   const struct event_type *t = vocabulary_type(p->vocabulary, s->item->event.type);
   if (t) return vocabulary_check(p->vocabulary, t, &s->item->event, why);
+  s->item->undeclared = !p->strict;
   if (!p->strict) return true;
   return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is not in the vocabulary, and the program is strict",
                  STR_ARG(s->item->event.type));
@@ -427,6 +428,7 @@ static void count_step(struct flow *f, const struct step *s) {
   f->figures.ticks += s->item->kind == ENTRY_TICK;
   f->figures.late += !s->recorded.decides;
   if (s->program) program_note(s->program, &(struct program_health){.events = 1});
+  f->figures.undeclared += s->item->undeclared;
   for (size_t i = 0; i < s->count && s->item->kind != ENTRY_IMPORTED; i++) f->figures.decisions[s->decisions[i].outcome]++;
 }
 

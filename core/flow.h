@@ -28,6 +28,7 @@ struct item {
   enum item_state state;
   struct err err; /* REFUSED */
   bool learned;
+  bool undeclared; /* TAKEN, but no event noun has its type: stored, counted, decides nothing */
   struct told *told;
   size_t told_count;
   struct str *records; /* the decisions' records, as many as told */
@@ -61,7 +62,7 @@ struct flow_keeper { /* live: the volume (NULL); replay: whoever compares */
   void *context;
 };
 struct flow_figures {
-  uint64_t events, duplicates, refused, ticks, decisions[5], late;
+  uint64_t events, duplicates, refused, ticks, decisions[5], late, undeclared;
 };
 
 struct flow *flow_open(struct book *b, uint32_t volume, struct library *library, struct err *e); /* recovers first [lane] */

@@ -102,6 +102,24 @@ static void put_given_ids(struct json_writer *w, const struct posting *p) {
   if (any) json_close_array(w);
 }
 
+#define UNDECLARED_TOLD 20
+
+/* A type that no event noun has is stored and decides nothing, which is nearly always a slip: so whoever sends it is told. */
+static void put_undeclared(struct json_writer *w, const struct posting *p) {
+  int told = 0;
+  for (size_t v = 0; v < BOOK_VOLUMES_MOST; v++)
+    for (size_t i = 0; p->jobs[v] && !item_lost(p->jobs[v]) && i < p->jobs[v]->item_count && told < UNDECLARED_TOLD; i++) {
+      const struct item *item = &p->jobs[v]->items[i];
+      if (item->state != ITEM_TAKEN || !item->undeclared) continue;
+      if (told++ == 0) json_key(w, "undeclared"), json_open_array(w);
+      json_open_object(w);
+      json_pair_int(w, "index", p->batch.index[p->places[v][i]]);
+      json_pair_str(w, "type", item->event.type);
+      json_close_object(w);
+    }
+  if (told) json_close_array(w);
+}
+
 static void answer_batch(struct posting *p, const struct totals *t) {
   struct buf out = {0};
   buf_reserve(&out, 256); /* most answers fit */
@@ -113,6 +131,7 @@ static void answer_batch(struct posting *p, const struct totals *t) {
   json_open_array(&w);
   put_all_rejected(&w, p);
   json_close_array(&w);
+  put_undeclared(&w, p);
   json_pair_bool(&w, "state_updated", t->accepted > 0);
   json_pair_int(&w, "interventions_triggered", t->sends);
   json_pair_bool(&w, "learning_updated", t->learned);

@@ -53,6 +53,8 @@ void api_metrics(struct request *r, void *context) {
       {"kairos_events_total", "counter", "Events taken.", f.flow.events},
       {"kairos_events_duplicate_total", "counter", "Events seen before.", f.flow.duplicates},
       {"kairos_events_refused_total", "counter", "Events refused by the vocabulary or as conflicts.", f.flow.refused},
+      {"kairos_events_undeclared_total", "counter", "Events of types that the program does not declare: stored, they decide nothing.",
+       f.flow.undeclared},
       {"kairos_events_late_total", "counter", "Events that moved state but came too late to decide.", f.flow.late},
       {"kairos_ticks_total", "counter", "Ticks journaled.", f.flow.ticks},
       {"kairos_turns_total", "counter", "Lane turns.", f.turns},

@@ -213,14 +213,15 @@ static void check_gate(struct building *b, const struct noun_rollout *n, struct 
     if (str_is(kind, "intervention")) known = find_option(b->nouns, rest) != NO_ONE;
     if (str_is(kind, "experiment")) known = find_experiment(b->nouns, rest) != NO_ONE;
     if (str_is(kind, "model") && (known = find_model(b->nouns, rest) != NO_ONE))
-      findings_add(b->findings, FINDING_WARNING, n->at.file, n->at.line,
-                   "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT "\", but nothing acts on a model's gate in this version",
+      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
+                   "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT
+                   "\": a model has no gate of its own; gate the triggers, interventions or experiments that read it",
                    STR_ARG(n->at.name), STR_ARG(gate));
   }
   if (!known)
     findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
                  "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT
-                 "\", which names nothing (write \"trigger:…\", \"intervention:…\", \"experiment:…\" or \"model:…\")",
+                 "\", which names nothing (write \"trigger:…\", \"intervention:…\" or \"experiment:…\")",
                  STR_ARG(n->at.name), STR_ARG(gate));
 }
 

@@ -134,7 +134,7 @@ static void check_rollout(struct setting *s, const struct noun_rollout *n) {
     bool known =
         str_starts(gate, "trigger:") || str_starts(gate, "intervention:") || str_starts(gate, "experiment:") || str_starts(gate, "model:");
     if (!known)
-      setting_problem(s, "\"gates\" names triggers, interventions, experiments or models, as in \"trigger:x\"; got \"" STR_FORMAT "\"",
+      setting_problem(s, "\"gates\" names triggers, interventions or experiments, as in \"trigger:x\"; got \"" STR_FORMAT "\"",
                       STR_ARG(gate));
   }
   for (size_t i = 0; i < n->stage_count; i++) {
@@ -222,12 +222,14 @@ static void warn_of_later_fields(struct setting *s, int noun, const struct node 
 
 /* Where functions may stand, they need to say what they read. */
 static void check_needs(struct setting *s, int noun, const void *target, const struct node *table, size_t first) {
+  const struct noun_feature *feature = target;
   const struct noun_segment *segment = target;
   const struct noun_trigger *trigger = target;
   const struct noun_intervention *option = target;
   const struct noun_experiment *experiment = target;
   const struct noun_rollout *rollout = target;
   bool said = node_get(table, "needs") != NULL;
+  if (noun == FEATURE) needs_check(s, first, feature->needs, feature->need_count, said);
   if (noun == SEGMENT) needs_check(s, first, segment->needs, segment->need_count, said);
   if (noun == TRIGGER) needs_check(s, first, trigger->needs, trigger->need_count, said);
   if (noun == INTERVENTION) needs_check(s, first, option->needs, option->need_count, said);

@@ -94,6 +94,8 @@ struct noun_feature {
   double days;       /* window length in days, 1–35 */
   double at_least;   /* fewer observations: missing */
   struct str value;  /* derived: an expression over other names */
+  struct str *needs;
+  size_t need_count;
 };
 
 struct noun_model_output {

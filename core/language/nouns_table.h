@@ -28,7 +28,8 @@ FIELD("feature", noun_feature, "field", KIND_TEXT, NO, field, "the field of the 
 FIELD("feature", noun_feature, "where", KIND_CONDITION, NO, where, "which events count")
 FIELD("feature", noun_feature, "days", KIND_NUMBER, NO, days, "the length of the window in days, 1 to 35")
 FIELD("feature", noun_feature, "at_least", KIND_COUNT, NO, at_least, "with fewer observations the feature is missing")
-FIELD("feature", noun_feature, "value", KIND_EXPRESSION, NO, value, "a derived feature: an expression over other names")
+FIELD("feature", noun_feature, "value", KIND_FIGURE, NO, value, "a derived feature: an expression over other names, or a function")
+LIST("feature", noun_feature, "needs", KIND_TEXTS, NO, needs, need_count, "the names that its function reads")
 
 FIELD("model", noun_model, "doc", KIND_TEXT, NO, doc, "what the model predicts")
 FIELD("model", noun_model, "plugin", KIND_NAME, NO, plugin, "the plugin's id: \"svr\" is plugins/svr.so")
@@ -124,7 +125,7 @@ FIELD("experiment.outcome", noun_experiment, "within", KIND_DURATION, YES, outco
 
 FIELD("rollout", noun_rollout, "why", KIND_TEXT, YES, why, "the reason for the change")
 LIST("rollout", noun_rollout, "gates", KIND_TEXTS, YES, gates, gate_count,
-     "what it gates: \"trigger:x\", \"intervention:x\", \"experiment:x\", \"model:x\"")
+     "what it gates: \"trigger:x\", \"intervention:x\", \"experiment:x\"")
 LIST("rollout", noun_rollout, "stages", KIND_STAGES, YES, stages, stage_count, "the stages in order, shares rising")
 FIELD("rollout", noun_rollout, "advance", KIND_CONDITION, NO, advance, "must be true to go on; unknown: stay")
 FIELD("rollout", noun_rollout, "halt", KIND_CONDITION, NO, halt, "true: halted; unknown: held")

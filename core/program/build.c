@@ -85,8 +85,10 @@ static bool build_words(struct program *p, const struct program_from *from) {
   struct findings *f = &p->findings;
   struct nouns *n = &p->nouns;
   struct models_from models = {from->plugin_directory, from->store_directory, from->plugins, program_file, p};
-  return (p->vocabulary = vocabulary_build(&p->arena, n->events, n->event_count, f)) &&
-         (p->features = features_build(&p->arena, n->features, n->feature_count, p->vocabulary, &p->symbols, f)) &&
+  size_t count;
+  const struct noun_feature *features = derived_others(p, &count);
+  return features && (p->vocabulary = vocabulary_build(&p->arena, n->events, n->event_count, f)) &&
+         (p->features = features_build(&p->arena, features, count, p->vocabulary, &p->symbols, f)) &&
          (p->models = models_build(&p->arena, n->models, n->model_count, p->features, &models, f)) &&
          (p->templates = templates_build(&p->arena, n->interventions, n->intervention_count, &p->symbols, f));
 }

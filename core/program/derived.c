@@ -35,16 +35,26 @@ static unsigned char *marks_new(struct program *p, struct err *e) {
   return marks;
 }
 
+static bool name_needs(struct program *p, const struct noun_function *f, struct err *e) {
+  for (size_t i = 0; i < f->need_count; i++) {
+    if (str_starts(f->needs[i], FUNCTION_WORD)) return err_set(e, ERR_INPUT, "needs: a function has no name of its own");
+    if (!symbols_name(&p->symbols, f->needs[i], e)) return err_wrap(e, "needs");
+  }
+  return true;
+}
+
 static bool find_function(struct program *p, struct str name, struct symbol *out, struct err *e) {
   const struct nouns *n = &p->nouns;
   size_t number = 0;
   while (number < n->function_count && !str_eq(n->functions[number].name, name)) number++;
   if (number == n->function_count) return err_set(e, ERR_INPUT, "there is no such function");
   const struct noun_function *f = &n->functions[number];
-  for (size_t i = 0; i < f->need_count; i++) {
-    if (str_starts(f->needs[i], FUNCTION_WORD)) return err_set(e, ERR_INPUT, "needs: a function cannot read another");
-    if (!symbols_name(&p->symbols, f->needs[i], e)) return err_wrap(e, "needs");
-  }
+  if (p->naming[number])
+    return err_set(e, ERR_INPUT, "feature \"" STR_FORMAT "\" reads itself, directly or through others", STR_ARG(f->at->name));
+  p->naming[number] = true;
+  bool named = name_needs(p, f, e);
+  p->naming[number] = false;
+  if (!named) return false;
   unsigned char *marks = marks_new(p, e);
   for (size_t i = 0; marks && i < f->need_count; i++) close_over(p, marks, &symbols_known(&p->symbols, f->needs[i])->slot, 1);
   static const enum value_kind types[] = {[GIVES_TRUTH] = VALUE_BOOL, [GIVES_NUMBER] = VALUE_NUMBER, [GIVES_ANY] = VALUE_MISSING};
@@ -131,7 +141,23 @@ static bool find_segment(struct program *p, struct str name, struct symbol *out,
   return marks && set_reads(p, marks, out, e) && only_the_user(p, out, e);
 }
 
+/* A feature that a function works out: its name stands for the function's value. */
+static const struct noun_feature *function_feature(const struct program *p, struct str name) {
+  for (size_t i = 0; i < p->nouns.feature_count; i++)
+    if (str_starts(p->nouns.features[i].value, FUNCTION_WORD) && str_eq(p->nouns.features[i].at.name, name)) return &p->nouns.features[i];
+  return NULL;
+}
+
+static bool find_feature(struct program *p, const struct noun_feature *n, struct symbol *out, struct err *e) {
+  if (!find_function(p, n->value, out, e)) return false;
+  if (n->unit.len) out->unit = n->unit.at; /* texts of nouns end in NUL */
+  if (n->doc.len) out->doc = n->doc.at;
+  return true;
+}
+
 bool derived_find(struct program *p, struct str name, struct symbol *out, struct err *e) {
+  const struct noun_feature *feature = function_feature(p, name);
+  if (feature) return find_feature(p, feature, out, e);
   if (str_starts(name, FUNCTION_WORD)) return find_function(p, name, out, e);
   if (!str_starts(name, "segment.")) return false;
   return find_segment(p, (struct str){name.at + 8, name.len - 8}, out, e);
@@ -139,10 +165,36 @@ bool derived_find(struct program *p, struct str name, struct symbol *out, struct
 
 bool derived_prepare(struct program *p) {
   p->segments = ARENA_ARRAY(&p->arena, struct segment, p->nouns.segment_count + 1);
-  return p->segments != NULL;
+  p->naming = arena_zero(&p->arena, p->nouns.function_count + 1, sizeof *p->naming);
+  return p->segments && p->naming;
+}
+
+struct noun_feature *derived_others(struct program *p, size_t *count) {
+  struct noun_feature *others = ARENA_ARRAY(&p->arena, struct noun_feature, p->nouns.feature_count + 1);
+  *count = 0;
+  for (size_t i = 0; others && i < p->nouns.feature_count; i++)
+    if (!str_starts(p->nouns.features[i].value, FUNCTION_WORD)) others[(*count)++] = p->nouns.features[i];
+  return others;
+}
+
+/* What models read is worked out without functions: it is kept day by day, and trained on. */
+static void check_inputs(struct program *p, const struct noun_model *m) {
+  for (size_t i = 0; i < m->input_count; i++)
+    if (function_feature(p, m->inputs[i]))
+      findings_add(&p->findings, FINDING_ERROR, m->at.file, m->at.line,
+                   "model \"" STR_FORMAT "\": input \"" STR_FORMAT "\" is worked out by a function; models read windows and expressions",
+                   STR_ARG(m->at.name), STR_ARG(m->inputs[i]));
 }
 
 void derived_check(struct program *p) {
+  for (size_t i = 0; i < p->nouns.model_count; i++) check_inputs(p, &p->nouns.models[i]);
+  for (size_t i = 0; i < p->nouns.feature_count; i++) {
+    const struct noun_feature *n = &p->nouns.features[i];
+    struct err e = {0};
+    if (str_starts(n->value, FUNCTION_WORD) && !symbols_name(&p->symbols, n->at.name, &e))
+      findings_add(&p->findings, FINDING_ERROR, n->at.file, n->at.line, "feature \"" STR_FORMAT "\": value: %s", STR_ARG(n->at.name),
+                   e.text);
+  }
   for (size_t i = 0; i < p->nouns.segment_count; i++) {
     const struct noun_segment *n = &p->nouns.segments[i];
     struct err e = {0};

@@ -29,6 +29,7 @@ struct program {
   struct templates *templates;
   struct rules *rules;
   struct segment *segments;    /* beside nouns.segments */
+  bool *naming;                /* beside nouns.functions: whose needs are being named just now */
   struct functions *functions; /* NULL: the program has none */
   struct event_plan *plan;
   const uint32_t *profile_slots; /* symbols that read the profile */

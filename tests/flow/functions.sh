@@ -16,6 +16,15 @@ segment "keen" {
   needs = { "profile.level" },
 }
 
+-- Derived features: one reads a window, one reads the other.
+feature "strain" {
+  unit = "share", needs = { "app_interactions_sum", "profile.level" },
+  value = function(user) return math.min(1, (user.app_interactions_sum or 0) / 50 + (user.profile.level or 0) / 20) end,
+}
+feature "app_interactions_sum" { window = "sum", of = "ping", field = "n", days = 7 }
+feature "strained" { needs = { "strain" }, value = function(user) if user.strain > 0.9 then return math.sqrt(user.strain) end end }
+trigger "strained_ones" { why = "A derived feature.", on = "ping", when = "strained > 0.95 and event.n == 2", offer = "hello", priority = 3 }
+
 local limits = { soft = 3, words = { "knee", "back" } }
 local function hurts(tags)
   for _, tag in ipairs(tags or {}) do
@@ -68,6 +77,14 @@ scenario "the first of a family counts" {
 scenario "a segment by a function" {
   given = { profile = profile(3) }, event = { type = "ping", data = { n = 1 } }, expect = { trigger = "keen_ones", send = "hello" },
 }
+scenario "a feature by a function that reads another" {
+  given = { profile = profile(10), features = { app_interactions_sum = 30 } }, event = { type = "ping", data = { n = 2 } },
+  expect = { trigger = "strained_ones", send = "hello" },
+}
+scenario "what a function's feature says can be given" {
+  given = { profile = profile(2), features = { strained = 0.99 } }, event = { type = "ping", data = { n = 2 } },
+  expect = { trigger = "strained_ones" },
+}
 scenario "what a segment says can be given" {
   given = { profile = profile(4), features = { ["segment.keen"] = true } }, event = { type = "ping", data = { n = 1 } },
   expect = { trigger = "keen_ones" },
@@ -76,6 +93,24 @@ END
 run 0 "$KAIROS" check "$work/p"
 run 0 "$KAIROS" test "$work/p"
 has ', 0 failed'
+
+# ---- what cannot be ----
+mkdir -p "$work/bad/rules"
+cat >"$work/bad/rules/all.lua" <<'END'
+feature "a" { needs = { "b" }, value = function(user) return user.b end }
+feature "b" { needs = { "a" }, value = function(user) return user.a end }
+feature "c" { needs = { "minutes" }, value = function(user) return user.minutes end }
+model "m" { plugin = "svr", inputs = { "c" }, outputs = { "x" } }
+segment "s" { when = "segment.z or segment.s" }
+segment "z" { when = "profile.x > 3 and event.local_hour > 3" }
+trigger "t" { why = "w", on = "day_started", when = function() return true end, needs = { "segment.a.b" } }
+END
+run 3 "$KAIROS" check "$work/bad"
+has 'all.lua:1: error: feature "a": value: needs: needs: feature "a" reads itself, directly or through others'
+has 'all.lua:3: error: feature "c": value: needs: unknown name "minutes"'
+has 'all.lua:4: error: model "m": input "c" is worked out by a function; models read windows and expressions'
+has 'all.lua:6: error: a segment says who somebody is'
+has 'all.lua:7: error: trigger "t": when: needs: no segment and no family of segments is named "a.b"'
 
 # ---- the journal ----
 LC_ALL=C awk 'BEGIN {
@@ -89,7 +124,7 @@ LC_ALL=C awk 'BEGIN {
 }' >"$work/events"
 run 0 "$KAIROS" import "$work/events" --data "$work/data" --program "$work/p"
 "$KAIROS" replay --print --data "$work/data" >"$work/first"
-for name in hurting experts by_family keen_ones; do grep -q "\"trigger\":\"$name\"" "$work/first" || say "$name decided nothing"; done
+for name in hurting experts by_family keen_ones strained_ones; do grep -q "\"trigger\":\"$name\"" "$work/first" || say "$name decided nothing"; done
 for name in endless raises writes; do grep -q "\"trigger\":\"$name\"" "$work/first" && say "$name decided something"; done
 grep -q 'Rest, level [0-9]* at [45]\.' "$work/first" || say "no message was said by a function"
 for round in 1 2 3 4 5; do
@@ -108,7 +143,10 @@ while [ $n -lt 20 ]; do
   n=$((n + 1))
   expect_call 200 POST /v1/events "{\"id\":\"l$n\",\"userId\":\"x\",\"timestamp\":\"$(now)\",\"eventType\":\"ping\",\"data\":{\"n\":$((n % 6)),\"tags\":[\"knee\"]}}"
 done
+expect_call 200 POST /v1/events "{\"userId\":\"x\",\"timestamp\":\"$(now)\",\"eventType\":\"pnig\",\"data\":{\"n\":5}}"
+grep -q '"accepted":1,.*"undeclared":\[{"index":0,"type":"pnig"}\]' "$work/answer" || { cat "$work/answer" >&2; say "nobody says that the type is undeclared"; }
 expect_call 200 GET /metrics
+grep -q '^kairos_events_undeclared_total 1$' "$work/answer" || say "the undeclared event is not counted"
 grep -q 'kairos_function_failures_total{function="trigger endless.when (rules/people.lua:[0-9]*)",end="\(fuel\|time\)"} [1-9]' "$work/answer" ||
   { grep function "$work/answer" >&2 || true; say "nobody counts the endless function"; }
 grep -q 'kairos_function_failures_total{function="trigger raises.when (rules/people.lua:[0-9]*)",end="raised"} [1-9]' "$work/answer" || say "nobody counts errors"

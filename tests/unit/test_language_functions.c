@@ -132,7 +132,8 @@ static void what_is_refused_while_it_loads(void **state) {
   refused(TRIGGER("cooldown = function() end"), 2, "must be a duration");
   refused("feature \"f\" { window = \"count\", of = \"e\", days = 7, where = function() end }", 1,
           "\"where\" must be a condition in quotes, got a function");
-  refused("feature \"f\" { value = function() end }", 1, "\"value\" must be an expression in quotes");
+  refused("feature \"f\" { value = function() end }", 1, "a function needs \"needs\"");
+  refused("feature \"f\" { window = \"count\", of = \"e\", days = 7, needs = { \"x\" } }", 1, "\"needs\" is for functions");
   refused("model \"m\" { plugin = \"p\", inputs = { \"a\" }, outputs = { \"b\" }, config = { x = { function() end } } }", 1,
           "\"config\" holds a function, which nothing there can call");
   refused("experiment \"x\" { why = \"w\", at = \"trigger:t\", randomise = \"user\", arms = { a = { weight = 0.5 }, b = { weight = 0.5 } },"
