@@ -101,6 +101,7 @@ static const struct conform_entry conform_entries[] = {
 static const struct conform_entry conform_schema[] = {
     {"model", schema_of_model, false}, {"policy", schema_policy, false}, {NULL, NULL, false}};
 
+enum { SCHEMA = 2 }; /* its place in the list */
 static const struct group {
   const char *name;
   const struct conform_entry *checks;
@@ -231,20 +232,31 @@ static bool wanted(const char *only, const char *group, const char *check) {
   return only[length] == 0 || (only[length] == '/' && strcmp(only + length + 1, check) == 0);
 }
 
+static void tell(struct conforming *c, struct conform_result *r) {
+  c->failed += r->end == CONFORM_FAILS;
+  c->report(c->context, r);
+}
+
+/* A sentence without the file's name before it. */
+static const char *bare(const struct conforming *c, const struct err *e) {
+  const size_t who = strlen(c->trial.who);
+  const bool named = strncmp(e->text, c->trial.who, who) == 0 && strncmp(e->text + who, ": ", 2) == 0;
+  return named ? e->text + who + 2 : e->text;
+}
+
 static void try_check(struct conforming *c, const char *group, const struct conform_entry *entry, const char *unable) {
   struct err e = {0};
-  const int64_t begin = clock_monotonic();
-  c->trial.entry = entry;
-  const bool fine = !unable && try_trial(&c->trial, &e);
-  buf_char(&c->trial.answer, 0);
-  struct conform_result r = {.group = group, .check = entry->name, .words = "", .ms = (clock_monotonic() - begin) / 1000000};
-  const size_t who = strlen(c->trial.who) + 2;
-  if (unable || !fine)
-    r.words = unable ? unable : strlen(e.text) > who && strncmp(e.text, c->trial.who, who - 2) == 0 ? e.text + who : e.text;
-  else if (c->trial.answer.len > 1) r.words = c->trial.answer.at;
-  r.end = !fine ? CONFORM_FAILS : c->trial.answer.len > 1 ? CONFORM_SKIPPED : CONFORM_HOLDS;
-  c->failed += !fine;
-  c->report(c->context, &r);
+  struct conform_result r = {.group = group, .check = entry->name, .words = unable, .end = CONFORM_SKIPPED};
+  if (!unable) {
+    const int64_t begin = clock_monotonic();
+    c->trial.entry = entry;
+    const bool fine = try_trial(&c->trial, &e), skipped = fine && c->trial.answer.len > 0;
+    buf_char(&c->trial.answer, 0);
+    r.ms = (clock_monotonic() - begin) / 1000000;
+    r.end = !fine ? CONFORM_FAILS : skipped ? CONFORM_SKIPPED : CONFORM_HOLDS;
+    r.words = !fine ? bare(c, &e) : c->trial.answer.at;
+  }
+  tell(c, &r);
 }
 
 /* What the model is created from: {} where that is enough, else two inputs. */
@@ -259,7 +271,6 @@ static void choose_config(struct conforming *c) {
 
 static bool prepare(struct conforming *c, struct err *e) {
   const struct conform_options *o = c->trial.options;
-  choose_config(c);
   if (o->state.len) {
     struct envelope x;
     if (!envelope_read(o->state, &x, e)) return err_wrap(e, "the state");
@@ -273,24 +284,37 @@ static bool prepare(struct conforming *c, struct err *e) {
   return !c->weights.failed || err_set(e, ERR_BUSY, "no memory for weights");
 }
 
+/* The check schema/answers: whatever the others ask, they ask such a model. NULL, or why they cannot. */
+static const char *try_answers(struct conforming *c) {
+  struct err e = {0};
+  struct conform_result r = {.group = "schema", .check = "answers", .words = "", .end = CONFORM_HOLDS};
+  const bool fine = prepare(c, &e);
+  if (!fine) r.end = CONFORM_FAILS, r.words = bare(c, &e);
+  if (!fine || wanted(c->trial.options->only, r.group, r.check)) tell(c, &r);
+  return fine ? NULL : "no model that answers could be made (schema/answers)";
+}
+
 bool plugin_conform(const char *path, const struct conform_options *options, void (*report)(void *context, const struct conform_result *r),
                     void *context, size_t *failed, struct err *e) {
   struct conforming c = {.trial = {.options = options, .config = options->config}, .report = report, .context = context};
+  const char *unable = NULL;
   size_t tried = 0;
-  char *whole = realpath(path, NULL), unable[480] = "";
+  char *whole = realpath(path, NULL);
   if (!whole) return err_set(e, ERR_MISSING, "%s: there is no such file", path);
   const char *slash = strrchr(path, '/');
   c.trial.path = whole;
   c.trial.who = slash ? slash + 1 : path;
   for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
-    struct err why = {0};
-    if (g == 2 && c.failed == 0 && !prepare(&c, &why)) snprintf(unable, sizeof unable, "no model that answers could be made: %s", why.text);
+    if (g == SCHEMA && c.failed) break; /* what cannot describe itself is not asked further */
+    if (g == SCHEMA) choose_config(&c);
     for (const struct conform_entry *entry = groups[g].checks; entry->name; entry++) {
       if (!wanted(options->only, groups[g].name, entry->name)) continue;
       tried++;
-      try_check(&c, groups[g].name, entry, g >= 3 && unable[0] ? unable : NULL);
+      try_check(&c, groups[g].name, entry, unable);
     }
-    if (g == 1 && c.failed) break; /* what cannot describe itself is not asked further */
+    if (g != SCHEMA) continue;
+    if (wanted(options->only, "schema", "answers")) tried++;
+    unable = try_answers(&c);
   }
   *failed = c.failed;
   free(whole);

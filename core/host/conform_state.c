@@ -172,7 +172,7 @@ static bool one_seed_one_result(struct bench *b) {
   kairos_status status;
   if (!trains(b)) return b->skipped;
   if (!subject_new(b, &one)) return false;
-  lesson_new(b, &one, LESSONS / 2, &l);
+  lesson_new(b, &one, LESSONS, &l);
   bool fine = learn(b, &one, &l) && subject_save(b, &one, &first, &status) && subject_new(b, &two);
   if (fine) {
     fine = learn(b, &two, &l) && same_body(b, "trained again on the same rows and seeds", &two, buf_view(&first));

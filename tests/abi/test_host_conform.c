@@ -44,6 +44,7 @@ static void good_plugins_hold(void **state) {
     expect_all(rogue("honest"), NULL, 0x1ff, seed);
     expect_all(KAIROS_BINARY_DIR "/plugins/svr.so", NULL, 0x1ff, seed);
     expect_all(KAIROS_BINARY_DIR "/plugins/gbm.so", NULL, 0x1ff, seed);
+    if (seed == 1) expect_all(KAIROS_BINARY_DIR "/plugins/lstm.so", NULL, 0x1ff, seed);
     expect_all(KAIROS_BINARY_DIR "/plugins/goal_setter.so",
                "{\"inputs\":[\"done\",\"goal\"],\"unit\":1,\"low\":1,\"high\":20,\"step\":0.1,\"valid\":0.05}", 0xdf, seed);
   }
@@ -57,6 +58,7 @@ static const struct {
     {"conform_slow", "entry/describes", "to describe itself, expected at most"},
     {"claims_all", "entry/describes", "it claims an extension that does not exist"},
     {"conform_propensity", "schema/policy", "expected 0 to 1"},
+    {"conform_silent", "schema/answers", "give it --state"},
     {"leaks", "life/many", "are still held"},
     {"conform_config", "life/configurations", "crashed with signal"},
     {"conform_place", "predict/single", "in a batch and alone"},
