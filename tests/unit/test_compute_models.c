@@ -155,7 +155,7 @@ static void an_answer_hangs_on_inputs(void **state) {
   assert_true(clock_parse(STR("2025-01-21T06:00:00Z"), &clock));
   assert_false(model_explain(m, 0, w->user, clock, w->slots, &w->arena, &x)); /* nothing is known of them */
   live(w, w->user, 3);
-  struct belief_row row = {w->user, clock, 1, w->slots, beliefs};
+  struct belief_row row = {w->user, clock, 1, w->slots, beliefs, false};
   models_predict(m, s, 0, &row, 1, w->features, &w->arena);
   assert_true(model_explain(m, 0, w->user, clock, w->slots, &w->arena, &x));
   assert_non_null(strstr(x.method, "occlusion"));
