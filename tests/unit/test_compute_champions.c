@@ -22,7 +22,7 @@ static void closed_forms_come_out(void **state) {
   (void)state;
   double beta[2], scratch[8];
   const double y[] = {1, 1, 1, 0, 1, 0, 0, 0, 0, 0}, x[] = {1, 1, 1, 1, 0, 0, 0, 0, 0, 0};
-  assert_true(logistic_fit(NULL, y, 10, 0, 1, beta, scratch));
+  assert_true(logistic_fit(x, y, 10, 0, 1, beta, scratch));
   near(beta[0], math_log(0.4 / 0.6), 1e-9);
   assert_true(logistic_fit(x, y, 10, 1, 1e-9, beta, scratch)); /* 3 of 4 against 1 of 6 */
   near(beta[1], math_log(1.0 / 5), 1e-6);
