@@ -100,3 +100,34 @@ uint32_t models_in_order(const struct models *all, uint32_t place) {
       if ((all->at[i].noun->combine != NULL) == combined && place-- == 0) return i;
   return 0;
 }
+
+uint32_t model_parts(const struct models *all, uint32_t model, const uint32_t **beliefs, const double **weights) {
+  *beliefs = all->at[model].parts;
+  *weights = all->at[model].weights;
+  return all->at[model].part_count;
+}
+
+/* Learned from the rows that every part answers. */
+bool combine_learn(const double *const *columns, uint32_t count, const double *outcome, size_t n, const double *given, double *weights,
+                   struct arena *a) {
+  double *whole[STACK_MOST], *y = ARENA_ARRAY(a, double, n + 1);
+  size_t kept = 0;
+  for (uint32_t c = 0; c < count; c++)
+    if (!(whole[c] = ARENA_ARRAY(a, double, n + 1))) return false;
+  for (size_t r = 0; y && r < n; r++) {
+    bool all = true;
+    for (uint32_t c = 0; c < count; c++) all = all && !stats_none(columns[c][r]);
+    if (!all) continue;
+    for (uint32_t c = 0; c < count; c++) whole[c][kept] = math_clamp(columns[c][r], 0, 1);
+    y[kept++] = outcome[r];
+  }
+  return stack_weights((const double *const *)whole, count, y, kept, given, weights);
+}
+
+void combine_rows(const double *const *columns, uint32_t count, size_t n, const double *weights, double *out) {
+  for (size_t r = 0; r < n; r++) {
+    double parts[STACK_MOST];
+    for (uint32_t c = 0; c < count; c++) parts[c] = columns[c][r];
+    out[r] = combine_weighted(parts, weights, count, NULL);
+  }
+}

@@ -109,6 +109,13 @@ struct value belief_from_output(const struct models *m, uint32_t belief, double 
 
 /* The models of a set, and those that its combinations weigh. [any] */
 uint64_t models_with_parts(const struct models *m, uint64_t wanted);
+/* Of a combination: the beliefs that it weighs, and how; 0: it is none. [any] */
+uint32_t model_parts(const struct models *m, uint32_t model, const uint32_t **beliefs, const double **weights);
+/* Weights that sum to 1 for columns of beliefs (none: missing) and what came, pulled to `given` while rows are few; false: they are
+ * `given`. And the combination of rows by weights, none where every part is missing. [tool] */
+bool combine_learn(const double *const *columns, uint32_t count, const double *outcome, size_t n, const double *given, double *weights,
+                   struct arena *a);
+void combine_rows(const double *const *columns, uint32_t count, size_t n, const double *weights, double *out);
 /* Models in an order in which combinations come after what they weigh: asking goes by it. [any] */
 uint32_t models_in_order(const struct models *m, uint32_t place);
 

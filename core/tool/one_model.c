@@ -53,9 +53,13 @@ static bool open_plugin(struct one_model *m, const char *plugins, struct err *e)
   return plugin_open(path, m->store, &m->plugin, e);
 }
 
-bool one_model_open(struct one_model *m, const char *program, const char *name, const char *plugins, struct err *e) {
+bool one_model_find(struct one_model *m, const char *program, const char *name, struct err *e) {
   *m = (struct one_model){0};
-  if (!load_program(m, program, e) || !find_model(m, name, e)) return false;
+  return load_program(m, program, e) && find_model(m, name, e);
+}
+
+bool one_model_open(struct one_model *m, const char *program, const char *name, const char *plugins, struct err *e) {
+  if (!one_model_find(m, program, name, e)) return false;
   if (m->noun->state.len) snprintf(m->state, sizeof m->state, "%s/models/" STR_FORMAT, program, STR_ARG(m->noun->state));
   m->spec = model_spec_of(m->program->models, m->index, &m->arena);
   return open_plugin(m, plugins, e) && model_create(m->plugin, &m->spec, &m->model, e);

@@ -14,6 +14,8 @@ struct one_model {
   char state[4096]; /* where the model's file says that its state lies; "" when it says nothing */
 };
 /* `plugins` NULL: the engine's. The program's own states are not loaded and may be missing. False: call one_model_close all the same. */
+/* The program and which of its models it is; no plugin. */
+bool one_model_find(struct one_model *m, const char *program, const char *name, struct err *e);
 bool one_model_open(struct one_model *m, const char *program, const char *name, const char *plugins, struct err *e);
 bool one_model_load(struct one_model *m, const char *path, struct err *e); /* the state; NULL: where the model's file says */
 /* The weights as a state with these figures, into `path` or where the model's file says. Says on stderr what was written. */

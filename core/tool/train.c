@@ -5,7 +5,7 @@
 #include "arguments.h"
 #include "kit/clock.h"
 #include "kit/file.h"
-#include "report.h"
+#include "stack.h"
 #include "tools_list.h"
 #include <signal.h>
 #include <stdio.h>
@@ -205,8 +205,15 @@ static bool run(const struct options *o, struct err *e) {
   struct training_table *table = NULL;
   struct one_model m;
   const struct learning_from from = {o->file, o->data, (uint32_t)o->users, (uint32_t)o->days, (uint64_t)o->seed};
-  bool fine =
-      one_model_open(&m, o->program, o->model, o->plugins, e) && (table = report_table(&m, &from, e)) && run_model(o, &m, &from, table, e);
+  bool fine = one_model_find(&m, o->program, o->model, e);
+  if (fine && m.noun->combine) {
+    fine = stack_run(&m, o->program, o->plugins, &from, e);
+    one_model_close(&m);
+    return fine;
+  }
+  one_model_close(&m);
+  fine = fine && one_model_open(&m, o->program, o->model, o->plugins, e) && (table = report_table(&m, &from, e)) &&
+         run_model(o, &m, &from, table, e);
   training_table_free(table);
   one_model_close(&m);
   return fine;

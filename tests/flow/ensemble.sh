@@ -35,7 +35,13 @@ for model in trees machine; do
   has '"quantile":0\.[0-9]*,"conformalRows":'
   has '"test":{"rows":'
 done
-run 1 "$KAIROS" train both --program "$program"
+run 0 "$KAIROS" train both --program "$program" --users 150 --days 60
+has '"learned":true,"given":{"by_[a-z]*":0\.[46],"by_[a-z]*":0\.[46]},"weights":{'
+has '"with these weights":{"rows":'
+has '^  combine = { by_[a-z]* = 0\.[0-9]*, by_[a-z]* = 0\.[0-9]*, },$'
+run 0 "$KAIROS" train both --program "$program" --users 60 --days 12 # few people: the weights stay
+has '"learned":false'
+run 1 "$KAIROS" predict both --program "$program"
 has 'combines other models'
 run 0 "$KAIROS" model show trees --program "$program"
 has '"method":"platt"'

@@ -1,0 +1,7 @@
+/* Weights of a combination, learned; for `kairos train`. */
+#pragma once
+#include "report.h"
+
+/* Prints figures and the line for the model's file. The parts' states are where their files say. [main] */
+bool stack_run(const struct one_model *combination, const char *program, const char *plugins, const struct learning_from *from,
+               struct err *e);
