@@ -46,7 +46,7 @@ static void world_close(struct world *w) {
 }
 
 static struct noun_intervention noun(struct noun_text_pair *message, size_t messages, struct noun_text_pair *values, size_t value_count) {
-  return (struct noun_intervention){.at = {STR("walk"), "interventions/walk.lua", 7},
+  return (struct noun_intervention){.at = {STR("walk"), "interventions/walk.lua", 7, 0},
                                     .type = STR("nudge"),
                                     .channel = STR("push"),
                                     .message = message,
