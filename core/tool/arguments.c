@@ -4,6 +4,7 @@
 #include "kit/arena.h"
 #include "kit/clock.h"
 #include "kit/file.h"
+#include "language/settings.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,55 @@ static int read_environment(const struct usage *u) {
     if (code) return code;
   }
   return 0;
+}
+
+static int set_from_file(const struct usage *u, const char *path, const struct setting *s) {
+  char option[80];
+  snprintf(option, sizeof option, "--%s", s->name);
+  const struct argument *a = find_option(u, option, strlen(option));
+  if (!a) {
+    fprintf(stderr, "%s: ", path);
+    return usage_error(u, "unknown setting %s", option);
+  }
+  if ((a->kind == ARGUMENT_FLAG) == !s->text) return set_value(u, a, s->text);
+  fprintf(stderr, "%s: %s: expected %s\n", path, s->name, a->kind == ARGUMENT_FLAG ? "true or false" : "a value, got true");
+  return EXIT_USAGE;
+}
+
+static int read_settings(const struct usage *u) {
+  static struct arena kept; /* options point into it as long as the program runs */
+  const char *named = getenv("KAIROS_CONFIG"), *path = named && named[0] ? named : "kairos.lua";
+  if (path != named && !file_exists(path)) return 0;
+  struct buf text = {0};
+  struct err e = {0};
+  struct setting *list;
+  size_t count = 0;
+  int code = 0;
+  if (!file_read(path, &text, 1 << 20, &e) || !settings_read(buf_view(&text), path, &kept, &list, &count, &e)) {
+    code = tool_fail(&e);
+    code = e.kind == ERR_INPUT ? EXIT_USAGE : code;
+  }
+  for (size_t i = 0; code == 0 && i < count; i++) code = set_from_file(u, path, &list[i]);
+  buf_free(&text);
+  return code;
+}
+
+/* A list that is said again stands for itself. */
+static void drop_first(struct argument_list *list, size_t count) {
+  if (list->count == count) return;
+  memmove(list->at, list->at + count, (list->count - count) * sizeof *list->at);
+  list->count -= count;
+}
+
+int arguments_parse_settings(const struct usage *u, int argc, char **argv) {
+  size_t from_file[64] = {0};
+  int code = read_settings(u);
+  for (size_t i = 0; i < u->count && i < 64; i++)
+    if (u->arguments[i].kind == ARGUMENT_LIST) from_file[i] = ((struct argument_list *)u->arguments[i].into)->count;
+  if (code == 0) code = arguments_parse(u, argc, argv);
+  for (size_t i = 0; i < u->count && i < 64; i++)
+    if (u->arguments[i].kind == ARGUMENT_LIST) drop_first(u->arguments[i].into, from_file[i]);
+  return code;
 }
 
 int arguments_parse(const struct usage *u, int argc, char **argv) {

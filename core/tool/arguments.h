@@ -27,6 +27,8 @@ struct usage {
 /* 0: parsed; otherwise the exit code to leave with (--help printed: −1 means leave with 0). Options may be written --name value or
  * --name=value; everything else fills the places in order. */
 int arguments_parse(const struct usage *u, int argc, char **argv);
+/* The same, with the file of settings below the environment: kairos.lua where it is there, or what KAIROS_CONFIG names. */
+int arguments_parse_settings(const struct usage *u, int argc, char **argv);
 #define ARGUMENTS(list) (list), sizeof(list) / sizeof *(list)
 /* The place of `word` among `words` (NULL-terminated), or -1 after a sentence with "did you mean": for verbs like `user show`. */
 int arguments_word(const struct usage *u, const char *place, const char *word, const char *const *words);

@@ -262,7 +262,7 @@ int tool_serve(int argc, char **argv) {
                               "  kairos serve --demo\n"
                               "  kairos serve --program . --webhook https://app.example/hooks --webhook-secret whsec_…\n",
                               ARGUMENTS(list)};
-  int code = arguments_parse(&usage, argc, argv);
+  int code = arguments_parse_settings(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   log_setup(LOG_INFO, json_log);
   signal(SIGPIPE, SIG_IGN);

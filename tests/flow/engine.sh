@@ -1,6 +1,6 @@
 # What the scripts of this folder share; sourced, not run. Starts real engines on ports that the system chooses, and ends them.
 export NO_COLOR=1 KAIROS_SHARE="$KAIROS_SOURCE"
-unset KAIROS_URL KAIROS_KEY KAIROS_DATA KAIROS_PROGRAM KAIROS_LISTEN KAIROS_LANES KAIROS_WEBHOOK KAIROS_WEBHOOK_SECRET
+unset KAIROS_CONFIG KAIROS_URL KAIROS_KEY KAIROS_DATA KAIROS_PROGRAM KAIROS_LISTEN KAIROS_LANES KAIROS_WEBHOOK KAIROS_WEBHOOK_SECRET
 work=$(mktemp -d)
 engine= # process number of the engine that runs, and its port
 port=
