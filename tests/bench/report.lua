@@ -19,6 +19,8 @@ local limits = { -- name, key, what it is, limit, "least" or "most"
   { "why", "user_p99_ms", "the same, p99 in ms", 10, "most" },
   { "conditions", "rules_us", "20 rules, 47 conditions, us an event", 0.4, "most" },
   { "conditions", "five_ns", "one condition of five terms, ns", 40, "most" },
+  { "functions", "predicate_ns", "a Lua predicate of five terms, ns", 400, "most" },
+  { "functions", "to_bare", "the same to a bare protected call of it on plain tables, without a hook" },
   { "memory", "idle_mb", "memory idle, MB", 20, "most" },
   { "memory", "hot_mb", "memory with 10 000 hot users, MB", 100, "most" },
   { "slow5000", "p99_to_alone", "1 000 slow clients: p99 of 5 000/s to that without them", 1.1, "most" },

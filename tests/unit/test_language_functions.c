@@ -217,6 +217,63 @@ static void repeated_offence_stops_a_function(void **state) {
   assert_int_equal(functions_call(w.functions, 0, w.slots, true, &w.arena).kind, VALUE_BOOL);
 }
 
+/* ---- L2: what runs reaches no more than what loads, and less: nouns raise ---- */
+static void stock_words_are_not_there(void **state) {
+  (void)state;
+  static const char *const gone[] = {"io",        "os",           "package",      "debug", "load",          "dofile", "require",
+                                     "coroutine", "setmetatable", "getmetatable", "next",  "print",         "_G",     "rawget",
+                                     "rawset",    "rawequal",     "xpcall",       "warn",  "collectgarbage"};
+  static const char *const members[] = {"string.gsub", "string.match", "string.dump", "math.random",
+                                        "math.sin",    "table.move",   "utf8.codes"};
+  for (size_t i = 0; i < sizeof gone / sizeof *gone + sizeof members / sizeof *members; i++) {
+    bool member = i >= sizeof gone / sizeof *gone;
+    char body[100];
+    snprintf(body, sizeof body, "local x = %s return x == nil", member ? members[i - sizeof gone / sizeof *gone] : gone[i]);
+    functions_body(&w, "\"steps\"", body);
+    assert_int_equal(functions_say(&w, 0).reason, MISSING_RAISED);
+    struct function_figures figures;
+    functions_figures(w.functions, 0, &figures);
+    if (!strstr(figures.sentence, member ? "has no word" : "unknown word")) fail_msg("%s: %s", body, figures.sentence);
+  }
+  size_t count;
+  const struct noun_doc *nouns = language_nouns(&count);
+  for (size_t i = 0; i < count; i++) {
+    char body[100];
+    snprintf(body, sizeof body, "return %s \"x\" { why = \"y\" }", nouns[i].word);
+    functions_body(&w, "\"steps\"", body);
+    assert_int_equal(functions_say(&w, 0).reason, MISSING_RAISED);
+  }
+}
+
+/* ---- L4: the same values, the same fuel, whatever ran before and in whichever sandbox ---- */
+static long fuel_of(uint32_t number) {
+  functions_set(&w, "steps", value_number(7));
+  struct value v = functions_say(&w, number);
+  if (v.kind == VALUE_MISSING) fail_msg("%s", missing_word(v.reason));
+  return w.functions->idle[0]->sandbox.fuel;
+}
+
+static void the_same_fuel(void **state) {
+  (void)state;
+  static const char text[] =
+      "local words = { 'one', 'two', 'three' }\n"
+      "intervention \"i\" { message = { en = \"{a} {b}\" }, needs = { \"steps\" }, values = {\n"
+      "  a = function(user) local t = {} for i = 1, 300 do t[i] = { i, words[i % 3 + 1] .. i } end\n"
+      "    table.sort(t, function(x, y) return x[2] < y[2] end) local s = '' for i = 1, 40 do s = s .. t[i][2] end\n"
+      "    for k in pairs({ b = 1, a = 2, c = user.steps }) do s = s .. k end return #s .. tostring(user.steps) end,\n"
+      "  b = function(user) local t = {} for i = 1, 90 do t['k' .. i .. user.steps] = ('x'):rep(i) end return #t end } }";
+  functions_open(&w, text);
+  uint32_t a = strstr(w.nouns.functions[0].name.at, "values.a") ? 0 : 1;
+  long first = fuel_of(a), other = fuel_of(1 - a);
+  assert_true(first > 0 && first < 100000 && other > 0);
+  for (int round = 0; round < 100; round++) {
+    if (round % 7 == 0) fuel_of(1 - a);
+    if (round % 30 == 29) functions_open(&w, text); /* fresh sandboxes, at other addresses */
+    assert_int_equal(fuel_of(a), first);
+  }
+  assert_int_equal(fuel_of(1 - a), other);
+}
+
 /* ---- L3: nothing stays from call to call ---- */
 static void a_local_of_the_file_stays(void **state) {
   (void)state;
@@ -325,6 +382,8 @@ int main(void) {
                                      cmocka_unit_test(escapes_from_the_budget),
                                      cmocka_unit_test(a_call_that_takes_too_long_is_recorded),
                                      cmocka_unit_test(repeated_offence_stops_a_function),
+                                     cmocka_unit_test(stock_words_are_not_there),
+                                     cmocka_unit_test(the_same_fuel),
                                      cmocka_unit_test(a_local_of_the_file_stays),
                                      cmocka_unit_test(tables_of_the_file_can_be_read_only),
                                      cmocka_unit_test(random_writes)};

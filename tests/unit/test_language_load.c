@@ -176,6 +176,52 @@ static void trials_and_limits_arrive(void **state) {
   done(&l);
 }
 
+static void segments_and_metrics_arrive(void **state) {
+  (void)state;
+  struct loaded l =
+      load("segment \"early\" { why = \"they try things\", when = \"profile.tries > 3\", family = \"stage\", risk = \"high\" }\n"
+           "segment \"keen\" { when = function() return true end, needs = { \"profile.x\" } }\n"
+           "metric \"steps\" { doc = \"d\", unit = \"steps\", per = \"decision\", measure = \"sum\", of = \"walk\", field = \"n\",\n"
+           "  where = \"event.n > 0\", window = 30 * minutes, better = \"lower\" }\n"
+           "metric \"shown\" { per = \"user\", measure = \"rate\", of = \"seen\", over = \"sent\", window = 1 * day }\n"
+           "metric \"mood\" { per = \"user\", value = \"daily_stress\", window = 1 * week }");
+  if (!l.good) fail_msg("%s", l.findings.at[0].text);
+  const struct noun_segment *s = l.nouns.segments;
+  assert_str(s[0].when, "profile.tries > 3");
+  assert_str(s[0].family, "stage");
+  assert_str(s[0].risk, "high");
+  assert_str(s[0].why, "they try things");
+  assert_true(s[0].at.order < s[1].at.order && s[1].need_count == 1 && str_starts(s[1].when, FUNCTION_WORD));
+  const struct noun_metric *m = l.nouns.metrics; /* by name: mood, shown, steps */
+  assert_str(m[0].value, "daily_stress");
+  assert_str(m[1].over, "sent");
+  assert_str(m[2].measure, "sum");
+  assert_str(m[2].field, "n");
+  assert_str(m[2].where, "event.n > 0");
+  assert_str(m[2].better, "lower");
+  assert_str(m[2].per, "decision");
+  assert_true(m[2].window == 1800 && m[0].window == 604800);
+  assert_str(m[2].unit, "steps");
+  done(&l);
+#define METRIC(fields)   "metric \"m\" { per = \"user\", window = 5, " fields " }"
+#define MISSES(sentence) "rules/x.lua:1: metric \"m\": " sentence "\n"
+  expect(METRIC("measure = \"count\", value = \"x\", of = \"a\""), MISSES("a metric has a \"measure\" of events or a \"value\", not both"));
+  expect(METRIC("doc = \"x\""), MISSES("field \"measure\" or \"value\" is missing"));
+  expect(METRIC("measure = \"count\""), MISSES("field \"of\" is missing"));
+  expect(METRIC("measure = \"mean\", of = \"a\""), MISSES("field \"field\" is missing: measure \"mean\" needs it"));
+  expect(METRIC("measure = \"count\", of = \"a\", field = \"b\""), MISSES("measure \"count\" has no \"field\""));
+  expect(METRIC("measure = \"rate\", of = \"a\""), MISSES("field \"over\" is missing: a rate is a share of something"));
+  expect(METRIC("measure = \"count\", of = \"a\", over = \"b\""), MISSES("only a rate has \"over\""));
+  expect("segment \"s\" { when = \"true\", family = \"s\" }",
+         "rules/x.lua:1: segment \"s\": its family has its own name: segment.s would be both\n");
+  expect("segment \"two words\" { when = \"true\" }", "rules/x.lua:1: segment \"two words\": a segment's name is a word that conditions "
+                                                      "can read: letters, digits and _, none of the language's "
+                                                      "own\n");
+  expect("segment \"s\" { risk = \"huge\" }",
+         "rules/x.lua:1: segment \"s\": \"risk\" must be \"high\", \"medium\", \"low\" or \"minimal\", got the "
+         "text \"huge\"\nrules/x.lua:1: segment \"s\": field \"when\" is missing\n");
+}
+
 static void a_policy_left_out_says_nothing(void **state) {
   (void)state;
   struct loaded l = load("policy { holdout = 0 }");
@@ -365,11 +411,18 @@ static void the_field_tables_are_whole(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(events_and_features_arrive),     cmocka_unit_test(triggers_and_interventions_arrive),
-                                     cmocka_unit_test(trials_and_limits_arrive),       cmocka_unit_test(a_policy_left_out_says_nothing),
-                                     cmocka_unit_test(unknown_and_missing_fields),     cmocka_unit_test(wrong_values),
-                                     cmocka_unit_test(what_a_single_field_cannot_say), cmocka_unit_test(fields_of_later_versions),
-                                     cmocka_unit_test(one_name_in_two_places),         cmocka_unit_test(a_broken_file_hides_no_other),
-                                     cmocka_unit_test(the_order_is_the_names),         cmocka_unit_test(the_field_tables_are_whole)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(events_and_features_arrive),
+                                     cmocka_unit_test(triggers_and_interventions_arrive),
+                                     cmocka_unit_test(trials_and_limits_arrive),
+                                     cmocka_unit_test(a_policy_left_out_says_nothing),
+                                     cmocka_unit_test(segments_and_metrics_arrive),
+                                     cmocka_unit_test(unknown_and_missing_fields),
+                                     cmocka_unit_test(wrong_values),
+                                     cmocka_unit_test(what_a_single_field_cannot_say),
+                                     cmocka_unit_test(fields_of_later_versions),
+                                     cmocka_unit_test(one_name_in_two_places),
+                                     cmocka_unit_test(a_broken_file_hides_no_other),
+                                     cmocka_unit_test(the_order_is_the_names),
+                                     cmocka_unit_test(the_field_tables_are_whole)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,116 @@
+/* How long a function of a rule takes: one predicate over five values, as a trigger has it, called as a lane calls it; and the same
+ * function in a bare Lua state, called with a plain table by a protected call (L5: the sandbox costs at most 1.4 times that). Prints the
+ * median of five runs. One thread; not a test, asserts no time. usage: functions [ROUNDS] */
+#include "language/functions.h"
+#include "kit/arena.h"
+#include "kit/clock.h"
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RUNS 5
+#define BODY                                                                                                                               \
+  "function(user, event, predicted)\n"                                                                                                     \
+  "  return (predicted.skip_probability or 0) > 0.6 and event.stressLevel >= 3 and event.sleepHours < 9 and user.steps < 9000\n"           \
+  "    and event.local_hour >= 16\nend"
+
+struct bench {
+  struct arena arena;
+  struct source source;
+  struct nouns nouns;
+  struct findings findings;
+  struct symbols symbols;
+  struct functions *functions;
+  struct value slots[16];
+};
+
+static bool find(void *context, struct str name, struct symbol *out, struct err *e) {
+  struct bench *b = context;
+  *out = (struct symbol){.kind = SYMBOL_FEATURE};
+  if (str_starts(name, FUNCTION_WORD)) {
+    for (size_t i = 0; i < b->nouns.functions[0].need_count; i++)
+      if (!symbols_name(&b->symbols, b->nouns.functions[0].needs[i], e)) return false;
+    out->kind = SYMBOL_FUNCTION;
+  } else if (str_starts(name, "event.")) out->kind = SYMBOL_EVENT;
+  else if (str_is(name, "skip_probability")) out->kind = SYMBOL_BELIEF;
+  return true;
+}
+
+static bool open(struct bench *b, struct err *e) {
+  b->source =
+      (struct source){.path = "rules/x.lua",
+                      .text = STR("trigger \"t\" { why = \"w\", on = \"e\", needs = { \"skip_probability\", \"event.stressLevel\",\n"
+                                  "  \"event.sleepHours\", \"steps\", \"event.local_hour\" }, when = " BODY " }")};
+  b->findings.arena = &b->arena;
+  b->symbols = (struct symbols){.arena = &b->arena, .find = find, .context = b};
+  if (!language_load(&b->arena, &b->source, 1, &b->nouns, &b->findings)) return err_set(e, ERR_INPUT, "%s", b->findings.at[0].text);
+  if (!symbols_name(&b->symbols, b->nouns.functions[0].name, e)) return false;
+  static const double values[] = {0.7, 5, 7, 4000, 17.5};
+  for (uint32_t i = 0; i < 5; i++) b->slots[i] = value_number(values[i]);
+  return (b->functions = functions_new(&b->source, 1, &b->nouns, &b->symbols, e)) != NULL;
+}
+
+static int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double sandboxed(struct bench *b, int rounds) {
+  double runs[RUNS];
+  for (int run = 0; run < RUNS; run++) {
+    const int64_t start = clock_monotonic();
+    for (int i = 0; i < rounds; i++) {
+      struct value v = functions_call(b->functions, 0, b->slots, false, &b->arena);
+      if (v.kind != VALUE_BOOL || v.number != 1) return -1;
+    }
+    runs[run] = (double)(clock_monotonic() - start) / rounds;
+  }
+  qsort(runs, RUNS, sizeof runs[0], ascending);
+  return runs[RUNS / 2];
+}
+
+/* The caller's share is the same work: the values go into the tables that the function reads. */
+static double bare(const struct bench *b, int rounds) {
+  static const char *const names[] = {"skip_probability", "stressLevel", "sleepHours", "steps", "local_hour"};
+  double runs[RUNS];
+  lua_State *L = luaL_newstate();
+  if (!L || luaL_loadstring(L, "return " BODY) != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK) return -1;
+  lua_newtable(L);
+  for (int run = 0; run < RUNS; run++) {
+    const int64_t start = clock_monotonic();
+    for (int i = 0; i < rounds; i++) {
+      for (int k = 0; k < 5; k++) {
+        lua_pushnumber(L, b->slots[k].number);
+        lua_setfield(L, 2, names[k]);
+      }
+      lua_pushvalue(L, 1);
+      for (int k = 0; k < 3; k++) lua_pushvalue(L, 2);
+      if (lua_pcall(L, 3, 1, 0) != LUA_OK || !lua_toboolean(L, -1)) return -1;
+      lua_settop(L, 2);
+    }
+    runs[run] = (double)(clock_monotonic() - start) / rounds;
+  }
+  lua_close(L);
+  qsort(runs, RUNS, sizeof runs[0], ascending);
+  return runs[RUNS / 2];
+}
+
+int main(int count, char **arguments) {
+  const int rounds = count > 1 ? atoi(arguments[1]) : 400000;
+  static struct bench b;
+  struct err e = {0};
+  if (!open(&b, &e)) {
+    fprintf(stderr, "functions: %s\n", e.text);
+    return 1;
+  }
+  const double ours = sandboxed(&b, rounds), theirs = bare(&b, rounds);
+  if (ours < 0 || theirs < 0) {
+    fprintf(stderr, "functions: the function did not say yes\n");
+    return 1;
+  }
+  printf("one predicate of five terms: %.0f ns (limit 400), %.2f times a bare protected call of %.0f ns\n", ours, ours / theirs, theirs);
+  functions_free(b.functions);
+  arena_free(&b.arena);
+  return 0;
+}
