@@ -328,19 +328,30 @@ static void tell(struct flow *f, struct step *s, const struct moment_input *in) 
   }
 }
 
-static bool decide(struct flow *f, struct step *s, struct err *e) {
-  if (!s->any) return true;
+static struct moment_input weigh(struct flow *f, struct step *s, uint64_t first) {
   program_fill(s->program, s->listening->rest, s->listening->rest_count, &s->item->event, s->user, s->recorded.clock, s->slots,
                &f->scratch);
   const struct listening *l = s->listening;
   program_work(s->program, l->derived, l->derived_screen, WORK_WITH_BELIEFS, s->slots, &s->working, &f->scratch);
   program_work(s->program, l->derived + l->derived_screen, l->derived_count - l->derived_screen, WORK_ALL, s->slots, &s->working,
                &f->scratch);
-  const struct recorded *was = s->item->recorded; /* a dry run has no ids, and draws of its own */
-  uint64_t first = was ? was->first_decision : s->item->dry_run ? 0 : volume_next_decision(f->volume, s->partition);
   s->speech = (struct speech){.program = s->program, .user = s->user, .slots = s->slots, .scratch = &f->scratch};
   struct moment_input in = input_of(f, s, first);
   s->count = decide_event(&in, s->maybe, &f->scratch, &s->decisions);
+  return in;
+}
+
+void flow_consider(struct flow *f, struct step *s, uint64_t first) {
+  screen(f, s);
+  believe(f);
+  if (s->any) weigh(f, s, first);
+}
+
+static bool decide(struct flow *f, struct step *s, struct err *e) {
+  if (!s->any) return true;
+  const struct recorded *was = s->item->recorded; /* a dry run has no ids, and draws of its own */
+  uint64_t first = was ? was->first_decision : s->item->dry_run ? 0 : volume_next_decision(f->volume, s->partition);
+  const struct moment_input in = weigh(f, s, first);
   s->recorded.first_decision = first;
   s->recorded.decision_count = (uint32_t)s->count;
   tell(f, s, &in);
@@ -445,7 +456,9 @@ static bool walk_wave(struct flow *f, struct err *e) {
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
     if (s->dropped) continue;
+    const struct step *shadow = f->shadow.program ? shadow_decide(f, s) : NULL;
     if (!decide(f, s, e)) return false;
+    if (shadow) shadow_compare(f, s, shadow);
     if (s->item->kind == ENTRY_IMPORTED && !imported_record(f, s)) return err_set(e, ERR_INTERNAL, "no memory for an imported decision");
     if (s->item->dry_run) continue;
     if (!keep(f, s, e)) return false;
@@ -508,6 +521,7 @@ void flow_close(struct flow *f) {
   if (f->volume) volume_close(f->volume);
   sessions_close(f->sessions);
   library_release(f->places.library, f->sessions_of);
+  flow_shadow(f, NULL, NULL);
   forget_turn(f);
   places_clear(&f->places);
   arena_free(&f->scratch);

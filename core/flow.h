@@ -65,6 +65,18 @@ struct flow_figures {
   uint64_t events, duplicates, refused, ticks, decisions[5], late, undeclared;
 };
 
+/* What a candidate beside the live program would have decided otherwise; counted by all lanes, read by whoever shows it. */
+struct shadow_rule {
+  struct str name;
+  uint64_t same, gained, lost, changed;
+};
+struct shadow_counts {
+  uint64_t moments;
+  struct shadow_rule all, others; /* others: of rules that are not in the list */
+  struct shadow_rule *rules;
+  size_t rule_count;
+};
+
 struct flow *flow_open(struct book *b, uint32_t volume, struct library *library, struct err *e); /* recovers first [lane] */
 struct flow *flow_for_replay(struct library *library, const struct flow_keeper *keeper);         /* [any one thread] */
 void flow_close(struct flow *f);
@@ -77,6 +89,8 @@ const struct flow_figures *flow_figures(const struct flow *f);
 /* Walks items in order; a user's items stay in their order, models are called once a wave. Results lie in `a`. False: storage failed, the
  * turn is lost. [lane] */
 bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *a, struct err *e);
+/* From here on `p` decides beside whatever is live, for the counts only; NULL: nobody. The flow holds it; `counts` outlives that. [lane] */
+void flow_shadow(struct flow *f, const struct program *p, struct shadow_counts *counts);
 /* A control fact: applied to one partition and journaled there. [lane] */
 bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e);
 bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e); /* without journaling: replay */

@@ -131,7 +131,7 @@ struct edition *edition_of(struct programs *s, struct str name) {
 }
 
 void edition_discard(struct programs *s, struct edition *e) {
-  if (e == s->shadow) s->shadow = NULL;
+  if (e == s->shadow) shadow_end(s);
   for (size_t i = s->edition_count; i-- > 0;)
     if (s->editions[i] == e) remove_at(s, i);
 }
@@ -323,6 +323,7 @@ void programs_close(struct api *a) {
   struct programs *s = a->programs;
   if (!s) return;
   while (s->edition_count) remove_at(s, s->edition_count - 1);
+  shadows_free(s);
   kit_free(s);
   a->programs = NULL;
 }

@@ -3,6 +3,7 @@
  *   programs.c        editions and labels, what the builder found
  *   programs_live.c   a change: control.db, then every volume, then the labels
  *   programs_watch.c  the way back when a new program fares badly
+ *   programs_shadow.c a candidate beside the live program
  *   programs_show.c   as JSON
  *   programs_ask.c    the handlers */
 #pragma once
@@ -61,6 +62,7 @@ struct programs {
   struct edition *editions[EDITIONS_MOST]; /* newest last */
   size_t edition_count;
   struct edition *live, *previous, *shadow;
+  struct shadow_run *shadow_runs; /* newest first */
   struct state_of_files files;
   char acted[65];                 /* the directory's sources that stand decided */
   struct activation *activations; /* the first is under way */
@@ -86,6 +88,11 @@ void activations_retry(uv_timer_t *timer);
 /* programs_watch.c */
 void watch_begin(struct edition *e);
 void programs_watch(struct programs *s); /* now and then: is the live program worse than the one before? */
+/* programs_shadow.c */
+void shadow_set(struct programs *s, struct edition *e, struct request *request); /* NULL: nobody any more; answers */
+void shadow_end(struct programs *s);                                             /* when there is one */
+void shadows_free(struct programs *s);                                           /* after the lanes */
+void put_shadow(struct json_writer *w, const struct programs *s, const struct edition *e);
 /* programs_show.c */
 void put_edition(struct json_writer *w, const struct programs *s, const struct edition *e);
 void put_findings(struct json_writer *w, const struct finding *findings, size_t count);

@@ -197,6 +197,11 @@ void api_program_post(struct request *r, void *context) {
 /* ---- changes ---- */
 
 static void make_live(struct request *r, struct programs *s, struct edition *e, const char *from, const char *why) {
+  if (strcmp(from, "shadow") == 0) {
+    if (e == s->live) request_problem(r, 409, "program-live", NULL, "it is live: there is nothing to compare it with");
+    else shadow_set(s, e, r);
+    return;
+  }
   if (e == s->live && !s->activations) {
     answer_edition(r, s, e, 200);
     return;
@@ -243,12 +248,12 @@ static void load_and_make_live(struct request *r, struct programs *s, const char
   else request_problem(r, 503, "memory", NULL, "no memory for this request");
 }
 
-static void publish(struct request *r, struct programs *s) {
+static void publish(struct request *r, struct programs *s, const char *from, const char *why) {
   char digest[65];
   struct edition *e = edition_of(s, r->params[0]);
-  if (e && e->draft->program) make_live(r, s, e, "publish", "published");
+  if (e && e->draft->program) make_live(r, s, e, from, why);
   else if (e && e->state == EDITION_REFUSED) answer_refused(r, e->draft);
-  else if (digest_asked(r, s, digest)) load_and_make_live(r, s, digest, "publish", "published");
+  else if (digest_asked(r, s, digest)) load_and_make_live(r, s, digest, from, why);
 }
 
 static void discard(struct request *r, struct programs *s) {
@@ -265,13 +270,15 @@ static void discard(struct request *r, struct programs *s) {
 
 void api_program_verb(struct request *r, void *context) {
   struct programs *s = programs_of(context);
-  static const char *const verbs[] = {"publish", "discard"};
-  if (str_is(r->params[1], "publish")) publish(r, s);
+  static const char *const verbs[] = {"publish", "shadow", "discard"};
+  if (str_is(r->params[1], "publish")) publish(r, s, "publish", "published");
+  else if (str_is(r->params[1], "shadow") && str_is(r->params[0], "off")) shadow_set(s, NULL, r);
+  else if (str_is(r->params[1], "shadow")) publish(r, s, "shadow", "");
   else if (str_is(r->params[1], "discard")) discard(r, s);
   else {
-    const char *near = str_nearest(r->params[1], verbs, 2);
-    request_problem(r, 404, "verb-unknown", NULL, "expected publish or discard, got \"" STR_FORMAT "\"%s%s%s", STR_ARG(r->params[1]),
-                    near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+    const char *near = str_nearest(r->params[1], verbs, 3);
+    request_problem(r, 404, "verb-unknown", NULL, "expected publish, shadow or discard, got \"" STR_FORMAT "\"%s%s%s",
+                    STR_ARG(r->params[1]), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
   }
 }
 

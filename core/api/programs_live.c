@@ -65,7 +65,7 @@ static void move_labels(struct programs *s, struct activation *c) {
   edition_state(before, EDITION_READY);
   before->ended = arena_printf(&before->arena, "%s: %s", c->author, c->why);
   if (dropped && dropped != s->live && dropped != before) edition_state(dropped, EDITION_DRAINING);
-  if (s->shadow == s->live) s->shadow = NULL;
+  if (s->shadow == s->live) shadow_end(s);
   if (strcmp(c->from, "watch") != 0) watch_begin(s->live);
 }
 

@@ -95,5 +95,6 @@ void put_edition(struct json_writer *w, const struct programs *s, const struct e
   json_key(w, "findings");
   put_findings(w, d->findings, d->finding_count);
   put_waits(w, s, e);
+  put_shadow(w, s, e);
   json_close_object(w);
 }

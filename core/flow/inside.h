@@ -1,4 +1,5 @@
-/* Inside flow: what flow.c (the walk of a turn) and flow/facts.c (control facts and recovery) share. One flow belongs to one thread. */
+/* Inside flow: what flow.c (the walk of a turn) and flow/facts.c (control facts and recovery) and
+ * flow/shadow.c share. One flow belongs to one thread. */
 #pragma once
 #include "flow/flow.h"
 #include "kit/pile.h"
@@ -24,6 +25,11 @@ struct step {
   size_t count;
   bool dropped;
 };
+struct shadow { /* program NULL: none */
+  const struct program *program, *sessions_of;
+  struct sessions *sessions;
+  struct shadow_counts *counts;
+};
 struct flow {
   struct book *book; /* NULL in replay, as is volume */
   struct volume *volume;
@@ -39,7 +45,13 @@ struct flow {
   struct pile letters; /* of sends, for the courier after the commit */
   struct pile due;     /* users whose next tick may have changed */
   struct flow_figures figures;
+  struct shadow shadow;
 };
 
 bool flow_recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e); /* volume_replay.row */
 void flow_drop_sessions(struct flow *f); /* those of a program that no partition runs any more */
+/* What one step's program decides, without telling or keeping anything; ids count from `first`. For a step that is the flow's only one. */
+void flow_consider(struct flow *f, struct step *s, uint64_t first);
+/* The candidate's decisions on a live step's moment, in scratch, before the live ones act; NULL: no candidate, or it is not to be asked. */
+struct step *shadow_decide(struct flow *f, const struct step *live);
+void shadow_compare(struct flow *f, const struct step *live, const struct step *shadow);
