@@ -25,35 +25,35 @@ model "$1" {
 }
 MODEL
 }
-describe sequence >"$program/models/sequence.lua"
+describe weekly >"$program/models/weekly.lua"
 run 3 "$KAIROS" check "$program"
-has 'sequence.state is not there'
+has 'weekly.state is not there'
 
 # ---- too little ----
-run 1 "$KAIROS" train sequence --program "$program" --users 20 --days 21
+run 1 "$KAIROS" train weekly --program "$program" --users 20 --days 21
 has 'too little to learn from: .* expected at least 50 people and 100 of it'
 has 'no state was written'
-[ ! -e "$program/models/sequence.state" ] || say "a state was written all the same"
+[ ! -e "$program/models/weekly.state" ] || say "a state was written all the same"
 
 # ---- learning ----
 "$KAIROS" simulate --users 120 --days 42 --seed 11 >"$work/events" 2>"$work/err" || say "simulate failed"
-run 0 "$KAIROS" train sequence --program "$program" --from "$work/events" --seconds 900
+run 0 "$KAIROS" train weekly --program "$program" --from "$work/events" --seconds 900
 has '"test":{"rows":'
 has 'golden = {'
 sed -n '/golden = {/,$p' "$work/out" >"$work/golden"
-cp "$program/models/sequence.state" "$work/first"
-run 0 "$KAIROS" train sequence --program "$program" --from "$work/events" --seconds 900 --json
-cmp "$program/models/sequence.state" "$work/first" || say "learning the same events again gave another state"
+cp "$program/models/weekly.state" "$work/first"
+run 0 "$KAIROS" train weekly --program "$program" --from "$work/events" --seconds 900 --json
+cmp "$program/models/weekly.state" "$work/first" || say "learning the same events again gave another state"
 
 # the golden rows that training printed hold
-{ describe sequence | sed '$d'; cat "$work/golden"; echo '}'; } >"$program/models/sequence.lua"
+{ describe weekly | sed '$d'; cat "$work/golden"; echo '}'; } >"$program/models/weekly.lua"
 run 0 "$KAIROS" check "$program"
-hasnt 'sequence.*no golden rows'
-sed 's/sequence_probability = 0\.[0-9]*/sequence_probability = 0.000001/' "$program/models/sequence.lua" >"$work/wrong"
-cp "$program/models/sequence.lua" "$work/right"
-cp "$work/wrong" "$program/models/sequence.lua"
+hasnt 'weekly.*no golden rows'
+sed 's/weekly_probability = 0\.[0-9]*/weekly_probability = 0.000001/' "$program/models/weekly.lua" >"$work/wrong"
+cp "$program/models/weekly.lua" "$work/right"
+cp "$work/wrong" "$program/models/weekly.lua"
 run 3 "$KAIROS" check "$program"
-cp "$work/right" "$program/models/sequence.lua"
+cp "$work/right" "$program/models/weekly.lua"
 
 # ---- rows ----
 cat >"$work/rows" <<'ROWS'
@@ -61,42 +61,42 @@ cat >"$work/rows" <<'ROWS'
 {"inputs": {"daily_completed": [0, 0, 0, 0, 0], "daily_planned": [1, 0, 1, 0, 1], "daily_skipped": [1, 0, 1, 0, 1], "daily_motivation": [3, 3, 2, 2, 1]}}
 {"inputs": {}}
 ROWS
-run 0 "$KAIROS" predict sequence "$work/rows" --program "$program"
+run 0 "$KAIROS" predict weekly "$work/rows" --program "$program"
 cp "$work/out" "$work/answers"
 good=$(sed -n '1s/.*:\([0-9.]*\)}}/\1/p' "$work/answers")
 bad=$(sed -n '2s/.*:\([0-9.]*\)}}/\1/p' "$work/answers")
 awk -v good="$good" -v bad="$bad" 'BEGIN { exit !(good > bad) }' || say "who does what is planned has $good, who skips it $bad"
-equal "the answer to nothing" "$(sed -n 3p "$work/answers")" '{"outputs":{"sequence_probability":null}}'
+equal "the answer to nothing" "$(sed -n 3p "$work/answers")" '{"outputs":{"weekly_probability":null}}'
 
 # ---- out and in again ----
 for format in safetensors safetensors-keras; do
-  run 0 "$KAIROS" model export sequence "$work/$format" --format $format --program "$program"
-  rm "$program/models/sequence.state"
-  run 0 "$KAIROS" model import sequence "$work/$format" --format $format --program "$program"
-  run 0 "$KAIROS" predict sequence "$work/rows" --program "$program"
+  run 0 "$KAIROS" model export weekly "$work/$format" --format $format --program "$program"
+  rm "$program/models/weekly.state"
+  run 0 "$KAIROS" model import weekly "$work/$format" --format $format --program "$program"
+  run 0 "$KAIROS" predict weekly "$work/rows" --program "$program"
   cmp "$work/out" "$work/answers" || say "weights that went through $format answer otherwise"
 done
-run 1 "$KAIROS" model export sequence --program "$program"
+run 1 "$KAIROS" model export weekly --program "$program"
 has 'which format? This plugin writes safetensors, safetensors-keras'
-run 1 "$KAIROS" model import sequence "$work/safetensors-keras" --format safetensors --program "$program"
+run 1 "$KAIROS" model import weekly "$work/safetensors-keras" --format safetensors --program "$program"
 has "safetensors: tensor '.*': its name ends in none of"
 head -c 3000 "$work/safetensors" >"$work/cut"
-run 1 "$KAIROS" model import sequence "$work/cut" --format safetensors --program "$program"
+run 1 "$KAIROS" model import weekly "$work/cut" --format safetensors --program "$program"
 has "data_offsets"
-sed 's/lstm = { 8, 4 }/lstm = { 8, 5 }/' "$work/right" >"$program/models/sequence.lua"
-run 1 "$KAIROS" model import sequence "$work/safetensors" --format safetensors --program "$program"
+sed 's/lstm = { 8, 4 }/lstm = { 8, 5 }/' "$work/right" >"$program/models/weekly.lua"
+run 1 "$KAIROS" model import weekly "$work/safetensors" --format safetensors --program "$program"
 has 'lstm layer 2: nothing has a weight_ih .20, 8.'
 run 3 "$KAIROS" check "$program"
 has 'lstm state: its units of an lstm layer is 4 (word 6), the model.s configuration says 5'
-cp "$work/right" "$program/models/sequence.lua"
+cp "$work/right" "$program/models/weekly.lua"
 
 # ---- served in a rule (whose `known` says something only after the model was asked) ----
 rm "$program/rules/scenarios.lua"
-cat >"$program/rules/sequence.lua" <<'RULE'
-trigger "sequence_known" {
+cat >"$program/rules/weekly.lua" <<'RULE'
+trigger "weekly_known" {
   why = "The sequence model has an opinion.",
   on = { "check_in" },
-  when = "known(sequence_probability) and sequence_probability < 2",
+  when = "known(weekly_probability) and weekly_probability < 2",
   priority = 90,
   offer = { "barrier_prevention", "preparation_optimization", "context_optimization", "social_reinforcement" },
 }
@@ -110,7 +110,7 @@ status=$(curl -s -o "$work/answer" -w '%{http_code}' -H 'Content-Type: applicati
 equal "status" "$status" 200
 stop
 run 0 "$KAIROS" replay --print --data "$work/data"
-has '"trigger":"sequence_known"'
-has '"sequence_probability":0\.'
+has '"trigger":"weekly_known"'
+has '"weekly_probability":0\.'
 run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'
