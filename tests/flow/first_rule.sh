@@ -1,0 +1,55 @@
+#!/bin/sh
+# docs/RULES.md, "A first rule", as somebody follows it who has never seen Kairos: the program to start from, the rule and its scenario as they
+# stand on the page, live, broken with the very line that the page promises, mended, and taken back.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+page=$KAIROS_SOURCE/docs/RULES.md
+cd "$work"
+run 0 "$KAIROS" init myprogram
+start "$work/data" --program myprogram
+export KAIROS_URL="$url"
+live() { "$KAIROS" programs list | head -n 1 | cut -c1-16; }
+first=$(live)
+other_than() { # DIGEST: within a minute another program is live
+  tries=0
+  until [ "$(live)" != "$1" ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 600 ] || { "$KAIROS" programs list >&2; say "nothing else came to be live"; }
+    sleep 0.1
+  done
+}
+
+awk '/^## A first rule/ { on = 1 } on && /^```$/ { exit } on && block { print } on && /^```lua$/ { block = 1 }' "$page" >rule.lua
+grep -q 'trigger "late_stress"' rule.lua || say "the page has no such rule"
+cp rule.lua myprogram/rules/late_stress.lua
+run 0 "$KAIROS" check myprogram
+has 'no errors'
+run 0 "$KAIROS" test myprogram
+has 'ok .*stress at six in the evening'
+has ', 0 failed'
+other_than "$first"
+second=$(live)
+run 0 "$KAIROS" programs list
+has 'rules/late_stress.lua'
+
+sed 's/ when = / wen = /' rule.lua >wrong.lua
+mv wrong.lua myprogram/rules/late_stress.lua
+run 3 "$KAIROS" check myprogram
+has '^rules/late_stress.lua:1: error: trigger "late_stress": unknown field "wen" (did you mean "when"?)$'
+tr '\n' ' ' <"$page" | grep -q 'rules/late_stress.lua:1: error: trigger "late_stress": unknown field "wen" (did you mean "when"?)' || say "the page promises something else"
+tries=0
+until "$KAIROS" programs list | grep -q 'unknown field "wen"'; do
+  tries=$((tries + 1))
+  [ $tries -lt 600 ] || say "the engine does not say what is wrong"
+  sleep 0.1
+done
+equal "the live program" "$(live)" "$second"
+
+sed 's/>= 7/>= 6/' rule.lua >better.lua
+mv better.lua myprogram/rules/late_stress.lua
+other_than "$second"
+third=$(live)
+run 0 "$KAIROS" programs undo
+equal "the live program" "$(live)" "$second"
+[ "$third" != "$second" ] || say "the mended rule never was live"
+stop
