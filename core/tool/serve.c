@@ -266,6 +266,7 @@ int tool_serve(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   log_setup(LOG_INFO, json_log);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk, and no reason to die */
   struct err e = {0};
   if (demo) return tool_demo(&s);
   if (!set_endpoints(&s, &urls, secret, allow_http, allow_private, &e) || !engine_open(&s, &e)) {
