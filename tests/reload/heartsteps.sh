@@ -11,6 +11,7 @@ cp -r "$KAIROS_SOURCE/tests/heartsteps" "$work/p"
 cp -r "$work/p" "$work/other"
 all=$(wc -l <"$events")
 reloads=${KAIROS_RELOADS:-100}
+[ -z "${KAIROS_SANITIZE:-}" ] || reloads=30
 mkdir "$work/batches"
 split -l $((all / reloads + 1)) -a 5 -d "$events" "$work/batches/"
 
