@@ -35,6 +35,8 @@ struct person {
   uint32_t missed, since_goal;
   double goal_done;
   bool gone;
+  struct rng legs; /* a stream of its own: who walks lives as who does not */
+  double walks;    /* steps on a usual day */
 };
 struct line {
   int64_t at;
@@ -50,7 +52,7 @@ struct population {
   size_t from, count, cap;
   uint32_t orders;
   struct buf scratch;
-  bool failed;
+  bool failed, walking;
 };
 
 static double logistic(double x) {
@@ -101,6 +103,8 @@ static bool person_born(struct population *p, uint32_t number, struct err *e) {
   u->motivation = .5 * rng_normal(r);
   u->stress = u->stress_mean;
   u->slept = u->sleep_mean;
+  u->legs = rng_from(p->seed * 0x94D049BB133111EBull ^ (number + 1) * 0x9E3779B97F4A7C15ull);
+  u->walks = clamp(6000 + 2000 * rng_normal(&u->legs), 1500, 12000);
   return true;
 }
 
@@ -311,9 +315,21 @@ static void tell_goal(struct population *p, struct person *u, int32_t day) {
   u->goal_done = 0;
 }
 
+/* A device that is forgotten on some days, fewer steps at weekends, more after a workout. */
+static void tell_steps(struct population *p, struct person *u, int32_t day, bool worked_out) {
+  const bool weekend = (day % 7 + 10) % 7 >= 5;
+  const double usual = u->walks * (weekend ? .85 : 1) + (worked_out ? 1500 : 0) + 400 * u->motivation;
+  const double steps = clamp(usual + .2 * u->walks * rng_normal(&u->legs), 50, 60000);
+  if (rng_uniform(&u->legs) < .06) return;
+  struct telling t = begin(p, u, "daily_activity", day, 21.6 + 1.5 * rng_uniform(&u->legs));
+  json_pair_double(&t.w, "steps", rounded(steps, 1));
+  no_context(&t);
+}
+
 static void live_a_day(struct population *p, struct person *u, int32_t day) {
   struct rng *r = &u->chance;
   if (u->gone) return;
+  const double before = u->goal_done;
   if (u->sent == 0) tell_profile(p, u, day);
   tell_sleep(p, u, day);
   tell_check_in(p, u, day);
@@ -329,6 +345,7 @@ static void live_a_day(struct population *p, struct person *u, int32_t day) {
     no_context(&t);
     tell_workout(p, u, day, &s);
   }
+  if (p->walking) tell_steps(p, u, day, u->goal_done > before);
   tell_goal(p, u, day);
   u->gone = chance(u, logistic(-6.6 + .35 * u->missed - 1.5 * u->habit));
 }
@@ -367,6 +384,10 @@ bool population_next(struct population *p, struct buf *json_line) {
   line->text = NULL;
   p->failed = json_line->failed;
   return !p->failed;
+}
+
+void population_walk(struct population *p) {
+  p->walking = true;
 }
 
 bool population_failed(const struct population *p) {

@@ -9,6 +9,9 @@ struct population;
 /* `days` local days of `users` people from `start` (UTC ms) on. The same arguments give the same lines on every machine with the same time
  * zones. NULL with a sentence: memory, or a time zone is missing. [any one thread] */
 struct population *population_new(uint32_t users, uint32_t days, uint64_t seed, int64_t start, struct err *e);
+/* From now on each evening tells the day's steps too (daily_activity). The people's lives are the same, and so are their other events but
+ * for the ids. */
+void population_walk(struct population *p);
 /* The next event of anybody, in order of time, as one envelope without a line end. False when all is told or memory failed. */
 bool population_next(struct population *p, struct buf *json_line);
 bool population_failed(const struct population *p); /* it ended for lack of memory */

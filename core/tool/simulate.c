@@ -27,14 +27,16 @@ static bool read_start(const char *date, int64_t *start, struct err *e) {
 int tool_simulate(int argc, char **argv) {
   int64_t users = 100, days = 28, seed = 1, start = 0;
   const char *date = "2025-01-06";
+  bool steps = false;
   const struct argument list[] = {{"--users", ARGUMENT_NUMBER, &users, "N", "people (default: 100)", NULL},
                                   {"--days", ARGUMENT_NUMBER, &days, "D", "days of their lives (default: 28)", NULL},
                                   {"--seed", ARGUMENT_NUMBER, &seed, "S", "the same seed gives the same events (default: 1)", NULL},
+                                  {"--steps", ARGUMENT_FLAG, &steps, NULL, "also how far they walk each day", NULL},
                                   {"--start", ARGUMENT_TEXT, &date, "DATE", "first day (default: 2025-01-06)", NULL}};
   const struct usage usage = {"simulate",
                               "Writes the events of people who plan, do and skip workouts, in order of time, one envelope a line.",
                               "  kairos simulate --users 200 --days 42 > events.ndjson\n"
-                              "  kairos simulate | kairos import - --data data --program .\n",
+                              "  kairos simulate --steps | kairos import - --data data --program .\n",
                               ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
@@ -46,6 +48,7 @@ int tool_simulate(int argc, char **argv) {
   if (!read_start(date, &start, &e)) return tool_fail(&e);
   struct population *p = population_new((uint32_t)users, (uint32_t)days, (uint64_t)seed, start, &e);
   if (!p) return tool_fail(&e);
+  if (steps) population_walk(p);
   uint64_t count = 0;
   bool fine = write_all(p, &count);
   population_free(p);

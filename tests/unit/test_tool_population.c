@@ -5,6 +5,7 @@
 #include "compute_world.h"
 #include "kit/file.h"
 #include "population.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define START INT64_C(1736121600000)
@@ -33,6 +34,38 @@ static void the_same_seed_gives_the_same_lines(void **state) {
   buf_free(&a);
   buf_free(&b);
   buf_free(&c);
+}
+
+/* Walking changes nobody's life: without the steps and the ids the lines are the same. */
+static void who_walks_lives_as_who_does_not(void **state) {
+  (void)state;
+  struct buf plain = {0}, line = {0};
+  struct str rest, one;
+  struct err e = {0};
+  size_t steps = 0;
+  all_lines(20, 21, 3, &plain);
+  rest = buf_view(&plain);
+  struct population *p = population_new(20, 21, 3, START, &e);
+  assert_non_null(p);
+  population_walk(p);
+  while (population_next(p, &line)) {
+    buf_char(&line, 0);
+    if (strstr(line.at, "\"daily_activity\"")) {
+      const char *said = strstr(line.at, "\"steps\":");
+      assert_non_null(said);
+      const long count = strtol(said + 8, NULL, 10);
+      assert_true(count >= 50 && count <= 60000);
+      steps++;
+      continue;
+    }
+    assert_true(str_split(&rest, '\n', &one));
+    const char *expected = strstr(one.at, "\"userId\""), *got = strstr(line.at, "\"userId\"");
+    assert_true(expected && got && strncmp(expected, got, strlen(got)) == 0);
+  }
+  assert_true(steps > 250 && rest.len == 0);
+  population_free(p);
+  buf_free(&line);
+  buf_free(&plain);
 }
 
 static void only_lines_of(const struct buf *all, const char *user, struct buf *out) {
@@ -97,6 +130,7 @@ static void every_line_is_taken_in_order(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(who_walks_lives_as_who_does_not),
       cmocka_unit_test(the_same_seed_gives_the_same_lines),
       cmocka_unit_test(more_people_change_nobodys_life),
       cmocka_unit_test(every_line_is_taken_in_order),
