@@ -179,7 +179,8 @@ static void note_bad(struct health *h, const struct model *m, const char *why) {
 static void note_absence(struct health *h, const struct model *m, enum session_absence absence, const char *why) {
   switch (absence) {
   case SESSION_THERE: note_bad(h, m, why); return;
-  case SESSION_AWAY: return;
+  case SESSION_AWAY:
+  case SESSION_BUSY: return;
   case SESSION_LATE:
     if (++h->late >= LATE_BATCHES_MOST) suspend(h, m, "64 batches in a row were late", why);
     return;
@@ -224,7 +225,10 @@ static void predict_some(const struct models *all, const struct model *m, struct
     return;
   }
   const enum missing_reason why = absence == SESSION_SUSPENDED ? MISSING_SUSPENDED : MISSING_FAILED;
-  for (uint32_t r = 0; !asked && r < count; r++) give(all, m, &rows[r], why);
+  for (uint32_t r = 0; !asked && r < count; r++) {
+    give(all, m, &rows[r], why);
+    if (absence == SESSION_BUSY || absence == SESSION_LATE) rows[r].failed = false; /* a busy machine is no fault of the program's */
+  }
   note_absence(h, m, absence, asked ? "no row had a finite output within its range" : e.text);
 }
 

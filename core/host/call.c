@@ -162,14 +162,15 @@ enum call_end hosted_call(struct hosted *h, const struct call *c, kairos_status 
   const uint64_t where = atomic_load(&h->status->where), life = where >> 8;
   uint32_t place;
   if ((where & 0xff) > WARD_DOWN || atomic_load(&h->gone)) return CALL_SUSPENDED;
-  if (where != up(life) || !is_ready(h, life) || !settle_late(h, life) || !claim(h, &place)) return CALL_AWAY;
+  if (where != up(life) || !is_ready(h, life)) return CALL_AWAY;
+  if (!settle_late(h, life) || !claim(h, &place)) return CALL_BUSY;
   put_question(h, place, c);
   post(h, place, life);
   const enum call_end end = await(h, place, life, c);
   if (end == CALL_LATE) {
     atomic_fetch_or(&h->late, UINT32_C(1) << place);
     if (send(h->leash, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN) atomic_store(&h->gone, true);
-    return was_starved(h) ? CALL_STARVED : end;
+    return was_starved(h) ? CALL_BUSY : end;
   }
   if (end == CALL_ANSWERED) take_answer(h, place, c, status, said);
   release(h, place);

@@ -93,7 +93,8 @@ bool session_predict(struct session *s, uint32_t rows, const double *const *inpu
 /* Was it the plugin that failed in the last prediction, or was its process not there? */
 enum session_absence {
   SESSION_THERE,     /* the plugin answered, well or not */
-  SESSION_AWAY,      /* its process is starting again, still busy (nobody waited), or has no processor */
+  SESSION_AWAY,      /* its process ended and is starting again: nobody waited */
+  SESSION_BUSY,      /* it has not done with an earlier question (nobody waited), or had no processor: this machine is busy */
   SESSION_LATE,      /* no answer in time, and it is at fault */
   SESSION_SUSPENDED, /* its process is not started again */
 };

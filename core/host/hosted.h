@@ -41,9 +41,9 @@ struct call {
 };
 enum call_end {
   CALL_ANSWERED,
-  CALL_AWAY,    /* it is starting again, or busy with a late answer: nobody waited */
-  CALL_LATE,    /* waited in vain */
-  CALL_STARVED, /* the same, but it had no processor */
+  CALL_AWAY, /* it is starting again: nobody waited */
+  CALL_LATE, /* waited in vain */
+  CALL_BUSY, /* nobody waited, since it has an earlier question; or in vain, and it had no processor */
   CALL_SUSPENDED,
 };
 /* `status` and `said` as predict gives them, when it was answered; outputs are copied then, and may hold anything. [lane] */

@@ -132,22 +132,26 @@ static void clear_all(const struct session *s, uint32_t rows, uint64_t *const *o
 static bool tell_absence(struct session *s, enum call_end end, struct err *e) {
   const char *name = s->model->name;
   char why[RING_WORDS];
-  s->absence = end == CALL_SUSPENDED ? SESSION_SUSPENDED : end == CALL_LATE ? SESSION_LATE : SESSION_AWAY;
+  static const enum session_absence absences[] = {
+      [CALL_ANSWERED] = SESSION_THERE, [CALL_AWAY] = SESSION_AWAY,           [CALL_BUSY] = SESSION_BUSY,
+      [CALL_LATE] = SESSION_LATE,      [CALL_SUSPENDED] = SESSION_SUSPENDED,
+  };
+  s->absence = absences[end];
   switch (end) {
   case CALL_SUSPENDED:
     hosted_tell(s->model->host, why, sizeof why);
     return err_set(e, ERR_INTERNAL, "%s: its process ended %d times in a minute; the last time %s", name, ZYGOTE_CRASHES, why);
   case CALL_LATE: return err_set(e, ERR_BUSY, "%s: no answer from its process within %.1f ms", name, (double)s->patience_now / 1e6);
-  case CALL_STARVED: return err_set(e, ERR_BUSY, "%s: its process waits for the processor, this machine is busy", name);
+  case CALL_BUSY: return err_set(e, ERR_BUSY, "%s: its process is busy, or waits for the processor", name);
   case CALL_AWAY:
   case CALL_ANSWERED: break;
   }
-  return err_set(e, ERR_BUSY, "%s: its process is starting again or still busy", name);
+  return err_set(e, ERR_BUSY, "%s: its process is starting again", name);
 }
 
 static void learn_patience(struct session *s, enum call_end end) {
   if (end == CALL_ANSWERED) s->patience_now = s->patience;
-  if ((end == CALL_LATE || end == CALL_STARVED) && s->patience_now / 2 >= PATIENCE_LEAST) s->patience_now /= 2;
+  if ((end == CALL_LATE || end == CALL_BUSY) && s->patience_now / 2 >= PATIENCE_LEAST) s->patience_now /= 2;
 }
 
 static bool call_pieces(struct session *s, uint32_t rows, struct call *c, struct err *e) {

@@ -7,8 +7,8 @@
 
 #define ZYGOTE_CRASHES   3 /* in ZYGOTE_MINUTE: the host stays down */
 #define ZYGOTE_MINUTE    INT64_C(60000000000)
-#define ZYGOTE_PATIENCE  INT64_C(50000000)   /* ns of processor time, or asleep, before a host that does not answer is ended */
-#define ZYGOTE_WAIT_MOST INT64_C(1000000000) /* ns, for one that does not get the processor either */
+#define ZYGOTE_PATIENCE  INT64_C(50000000)    /* ns of processor time, or asleep, before a host that does not answer is ended */
+#define ZYGOTE_WAIT_MOST INT64_C(10000000000) /* ns, for one that does not get the processor either */
 
 /* What the zygote says of a host, in memory that the host never sees. */
 enum ward_state {

@@ -264,7 +264,7 @@ static void who_is_not_let_run_is_not_at_fault(void **state) {
     kill(host.pid, SIGSTOP);
     assert_false(session_predict(s, 1, columns, NULL, &seed, outputs, bits, &e));
     starved += strstr(e.text, "waits for the processor") != NULL;
-    if (strstr(e.text, "waits for the processor")) assert_int_equal(session_absence(s), SESSION_AWAY);
+    if (strstr(e.text, "waits for the processor")) assert_int_equal(session_absence(s), SESSION_BUSY);
     kill(host.pid, SIGCONT);
     for (int i = 0; i < 30000 && !session_predict(s, 1, columns, NULL, &seed, outputs, bits, &e); i++) usleep(1000);
     assert_true(y == 2);

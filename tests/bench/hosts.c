@@ -77,7 +77,7 @@ static void measure(struct asked *a, size_t count, uint32_t rows, useconds_t pau
   for (size_t i = 0; i < count;) {
     if (pause) usleep(pause);
     const double took = ask(a, rows, 1);
-    if (session_absence(a->session) == SESSION_AWAY) usleep(1000);
+    if (session_absence(a->session) == SESSION_BUSY) usleep(1000);
     else times[i++] = took < 0 ? -took : took;
   }
 }
