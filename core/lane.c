@@ -87,7 +87,8 @@ static void work_job(struct lane *lane, struct job *job) {
   if (job->call && !o->lost) {
     owned_remember_due(o); /* an erasure takes the pointers to users away */
     job->call(job, o->flow);
-    o->touched |= job->withdraw;
+    o->touched |= job->withdraw || job->outbox;
+    if (job->outbox) outbox_wants(&o->outbox);
   }
   if (job->item_count && !owned_room(o, job->item_count)) {
     err_set(&job->err, ERR_BUSY, "no memory for this request in the lane's turn");

@@ -21,6 +21,7 @@ struct job {
   bool withdraw;               /* opt-out: items[0]'s user's waiting messages are withdrawn, and `done` waits for the courier's word (C3) */
   bool stops;                  /* kill: `done` waits until the courier has done what it was told before this (C4) */
   bool urgent;                 /* opt-out, kill: uses the room kept for them */
+  bool outbox;                 /* set by `call`: it wrote rows of the outbox, which the courier is to have */
   struct err err;              /* kind ERR_NONE when all went well */
   void (*done)(struct job *j); /* [main] */
   void *owner;

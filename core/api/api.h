@@ -9,8 +9,10 @@ struct api {
   struct book *book;
   struct library *library;
   struct lanes *lanes;
-  const struct program *program; /* the live one */
-  struct programs *programs;     /* and the others */
+  const struct program *program;    /* the live one */
+  struct programs *programs;        /* and the others */
+  const struct endpoint *endpoints; /* webhooks; none: NULL, 0 */
+  size_t endpoint_count;
   int64_t started_at;
   struct door *door;
   struct str *kills; /* names killed now, for GET /v1/kill */

@@ -29,6 +29,9 @@ void api_program_verb(struct request *r, void *context);
 void api_program_undo(struct request *r, void *context);
 void api_nouns(struct request *r, void *context);
 void put_functions(struct buf *out, const struct program *p); /* of /metrics */
+void api_webhooks(struct request *r, void *context);
+void api_webhooks_replay(struct request *r, void *context);
+void api_webhooks_enable(struct request *r, void *context);
 void api_metrics(struct request *r, void *context);
 void api_livez(struct request *r, void *context);
 void api_readyz(struct request *r, void *context);

@@ -170,6 +170,17 @@ bool volume_outbox(struct volume *v, uint64_t id, struct arena *a, struct outbox
 bool volume_waiting(struct volume *v, int64_t due_before, uint32_t most, struct arena *a, struct outbox_row **rows, size_t *count,
                     struct err *e);
 
+/* Failed rows that ended from `from` on and before `to` wait again, with all their attempts, if they are not too late and their user has
+ * not opted out; `result_json` joins each one's log. Looks at the `most` rows after `after`, and moves it; `done` after the last. Joins the
+ * turn's transaction. */
+struct revival {
+  int64_t from, to, now; /* UTC ms */
+  struct str result_json;
+  uint64_t after;
+  bool done;
+  uint64_t again, too_late, opted_out;
+};
+bool volume_revive(struct volume *v, struct revival *r, uint32_t most, struct err *e);
 /* When each waiting row is too late, by its id; false from `each` ends the look. */
 bool volume_expiring(struct volume *v, bool (*each)(void *context, uint64_t id, int64_t send_before), void *context, struct err *e);
 

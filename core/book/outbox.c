@@ -177,3 +177,53 @@ bool volume_expiring(struct volume *v, bool (*each)(void *context, uint64_t id, 
   sqlite3_reset(select);
   return got >= 0;
 }
+
+/* ---- dead letters ---- */
+
+static bool list_failed(struct volume *v, struct revival *r, uint32_t most, struct buf *ids, struct err *e) {
+  sqlite3_stmt *select = volume_statement(v, SELECT_FATES);
+  sqlite3_bind_int64(select, 1, (int64_t)r->after);
+  sqlite3_bind_int64(select, 2, most);
+  uint32_t seen = 0;
+  int got;
+  while ((got = sql_row(select, "reading the outbox", e)) == 1) {
+    const int64_t row[2] = {sqlite3_column_int64(select, 0), sqlite3_column_int64(select, 1)};
+    const int64_t ended = sqlite3_column_int64(select, 3);
+    seen++;
+    r->after = (uint64_t)row[0];
+    if (sqlite3_column_int(select, 4) != OUTBOX_FAILED || ended < r->from || ended >= r->to) continue;
+    if (sqlite3_column_int64(select, 2) <= r->now) r->too_late++;
+    else buf_put(ids, row, sizeof row);
+  }
+  sqlite3_reset(select);
+  r->done = seen < most;
+  return got == 0 && (!ids->failed || err_set(e, ERR_STORAGE, "memory for dead letters is missing"));
+}
+
+static bool revive_one(struct volume *v, struct revival *r, uint64_t id, int64_t number, struct err *e) {
+  struct user *u = volume_user_number(v, number, e);
+  if (!u) return false;
+  if (u->consent == CONSENT_WITHDRAWN) {
+    r->opted_out++;
+    return true;
+  }
+  if (!turn_begin(v, e)) return false;
+  sqlite3_stmt *update = volume_statement(v, UPDATE_REVIVED);
+  sqlite3_bind_int64(update, 1, (int64_t)id);
+  if (!sql_run(update, "taking a dead letter back", e)) return turn_fail(v);
+  r->again++;
+  return volume_attempt(v, id, 0, r->now, r->result_json, r->now, OUTBOX_WAITING, e);
+}
+
+bool volume_revive(struct volume *v, struct revival *r, uint32_t most, struct err *e) {
+  if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+  struct buf ids = {0};
+  bool done = list_failed(v, r, most, &ids, e);
+  for (size_t at = 0; done && at < ids.len; at += 2 * sizeof(int64_t)) {
+    int64_t row[2];
+    memcpy(row, ids.at + at, sizeof row);
+    done = revive_one(v, r, (uint64_t)row[0], row[1], e);
+  }
+  buf_free(&ids);
+  return done;
+}

@@ -52,6 +52,8 @@ static const char *const texts[STATEMENTS] = {
     [SELECT_OUTBOX] = "SELECT id, user, send_before, due, attempts, fate, body, names, log FROM outbox WHERE id=?",
     [SELECT_WAITING] = "SELECT id, user, send_before, due, attempts, fate, body, names, log FROM outbox WHERE fate=0 AND due<=?"
                        " ORDER BY due, id LIMIT ?",
+    [SELECT_FATES] = "SELECT id, user, send_before, due, fate FROM outbox WHERE id>? ORDER BY id LIMIT ?",
+    [UPDATE_REVIVED] = "UPDATE outbox SET fate=0, attempts=0 WHERE id=? AND fate=2",
     [SELECT_EXPIRING] = "SELECT id, send_before FROM outbox WHERE fate=0 ORDER BY due",
     [SELECT_WAITING_OF_USER] = "SELECT id FROM outbox WHERE fate=0 AND user=? ORDER BY id",
     [UPDATE_ATTEMPT] = "UPDATE outbox SET due=?2, attempts=max(attempts,?5), fate=?3, log=?4 WHERE id=?1",

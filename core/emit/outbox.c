@@ -102,6 +102,11 @@ bool outbox_refill(struct outbox *o, struct err *e) {
   return ok;
 }
 
+void outbox_wants(struct outbox *o) {
+  o->refused = o->hungry = true;
+  if (!o->courier) outbox_forget(o);
+}
+
 /* ---- without a courier ---- */
 
 int64_t outbox_expires(const struct outbox *o) {

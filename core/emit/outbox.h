@@ -20,7 +20,8 @@ void outbox_send(struct outbox *o, struct letter *l); /* takes the letter; after
 bool outbox_results(struct outbox *o, const struct attempt_result *results, size_t count,
                     struct err *e); /* joins the turn's transaction [lane] */
 bool outbox_refill(struct outbox *o,
-                   struct err *e); /* at start and when the courier is hungry: pushes waiting rows that it does not have [lane] */
+                   struct err *e);   /* at start and when the courier is hungry: pushes waiting rows that it does not have [lane] */
+void outbox_wants(struct outbox *o); /* rows wait that the courier does not have: they are pushed after the next commit [lane] */
 /* Without a courier nobody else ends what is too late: ends those rows as expired, some at a time, in the turn's transaction (then
  * `wrote`). After a lost turn call outbox_forget. [lane] */
 int64_t outbox_expires(const struct outbox *o); /* UTC ms: when it wants to be called; INT64_MAX: never */

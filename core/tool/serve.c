@@ -91,6 +91,8 @@ static bool open_lanes(struct engine *s, struct err *e) {
   s->api.book = s->book;
   s->api.library = s->library;
   s->api.lanes = s->lanes;
+  s->api.endpoints = s->options.endpoints;
+  s->api.endpoint_count = s->options.endpoint_count;
   s->api.started_at = clock_now();
   if (!api_restore(&s->api, e) || !lanes_run(s->lanes, e)) return false;
   const struct programs_options p = {.from = s->from, .directory = s->options.program, .chosen = &s->chosen, .loop = &s->loop};

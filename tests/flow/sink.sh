@@ -49,6 +49,16 @@ grep -q '"reason":"too_soon"' "$work/answer" || say "two within an hour"
 stressed u2 e3 0 # nothing is known of u2
 grep -q '"reason":"consent_unknown"' "$work/answer" || say "no consent, and another reason"
 
+# ---- what operators see of it ----
+run 0 "$KAIROS" webhooks list
+has '^delivered: 1$'
+has 'breaker: closed'
+run 0 "$KAIROS" webhooks replay --from 2025-01-01T00:00:00Z
+has '^again: 0$'
+run 0 "$KAIROS" webhooks enable
+expect_call 400 POST /v1/webhooks/replay '{"from":"yesterday"}'
+expect_call 400 POST /v1/webhooks/replay 'no json'
+
 person u3
 run 0 "$KAIROS" user opt-out u3
 stressed u3 e4 0

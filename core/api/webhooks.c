@@ -1,0 +1,136 @@
+/* webhooks: what operators ask and tell of deliveries: endpoints with their breakers, dead letters sent again by range (W7), disabled
+ * endpoints taken back (W6). A dead letter that is too late stays dead, and so does one whose user has opted out since. Handlers on the
+ * main thread; the outbox is walked in the lanes, a piece a turn. */
+#include "inside.h"
+#include "kit/clock.h"
+
+#define PIECE_ROWS 512
+
+/* ---- GET /v1/webhooks ---- */
+
+static void put_endpoints(struct json_writer *w, const struct api *a, struct courier *c) {
+  static const char *const states[] = {"closed", "open", "half-open", "disabled"};
+  json_key(w, "endpoints");
+  json_open_array(w);
+  for (size_t i = 0; c && i < a->endpoint_count; i++) {
+    json_open_object(w);
+    json_pair_text(w, "name", a->endpoints[i].name ? a->endpoints[i].name : a->endpoints[i].url);
+    json_pair_text(w, "breaker", states[courier_endpoint(c, i)]);
+    json_close_object(w);
+  }
+  json_close_array(w);
+}
+
+void api_webhooks(struct request *r, void *context) {
+  const struct api *a = context;
+  struct courier *c = lanes_courier(a->lanes);
+  struct courier_figures f = c ? courier_figures(c) : (struct courier_figures){0};
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  put_endpoints(&w, a, c);
+  json_pair_int(&w, "waiting", (int64_t)f.waiting);
+  json_pair_int(&w, "inFlight", (int64_t)f.in_flight);
+  json_pair_int(&w, "attempts", (int64_t)f.attempts);
+  json_pair_int(&w, "delivered", (int64_t)f.delivered);
+  json_pair_int(&w, "failed", (int64_t)f.failed);
+  json_pair_int(&w, "expired", (int64_t)f.expired);
+  json_pair_int(&w, "withdrawn", (int64_t)f.withdrawn);
+  json_close_object(&w);
+  request_answer(r, 200, "application/json", buf_view(&out));
+  buf_free(&out);
+}
+
+/* ---- POST /v1/webhooks/replay ---- */
+
+static void step(struct walk *w, struct job *j, struct flow *f) {
+  struct revival *r = w->own;
+  uint64_t before = r->again;
+  r->now = clock_now();
+  if (!volume_revive(flow_volume(f), r, PIECE_ROWS, &j->err)) return;
+  j->outbox = r->again > before;
+  if (!r->done) return;
+  r->done = false;
+  r->after = 0;
+  w->done = ++w->volume >= book_volumes(w->api->book); /* the next piece is the next volume's */
+}
+
+static void answer(struct walk *w) {
+  const struct revival *r = w->own;
+  if (w->err.kind != ERR_NONE) {
+    request_refuse(w->request, &w->err); /* what was committed is under way; asked again, the rest follows */
+    return;
+  }
+  struct buf out = {0};
+  struct json_writer writer = json_to(&out);
+  json_open_object(&writer);
+  json_pair_int(&writer, "again", (int64_t)r->again);
+  json_pair_int(&writer, "too_late", (int64_t)r->too_late);
+  json_pair_int(&writer, "opted_out", (int64_t)r->opted_out);
+  json_close_object(&writer);
+  request_answer(w->request, 200, "application/json", buf_view(&out));
+  buf_free(&out);
+}
+
+static bool read_time(struct request *r, const struct json *j, const char *key, int64_t *out) {
+  struct str text = json_text(j, json_get(j, 0, key), &r->arena);
+  if (text.len == 0 || clock_parse(text, out)) return true;
+  request_problem(r, 400, "body-invalid", key, "%s: expected a time like 2025-01-15T22:40:00Z, got \"" STR_FORMAT "\"", key, STR_ARG(text));
+  return false;
+}
+
+static struct str in_the_log(struct request *r) {
+  char at[32];
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  json_pair_str(&w, "at", (struct str){at, clock_format(clock_now(), at)});
+  json_pair_text(&w, "reason", "an operator had it sent again");
+  json_close_object(&w);
+  struct str text = {out.failed ? NULL : arena_text(&r->arena, out.at, out.len), out.len};
+  buf_free(&out);
+  return text;
+}
+
+/* What an operator does is in control.db before it acts. */
+static bool write_down(struct request *r, struct api *a, const char *what, struct str body) {
+  struct err e = {0};
+  const char *author = r->key_name.len ? arena_text(&r->arena, r->key_name.at, r->key_name.len) : "local";
+  if (author && control_append(a->book, author, "webhooks", what, body.len ? body : STR("{}"), NULL, &e)) return true;
+  if (e.kind == ERR_NONE) err_set(&e, ERR_BUSY, "no memory for this request: send again in a second");
+  request_refuse(r, &e);
+  return false;
+}
+
+void api_webhooks_replay(struct request *r, void *context) {
+  struct json body;
+  struct err e = {0};
+  struct revival *v = ARENA_NEW(&r->arena, struct revival);
+  if (!json_parse(&body, &r->arena, r->body, &json_limits_default, &e)) {
+    request_refuse(r, &e);
+    return;
+  }
+  if (!v || !(v->result_json = in_the_log(r)).at) {
+    request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
+    return;
+  }
+  v->to = INT64_MAX;
+  if (!read_time(r, &body, "from", &v->from) || !read_time(r, &body, "to", &v->to)) return;
+  struct walk *w = walk_new(r, context);
+  if (!w || !write_down(r, context, "replay", r->body)) return;
+  w->volume = 0;
+  w->own = v;
+  w->step = step;
+  w->answer = answer;
+  walk_start(w);
+}
+
+/* ---- POST /v1/webhooks/enable ---- */
+
+void api_webhooks_enable(struct request *r, void *context) {
+  struct api *a = context;
+  struct courier *c = lanes_courier(a->lanes);
+  if (!write_down(r, a, "enable", (struct str){0})) return;
+  for (size_t i = 0; c && i < a->endpoint_count; i++) courier_enable(c, i);
+  request_answer(r, 200, "application/json", STR("{}"));
+}
