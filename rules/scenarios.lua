@@ -199,6 +199,18 @@ scenario "no draw where one arm could not be carried out" {
   expect = { trigger = "high_skip_risk", outcome = "unavailable", because = "not_available" },
 }
 
+scenario "no draw where another model sees them train" {
+  given = { profile = berlin, beliefs = { skip_probability = 0.9, trees_probability = 0.8 }, draw = 0.1 },
+  event = opened,
+  expect = { trigger = "high_skip_risk", outcome = "unavailable", because = "not_available" },
+}
+
+scenario "nor where the longer look back does" {
+  given = { profile = berlin, beliefs = { skip_probability = 0.9, blend_probability = 0.8 }, draw = 0.1 },
+  event = opened,
+  expect = { trigger = "high_skip_risk", outcome = "unavailable", because = "not_available" },
+}
+
 scenario "minors are in no experiment" {
   given = { profile = { timezone = "Europe/Berlin", age = 16, guardianConsent = true }, beliefs = skipping, draw = 0.1 },
   event = opened,

@@ -16,7 +16,8 @@ experiment "shorter_workout" {
   revision = 1,
   at = "trigger:high_skip_risk",
   randomise = "decision",
-  available = "skip_probability > 0.7",
+  -- Not where another model, the longer look back or the trees, expects them to train. One that knows too little has no say.
+  available = "skip_probability > 0.7 and (blend_probability or 0) < 0.7 and (trees_probability or 0) < 0.7",
   strata = { "habit_strength", "profile.fitnessLevel" },
   arms = {
     silence = { weight = 0.5, send = nothing },
