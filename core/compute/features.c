@@ -37,7 +37,11 @@ static bool field_find(void *context, struct str name, struct symbol *out, struc
   if (lookup->vocabulary && str_starts(name, "event.") && vocabulary_field(lookup->vocabulary, name, out)) return true;
   *out = (struct symbol){.kind = SYMBOL_EVENT};
   if (!lookup->strict) return true;
-  if (str_starts(name, "event.")) return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\": no event noun declares this field", STR_ARG(name));
+  if (str_starts(name, "event.")) {
+    const char *near = lookup->vocabulary ? vocabulary_nearest(lookup->vocabulary, name) : NULL;
+    return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\": no event noun declares this field%s%s%s", STR_ARG(name),
+                   near ? " (did you mean \"event." : "", near ? near : "", near ? "\"?)" : "");
+  }
   return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\": a window reads only its event, as event.…", STR_ARG(name));
 }
 

@@ -54,15 +54,31 @@ static uint32_t find_model(const struct nouns *n, struct str name) {
   FIND_BY_NAME(n->models, n->model_count, name);
 }
 
+/* " (did you mean …?)" for a name that none of these nouns has, or "". */
+#define MEANT_AMONG(list, count)                                                                                                           \
+  const char **names = ARENA_ARRAY(b->arena, const char *, (count) + 1);                                                                   \
+  for (size_t i = 0; names && i < (count); i++) names[i] = (list)[i].at.name.at; /* texts of nouns end in NUL */                           \
+  const char *near = names ? str_nearest(name, names, (count)) : NULL;                                                                     \
+  return near ? arena_printf(b->arena, " (did you mean \"%s\"?)", near) : ""
+
+static const char *option_meant(struct building *b, struct str name) {
+  MEANT_AMONG(b->nouns->interventions, b->nouns->intervention_count);
+}
+static const char *choose_meant(struct building *b, struct str name) {
+  MEANT_AMONG(b->nouns->chooses, b->nouns->choose_count);
+}
+static const char *trigger_meant(struct building *b, struct str name) {
+  MEANT_AMONG(b->nouns->triggers, b->nouns->trigger_count);
+}
+static const char *event_meant(struct building *b, struct str name) {
+  MEANT_AMONG(b->nouns->events, b->nouns->event_count);
+}
+
 static uint32_t option_or_finding(struct building *b, const struct declared *at, const char *noun, struct str name) {
   uint32_t option = find_option(b->nouns, name);
   if (option != NO_ONE) return option;
-  const char **names = ARENA_ARRAY(b->arena, const char *, b->nouns->intervention_count + 1);
-  for (size_t i = 0; i < b->nouns->intervention_count; i++)
-    names[i] = arena_text(b->arena, b->nouns->interventions[i].at.name.at, b->nouns->interventions[i].at.name.len);
-  const char *near = str_nearest(name, names, b->nouns->intervention_count);
-  findings_add(b->findings, FINDING_ERROR, at->file, at->line, "%s \"" STR_FORMAT "\": no intervention is named \"" STR_FORMAT "\"%s%s%s",
-               noun, STR_ARG(at->name), STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+  findings_add(b->findings, FINDING_ERROR, at->file, at->line, "%s \"" STR_FORMAT "\": no intervention is named \"" STR_FORMAT "\"%s", noun,
+               STR_ARG(at->name), STR_ARG(name), option_meant(b, name));
   return NO_ONE;
 }
 
@@ -134,8 +150,9 @@ static void build_triggers(struct building *b) {
     t->experiment = NO_ONE;
     t->choose = n->choose.len ? find_choose(b->nouns, n->choose) : NO_ONE;
     if (n->choose.len && t->choose == NO_ONE && !str_is(n->choose, "score"))
-      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line, "trigger \"" STR_FORMAT "\": no choose is named \"" STR_FORMAT "\"",
-                   STR_ARG(n->at.name), STR_ARG(n->choose));
+      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
+                   "trigger \"" STR_FORMAT "\": no choose is named \"" STR_FORMAT "\"%s", STR_ARG(n->at.name), STR_ARG(n->choose),
+                   choose_meant(b, n->choose));
     t->gates = gates_of(b, "trigger", n->at.name);
     t->hash = hash_64(n->at.name);
     t->names[0] = prefixed_hash(b->arena, "trigger", n->at.name);
@@ -181,8 +198,8 @@ static void build_experiment(struct building *b, const struct noun_experiment *n
   }
   if (x->trigger == NO_ONE) {
     findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
-                 "experiment \"" STR_FORMAT "\": at = \"" STR_FORMAT "\" names no trigger (write \"trigger:NAME\")", STR_ARG(n->at.name),
-                 STR_ARG(n->at_point));
+                 "experiment \"" STR_FORMAT "\": at = \"" STR_FORMAT "\" names no trigger (write \"trigger:NAME\")%s", STR_ARG(n->at.name),
+                 STR_ARG(n->at_point), trigger_meant(b, point));
     return;
   }
   struct trigger *t = &b->rules->triggers[x->trigger];
@@ -372,8 +389,8 @@ static void check_listened(struct building *b, const struct vocabulary *v, const
     struct str type = n->on[k].text;
     if (n->on[k].kind == MOMENT_EVENT && !str_is(type, "*") && !vocabulary_type(v, type))
       findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
-                   "trigger \"" STR_FORMAT "\": listens to \"" STR_FORMAT "\", which no event noun declares", STR_ARG(n->at.name),
-                   STR_ARG(type));
+                   "trigger \"" STR_FORMAT "\": listens to \"" STR_FORMAT "\", which no event noun declares%s", STR_ARG(n->at.name),
+                   STR_ARG(type), event_meant(b, type));
   }
 }
 

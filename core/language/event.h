@@ -43,6 +43,8 @@ const struct event_type *vocabulary_type(const struct vocabulary *v, struct str 
 bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct err *err);
 /* For symbols.find: the declared type, unit and default of `event.x` in any event noun; false when no noun declares it. [builder] */
 bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol *out);
+/* "Did you mean": the field that a condition may read nearest to `event.x`, without its "event."; NULL when none is near. [builder] */
+const char *vocabulary_nearest(const struct vocabulary *v, struct str name);
 /* Fills the slots of all symbols of kind SYMBOL_EVENT whose name begins with "event." in one walk over the event's tokens: the value, the
  * symbol's fallback when the event says nothing (or null), missing with MISSING_WRONG_TYPE when it is of another type than declared. Other
  * slots are not touched, nor those of event.local_…. `plan` is made once per program, after the last symbols_name. [lane] */

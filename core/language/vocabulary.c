@@ -3,6 +3,7 @@
  * [builder], immutable and read by lanes [lane]. */
 #include "vocabulary.h"
 #include "keys.h"
+#include "kit/arena.h"
 #include "language/event.h"
 #include "language/expression.h"
 #include "language/nouns.h"
@@ -142,6 +143,25 @@ bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol
   }
   if (any) *out = found;
   return any;
+}
+
+const char *vocabulary_nearest(const struct vocabulary *v, struct str name) {
+  static const char *const always[] = {"type", "id", "source", "local_hour", "local_minute", "local_weekday", "age_minutes"};
+  size_t count = sizeof always / sizeof *always, most = count;
+  if (str_starts(name, "event.")) name = (struct str){name.at + 6, name.len - 6};
+  event_scope(&name);
+  for (uint32_t i = 0; i < v->count; i++) most += v->events[i].field_count + v->events[i].context_count;
+  const char **names = kit_alloc(most * sizeof *names);
+  if (!names) return NULL;
+  memcpy(names, always, sizeof always);
+  for (uint32_t i = 0; i < v->count; i++) {
+    const struct noun_event *event = &v->events[i];
+    for (size_t k = 0; k < event->field_count; k++) names[count++] = event->fields[k].name.at; /* texts of nouns end in NUL */
+    for (size_t k = 0; k < event->context_count; k++) names[count++] = event->context[k].name.at;
+  }
+  const char *near = str_nearest(name, names, count);
+  kit_free(names);
+  return near;
 }
 
 /* ---- checking an event ---- */

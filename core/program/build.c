@@ -23,7 +23,9 @@ static bool find_event(struct program *p, struct str name, struct symbol *out, s
     out->kind = SYMBOL_EVENT;
     return true;
   }
-  return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\": no event noun declares this field", STR_ARG(name));
+  const char *near = vocabulary_nearest(p->vocabulary, name);
+  return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\": no event noun declares this field%s%s%s", STR_ARG(name),
+                 near ? " (did you mean \"event." : "", near ? near : "", near ? "\"?)" : "");
 }
 
 static bool unknown_name(struct program *p, struct str name, struct err *e) {

@@ -39,6 +39,8 @@ static struct program *read_program(void) {
 #define GOOD                                                                                                                               \
   RULES_PING RULES_OPTION("walk", "") "trigger \"t\" { why = \"x\", on = { \"ping\" }, when = \"event.n > 3\", offer = { \"walk\" } }\n"
 
+#define MOOD "event \"mood\" { fields = { happiness = \"number\" }, context = { weather = \"text\" } }\n"
+
 static void test_mistakes_have_places(void **state) {
   (void)state;
   static const struct {
@@ -47,7 +49,8 @@ static void test_mistakes_have_places(void **state) {
   } cases[] = {
       {RULES_PING "\ntrigger \"t\" { why = \"x\", on = { \"ping\" }, offer = { \"wlak\" } }\n" RULES_OPTION("walk", ""),
        "did you mean \"walk\"", 4},
-      {GOOD "trigger \"u\" { why = \"x\", on = { \"pign\" }, offer = { \"walk\" } }\n", "\"pign\"", 5},
+      {GOOD "trigger \"u\" { why = \"x\", on = { \"pign\" }, offer = { \"walk\" } }\n",
+       "\"pign\", which no event noun declares (did you mean \"ping\"?)", 5},
       {GOOD "trigger \"u\" { why = \"x\", on = { \"ping\" }, when = \"event.m > 3\", offer = { \"walk\" } }\n", "no event noun declares",
        5},
       {GOOD "trigger \"u\" { why = \"x\", on = { \"ping\" }, when = \"workout_freqency_7d > 3\", offer = { \"walk\" } }\n", "did you mean",
@@ -63,6 +66,22 @@ static void test_mistakes_have_places(void **state) {
             "\"{x}\" } }\n",
        "x", 5},
       {GOOD "this is no Lua", "rules/x.lua", 5},
+      {GOOD MOOD "trigger \"u\" { why = \"x\", on = { \"mood\" }, when = \"event.hapiness > 3\", offer = { \"walk\" } }\n",
+       "\"event.hapiness\": no event noun declares this field (did you mean \"event.happiness\"?)", 6},
+      {GOOD MOOD "trigger \"u\" { why = \"x\", on = { \"mood\" }, when = \"event.context.wether == 'rain'\", offer = { \"walk\" } }\n",
+       "(did you mean \"event.weather\"?)", 6},
+      {GOOD "trigger \"u\" { why = \"x\", on = { \"ping\" }, when = \"event.local_hours > 3\", offer = { \"walk\" } }\n",
+       "(did you mean \"event.local_hour\"?)", 5},
+      {GOOD MOOD "feature \"glad\" { window = \"sum\", of = \"mood\", field = \"happines\", days = 3 }\n",
+       "(did you mean \"event.happiness\"?)", 6},
+      {GOOD
+       "choose \"evenly\" { by = \"random\" }\ntrigger \"u\" { why = \"x\", on = { \"ping\" }, offer = { \"walk\" }, choose = \"evnly\" "
+       "}\n",
+       "no choose is named \"evnly\" (did you mean \"evenly\"?)", 6},
+      {GOOD "experiment \"x\" { why = \"x\", at = \"trigger:tt\", randomise = \"user\", arms = { a = { weight = 0.5 }, b = { weight = 0.5, "
+            "send = "
+            "nothing } }, outcome = { metric = \"n\", within = 1 * hours } }\n",
+       "names no trigger (write \"trigger:NAME\") (did you mean \"t\"?)", 5},
   };
   for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
     write_file("rules/x.lua", cases[k].rules);
