@@ -67,28 +67,31 @@ static struct str killable(struct request *r) {
   return (struct str){0};
 }
 
-/* A kill of a name that nothing has is taken all the same (a program with it may come), but whoever mistyped it has to know at once. */
-static const char *kill_note(struct request *r, const struct program *p) {
+const char *name_meant(struct arena *a, const struct program *p, struct str kind, struct str wanted) {
   const struct rules *rules = p->rules;
-  struct str kind = r->params[0];
   size_t count = str_is(kind, "trigger")        ? rules_triggers(rules)
                  : str_is(kind, "intervention") ? rules_options(rules)
                  : str_is(kind, "experiment")   ? rules_experiments(rules)
                  : str_is(kind, "rollout")      ? rules_rollouts(rules)
                                                 : models_count(p->models);
-  const char **names = ARENA_ARRAY(&r->arena, const char *, count + 1);
+  const char **names = ARENA_ARRAY(a, const char *, count + 1);
   for (uint32_t i = 0; names && i < count; i++) {
     struct str name = str_is(kind, "trigger")        ? trigger_name(rules, i)
                       : str_is(kind, "intervention") ? option_name(rules, i)
                       : str_is(kind, "experiment")   ? experiment_noun(rules, i)->at.name
                       : str_is(kind, "rollout")      ? rollout_noun(rules, i)->at.name
                                                      : str_from(model_name(p->models, i));
-    if (str_eq(name, r->params[1])) return NULL;
-    names[i] = arena_text(&r->arena, name.at, name.len);
+    if (str_eq(name, wanted)) return NULL;
+    names[i] = arena_text(a, name.at, name.len);
   }
-  const char *near = names ? str_nearest(r->params[1], names, count) : NULL;
-  return arena_printf(&r->arena, "the live program has no " STR_FORMAT " of this name%s%s%s", STR_ARG(kind),
-                      near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+  const char *near = names ? str_nearest(wanted, names, count) : NULL;
+  return near ? arena_printf(a, " (did you mean \"%s\"?)", near) : "";
+}
+
+/* A kill of a name that nothing has is taken all the same (a program with it may come), but whoever mistyped it has to know at once. */
+static const char *kill_note(struct request *r, const struct program *p) {
+  const char *meant = name_meant(&r->arena, p, r->params[0], r->params[1]);
+  return meant ? arena_printf(&r->arena, "the live program has no " STR_FORMAT " of this name%s", STR_ARG(r->params[0]), meant) : NULL;
 }
 
 static struct str kill_answer(struct request *r, struct str name, bool on, const char *note) {
@@ -229,7 +232,8 @@ void api_rollout_move(struct request *r, void *context) {
   const struct noun_rollout *n = find_rollout(a->program, r->params[0]);
   struct api_stage *s = n ? stage_of(a, n->at.name) : NULL;
   if (!s) {
-    request_problem(r, 404, "rollout-unknown", NULL, "no rollout is named \"" STR_FORMAT "\"", STR_ARG(r->params[0]));
+    const char *meant = name_meant(&r->arena, a->program, STR("rollout"), r->params[0]);
+    request_problem(r, 404, "rollout-unknown", NULL, "no rollout is named \"" STR_FORMAT "\"%s", STR_ARG(r->params[0]), meant ? meant : "");
     return;
   }
   struct api_stage before = *s;

@@ -358,7 +358,8 @@ static bool asked_trigger(struct request *r, struct api *api, const struct json 
   }
   struct str name = json_text(body, at, &r->arena);
   if (rules_trigger(api->program->rules, name) != NO_ONE) return true;
-  request_problem(r, 404, "trigger-unknown", "/trigger", "no trigger is named \"" STR_FORMAT "\"", STR_ARG(name));
+  const char *meant = name_meant(&r->arena, api->program, STR("trigger"), name);
+  request_problem(r, 404, "trigger-unknown", "/trigger", "no trigger is named \"" STR_FORMAT "\"%s", STR_ARG(name), meant ? meant : "");
   return false;
 }
 

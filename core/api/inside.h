@@ -28,6 +28,9 @@ void api_program_post(struct request *r, void *context);
 void api_program_verb(struct request *r, void *context);
 void api_program_undo(struct request *r, void *context);
 void api_nouns(struct request *r, void *context);
+/* " (did you mean …?)", or "", for a name of which the program has no trigger, intervention, experiment, rollout or model (`kind`); NULL
+ * when it has. [main] [lane] */
+const char *name_meant(struct arena *a, const struct program *p, struct str kind, struct str wanted);
 void put_functions(struct buf *out, const struct program *p); /* of /metrics */
 void api_webhooks(struct request *r, void *context);
 void api_webhooks_replay(struct request *r, void *context);

@@ -79,7 +79,8 @@ static struct user *asked_about(const struct question *q, struct job *j, struct 
   *p = u ? flow_program(f, u->partition) : NULL;
   if (!u) return NULL;
   if (*p && (q->trigger.len == 0 || rules_trigger((*p)->rules, q->trigger) != NO_ONE)) return u;
-  err_set(&j->err, ERR_MISSING, "no trigger is named \"" STR_FORMAT "\"", STR_ARG(q->trigger));
+  const char *meant = *p ? name_meant(&j->arena, *p, STR("trigger"), q->trigger) : NULL;
+  err_set(&j->err, ERR_MISSING, "no trigger is named \"" STR_FORMAT "\"%s", STR_ARG(q->trigger), meant ? meant : "");
   return NULL;
 }
 

@@ -294,6 +294,22 @@ static const char *try_answers(struct conforming *c) {
   return fine ? NULL : "no model that answers could be made (schema/answers)";
 }
 
+static bool no_such_check(const char *only, struct err *e) {
+  const char *names[128];
+  char whole[128][40];
+  size_t count = 0;
+  for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+    names[count++] = groups[g].name;
+    for (const struct conform_entry *entry = groups[g].checks; entry->name && count < 120; entry++, count++) {
+      snprintf(whole[count], sizeof whole[count], "%s/%s", groups[g].name, entry->name);
+      names[count] = whole[count];
+    }
+  }
+  const char *near = str_nearest(str_from(only), names, count);
+  return err_set(e, ERR_MISSING, "no check is named \"%s\"%s%s%s", only, near ? " (did you mean \"" : "", near ? near : "",
+                 near ? "\"?)" : "");
+}
+
 bool plugin_conform(const char *path, const struct conform_options *options, void (*report)(void *context, const struct conform_result *r),
                     void *context, size_t *failed, struct err *e) {
   struct conforming c = {.trial = {.options = options, .config = options->config}, .report = report, .context = context};
@@ -320,5 +336,5 @@ bool plugin_conform(const char *path, const struct conform_options *options, voi
   free(whole);
   buf_free(&c.trial.answer);
   buf_free(&c.weights);
-  return tried > 0 || err_set(e, ERR_INPUT, "no check is named \"%s\"", options->only);
+  return tried > 0 || no_such_check(options->only, e);
 }

@@ -53,6 +53,10 @@ run 3 kairos conform ./worse.so --only predict/single --seed 1 --in-process
 run 0 kairos conform ./worse.so --only state --json
 has '"failed":0'
 run 5 kairos conform ./nothing.so
+run 5 kairos conform ./worse.so --only predict/sngle
+has 'did you mean "predict/single"?'
+run 5 kairos conform ./worse.so --only predikt
+has 'did you mean "predict"?'
 run 2 kairos conform
 
 # Served: what the plugin says is in the decision's record, and nothing else makes it true.

@@ -24,6 +24,15 @@ run 0 "$KAIROS" kill trigger high_stress
 run 0 "$KAIROS" kill trigger high_stres --lift
 run 0 "$KAIROS" kill
 [ "$(cat "$work/out")" = "trigger:high_stress" ] || say "expected one kill, got $(cat "$work/out")"
+run 5 "$KAIROS" rollout halt first_intervention
+has 'did you mean "first_interventions"?'
+run 5 "$KAIROS" rollout halt nothing_like_it
+hasnt 'did you mean'
+expect_call 200 POST /v1/events '{"userId":"u1","eventType":"app_interaction","timestamp":"'"$(date -u +%FT%TZ)"'"}'
+run 5 "$KAIROS" decide --user u1 --trigger high_stres
+has 'did you mean "high_stress"?'
+run 5 "$KAIROS" why --user u1 --trigger high_stres
+has 'did you mean "high_stress"?'
 expect_call 400 POST /v1/decide '{"userId":"u1","dryRun":"yes"}'
 expect_call 400 POST /v1/decide '{"userId":"u1","trigger":4}'
 expect_call 400 POST /v1/events '{"userId":"u1","eventType":"tick.day_started","timestamp":"'"$(date -u +%FT%TZ)"'"}'
