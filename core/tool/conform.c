@@ -72,6 +72,17 @@ static int run(const char *path, const struct conform_options *options, struct p
   return failed ? EXIT_FINDINGS : EXIT_OK;
 }
 
+/* A plugin may ignore what it is given, so no check would see that this is none. */
+static bool is_config(const char *config, struct err *e) {
+  struct arena a = {0};
+  struct json j;
+  bool fine = json_parse(&j, &a, str_from(config), &json_limits_default, e);
+  if (!fine) err_wrap(e, "--config");
+  else if (json_type(&j, 0) != JSON_OBJECT) fine = err_set(e, ERR_INPUT, "--config: expected a JSON object, got %s", config);
+  arena_free(&a);
+  return fine;
+}
+
 int tool_conform(int argc, char **argv) {
   const char *path = NULL, *state = NULL;
   struct conform_options o = {0};
@@ -93,6 +104,7 @@ int tool_conform(int argc, char **argv) {
   if (!arguments_given(&usage, "PLUGIN", path)) return EXIT_USAGE;
   struct buf bytes = {0};
   struct err e = {0};
+  if (o.config && !is_config(o.config, &e)) return tool_fail(&e);
   if (state && !file_read(state, &bytes, STATE_MOST, &e)) return tool_fail(&e);
   o.state = buf_view(&bytes);
   o.seed = (uint64_t)seed;

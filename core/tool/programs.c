@@ -70,7 +70,9 @@ static void show_all(struct str answer) {
   struct arena a = {0};
   struct json j;
   if (json_parse(&j, &a, answer, &json_limits_default, NULL)) {
-    if (json_type(&j, 0) == JSON_OBJECT) print_one(&j, 0, &a);
+    if (json_type(&j, 0) == JSON_OBJECT && json_get(&j, 0, "digest") != JSON_NONE) print_one(&j, 0, &a);
+    else if (json_type(&j, 0) == JSON_OBJECT && json_get(&j, 0, "shadow") != JSON_NONE) printf("nothing decides beside the live program\n");
+    else if (json_type(&j, 0) == JSON_OBJECT && json_get(&j, 0, "discarded") != JSON_NONE) printf("discarded\n");
     for (uint32_t i = 0; json_type(&j, 0) == JSON_ARRAY && i < j.tokens[0].count; i++) print_one(&j, json_child(&j, 0, i), &a);
   }
   arena_free(&a);

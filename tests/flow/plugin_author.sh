@@ -53,6 +53,10 @@ run 3 kairos conform ./worse.so --only predict/single --seed 1 --in-process
 run 0 kairos conform ./worse.so --only state --json
 has '"failed":0'
 run 5 kairos conform ./nothing.so
+run 1 kairos conform ./worse.so --config '{'
+has '^kairos: --config: '
+run 1 kairos conform ./worse.so --config '[1]'
+has 'config: expected a JSON object, got \[1\]'
 run 5 kairos conform ./worse.so --only predict/sngle
 has 'did you mean "predict/single"?'
 run 5 kairos conform ./worse.so --only predikt

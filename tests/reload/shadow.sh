@@ -49,9 +49,13 @@ hasnt only_candidate
 
 # ---- off, against itself, published ----
 run 0 "$KAIROS" programs shadow off
+[ "$(cat "$work/out")" = 'nothing decides beside the live program' ] || say "expected a sentence, got $(cat "$work/out")"
 run 0 "$KAIROS" programs list
 hasnt '  shadow  '
 run 6 "$KAIROS" programs shadow live
+expect_call 200 POST /v1/programs '{"files":{"rules/other.lua":"event \"ping\" {}"}}'
+run 0 "$KAIROS" programs discard "$(sed -n 's/.*"digest":"\([0-9a-f]*\)".*/\1/p' "$work/answer")"
+[ "$(cat "$work/out")" = discarded ] || say "expected a word, got $(cat "$work/out")"
 run 5 "$KAIROS" programs shadow 0123456789ab
 cp -r "$work/p" "$work/twin"
 echo '-- the same rules' >>"$work/twin/rules/all.lua"
