@@ -265,11 +265,32 @@ static bool check_options(struct outcome_of *o, const struct node *expect, const
   return ok;
 }
 
+/* A mistyped name that merely may be sent would otherwise hold for ever. */
+static bool known_sends(const struct outcome_of *o, const struct node *send, struct err *e) {
+  const size_t count = rules_options(o->scene.program->rules);
+  const char **names = ARENA_ARRAY(o->scene.arena, const char *, count + 1);
+  for (uint32_t i = 0; names && i < count; i++) {
+    struct str name = option_name(o->scene.program->rules, i);
+    names[i] = arena_text(o->scene.arena, name.at, name.len);
+  }
+  for (uint32_t i = 0; names && send && i < (send->kind == NODE_TABLE ? send->length : 1); i++) {
+    const struct node *one = send->kind == NODE_TABLE ? &send->items[i] : send;
+    size_t k = 0;
+    while (one->kind == NODE_TEXT && k < count && !str_is(one->text, names[k])) k++;
+    if (one->kind != NODE_TEXT || k < count) continue;
+    const char *near = str_nearest(one->text, names, count);
+    return err_set(e, ERR_INPUT, "expect.send: no intervention is named \"" STR_FORMAT "\"%s%s%s", STR_ARG(one->text),
+                   near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+  }
+  return true;
+}
+
 static bool check(struct outcome_of *o, struct err *e) {
   static const char *const known[] = {"send", "trigger", "outcome", "because", "arm", "message", "options", "shares", NULL};
   const struct node *expect = o->scene.noun->expect;
   if (!scene_keys(expect, "expect", known, e)) return false;
   if (expect->pairs == 0) return err_set(e, ERR_INPUT, "expect: says nothing");
+  if (!known_sends(o, node_get(expect, "send"), e)) return false;
   if (is_nothing(expect, "trigger") && o->count) return fail(o, "trigger = nothing: none true");
   struct str trigger = text_at(expect, "trigger");
   const struct decision *d = trigger.len ? of_trigger(o, trigger) : leading(o, node_get(expect, "because"));

@@ -33,6 +33,16 @@ static void test_what_fails_is_a_finding(void **state) {
   program_free(p);
 }
 
+/* "breath" or nothing would hold of a calm user whatever the rules do. */
+static void test_a_name_that_nothing_has_is_refused(void **state) {
+  (void)state;
+  struct program *p = world_good(RULES SCENARIO("calm", "3", "send = { \"breath\", nothing }"));
+  assert_int_equal(program_test(p), 1);
+  assert_string_equal(p->findings.at[p->findings.count - 1].text,
+                      "scenario \"calm\" fails: expect.send: no intervention is named \"breath\" (did you mean \"breathe\"?)");
+  program_free(p);
+}
+
 static void test_order_is_of_the_files(void **state) {
   (void)state;
   struct program *p = world_good(RULES SCENARIO("z", "3", "send = nothing") SCENARIO("a", "9", "send = \"breathe\""));
@@ -50,6 +60,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_holds_says_nothing),
       cmocka_unit_test(test_what_fails_is_a_finding),
+      cmocka_unit_test(test_a_name_that_nothing_has_is_refused),
       cmocka_unit_test(test_order_is_of_the_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
