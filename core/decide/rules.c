@@ -223,8 +223,9 @@ static void build_experiments(struct building *b) {
 
 /* A gate that names nothing would gate nothing, silently: refused. */
 static void check_gate(struct building *b, const struct noun_rollout *n, struct str gate) {
-  struct str rest = gate, kind;
+  struct str rest = gate, kind = {0};
   bool known = false;
+  const char *meant = "";
   if (memchr(gate.at, ':', gate.len) && str_split(&rest, ':', &kind)) {
     if (str_is(kind, "trigger")) known = find_trigger(b->nouns, rest) != NO_ONE;
     if (str_is(kind, "intervention")) known = find_option(b->nouns, rest) != NO_ONE;
@@ -235,11 +236,13 @@ static void check_gate(struct building *b, const struct noun_rollout *n, struct 
                    "\": a model has no gate of its own; gate the triggers, interventions or experiments that read it",
                    STR_ARG(n->at.name), STR_ARG(gate));
   }
+  if (!known && str_is(kind, "trigger")) meant = trigger_meant(b, rest);
+  if (!known && str_is(kind, "intervention")) meant = option_meant(b, rest);
   if (!known)
     findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
                  "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT
-                 "\", which names nothing (write \"trigger:…\", \"intervention:…\" or \"experiment:…\")",
-                 STR_ARG(n->at.name), STR_ARG(gate));
+                 "\", which names nothing (write \"trigger:…\", \"intervention:…\" or \"experiment:…\")%s",
+                 STR_ARG(n->at.name), STR_ARG(gate), meant);
 }
 
 static void build_rollouts(struct building *b) {

@@ -62,6 +62,8 @@ static void test_mistakes_have_places(void **state) {
        "names no trigger", 5},
       {GOOD "rollout \"r\" { why = \"x\", gates = { \"trigger:nobody\" }, stages = { { name = \"a\", share = 1, hold = 1 * days } } }\n",
        "names nothing", 5},
+      {GOOD "rollout \"r\" { why = \"x\", gates = { \"intervention:wlk\" }, stages = { { name = \"a\", share = 1, hold = 1 * days } } }\n",
+       "(did you mean \"walk\"?)", 5},
       {GOOD "intervention \"w\" { why = \"x\", type = \"m\", channel = \"push\", action = \"a\", expires = 1 * hours, message = { en = "
             "\"{x}\" } }\n",
        "x", 5},
