@@ -30,7 +30,8 @@ static bool run(const struct options *o, struct err *e) {
   struct training_table *table = NULL;
   struct one_model m;
   struct report report;
-  const struct learning_from from = {o->file, o->data, (uint32_t)o->users, (uint32_t)o->days, (uint64_t)o->seed};
+  struct learning_from from;
+  if (!learning_from_options(&from, o->file, o->data, o->users, o->days, o->seed, e)) return false;
   const bool fine = one_model_open(&m, o->program, o->model, o->plugins, e) && one_model_load(&m, o->state, e) &&
                     (table = report_table(&m, &from, e)) && report_make(&report, &m, table, e);
   if (fine) print_report(o, &m, &from, &report);
@@ -60,10 +61,6 @@ int tool_evaluate(int argc, char **argv) {
   if (!o.model) {
     fprintf(stderr, "kairos evaluate: which MODEL?\n");
     return EXIT_USAGE;
-  }
-  if (o.users < 1 || o.users > 100000 || o.days < 1 || o.days > 3660) {
-    err_set(&e, ERR_INPUT, "expected 1 to 100000 users and 1 to 3660 days");
-    return tool_fail(&e);
   }
   return run(&o, &e) ? EXIT_OK : tool_fail(&e);
 }

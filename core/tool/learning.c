@@ -122,6 +122,14 @@ static void free_users(struct learning *l) {
   map_free(&l->users);
 }
 
+bool learning_from_options(struct learning_from *from, const char *file, const char *data, int64_t users, int64_t days, int64_t seed,
+                           struct err *e) {
+  if (users < 1 || users > 100000) return err_set(e, ERR_INPUT, "--users: expected 1 to 100000, got %lld", (long long)users);
+  if (days < 1 || days > 3660) return err_set(e, ERR_INPUT, "--days: expected 1 to 3660, got %lld", (long long)days);
+  *from = (struct learning_from){file, data, (uint32_t)users, (uint32_t)days, (uint64_t)seed};
+  return true;
+}
+
 bool learning_table(const struct program *p, const struct learning_from *from, struct training_table *table, struct err *e) {
   struct learning l = {.p = p, .table = table};
   bool fine = from->file ? from_file(&l, from->file, e) : from->data ? from_journal(&l, from->data, e) : from_population(&l, from, e);

@@ -7,5 +7,8 @@ struct learning_from {
   uint32_t users, days;
   uint64_t seed;
 };
+/* What the command line says, in the bounds of the built-in population; the texts are not copied. [main] */
+bool learning_from_options(struct learning_from *from, const char *file, const char *data, int64_t users, int64_t days, int64_t seed,
+                           struct err *e);
 /* Fills the table and finishes it. Progress goes to stderr. [main] */
 bool learning_table(const struct program *p, const struct learning_from *from, struct training_table *table, struct err *e);

@@ -36,3 +36,11 @@ has 'did you mean "high_stress"?'
 expect_call 400 POST /v1/decide '{"userId":"u1","dryRun":"yes"}'
 expect_call 400 POST /v1/decide '{"userId":"u1","trigger":4}'
 expect_call 400 POST /v1/events '{"userId":"u1","eventType":"tick.day_started","timestamp":"'"$(date -u +%FT%TZ)"'"}'
+
+# ---- numbers out of their bounds: which option, what came ----
+for verb in train evaluate; do
+  run 1 "$KAIROS" $verb adherence --program "$KAIROS_SOURCE" --days 0
+  has '^kairos: --days: expected 1 to 3660, got 0'
+  run 1 "$KAIROS" $verb adherence --program "$KAIROS_SOURCE" --users 200000
+  has '^kairos: --users: expected 1 to 100000, got 200000'
+done
