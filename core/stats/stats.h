@@ -172,3 +172,54 @@ size_t change_points(const double *x, size_t n, double penalty, double *scratch,
 double flat_p(const double *x, const double *y, size_t n, double margin);
 /* The median of the slopes of all pairs; `scratch` n (n − 1) / 2. */
 double theil_sen(const double *x, const double *y, size_t n, double *scratch);
+
+/* ---- drift: a sample against a reference ---- */
+#define DRIFT_BINS 10
+struct drift_bins { /* the reference's deciles, equal ones merged: bin i is (edge[i - 1], edge[i]], the last one open */
+  uint32_t edges;
+  double edge[DRIFT_BINS - 1];
+};
+void drift_edges(const double *sorted, size_t n, struct drift_bins *out);
+uint32_t drift_bin(const struct drift_bins *b, double x);
+/* Of counts in the same bins. PSI with shares of at least 1e-4, and how probable one as large is when nothing drifts; the Jensen-Shannon
+ * distance to base 2, 0 to 1, of counts + 1/2. None for an empty side. */
+double psi_of(const double *reference, const double *current, size_t bins);
+double psi_p(double psi, double n, double m, size_t bins);
+double js_distance(const double *reference, const double *current, size_t bins);
+/* Two samples, both ascending: the largest distance of their distribution functions, with p for any sizes and exact for small ones; and the
+ * mean distance that one must be moved to become the other. */
+#define KS_EXACT_MOST 100
+double ks_distance(const double *x, size_t n, const double *y, size_t m);
+double ks_p(double d, size_t n, size_t m);
+double ks_p_exact(double d, size_t n, size_t m); /* none when a sample is larger than KS_EXACT_MOST */
+double wasserstein_distance(const double *x, size_t n, const double *y, size_t m);
+
+/* ---- monitoring: one figure at a time ---- */
+struct page_hinkley { /* begins as {0} */
+  double n, mean, sum;
+  bool alarm;
+};
+/* True: the mean has risen by more than `delta` for long enough that the excess reaches `lambda`; it begins anew then. */
+bool page_hinkley_add(struct page_hinkley *p, double x, double delta, double lambda);
+#define ADWIN_ROWS    40
+#define ADWIN_BUCKETS 5
+struct adwin { /* begins as {0}: a window of any length in buckets of 1, 2, 4, … */
+  double width, total, variance;
+  uint64_t seen;
+  uint32_t rows;
+  struct adwin_row {
+    uint32_t count;
+    double total[ADWIN_BUCKETS + 1], variance[ADWIN_BUCKETS + 1];
+  } row[ADWIN_ROWS];
+};
+/* True: the older part of the window had another mean, with confidence 1 - delta, and was dropped. */
+bool adwin_add(struct adwin *a, double x, double delta);
+/* x against the figures before it, x not among them. None for fewer than Z_LEAST of them; infinite when they were all equal and x is not. */
+#define Z_LEAST 8
+double z_score(const double *before, size_t n, double x);
+double z_score_robust(const double *before, size_t n, double x, double *scratch); /* by median and MAD; none for n = 0 */
+#define RETRAIN_SHARE 0.95
+bool retrain_is_due(double now, double baseline);       /* of a figure that is better when higher (K04) */
+double retrain_gain(double before, double after);       /* relative (K03) */
+/* Which of n p-values stand at a false discovery rate of `level` (Benjamini and Hochberg); returns how many. */
+uint32_t false_discoveries(const double *p, size_t n, double level, bool *found);
