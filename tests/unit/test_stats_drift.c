@@ -61,6 +61,35 @@ static void bins_agree(void **state) {
   assert_true(stats_none(psi_of(before, (const double[DRIFT_BINS]){0}, DRIFT_BINS)));
 }
 
+static void distances_agree(void **state) {
+  (void)state;
+  const struct two t = samples();
+  struct drift_bins b;
+  double before[DRIFT_BINS], now[DRIFT_BINS];
+  drift_edges(t.x, t.n, &b);
+  counts_of(&b, t.x, t.n, before);
+  counts_of(&b, t.y, t.m, now);
+  const double js = js_distance(before, now, DRIFT_BINS);
+  assert_close(js, vectors_number(&drift, "js.base2_distance"), 1e-9, "JS distance");
+  assert_close(js * js, vectors_number(&drift, "js.base2_divergence"), 1e-9, "JS divergence");
+  assert_close(wasserstein_distance(t.x, t.n, t.y, t.m), vectors_number(&drift, "wasserstein"), 1e-9, "Wasserstein");
+  const double d = ks_distance(t.x, t.n, t.y, t.m);
+  assert_close(d, vectors_number(&drift, "ks.D"), 1e-9, "D");
+  assert_close(ks_p(d, t.n, t.m), vectors_number(&drift, "ks.p"), 1e-9, "p of D");
+  assert_close(ks_distance(t.x, t.n, t.x, t.n), 0, 1e-12, "D of the same");
+}
+
+static void small_samples_are_exact(void **state) {
+  (void)state;
+  size_t n;
+  double *x = vectors_list(&drift, "ref", &n), *y = vectors_list(&drift, "cur", &n);
+  stats_sort(x, 12);
+  stats_sort(y, 10);
+  const double d = ks_distance(x, 12, y, 10);
+  assert_close(d, vectors_number(&drift, "ks.D_small"), 1e-9, "D");
+  assert_close(ks_p_exact(d, 12, 10), vectors_number(&drift, "ks.p_exact"), 1e-9, "exact p");
+  assert_true(stats_none(ks_p_exact(.5, 101, 10)));
+  assert_close(ks_p(.02, 5000, 5000), .27, .01, "large samples"); /* 2 exp(-2 · 2500 · .0004), less a little */
 }
 
 static void equal_edges_are_merged(void **state) {
