@@ -1,0 +1,108 @@
+#!/bin/sh
+# Plain tables for analysts: what `kairos export --sqlite` writes says the same as the file that was imported, as the stored decisions and as
+# the engine's own answers; erased people are not in it; it is its owner's alone, replaces nothing unasked and leaves nothing half-written.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+sql() { sqlite3 "$work/plain.db" "$1"; }
+is() { equal "$1" "$(sql "$2")" "$3"; } # WHAT QUERY VALUE
+run 0 "$KAIROS" init "$work/program"
+rm "$work/program/rules/scenarios.lua" # they hold that nobody is written to without consent
+cat >"$work/program/rules/export.lua" <<'LUA'
+policy "paper" { why = "signed on paper", consent = "by_enrolment" }
+trigger "skipped" { why = "A test.", on = { "workout_skipped" }, when = "event.local_hour < 20", offer = { "try_again" } }
+LUA
+cat >"$work/program/interventions/export.lua" <<'LUA'
+intervention "try_again" { channel = "push", expires = 2 * hours, message = { en = "Tomorrow is another day." } }
+LUA
+"$KAIROS" simulate --users 12 --days 21 --seed 7 >"$work/events"
+run 0 "$KAIROS" init --data "$work/data" --files 2
+run 0 "$KAIROS" import "$work/events" --data "$work/data" --program "$work/program"
+last=$(tail -n 1 "$work/events" | sed 's/.*"timestamp":"\([^"]*\)".*/\1/')
+
+# An answer to a decision, and one to a decision that nobody made.
+"$KAIROS" replay --print --data "$work/data" >"$work/decisions"
+asked=$(grep '"outcome":"sent"' "$work/decisions" | head -n 1)
+id=$(echo "$asked" | sed 's/.*"id":"\(d[0-9]*-[0-9]*\)".*/\1/')
+who=$(echo "$asked" | sed 's/.*"user":"\([^"]*\)".*/\1/')
+for answered in "$id" d1-999999; do
+  printf '{"id":"r-%s","userId":"%s","eventType":"intervention_response","timestamp":"%s","data":{"decisionId":"%s","response":"helpful"}}\n' \
+    "$answered" "$who" "$last" "$answered"
+done >"$work/answers"
+run 0 "$KAIROS" import "$work/answers" --data "$work/data"
+"$KAIROS" replay --print --data "$work/data" >"$work/decisions"
+
+run 0 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data"
+has 'plain text'
+has '^12 users, '
+equal "mode of the file" "$(stat -c %a "$work/plain.db")" 600
+[ ! -e "$work/plain.db.partial" ] || say "something was left behind"
+cat "$work/events" "$work/answers" >"$work/all"
+is "events" "SELECT count(*) FROM events WHERE kind='event' OR kind='profile'" "$(wc -l <"$work/all")"
+is "decisions" "SELECT count(*) FROM decisions" "$(wc -l <"$work/decisions")"
+sql "SELECT record FROM decisions ORDER BY CAST(substr(decision_id, 2, instr(decision_id, '-') - 2) AS INTEGER),
+     CAST(substr(decision_id, instr(decision_id, '-') + 1) AS INTEGER)" >"$work/records"
+cmp "$work/records" "$work/decisions" || say "records differ from the stored decisions"
+is "sends" "SELECT count(*) FROM deliveries" "$(grep -c '"outcome":"sent"' "$work/decisions")"
+is "expired without an attempt" "SELECT count(*) FROM deliveries WHERE end<>'expired' OR attempts<>0" 0
+is "attempts at the habit" "SELECT count(*) FROM habit_tracking" "$(grep -c 'workout_completed\|workout_skipped' "$work/events")"
+is "completed" "SELECT sum(completed) FROM habits" "$(grep -c workout_completed "$work/events")"
+is "sums of habits" "SELECT count(*) FROM habits h WHERE attempts<>(SELECT count(*) FROM habit_tracking t WHERE t.habit_id=h.habit_id)" 0
+is "the answer" "SELECT decision_id || ' ' || user_id || ' ' || response FROM outcomes" "$id $who helpful"
+is "references" "PRAGMA foreign_key_check" ""
+is "the file" "PRAGMA integrity_check" ok
+is "profiles are JSON" "SELECT count(*) FROM users WHERE json_type(profile)<>'object'" 0
+is "an event's data" "SELECT json_extract(data, '$.response') FROM events WHERE id='r-$id'" helpful
+[ "$(sql "SELECT count(*) FROM readme WHERE topic='caution'")" = 1 ] || say "no word of caution in the file"
+
+# The engine answers the same.
+start "$work/data" --program "$work/program"
+expect_call 200 GET "/v1/users/$who"
+for field in "consent '\$.consent' consent" "timezone '\$.timezone' timezone"; do
+  set -- $field
+  is "$1 of $who" "SELECT $3 FROM users WHERE user_id='$who'" "$(sqlite3 :memory: "SELECT json_extract(readfile('$work/answer'), $2)")"
+done
+is "profile of $who" "SELECT json(profile) FROM users WHERE user_id='$who'" \
+  "$(sqlite3 :memory: "SELECT json_extract(readfile('$work/answer'), '\$.profile')")"
+is "a feature of $who" "SELECT json_extract(features, '\$.streak_length_longest') FROM users WHERE user_id='$who'" \
+  "$(sqlite3 :memory: "SELECT json_extract(readfile('$work/answer'), '\$.features.streak_length_longest')")"
+# Beside the running engine, and somebody erased is gone.
+expect_call 200 DELETE "/v1/users/$who"
+run 6 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data"
+has 'force'
+run 0 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data" --force
+has '^11 users, '
+grep -q -a -w -e "$who" "$work/plain.db" && say "an erased user is in the export"
+stop
+
+# A part of the time; references hold and users are all there.
+middle=$(sql "SELECT decided_at FROM events ORDER BY decided_at LIMIT 1 OFFSET (SELECT count(*) / 2 FROM events)")
+before=$(sql "SELECT count(*) FROM events WHERE decided_at<'$middle'")
+all=$(sql "SELECT count(*) FROM events")
+run 0 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data" --force --until "$middle" --json
+has '"users":11'
+is "events before" "SELECT count(*) FROM events" "$before"
+run 0 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data" --force --since "$middle"
+is "events since" "SELECT count(*) FROM events" $((all - before))
+is "references" "PRAGMA foreign_key_check" ""
+run 1 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data" --force --since yesterday
+has 'expected a time'
+run 2 "$KAIROS" export --data "$work/data"
+has 'sqlite FILE'
+
+# The queries of docs/OPERATIONS.md, as they are written there.
+run 0 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data" --force
+sed -n '/^<!-- queries/,/^<!-- end/s/^    sqlite> //p' "$KAIROS_SOURCE/docs/OPERATIONS.md" >"$work/queries"
+[ -s "$work/queries" ] || say "no queries in docs/OPERATIONS.md"
+while read -r query; do
+  sqlite3 -bail "$work/plain.db" "$query" >"$work/rows" 2>"$work/complaint" || say "docs/OPERATIONS.md: $query: $(cat "$work/complaint")"
+  [ -s "$work/rows" ] || say "docs/OPERATIONS.md: nothing came of: $query"
+done <"$work/queries"
+
+# What was there stays when an export fails: a folder that is no data directory, damage in the journal.
+sum=$(sha256sum <"$work/plain.db")
+run 5 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/program" --force
+cp -r "$work/data" "$work/broken"
+sqlite3 "$work/broken/volume-00.db" "UPDATE journal SET body=zeroblob(200) WHERE seq=(SELECT max(seq) FROM journal WHERE user>0)"
+run 1 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/broken" --force
+equal "the file after failed exports" "$(sha256sum <"$work/plain.db")" "$sum"
+[ ! -e "$work/plain.db.partial" ] || say "a failed export left something behind"
