@@ -22,11 +22,12 @@ static void cell_add(lua_State *L, struct runner *r, int closure, int upvalue, i
 }
 
 /* Everything that the value on top leads to; `seen` is the place of the table of what was met for this function. */
-static void follow(lua_State *L, struct runner *r, int seen, int table) {
+static void follow(lua_State *L, struct runner *r, struct cell_range *of, int seen, int table) {
   luaL_checkstack(L, 10, NULL);
   int at = lua_gettop(L);
   bool function = lua_type(L, at) == LUA_TFUNCTION && !lua_iscfunction(L, at), tree = !function && sealed_table(L, at);
   if (!function && !tree) return;
+  if (function && at > seen + 1) of->calls = true; /* the function itself stands right above `seen` */
   lua_pushvalue(L, at);
   if (lua_rawget(L, seen) != LUA_TNIL) {
     lua_settop(L, at);
@@ -37,13 +38,13 @@ static void follow(lua_State *L, struct runner *r, int seen, int table) {
   lua_rawset(L, seen);
   if (tree) {
     int behind = at + 1;
-    for (lua_pushnil(L); lua_next(L, behind); lua_pop(L, 1)) follow(L, r, seen, table);
+    for (lua_pushnil(L); lua_next(L, behind); lua_pop(L, 1)) follow(L, r, of, seen, table);
   }
   const char *name;
   for (int i = 1; function && (name = lua_getupvalue(L, at, i)); i++) {
     if (strcmp(name, "_ENV") != 0) { /* which nothing can assign to: the loader refuses the word */
       cell_add(L, r, at, i, table);
-      follow(L, r, seen, table);
+      follow(L, r, of, seen, table);
     }
     lua_pop(L, 1);
   }
@@ -60,7 +61,7 @@ void cells_open(lua_State *L, struct runner *r) {
     r->cells_of[i].first = r->cell_count;
     lua_newtable(L);
     lua_rawgeti(L, table + 1, r->of->at[i].noun->captured);
-    follow(L, r, table + 2, table);
+    follow(L, r, &r->cells_of[i], table + 2, table);
     r->cells_of[i].count = r->cell_count - r->cells_of[i].first;
     lua_settop(L, table + 1);
   }

@@ -40,9 +40,11 @@ static bool runner_load(struct runner *r) {
 static int furnish(lua_State *L) {
   struct runner *r = (struct runner *)sandbox_of(L);
   lua_settop(L, 0);
-  captured_push(L);
+  lua_newtable(L);
   views_open(L, r);
   cells_open(L, r);
+  if (!r->of->judged) callers_judge(r->of, r);
+  callers_open(L, r, PLACE_CALLED, PLACE_VIEWS);
   return 3;
 }
 
@@ -51,14 +53,13 @@ static struct runner *runner_new(struct functions *f) {
   if (!r) return NULL;
   *r = (struct runner){.of = f};
   r->sandbox = (struct sandbox){.arena = &r->arena, .limits = &limits_of_loading};
-  r->keys = ARENA_ARRAY(&r->arena, const char *, f->entry_count + 1);
-  bool ok = r->keys && sandbox_open(&r->sandbox) && runner_load(r) && sandbox_seal(&r->sandbox);
+  bool ok = sandbox_open(&r->sandbox) && runner_load(r) && sandbox_seal(&r->sandbox);
   if (ok) {
     r->sandbox.limits = &limits_of_loading;
     r->sandbox.asked = 0;
     lua_settop(r->sandbox.L, 0);
     lua_pushcfunction(r->sandbox.L, furnish);
-    ok = lua_pcall(r->sandbox.L, 0, 3, 0) == LUA_OK;
+    ok = lua_pcall(r->sandbox.L, 0, 3, 0) == LUA_OK && lua_checkstack(r->sandbox.L, HANDED_MOST + 20);
     r->settled = r->sandbox.bytes;
   }
   if (ok) return r;
@@ -152,10 +153,10 @@ static struct value run(struct functions *f, struct function *x, struct runner *
   uint32_t number = (uint32_t)(x - f->at);
   r->sandbox.limits = again ? &f->again : &f->limits;
   r->slots = slots ? slots : &none;
-  sandbox_arm(&r->sandbox);
+  sandbox_arm(&r->sandbox, !x->straight);
   lua_rawgeti(L, PLACE_CALLED, x->noun->captured);
-  for (int i = 0; i < VIEW_ROOTS; i++) lua_rawgeti(L, PLACE_VIEWS, (lua_Integer)x->roots[i] + 1);
-  int status = lua_pcall(L, VIEW_ROOTS, 1, 0);
+  for (uint32_t i = 0; i < x->slot_count; i++) push_plain(L, &r->slots[x->slots[i]]);
+  int status = lua_pcall(L, (int)x->slot_count, 1, 0);
   r->slots = NULL;
   struct value v = status == LUA_OK ? given(f, x, L, again, a) : failed(f, x, r, status, again);
   lua_settop(L, PLACE_CELLS);
@@ -205,7 +206,7 @@ struct functions *functions_new(const struct source *sources, size_t count, cons
   bool ok = f->at || err_set(e, ERR_INTERNAL, "memory failed");
   for (size_t i = 0; ok && i < f->count; i++) f->at[i].noun = &n->functions[i];
   for (uint32_t i = 0; ok && i < s->count; i++)
-    if (s->at[i].kind == SYMBOL_FUNCTION) ok = views_build(f, &f->at[s->at[i].index], e);
+    if (s->at[i].kind == SYMBOL_FUNCTION) ok = views_build(f, &f->at[s->at[i].index], e) && caller_build(f, &f->at[s->at[i].index], e);
   struct runner *first = ok ? runner_new(f) : NULL;
   if (ok && !first) err_set(e, ERR_INTERNAL, "the functions of the program cannot be loaded");
   if (first) {

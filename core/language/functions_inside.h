@@ -1,11 +1,13 @@
-/* Inside language: functions and what they see. functions.c has the pool and the call, views.c the views of user, event and predictions. */
+/* Inside language: functions and what they see. functions.c has the pool and the call, callers.c the way into Lua, views.c the views of
+ * user, event and predictions, cells.c what must stay as it is. */
 #pragma once
 #include "language/functions.h"
 #include "sandbox.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define RUNNERS_MOST 16 /* idle sandboxes that are kept */
+#define RUNNERS_MOST 16  /* idle sandboxes that are kept */
+#define HANDED_MOST  100 /* values that one caller takes, and tables: Lua has 200 locals and 255 upvalues for a function */
 
 struct view_entry { /* user.steps; or user.profile, which is a view itself */
   struct str name;
@@ -21,8 +23,14 @@ enum { VIEW_USER, VIEW_EVENT, VIEW_PREDICTED, VIEW_ROOTS };
 struct function {
   const struct noun_function *noun;
   bool bound;                 /* some condition is made of it */
-  uint32_t roots[VIEW_ROOTS]; /* numbers of views */
-  atomic_uint in_row;         /* failures */
+  bool straight;              /* runs few instructions whatever it is given, and needs no hook that counts them */
+  bool reads;                 /* straight, and assigns to nothing but locals: may be given the tables behind its views */
+  uint32_t roots[VIEW_ROOTS]; /* numbers of views; the inner ones follow */
+  uint32_t view_count;
+  struct str caller; /* the text of the Lua function that lays the values of `slots` into the views and calls this one */
+  uint32_t *slots;
+  uint32_t slot_count;
+  atomic_uint in_row; /* failures */
   atomic_bool stopped;
   atomic_uint_fast64_t raised, spent, memory, late;
   int line;
@@ -37,11 +45,11 @@ struct runner { /* one sandbox; its first member, so that a lua_State leads here
   struct arena arena; /* what the loading of its files left */
   struct functions *of;
   const struct value *slots; /* NULL: no call is on, and views say nothing */
-  const char **keys;         /* by entry of all views: Lua's own copy of the name, compared by address when it is short */
   struct cell *cells;
   size_t cell_count, cell_cap;
   struct cell_range {
     size_t first, count;
+    bool calls;   /* leads to another function of the file */
   } * cells_of;   /* by function */
   size_t settled; /* bytes after the last collection */
 };
@@ -54,7 +62,8 @@ struct functions {
   struct function *at;
   size_t count;
   struct view *views;
-  uint32_t view_count, view_cap, entry_count;
+  uint32_t view_count, view_cap;
+  bool judged;                 /* which functions are straight */
   struct limits limits, again; /* of a call; of one in a replay */
   _Atomic(struct runner *) idle[RUNNERS_MOST];
   pthread_mutex_t lock; /* of `line` and `sentence` only, which failures write */
@@ -68,6 +77,19 @@ bool cells_restore(struct runner *r, uint32_t function, int table);
 
 /* Builds the views of one function from the names that it needs. [builder] */
 bool views_build(struct functions *f, struct function *function, struct err *e);
-/* The userdata behind all views, in Lua: by number from 1, in the table that is left on the stack. May raise. */
+/* The userdata behind all views, in Lua: by number from 1, in the table that is left on the stack, and the tables of their values behind
+ * them. May raise. */
 void views_open(lua_State *L, struct runner *r);
+static inline lua_Integer values_place(const struct functions *f, uint32_t view) {
+  return (lua_Integer)f->view_count + view + 1;
+}
 void push_value(lua_State *L, const struct value *v); /* may raise */
+/* A number or a truth, else nil, which is what makes a view ask for it; takes no memory and never raises. */
+void push_plain(lua_State *L, const struct value *v);
+
+/* callers.c. Writes the caller of one function whose views are built. [builder] */
+bool caller_build(struct functions *f, struct function *function, struct err *e);
+/* Loads the callers into the table at place `callers`, by the captured functions' numbers; may raise. */
+void callers_open(lua_State *L, struct runner *r, int callers, int views);
+/* Finds out which functions are straight; once, with the first runner, whose cells are open. [builder] */
+void callers_judge(struct functions *f, struct runner *first);

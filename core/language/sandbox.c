@@ -7,7 +7,6 @@
 #include "kit/clock.h"
 #include <string.h>
 
-#define HOOK_EVERY 1000
 /* Short texts are shared by all who hold them: whether one is new depends on what ran before, so they cost no fuel. */
 #define SHORT_TEXT 96
 
@@ -99,14 +98,16 @@ void sandbox_charge(lua_State *L, size_t amount) {
   s->fuel -= (long)amount;
 }
 
-void sandbox_arm(struct sandbox *s) {
+void sandbox_arm(struct sandbox *s, bool counted) {
   s->fuel = s->limits->fuel;
   s->asked = 0;
   s->deadline = 0;
   s->spent = SPENT_NOTHING;
   s->spent_line = 0;
   s->text_too_long = false;
-  lua_sethook(s->L, count, LUA_MASKCOUNT, HOOK_EVERY); /* which also sets the counter back */
+  if (counted) lua_sethook(s->L, count, LUA_MASKCOUNT, HOOK_EVERY); /* which also sets the counter back */
+  else if (s->counted) lua_sethook(s->L, NULL, 0, 0);
+  s->counted = counted;
 }
 
 /* ---- the environment ---- */

@@ -11,6 +11,7 @@
 #define NOUN_TEXT        4096u      /* bytes of a text in a noun */
 #define NOUN_DEPTH       16         /* tables within tables */
 #define SANDBOX_ELEMENTS 10000      /* of a table that the table words take */
+#define HOOK_EVERY       1000       /* instructions that are counted together */
 
 struct limits {  /* of one load, or of one call */
   long fuel;     /* instructions, with what the words charge; in a call also the objects that are made, by their bytes */
@@ -33,9 +34,9 @@ struct sandbox {
   struct findings *findings;
   const char *file; /* of the running source */
   const struct limits *limits;
-  bool sealed;
-  size_t bytes; /* held by Lua */
-  size_t asked; /* since the call began: only ever more */
+  bool sealed, counted; /* counted: the hook is set */
+  size_t bytes;         /* held by Lua */
+  size_t asked;         /* since the call began: only ever more */
   long fuel;
   int64_t deadline; /* clock_monotonic; 0: to be set when the hook first comes by */
   enum spent spent;
@@ -55,7 +56,8 @@ bool sandbox_run(struct sandbox *s, const struct source *source);
 /* The same after a look at size, encoding and the constructs that must not reach Lua. */
 bool source_run(struct sandbox *s, const struct source *source);
 const char *spent_text(const struct sandbox *s); /* what was used up, as a sentence; only when spent */
-void sandbox_arm(struct sandbox *s);             /* a call begins: its limits are whole again */
+/* A call begins: its limits are whole again. `counted`: its instructions are, which a call of less than HOOK_EVERY does not need. */
+void sandbox_arm(struct sandbox *s, bool counted);
 /* Cuts Lua's "rule:12: " off a message. */
 struct str sandbox_message(struct str message, int *line);
 
@@ -105,3 +107,11 @@ const struct node *convert_table(lua_State *L, int at, const struct body *body);
 
 /* Refuses what the loader does not let through, before Lua sees the text: a finding each. [builder] */
 bool scan_source(struct findings *f, const char *file, struct str text);
+struct scan_shape { /* of the function on the lines from `first` to `last`, which the caller sets */
+  int first, last;
+  size_t tokens, functions, loops, assignments; /* functions: on those lines, itself counted; loops: for, while, repeat,
+                                                  goto; assignments: each = that stands behind no `local` */
+  int depth;
+  bool local;
+};
+void scan_shape(struct str text, struct scan_shape *shape);

@@ -1,6 +1,6 @@
-/* Views: what a running function sees of the user, the event and the predictions. A view is a userdata that answers for the names in the
- * function's `needs`, one look-up over a handful of names; it can be neither changed nor kept: after the call it says nothing any more.
- * Lists come as copies. Built once a program [builder]; read inside a call, on its thread. */
+/* Views: what a running function sees of the user, the event and the predictions. A view is a userdata that shows a table of values, which
+ * no rule can reach: its caller (callers.c) lays the numbers and truths in, everything else is asked of C when it is read. A view can be
+ * neither changed nor kept. Lists come as copies. Built once a program [builder]; read inside a call, on its thread. */
 #include "functions_inside.h"
 #include <string.h>
 
@@ -32,7 +32,6 @@ static bool entry_add(struct functions *f, uint32_t view, struct view_entry entr
   if (v->count) memcpy(entries, v->entries, v->count * sizeof *entries);
   entries[v->count++] = entry;
   v->entries = entries;
-  f->entry_count++;
   return true;
 }
 
@@ -74,16 +73,12 @@ bool views_build(struct functions *f, struct function *function, struct err *e) 
     uint32_t root = root_of(s, &path, &dotted);
     if (!entry_place(f, function->roots[root], path, dotted, s, e)) return false;
   }
+  function->view_count = f->view_count - function->roots[0];
   function->bound = true;
   return true;
 }
 
 /* ---- looking ---- */
-struct view_handle { /* the userdata */
-  const struct view *view;
-  const char *const *keys; /* beside its entries */
-};
-
 static void push_list(lua_State *L, const struct value *v) {
   sandbox_charge(L, 10 + v->count);
   lua_createtable(L, (int)v->count, 0);
@@ -100,10 +95,16 @@ static void push_number(lua_State *L, double v) {
   else lua_pushnumber(L, v);
 }
 
+void push_plain(lua_State *L, const struct value *v) {
+  if (v->kind == VALUE_NUMBER) push_number(L, v->number);
+  else if (v->kind == VALUE_BOOL) lua_pushboolean(L, v->number != 0);
+  else lua_pushnil(L);
+}
+
 void push_value(lua_State *L, const struct value *v) {
   switch ((enum value_kind)v->kind) {
-  case VALUE_NUMBER: push_number(L, v->number); return;
-  case VALUE_BOOL: lua_pushboolean(L, v->number != 0); return;
+  case VALUE_NUMBER:
+  case VALUE_BOOL: push_plain(L, v); return;
   case VALUE_TEXT:
     sandbox_charge(L, 1 + v->text.len / 16);
     if (v->text.len && memchr(v->text.at, 0, v->text.len)) break; /* comparing such texts takes time that no fuel counts */
@@ -115,56 +116,75 @@ void push_value(lua_State *L, const struct value *v) {
   lua_pushnil(L);
 }
 
-#define SHORT_NAME 40 /* Lua keeps one copy of every text up to this length */
-
-static const struct view_entry *entry_at(const struct view_handle *h, const char *key, size_t length) {
-  for (uint32_t i = 0; i < h->view->count; i++)
-    if (h->keys[i] == key) return &h->view->entries[i];
-  return length <= SHORT_NAME ? NULL : entry_of(h->view, (struct str){key, length});
-}
-
-/* Upvalue: the table of views. */
+/* What lies in no table: texts, lists, what is missing, and names that are not in needs. Upvalues: the view, its names with their places.
+ */
 static int view_index(lua_State *L) {
   const struct runner *r = (const struct runner *)sandbox_of(L);
-  const struct view_handle *h = lua_touserdata(L, 1);
-  size_t length;
+  const struct view *view = lua_touserdata(L, lua_upvalueindex(1));
   sandbox_charge(L, 2);
   if (!r->slots) return luaL_error(L, "this belonged to an earlier call");
   if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "names are texts");
-  const char *key = lua_tolstring(L, 2, &length);
-  const struct view_entry *entry = entry_at(h, key, length);
-  if (!entry) return luaL_error(L, "\"%s\" is not in needs", key);
-  if (entry->inner) lua_rawgeti(L, lua_upvalueindex(1), (lua_Integer)entry->at + 1);
-  else push_value(L, &r->slots[entry->at]);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(2)) == LUA_TNIL) return luaL_error(L, "\"%s\" is not in needs", lua_tostring(L, 2));
+  push_value(L, &r->slots[view->entries[lua_tointeger(L, -1)].at]);
   return 1;
+}
+
+static int view_length(lua_State *L) {
+  return luaL_error(L, "what a function is given is no list");
 }
 
 static int view_newindex(lua_State *L) {
   return luaL_error(L, "what a function is given cannot be changed");
 }
 
+/* The table of a view's values, onto the stack: it answers for numbers and truths by itself, and asks C for the rest. */
+static void push_values(lua_State *L, struct view *v) {
+  lua_createtable(L, 0, (int)v->count);
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, view_length);
+  lua_setfield(L, -2, "__len");
+  lua_pushlightuserdata(L, v);
+  lua_createtable(L, 0, (int)v->count);
+  for (uint32_t i = 0; i < v->count; i++) {
+    lua_pushlstring(L, v->entries[i].name.at, v->entries[i].name.len);
+    lua_pushinteger(L, i);
+    lua_rawset(L, -3);
+  }
+  lua_pushcclosure(L, view_index, 2);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}
+
+static void place_inner(lua_State *L, const struct functions *f, uint32_t number, int views) {
+  const struct view *v = &f->views[number];
+  lua_rawgeti(L, views, values_place(f, number));
+  for (uint32_t i = 0; i < v->count; i++) {
+    if (!v->entries[i].inner) continue;
+    lua_pushlstring(L, v->entries[i].name.at, v->entries[i].name.len);
+    lua_rawgeti(L, views, (lua_Integer)v->entries[i].at + 1);
+    lua_rawset(L, -3);
+  }
+  lua_pop(L, 1);
+}
+
 void views_open(lua_State *L, struct runner *r) {
   const struct functions *f = r->of;
-  lua_createtable(L, (int)f->view_count, 0);
-  lua_createtable(L, 0, 2);
-  lua_pushvalue(L, -2);
-  lua_pushcclosure(L, view_index, 1);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, view_newindex);
-  lua_setfield(L, -2, "__newindex");
-  lua_newtable(L); /* holds the names, so that their addresses stay */
-  uint32_t key = 0;
+  lua_createtable(L, (int)f->view_count * 2, 0);
+  int views = lua_gettop(L);
   for (uint32_t i = 0; i < f->view_count; i++) {
-    struct view_handle *h = lua_newuserdatauv(L, sizeof *h, 0);
-    *h = (struct view_handle){&f->views[i], r->keys + key};
-    lua_pushvalue(L, -3);
+    lua_newuserdatauv(L, 0, 0);
+    lua_createtable(L, 0, 3);
+    push_values(L, &f->views[i]);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, views, values_place(f, i));
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, view_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushcfunction(L, view_length);
+    lua_setfield(L, -2, "__len");
     lua_setmetatable(L, -2);
-    lua_rawseti(L, -4, (lua_Integer)i + 1);
-    for (uint32_t k = 0; k < f->views[i].count; k++) {
-      r->keys[key++] = lua_pushlstring(L, f->views[i].entries[k].name.at, f->views[i].entries[k].name.len);
-      lua_rawseti(L, -2, key);
-    }
+    lua_rawseti(L, views, (lua_Integer)i + 1);
   }
-  lua_setfield(L, -2, "names");
-  lua_pop(L, 1); /* the metatable lives on in the views, and the names in it */
+  for (uint32_t i = 0; i < f->view_count; i++) place_inner(L, f, i, views);
 }

@@ -88,6 +88,7 @@ static int next_pair(lua_State *L) {
 static int word_pairs(lua_State *L) {
   if (sealed_table(L, 1)) lua_replace(L, 1); /* no rule can reach it behind the closure */
   luaL_checktype(L, 1, LUA_TTABLE);
+  if (lua_getmetatable(L, 1)) return luaL_error(L, "what a function is given cannot be gone through");
   lua_settop(L, 1);
   lua_newtable(L);
   lua_Integer count = 0;
@@ -130,10 +131,11 @@ static int word_tonumber(lua_State *L) {
   return 1;
 }
 
+/* A view is userdata to everybody, also where it is a table (callers.c). */
 static const char *type_text(lua_State *L, int at) {
-  if (!sealed_table(L, at)) return luaL_typename(L, at);
-  lua_pop(L, 1);
-  return "table";
+  bool sealed = sealed_table(L, at), view = !sealed && lua_istable(L, at) && lua_getmetatable(L, at);
+  if (sealed || view) lua_pop(L, 1);
+  return sealed ? "table" : view ? "userdata" : luaL_typename(L, at);
 }
 
 void push_text_of(lua_State *L, int at) {

@@ -8,6 +8,7 @@
 static lua_Integer elements(lua_State *L, int at) {
   if (sealed_table(L, at)) lua_replace(L, at);
   luaL_checktype(L, at, LUA_TTABLE);
+  if (lua_getmetatable(L, at)) luaL_error(L, "what a function is given is no list");
   lua_Unsigned n = lua_rawlen(L, at);
   if (n > SANDBOX_ELEMENTS) luaL_error(L, "the words on tables take at most %d elements", SANDBOX_ELEMENTS);
   return (lua_Integer)n;

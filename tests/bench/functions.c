@@ -1,6 +1,7 @@
 /* How long a function of a rule takes: one predicate over five values, as a trigger has it, called as a lane calls it; and the same
  * function in a bare Lua state, called with a plain table by a protected call (L5: the sandbox costs at most 1.4 times that). Prints the
- * median of five runs. One thread; not a test, asserts no time. usage: functions [ROUNDS] */
+ * median of five runs. One thread; asserts no time. With --only it makes so many calls of one kind and prints nothing, so that their
+ * instructions can be counted from outside. usage: functions [ROUNDS] | functions --only sandbox|bare CALLS */
 #include "language/functions.h"
 #include "kit/arena.h"
 #include "kit/clock.h"
@@ -8,6 +9,7 @@
 #include <lua.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RUNS 5
 #define BODY                                                                                                                               \
@@ -23,6 +25,7 @@ struct bench {
   struct symbols symbols;
   struct functions *functions;
   struct value slots[16];
+  lua_State *L; /* the bare one: the function, and the table that it reads */
 };
 
 static bool find(void *context, struct str name, struct symbol *out, struct err *e) {
@@ -48,6 +51,10 @@ static bool open(struct bench *b, struct err *e) {
   if (!symbols_name(&b->symbols, b->nouns.functions[0].name, e)) return false;
   static const double values[] = {0.7, 5, 7, 4000, 17.5};
   for (uint32_t i = 0; i < 5; i++) b->slots[i] = value_number(values[i]);
+  b->L = luaL_newstate();
+  if (!b->L || luaL_loadstring(b->L, "return " BODY) != LUA_OK || lua_pcall(b->L, 0, 1, 0) != LUA_OK)
+    return err_set(e, ERR_INTERNAL, "the bare function cannot be loaded");
+  lua_newtable(b->L);
   return (b->functions = functions_new(&b->source, 1, &b->nouns, &b->symbols, e)) != NULL;
 }
 
@@ -56,60 +63,59 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static double sandboxed(struct bench *b, int rounds) {
-  double runs[RUNS];
-  for (int run = 0; run < RUNS; run++) {
-    const int64_t start = clock_monotonic();
-    for (int i = 0; i < rounds; i++) {
-      struct value v = functions_call(b->functions, 0, b->slots, false, &b->arena);
-      if (v.kind != VALUE_BOOL || v.number != 1) return -1;
-    }
-    runs[run] = (double)(clock_monotonic() - start) / rounds;
+static bool sandboxed(struct bench *b, int rounds) {
+  for (int i = 0; i < rounds; i++) {
+    struct value v = functions_call(b->functions, 0, b->slots, false, &b->arena);
+    if (v.kind != VALUE_BOOL || v.number != 1) return false;
   }
-  qsort(runs, RUNS, sizeof runs[0], ascending);
-  return runs[RUNS / 2];
+  return true;
 }
 
 /* The caller's share is the same work: the values go into the tables that the function reads. */
-static double bare(const struct bench *b, int rounds) {
+static bool bare(struct bench *b, int rounds) {
   static const char *const names[] = {"skip_probability", "stressLevel", "sleepHours", "steps", "local_hour"};
+  for (int i = 0; i < rounds; i++) {
+    for (int k = 0; k < 5; k++) {
+      lua_pushnumber(b->L, b->slots[k].number);
+      lua_setfield(b->L, 2, names[k]);
+    }
+    lua_pushvalue(b->L, 1);
+    for (int k = 0; k < 3; k++) lua_pushvalue(b->L, 2);
+    if (lua_pcall(b->L, 3, 1, 0) != LUA_OK || !lua_toboolean(b->L, -1)) return false;
+    lua_settop(b->L, 2);
+  }
+  return true;
+}
+
+/* ns a call; below 0: it did not say yes. */
+static double timed(bool (*calls)(struct bench *, int), struct bench *b, int rounds) {
   double runs[RUNS];
-  lua_State *L = luaL_newstate();
-  if (!L || luaL_loadstring(L, "return " BODY) != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK) return -1;
-  lua_newtable(L);
   for (int run = 0; run < RUNS; run++) {
     const int64_t start = clock_monotonic();
-    for (int i = 0; i < rounds; i++) {
-      for (int k = 0; k < 5; k++) {
-        lua_pushnumber(L, b->slots[k].number);
-        lua_setfield(L, 2, names[k]);
-      }
-      lua_pushvalue(L, 1);
-      for (int k = 0; k < 3; k++) lua_pushvalue(L, 2);
-      if (lua_pcall(L, 3, 1, 0) != LUA_OK || !lua_toboolean(L, -1)) return -1;
-      lua_settop(L, 2);
-    }
+    if (!calls(b, rounds)) return -1;
     runs[run] = (double)(clock_monotonic() - start) / rounds;
   }
-  lua_close(L);
   qsort(runs, RUNS, sizeof runs[0], ascending);
   return runs[RUNS / 2];
 }
 
 int main(int count, char **arguments) {
-  const int rounds = count > 1 ? atoi(arguments[1]) : 400000;
+  const bool only = count == 4 && strcmp(arguments[1], "--only") == 0;
+  const int rounds = count > 1 && !only ? atoi(arguments[1]) : 400000;
   static struct bench b;
   struct err e = {0};
   if (!open(&b, &e)) {
     fprintf(stderr, "functions: %s\n", e.text);
     return 1;
   }
-  const double ours = sandboxed(&b, rounds), theirs = bare(&b, rounds);
+  if (only) return (strcmp(arguments[2], "bare") == 0 ? bare : sandboxed)(&b, atoi(arguments[3])) ? 0 : 1;
+  const double ours = timed(sandboxed, &b, rounds), theirs = timed(bare, &b, rounds);
   if (ours < 0 || theirs < 0) {
     fprintf(stderr, "functions: the function did not say yes\n");
     return 1;
   }
   printf("one predicate of five terms: %.0f ns (limit 400), %.2f times a bare protected call of %.0f ns\n", ours, ours / theirs, theirs);
+  lua_close(b.L);
   functions_free(b.functions);
   arena_free(&b.arena);
   return 0;

@@ -71,7 +71,7 @@ static void what_it_does_not_need_it_does_not_see(void **state) {
                {"user.other = 5", "what a function is given cannot be changed", 2},
                {"user.profile.a = 5", "what a function is given cannot be changed", 2},
                {"for k in pairs(user) do end", "table expected", 2},
-               {"return #user", "attempt to get length", 2},
+               {"return #user", "what a function is given is no list", 2},
                {"return 5", "a condition gives true, false or nil", 0},
                {"return user", "a condition gives true, false or nil", 0},
                {"return user[1]", "names are texts", 2},
