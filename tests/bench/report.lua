@@ -21,6 +21,7 @@ local limits = { -- name, key, what it is, limit, "least" or "most"
   { "conditions", "five_ns", "one condition of five terms, ns", 40, "most" },
   { "functions", "predicate_ns", "a Lua predicate of five terms, ns", 400, "most" },
   { "functions", "to_bare", "the same to a bare protected call of it on plain tables, without a hook" },
+  { "functions", "instructions_to_bare", "the same in instructions, as callgrind counts them", 1.4, "most" },
   { "memory", "idle_mb", "memory idle, MB", 20, "most" },
   { "memory", "hot_mb", "memory with 10 000 hot users, MB", 100, "most" },
   { "slow5000", "p99_to_alone", "1 000 slow clients: p99 of 5 000/s to that without them", 1.1, "most" },

@@ -189,7 +189,8 @@ conditions() {
 }
 
 functions() {
-  "$build/bench/functions" | sed -n 's/.*terms: \([0-9]*\) ns.* \([0-9.]*\) times.*/functions {"predicate_ns":\1,"to_bare":\2}/p' | tee -a "$results" >&2
+  "$build/bench/functions" | sed -n 's/.*terms: \([0-9]*\) ns.* \([0-9.]*\) times.*/functions {"predicate_ns":\1,"to_bare":\2INSTRUCTIONS}/p' |
+    sed "s/INSTRUCTIONS/$("$source/tests/bench/ratio.sh" "$build" | sed 's/.* /,"instructions_to_bare":/')/" | tee -a "$results" >&2
 }
 
 webhooks() {
