@@ -141,6 +141,7 @@ enum way way_best(void) {
 }
 
 double machine_value(const struct machine *m, enum way way, const double *z, double *scratch) {
+  if (m->light) return machine_value_light(m, way, z) + m->bias;
   const double e = scale_row(m, z, scratch);
 #if defined(__x86_64__)
   if (way == WAY_AVX512) return value_wide(m, scratch, e) + m->bias;

@@ -49,11 +49,39 @@ static void find_centre(struct machine *m) {
   }
 }
 
-void machine_ready(struct machine *m) {
-  memset(m->chunk, 0, (size_t)((char *)m->mean - (char *)m->chunk));
-  m->single = all_floats(m);
-  if (m->single) memset(m->centre, 0, m->inputs * sizeof *m->centre); /* less a centre they would be none */
-  else find_centre(m);
+/* See svr.h. A sum that is not a number is not light. */
+static bool is_light(const struct machine *m) {
+  const double scale = m->gamma * 0x1.71547652b82fep0, rounding = 0x1p-25;
+  double sum = 0;
+  if ((size_t)m->vectors * m->inputs < SVR_LIGHT_WORK || m->inputs > SVR_LIGHT_INPUTS) return false;
+  for (uint32_t v = 0; v < m->vectors; v++) {
+    double squares = 0;
+    for (uint32_t i = 0; i < m->inputs; i++) {
+      const double from_centre = *machine_support(m, v, i) - m->centre[i];
+      squares = fma(from_centre, from_centre, squares);
+    }
+    if (!(scale * squares <= SVR_LIGHT_NEAR)) return false;
+    const double wrong = m->coefficients[v] * rounding * (1 + scale * squares);
+    sum += wrong * wrong;
+  }
+  return m->gamma > 1e-20 && m->gamma < 1e20 && sum <= SVR_LIGHT_ERROR * SVR_LIGHT_ERROR;
+}
+
+static void copy_light(struct machine *m) {
+  for (uint32_t v = 0; v < m->vectors; v++) {
+    float *head = (float *)(void *)m->chunk + v / SVR_LIGHT_CHUNK * machine_light_size(m) + v % SVR_LIGHT_CHUNK;
+    double squares = 0;
+    for (uint32_t i = 0; i < m->inputs; i++) {
+      const double from_centre = *machine_support(m, v, i) - m->centre[i];
+      squares = fma(from_centre, from_centre, squares);
+      head[(2 + (size_t)i) * SVR_LIGHT_CHUNK] = (float)from_centre;
+    }
+    head[0] = (float)(-(m->gamma * 0x1.71547652b82fep0) * squares);
+    head[SVR_LIGHT_CHUNK] = (float)m->coefficients[v];
+  }
+}
+
+static void copy_exact(struct machine *m) {
   for (uint32_t v = 0; v < m->vectors; v++) {
     double *head = m->chunk + v / SVR_CHUNK * machine_chunk_size(m) / sizeof(double) + v % SVR_CHUNK;
     double *doubles = head + 2 * SVR_CHUNK;
@@ -68,6 +96,16 @@ void machine_ready(struct machine *m) {
     head[0] = -(m->gamma * 0x1.71547652b82fep0) * squares;
     head[SVR_CHUNK] = m->coefficients[v];
   }
+}
+
+void machine_ready(struct machine *m) {
+  memset(m->chunk, 0, (size_t)((char *)m->mean - (char *)m->chunk));
+  find_centre(m);
+  m->light = is_light(m);
+  m->single = !m->light && all_floats(m);
+  if (m->single) memset(m->centre, 0, m->inputs * sizeof *m->centre); /* less a centre they would be none */
+  if (m->light) copy_light(m);
+  else copy_exact(m);
 }
 
 void model_adopt(kairos_model *model, struct machine *machine) {

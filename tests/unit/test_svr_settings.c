@@ -78,16 +78,17 @@ static void faults_are_named(void **state) {
 #define INPUTS  5
 #define VECTORS 203
 #define ROWS    65
+#define LIGHT   3301
 
-static void fill(struct machine *m, struct rng *chance) {
-  assert_true(machine_new(m, &meter.host, INPUTS, VECTORS));
+static void fill(struct machine *m, struct rng *chance, uint32_t vectors) {
+  assert_true(machine_new(m, &meter.host, INPUTS, vectors));
   m->gamma = 0.07;
   m->bias = 0.25;
   for (uint32_t i = 0; i < INPUTS; i++) {
     m->mean[i] = rng_normal(chance);
     m->scale[i] = 0.5 + rng_uniform(chance);
   }
-  for (uint32_t v = 0; v < VECTORS; v++) {
+  for (uint32_t v = 0; v < vectors; v++) {
     m->coefficients[v] = 10 * rng_normal(chance);
     for (uint32_t i = 0; i < INPUTS; i++) *machine_support(m, v, i) = rng_normal(chance);
   }
@@ -115,7 +116,7 @@ static double by_formula(const struct machine *m, const double *z) {
 static void value_is_the_formula(bool floats) {
   struct rng chance = rng_from(9);
   struct machine m;
-  fill(&m, &chance);
+  fill(&m, &chance, VECTORS);
   for (uint32_t i = 0; floats && i < VECTORS * INPUTS; i++) m.support[i] = (double)(float)m.support[i];
   machine_ready(&m);
   assert_int_equal(m.single, floats);
@@ -127,6 +128,34 @@ static void value_is_the_formula(bool floats) {
   }
   const double far[INPUTS] = {1e300, -1e300, INFINITY, 0, 0};
   assert_true(value_of(&m, far) == m.bias); /* infinitely far from everything: the bias alone */
+  machine_free(&m, &meter.host);
+}
+
+/* A large machine of small coefficients is computed in floats: by every way the same, and as near to the formula as svr.h says. */
+static void a_light_value_is_near_the_formula(void **state) {
+  (void)state;
+  struct rng chance = rng_from(10);
+  struct machine m;
+  fill(&m, &chance, LIGHT);
+  for (uint32_t v = 0; v < LIGHT; v++) m.coefficients[v] *= 0.1;
+  machine_ready(&m);
+  assert_true(m.light);
+  double squares = 0;
+  for (int n = 0; n < 300; n++) {
+    double z[INPUTS];
+    const double spread = n < 200 ? 1 : n < 250 ? 30 : 1e6;
+    for (int i = 0; i < INPUTS; i++) z[i] = spread * rng_normal(&chance);
+    const double wrong = value_of(&m, z) - by_formula(&m, z);
+    assert_true(fabs(wrong) < 3 * SVR_LIGHT_ERROR);
+    squares += n < 200 ? wrong * wrong : 0;
+  }
+  assert_true(sqrt(squares / 200) < SVR_LIGHT_ERROR);
+  const double far[INPUTS] = {1e300, -1e300, INFINITY, 0, 0}, none[INPUTS] = {NAN, 0, 0, 0, 0};
+  assert_true(value_of(&m, far) == m.bias);
+  assert_true(value_of(&m, none) == m.bias);
+  for (uint32_t v = 0; v < LIGHT; v++) m.coefficients[v] *= 1000; /* what floats would cost is too much now */
+  machine_ready(&m);
+  assert_false(m.light);
   machine_free(&m, &meter.host);
 }
 
@@ -161,7 +190,7 @@ static void far_from_zero_is_as_good(void **state) {
   (void)state;
   struct rng chance = rng_from(12);
   struct machine m;
-  fill(&m, &chance);
+  fill(&m, &chance, VECTORS);
   for (uint32_t v = 0; v < VECTORS; v++)
     for (uint32_t i = 0; i < INPUTS; i++) *machine_support(&m, v, i) += 1e6 * (i + 1);
   machine_ready(&m);
@@ -174,7 +203,7 @@ static void missing_inputs_are_the_mean(void **state) {
   (void)state;
   struct rng chance = rng_from(4);
   struct machine m;
-  fill(&m, &chance);
+  fill(&m, &chance, VECTORS);
   double values[INPUTS][ROWS], z[INPUTS];
   uint64_t valid[INPUTS][2];
   kairos_column columns[INPUTS], *pointers[INPUTS];
@@ -197,9 +226,10 @@ static void missing_inputs_are_the_mean(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(settings_are_read),           cmocka_unit_test(faults_are_named),
-      cmocka_unit_test(the_value_is_the_formula),    cmocka_unit_test(the_exponential_is_good),
-      cmocka_unit_test(missing_inputs_are_the_mean), cmocka_unit_test(far_from_zero_is_as_good),
+      cmocka_unit_test(settings_are_read),        cmocka_unit_test(faults_are_named),
+      cmocka_unit_test(the_value_is_the_formula), cmocka_unit_test(a_light_value_is_near_the_formula),
+      cmocka_unit_test(the_exponential_is_good),  cmocka_unit_test(missing_inputs_are_the_mean),
+      cmocka_unit_test(far_from_zero_is_as_good),
   };
   return cmocka_run_group_tests(tests, begin, NULL);
 }
