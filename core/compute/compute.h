@@ -168,16 +168,21 @@ void model_calibrate(struct models *m, uint32_t model, const struct calibration 
 const struct calibration *model_calibration(const struct models *m, uint32_t model);
 
 /* ---- training tables [tool] ---- */
-/* `train = { on = …, target = …, within = …, smooth = …, rows = …, calibrate = … }` of a model noun, made point-in-time correct by
- * construction: rows are taken while journal rows stream through features_update. A row is taken at each `on` event; its outcome is 1 when
- * a `target` event of the same user follows `within` that time (one target answers one row). With `smooth`, what is learned is the user's
- * share of outcomes over the rows of that time from this one on. At most `rows` rows are trained on, picked by hash. */
+/* `train` of a model noun (RULES.md), made point-in-time correct by construction: rows are taken while journal rows stream through
+ * features_update. A row is taken at each `on` event, as a model would be asked there; its outcome is 1 when a `target` event of the same
+ * user answers it `within` that time (one target answers one row). With `smooth`, what is learned is the user's share of outcomes over the
+ * rows of that time from this one on. At most `rows` rows are trained on, picked by hash. */
 struct training_table;
 /* `widths`: of the model's inputs in order, as its plugin says; NULL: all 1. */
 struct training_table *training_table_new(const struct models *m, const struct noun_model *declared, const struct features *f,
                                           const uint32_t *widths, struct err *e);
-bool training_table_event(struct training_table *t, struct user *before, const struct event *e, int64_t clock, struct arena *scratch,
-                          struct err *err); /* call before features_update of the same event */
+/* Call after features_update of the same event. */
+bool training_table_event(struct training_table *t, const struct user *u, const struct event *e, int64_t clock, struct arena *scratch,
+                          struct err *err);
+/* Is what is asked at an `on` event no more than whether a `target` follows? */
+bool training_table_asks(const struct training_table *t, struct str on, struct str target);
+/* Of the row taken last: its outcome's probability for one who knows everything, where there is such a one (a simulator). */
+void training_table_truth(struct training_table *t, double probability);
 /* Joins targets, splits by user by hash: a fifth is tested with. With `calibrate`, a sixth more learns the calibration and a tenth the
  * conformal sets, of these only the rows of the second half of the time. */
 bool training_table_finish(struct training_table *t, struct err *e);
@@ -189,11 +194,17 @@ struct training_rows {
   double *target;         /* what is learned: the outcome, or the share of `smooth` */
   double *outcome;        /* 0 or 1: what predictions are judged by */
   double *before;         /* what came of the user's row before, as far as it was known then; NaN: nothing */
+  double *truth;          /* the outcome's probability for one who knows everything; NaN: not known */
   uint64_t *user;         /* the same for all rows of one user, and for no other's: the seeds of a training */
   bool *late;             /* of the second half of the time */
   const uint32_t *widths; /* of the inputs */
   uint32_t input_count;
 };
+/* Cross-validation, after finish: the rows are split anew by people, who are dealt to `folds` folds in the order of their hashes. One fold
+ * is tested with, the next one calibrates where the model asks for it, the others train. */
+bool training_table_fold(struct training_table *t, uint32_t fold, uint32_t folds, struct err *e);
+/* People with rows, and rows with the rarer outcome. False: no memory. */
+bool training_table_people(const struct training_table *t, uint32_t *people, uint32_t *rarer);
 void training_table_rows(const struct training_table *t, enum training_part part, struct training_rows *out);
 /* `calibrate = "platt"` or "isotonic"; false: neither is asked for. */
 bool training_table_calibrates(const struct training_table *t, bool *isotonic);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const window_names[] = {"sum", "count", "mean", "rate", "trend", "since_last", "streak", "entropy", "circular"};
+static const char *const window_names[] = {"sum", "count", "mean", "rate", "trend", "since_last", "streak", "entropy", "circular", "last"};
 #define WINDOW_NAMES    (sizeof window_names / sizeof *window_names)
 #define CATEGORIES_MOST 12u
 #define CATEGORY_BITS   0xffffull
@@ -38,7 +38,8 @@ static bool window_kind_of(const struct noun_feature *n, enum window_kind *kind,
   if (near) complain(findings, n, "unknown window \"" STR_FORMAT "\" (did you mean \"%s\"?)", STR_ARG(n->window), near);
   else
     complain(findings, n,
-             "window: expected sum, count, mean, rate, trend, since_last, streak, entropy or circular, or a value, got \"" STR_FORMAT "\"",
+             "window: expected sum, count, mean, rate, trend, since_last, streak, entropy, circular or last, or a value, got \"" STR_FORMAT
+             "\"",
              STR_ARG(n->window));
   return false;
 }
@@ -62,6 +63,8 @@ static bool window_names_build(struct arena *a, struct features *f, struct decla
     else d->field_slot = s->slot;
   } else if (needs_field(d->kind)) {
     complain(findings, n, "window \"%s\" needs a field", window_names[d->kind]);
+  } else if (d->kind == WINDOW_LAST && !n->where.len) {
+    complain(findings, n, "window \"last\" needs a field, or a where that the newest event is asked");
   }
   if (n->where.len && !(d->where = expression_compile(&f->fields, n->where, WANT_TRUTH, &e))) complain(findings, n, "where: %s", e.text);
   return e.kind == ERR_NONE;
@@ -196,6 +199,11 @@ static bool entropy_add(const struct declared_feature *d, struct user *u, int32_
   return ring_add(u, categories < CATEGORIES_MOST ? digest : d->digest, day, 1); /* beyond the bound all others share one */
 }
 
+static bool last_keep(const struct declared_feature *d, struct user *u, int64_t timestamp, double value) {
+  const struct mark *old = user_mark(u, d->digest);
+  return (old && old->at > timestamp) || user_set_mark(u, d->digest, timestamp, value);
+}
+
 static bool since_add(const struct declared_feature *d, struct user *u, int64_t timestamp) {
   const struct mark *old = user_mark(u, d->digest);
   return (old && old->at >= timestamp) || user_set_mark(u, d->digest, timestamp, 1);
@@ -204,6 +212,7 @@ static bool since_add(const struct declared_feature *d, struct user *u, int64_t 
 bool declared_update(const struct declared_feature *d, struct user *u, int64_t timestamp, int32_t day, const float circle[2],
                      const struct value *slots) {
   bool counts = !d->where || expression_truth(d->where, slots) == TRUTH_TRUE;
+  if (d->kind == WINDOW_LAST && d->field_slot == UINT32_MAX) return last_keep(d, u, timestamp, counts);
   if (d->kind == WINDOW_RATE && d->where) return ring_add(u, d->digest, day, counts ? 1 : 0);
   if (!counts) return true;
   const struct value *field = d->field_slot == UINT32_MAX ? NULL : &slots[d->field_slot];
@@ -216,6 +225,7 @@ bool declared_update(const struct declared_feature *d, struct user *u, int64_t t
   case WINDOW_COUNT:
   case WINDOW_STREAK: return ring_add(u, d->digest, day, 1);
   case WINDOW_SINCE_LAST: return since_add(d, u, timestamp);
+  case WINDOW_LAST: return !number || last_keep(d, u, timestamp, field->number);
   case WINDOW_ENTROPY: return entropy_add(d, u, day, slots);
   case WINDOW_CIRCULAR: return ring_add(u, d->digest, day, (double)circle[0]) && ring_add(u, ~d->digest, day, (double)circle[1]);
   case WINDOW_DERIVED: break;

@@ -112,6 +112,14 @@ static struct value read_since(const struct view *v, const struct declared_featu
   return value_number(v->clock > mark->at ? (double)(v->clock - mark->at) / (double)CLOCK_SECOND : 0);
 }
 
+/* The newest value, for as many times 24 hours as the definition says. */
+static struct value read_last(const struct view *v, const struct declared_feature *d) {
+  const struct mark *mark = user_mark(v->u, d->digest);
+  if (!mark) return value_missing(MISSING_ABSENT);
+  if (v->clock - mark->at > d->days * CLOCK_DAY) return value_missing(MISSING_TOO_LITTLE);
+  return value_number(mark->value);
+}
+
 bool declared_days(const struct declared_feature *d, enum day_rule *rule) {
   const bool events = d->kind == WINDOW_RATE && !d->where && d->field_slot == UINT32_MAX; /* a rate of events a day */
   *rule = d->kind == WINDOW_SUM ? DAY_SUM : d->kind == WINDOW_COUNT || d->kind == WINDOW_STREAK || events ? DAY_COUNT : DAY_MEAN;
@@ -122,6 +130,7 @@ bool declared_days(const struct declared_feature *d, enum day_rule *rule) {
 struct value declared_read(struct view *v, const struct declared_feature *d, struct value *slots) {
   if (d->kind == WINDOW_DERIVED) return read_derived(v, d, slots);
   if (d->kind == WINDOW_SINCE_LAST) return read_since(v, d);
+  if (d->kind == WINDOW_LAST) return read_last(v, d);
   if (d->kind == WINDOW_ENTROPY) return read_entropy(v, d);
   const struct series *s = find_series(v->u, d->digest);
   if (!s) return d->kind == WINDOW_COUNT && user_mark(v->u, v->f->mark[MARK_FIRST_DAY]) ? value_number(0) : value_missing(MISSING_ABSENT);
@@ -136,6 +145,7 @@ struct value declared_read(struct view *v, const struct declared_feature *d, str
   case WINDOW_CIRCULAR: return read_circular(v, d, s);
   case WINDOW_SINCE_LAST:
   case WINDOW_ENTROPY:
+  case WINDOW_LAST:
   case WINDOW_DERIVED: break;
   }
   return value_missing(MISSING_ABSENT);

@@ -66,6 +66,7 @@ enum window_kind {
   WINDOW_STREAK,
   WINDOW_ENTROPY,
   WINDOW_CIRCULAR,
+  WINDOW_LAST,
   WINDOW_DERIVED
 };
 struct declared_feature {

@@ -1,10 +1,10 @@
 /* Training tables: rows of features as they were when something was to be predicted, joined with what came of it. Promises that no row
- * knows its future: a row is taken before the event that asks for it moves the user, and its target from events after it; a row whose time
- * is not over when the events end is left out; a user's rows are all in training or all in the test. Does not train. Called by `kairos
- * train` and tests, one thread. */
+ * knows its future: a row is what a model would be asked at that event, so the event itself has moved the user and nothing later has, and
+ * its outcome comes from events after it; a row whose time is not over when the events end is left out; a user's rows are all in training
+ * or all in the test. Does not train. Called by `kairos train`, `kairos evaluate` and tests, one thread. */
+#include "training.h"
 #include "kit/map.h"
 #include "kit/rng.h"
-#include "models.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,12 +17,14 @@
 struct sample {
   uint64_t user;           /* hash of the id */
   int64_t until;           /* the target's time is over */
+  double truth;            /* the outcome's probability for one who knows everything; NaN: nobody does */
   uint32_t previous, next; /* the user's sample before and after */
+  uint32_t fold;
   bool done, open;
 };
 struct part { /* as columns */
   uint32_t rows;
-  double **inputs, *target, *outcome, *before;
+  double **inputs, *target, *outcome, *before, *truth;
   uint64_t **valid, *user;
   bool *late;
 };
@@ -30,51 +32,19 @@ struct training_table {
   const struct models *models;
   const struct model *model;
   const struct features *features;
-  struct str on, target;
-  int64_t within, smooth; /* smooth 0: the outcome itself is learned */
-  uint32_t rows_most;     /* of training */
-  struct map newest;      /* user → newest sample */
+  struct training_rule rule;
+  struct map newest; /* user → newest sample */
   struct sample *samples;
   uint32_t *widths, values; /* of the inputs; their sum */
   double *inputs;           /* [count × values], NaN: missing */
   uint32_t count, cap;
   int64_t clock; /* newest seen */
   struct value *slots;
-  struct arena arena; /* parts */
+  struct arena arena, cells; /* cells: of the parts */
   struct part parts[TRAINING_PARTS];
-  bool calibrates, isotonic;
-  int64_t middle; /* of the time that rows were taken in */
+  uint32_t fold, folds; /* folds 0: split by hash */
+  int64_t middle;       /* of the time that rows were taken in */
 };
-
-/* ---- what the model's file says ---- */
-
-static bool text_of(const struct node *train, const char *key, struct str *out, const char *name, struct err *e) {
-  const struct node *n = node_get(train, key);
-  if (!n || n->kind != NODE_TEXT || !n->text.len) return err_set(e, ERR_INPUT, "model \"%s\": train.%s: expected an event type", name, key);
-  *out = n->text;
-  return true;
-}
-
-static bool read_train(struct training_table *t, const struct node *train, struct err *e) {
-  const char *name = t->model->name;
-  if (!train || train->kind != NODE_TABLE)
-    return err_set(e, ERR_INPUT, "model \"%s\": it has no `train = { on = …, target = …, within = … }`, so nothing says what to learn",
-                   name);
-  const struct node *within = node_get(train, "within"), *rows = node_get(train, "rows"), *smooth = node_get(train, "smooth");
-  if (!text_of(train, "on", &t->on, name, e) || !text_of(train, "target", &t->target, name, e)) return false;
-  if (!within || within->kind != NODE_NUMBER || !(within->number >= 1 && within->number <= 366 * 86400.0))
-    return err_set(e, ERR_INPUT, "model \"%s\": train.within: expected a duration of up to a year, such as 24 * hours", name);
-  t->within = (int64_t)(within->number * 1000);
-  const struct node *calibrate = node_get(train, "calibrate");
-  t->calibrates = calibrate != NULL;
-  t->isotonic = calibrate && calibrate->kind == NODE_TEXT && str_is(calibrate->text, "isotonic");
-  if (calibrate && !t->isotonic && (calibrate->kind != NODE_TEXT || !str_is(calibrate->text, "platt")))
-    return err_set(e, ERR_INPUT, "model \"%s\": train.calibrate: expected \"platt\" or \"isotonic\"", name);
-  if (smooth && smooth->kind == NODE_NUMBER && smooth->number > 0)
-    t->smooth = (int64_t)(math_clamp(smooth->number, 1, 366 * 86400.0) * 1000);
-  t->rows_most = rows && rows->kind == NODE_NUMBER && rows->number >= 1 && rows->number <= ROWS_MOST ? (uint32_t)rows->number : 20000;
-  return true;
-}
 
 /* A window that the features do not keep is refused here too, since a training may have no program that checked it. */
 static bool take_widths(struct training_table *t, const uint32_t *widths, struct err *e) {
@@ -102,7 +72,7 @@ struct training_table *training_table_new(const struct models *m, const struct n
     if (m->at[i].noun == declared) t->model = &m->at[i];
   must(t->model);
   t->slots = ARENA_ARRAY(&t->arena, struct value, f->symbols->count + 1);
-  if (t->slots && take_widths(t, widths, e) && read_train(t, declared->train, e)) return t;
+  if (t->slots && take_widths(t, widths, e) && training_rule_read(&t->rule, t->model, f, &t->arena, e)) return t;
   if (!t->slots) err_set(e, ERR_INTERNAL, "no memory for a training table");
   training_table_free(t);
   return NULL;
@@ -113,6 +83,7 @@ void training_table_free(struct training_table *t) {
   map_free(&t->newest);
   kit_free(t->samples);
   kit_free(t->inputs);
+  arena_free(&t->cells);
   arena_free(&t->arena);
   kit_free(t);
 }
@@ -136,25 +107,31 @@ static uint32_t newest_of(const struct training_table *t, uint64_t user) {
   return map_get(&t->newest, user, &at) ? (uint32_t)at : NO_ROW;
 }
 
-/* One completion answers one plan: the oldest that still waits. */
-static void answer(struct training_table *t, uint64_t user, int64_t at) {
+static bool is_open(const struct training_table *t, const struct sample *s, int64_t at) {
+  return s->open && at > s->until - t->rule.within + t->rule.after && at <= s->until;
+}
+
+/* One completion answers one plan: the oldest that still waits. Where an outcome is that nothing came, it speaks against all that wait. */
+static void answer(struct training_table *t, uint64_t user, int64_t at, bool yes) {
   uint32_t oldest = NO_ROW;
   for (uint32_t i = newest_of(t, user); i != NO_ROW; i = t->samples[i].previous) {
     if (t->samples[i].until < at) break; /* samples of a user come in order of time */
-    if (t->samples[i].open) oldest = i;
+    if (!is_open(t, &t->samples[i], at)) continue;
+    oldest = i;
+    if (t->rule.absent) t->samples[i].open = t->samples[i].done = false;
   }
-  if (oldest == NO_ROW) return;
-  t->samples[oldest].done = true;
+  if (oldest == NO_ROW || t->rule.absent) return;
+  t->samples[oldest].done = yes;
   t->samples[oldest].open = false;
 }
 
-static bool take_sample(struct training_table *t, const struct user *before, uint64_t user, int64_t clock, struct arena *scratch,
+static bool take_sample(struct training_table *t, const struct user *u, uint64_t user, int64_t clock, struct arena *scratch,
                         struct err *e) {
   if (t->count >= ROWS_MOST) return err_set(e, ERR_INPUT, "more than %u training rows", ROWS_MOST);
   if (!grow(t, e)) return false;
   double *row = t->inputs + (size_t)t->count * t->values;
   struct view v;
-  view_open(&v, t->features, before, clock, scratch);
+  view_open(&v, t->features, u, clock, scratch);
   for (uint32_t c = 0; c < t->model->input_count; row += t->widths[c++]) {
     uint64_t valid = 0;
     input_read(&t->model->from[c], t->widths[c], &v, t->slots, row, &valid, 0);
@@ -162,29 +139,43 @@ static bool take_sample(struct training_table *t, const struct user *before, uin
       if (!(valid >> j & 1)) row[j] = STATS_NONE;
   }
   uint32_t before_it = newest_of(t, user);
-  t->samples[t->count] = (struct sample){user, clock + t->within, before_it, NO_ROW, false, true};
+  t->samples[t->count] = (struct sample){user, clock + t->rule.within, STATS_NONE, before_it, NO_ROW, 0, t->rule.absent, true};
   if (before_it != NO_ROW) t->samples[before_it].next = t->count;
   if (!map_set(&t->newest, user, t->count)) return err_set(e, ERR_INTERNAL, "no memory for training rows");
   t->count++;
   return true;
 }
 
-bool training_table_event(struct training_table *t, struct user *before, const struct event *e, int64_t clock, struct arena *scratch,
+bool training_table_event(struct training_table *t, const struct user *u, const struct event *e, int64_t clock, struct arena *scratch,
                           struct err *err) {
-  uint64_t user = hash_64(e->user);
+  const uint64_t user = hash_64(e->user);
+  bool yes;
   if (clock > t->clock) t->clock = clock;
-  if (str_eq(e->type, t->target)) answer(t, user, clock);
-  return !str_eq(e->type, t->on) || take_sample(t, before, user, clock, scratch, err);
+  if (training_rule_answer(&t->rule, e, scratch, &yes)) answer(t, user, clock, yes);
+  return !str_eq(e->type, t->rule.on) || take_sample(t, u, user, clock, scratch, err);
+}
+
+bool training_table_asks(const struct training_table *t, struct str on, struct str target) {
+  const struct training_rule *r = &t->rule;
+  return str_eq(r->on, on) && str_eq(r->target, target) && !r->absent && !r->left_out && !r->where && !r->yes && !r->after;
+}
+
+void training_table_truth(struct training_table *t, double probability) {
+  if (t->count) t->samples[t->count - 1].truth = probability;
 }
 
 /* ---- splitting ---- */
 
 /* Which part a row is in; TRAINING_PARTS: none. */
 static enum training_part part_of(const struct training_table *t, const struct sample *s) {
+  if (t->folds) /* the fold after the tested one calibrates */
+    return s->fold == t->fold                                          ? TRAINING_TEST
+           : t->rule.calibrates && s->fold == (t->fold + 1) % t->folds ? TRAINING_CALIBRATE
+                                                                       : TRAINING_TRAIN;
   const double share = rng_mix(s->user);
   if (share < TEST_SHARE) return TRAINING_TEST;
-  if (!t->calibrates || share >= CONFORM_UNTIL) return TRAINING_TRAIN;
-  if (s->until - t->within < t->middle) return TRAINING_PARTS;
+  if (!t->rule.calibrates || share >= CONFORM_UNTIL) return TRAINING_TRAIN;
+  if (s->until - t->rule.within < t->middle) return TRAINING_PARTS;
   return share < CALIBRATE_UNTIL ? TRAINING_CALIBRATE : TRAINING_CONFORM;
 }
 
@@ -206,14 +197,14 @@ static int by_sample(const void *a, const void *b) {
 }
 
 static bool is_known(const struct training_table *t, const struct sample *s) {
-  return !s->open || s->until <= t->clock;
+  return !s->open || (s->until <= t->clock && !t->rule.left_out);
 }
 
 static double target_of(const struct training_table *t, uint32_t sample) {
   const struct sample *first = &t->samples[sample];
   double done = 0, n = 0;
-  if (!t->smooth) return first->done;
-  for (uint32_t i = sample; i != NO_ROW && t->samples[i].until - first->until <= t->smooth; i = t->samples[i].next) {
+  if (!t->rule.smooth) return first->done;
+  for (uint32_t i = sample; i != NO_ROW && t->samples[i].until - first->until <= t->rule.smooth; i = t->samples[i].next) {
     if (!is_known(t, &t->samples[i])) continue;
     done += t->samples[i].done;
     n++;
@@ -223,7 +214,7 @@ static double target_of(const struct training_table *t, uint32_t sample) {
 
 /* What came of the user's newest earlier sample whose time was over when this one was taken; none when there is none. */
 static double before_of(const struct training_table *t, uint32_t sample) {
-  const int64_t taken = t->samples[sample].until - t->within;
+  const int64_t taken = t->samples[sample].until - t->rule.within;
   for (uint32_t i = t->samples[sample].previous; i != NO_ROW; i = t->samples[i].previous)
     if (t->samples[i].until <= taken) return t->samples[i].done;
   return STATS_NONE;
@@ -232,8 +223,8 @@ static double before_of(const struct training_table *t, uint32_t sample) {
 static bool column_fill(struct training_table *t, struct part *p, const struct pick *picks, uint32_t c, uint32_t first) {
   const uint32_t width = t->widths[c];
   const size_t cells = (size_t)p->rows * width;
-  p->inputs[c] = ARENA_ARRAY(&t->arena, double, cells + 1);
-  p->valid[c] = ARENA_ARRAY(&t->arena, uint64_t, cells / 64 + 1);
+  p->inputs[c] = ARENA_ARRAY(&t->cells, double, cells + 1);
+  p->valid[c] = ARENA_ARRAY(&t->cells, uint64_t, cells / 64 + 1);
   if (!p->inputs[c] || !p->valid[c]) return false;
   for (size_t i = 0; i < cells; i++) {
     const double cell = t->inputs[(size_t)picks[i / width].sample * t->values + first + i % width];
@@ -247,14 +238,15 @@ static bool column_fill(struct training_table *t, struct part *p, const struct p
 static bool part_fill(struct training_table *t, struct part *p, const struct pick *picks, uint32_t rows) {
   uint32_t inputs = t->model->input_count, first = 0;
   p->rows = rows;
-  p->inputs = ARENA_ARRAY(&t->arena, double *, inputs);
-  p->valid = ARENA_ARRAY(&t->arena, uint64_t *, inputs);
-  p->target = ARENA_ARRAY(&t->arena, double, rows + 1);
-  p->outcome = ARENA_ARRAY(&t->arena, double, rows + 1);
-  p->user = ARENA_ARRAY(&t->arena, uint64_t, rows + 1);
-  p->before = ARENA_ARRAY(&t->arena, double, rows + 1);
-  p->late = ARENA_ARRAY(&t->arena, bool, rows + 1);
-  if (!p->inputs || !p->valid || !p->target || !p->outcome || !p->user || !p->before || !p->late) return false;
+  p->inputs = ARENA_ARRAY(&t->cells, double *, inputs);
+  p->valid = ARENA_ARRAY(&t->cells, uint64_t *, inputs);
+  p->target = ARENA_ARRAY(&t->cells, double, rows + 1);
+  p->outcome = ARENA_ARRAY(&t->cells, double, rows + 1);
+  p->user = ARENA_ARRAY(&t->cells, uint64_t, rows + 1);
+  p->before = ARENA_ARRAY(&t->cells, double, rows + 1);
+  p->truth = ARENA_ARRAY(&t->cells, double, rows + 1);
+  p->late = ARENA_ARRAY(&t->cells, bool, rows + 1);
+  if (!p->inputs || !p->valid || !p->target || !p->outcome || !p->user || !p->before || !p->truth || !p->late) return false;
   for (uint32_t c = 0; c < inputs; first += t->widths[c++])
     if (!column_fill(t, p, picks, c, first)) return false;
   for (uint32_t r = 0; r < rows; r++) {
@@ -262,7 +254,8 @@ static bool part_fill(struct training_table *t, struct part *p, const struct pic
     p->target[r] = target_of(t, picks[r].sample);
     p->outcome[r] = t->samples[picks[r].sample].done;
     p->before[r] = before_of(t, picks[r].sample);
-    p->late[r] = t->samples[picks[r].sample].until - t->within >= t->middle;
+    p->truth[r] = t->samples[picks[r].sample].truth;
+    p->late[r] = t->samples[picks[r].sample].until - t->rule.within >= t->middle;
   }
   return true;
 }
@@ -280,28 +273,77 @@ static bool take_part(struct training_table *t, enum training_part part, uint32_
   return part_fill(t, &t->parts[part], picks, rows);
 }
 
-bool training_table_finish(struct training_table *t, struct err *e) {
+static bool split(struct training_table *t, struct err *e) {
   struct pick *picks = kit_alloc((t->count + 1) * sizeof *picks);
-  int64_t first = t->clock;
-  for (uint32_t i = 0; i < t->count; i++) first = t->samples[i].until - t->within < first ? t->samples[i].until - t->within : first;
-  t->middle = first + (t->clock - first) / 2;
   bool fine = picks != NULL;
+  arena_reset(&t->cells);
   for (int part = 0; fine && part < TRAINING_PARTS; part++)
-    fine = take_part(t, (enum training_part)part, part == TRAINING_TRAIN ? t->rows_most : ROWS_MOST, picks);
+    fine = take_part(t, (enum training_part)part, part == TRAINING_TRAIN ? t->rule.rows_most : ROWS_MOST, picks);
   kit_free(picks);
-  if (!fine) return err_set(e, ERR_INTERNAL, "no memory for %u training rows", t->count);
+  return fine || err_set(e, ERR_INTERNAL, "no memory for %u training rows", t->count);
+}
+
+bool training_table_finish(struct training_table *t, struct err *e) {
+  int64_t first = t->clock;
+  for (uint32_t i = 0; i < t->count; i++)
+    first = t->samples[i].until - t->rule.within < first ? t->samples[i].until - t->rule.within : first;
+  t->middle = first + (t->clock - first) / 2;
+  t->folds = 0;
+  if (!split(t, e)) return false;
   if (t->parts[0].rows >= 50 && t->parts[1].rows >= 20) return true;
   return err_set(e, ERR_INPUT, "model \"%s\": %u rows to train on and %u to test with; expected at least 50 and 20 of \"" STR_FORMAT "\"",
-                 t->model->name, t->parts[0].rows, t->parts[1].rows, STR_ARG(t->on));
+                 t->model->name, t->parts[0].rows, t->parts[1].rows, STR_ARG(t->rule.on));
+}
+
+/* The people with a known row, in the order of their hashes. */
+static uint32_t list_people(const struct training_table *t, struct pick *people) {
+  uint32_t n = 0, unique = 0;
+  for (uint32_t i = 0; i < t->count; i++)
+    if (is_known(t, &t->samples[i])) people[n++] = (struct pick){t->samples[i].user, 0};
+  if (n > 1) qsort(people, n, sizeof *people, by_key);
+  for (uint32_t i = 0; i < n; i++)
+    if (unique == 0 || people[unique - 1].key != people[i].key) people[unique++] = people[i];
+  return unique;
+}
+
+bool training_table_people(const struct training_table *t, uint32_t *people, uint32_t *rarer) {
+  struct pick *list = kit_alloc((t->count + 1) * sizeof *list);
+  uint32_t outcomes[2] = {0};
+  *people = list ? list_people(t, list) : 0;
+  for (uint32_t i = 0; i < t->count; i++)
+    if (is_known(t, &t->samples[i])) outcomes[t->samples[i].done]++;
+  *rarer = outcomes[outcomes[1] < outcomes[0]];
+  kit_free(list);
+  return list != NULL;
+}
+
+bool training_table_fold(struct training_table *t, uint32_t fold, uint32_t folds, struct err *e) {
+  must(fold < folds);
+  if (t->folds != folds) {
+    struct pick *people = kit_alloc((t->count + 1) * sizeof *people);
+    if (!people) return err_set(e, ERR_INTERNAL, "no memory for %u training rows", t->count);
+    const uint32_t count = list_people(t, people);
+    for (uint32_t i = 0; i < t->count; i++) {
+      const struct pick one = {t->samples[i].user, 0}, *at = bsearch(&one, people, count, sizeof *people, by_key);
+      t->samples[i].fold = at ? (uint32_t)(at - people) % folds : 0;
+    }
+    kit_free(people);
+    if (count < folds)
+      return err_set(e, ERR_INPUT, "model \"%s\": %u people with rows; expected at least one in each of %u folds", t->model->name, count,
+                     folds);
+  }
+  t->fold = fold;
+  t->folds = folds;
+  return split(t, e);
 }
 
 bool training_table_calibrates(const struct training_table *t, bool *isotonic) {
-  *isotonic = t->isotonic;
-  return t->calibrates;
+  *isotonic = t->rule.isotonic;
+  return t->rule.calibrates;
 }
 
 void training_table_rows(const struct training_table *t, enum training_part part, struct training_rows *out) {
   const struct part *p = &t->parts[part];
-  *out = (struct training_rows){p->rows,   p->inputs, p->valid, p->target, p->outcome,
-                                p->before, p->user,   p->late,  t->widths, t->model->input_count};
+  *out = (struct training_rows){p->rows,  p->inputs, p->valid, p->target, p->outcome,           p->before,
+                                p->truth, p->user,   p->late,  t->widths, t->model->input_count};
 }

@@ -81,7 +81,7 @@ static void check_feature(struct setting *s, const struct noun_feature *n) {
     return;
   }
   bool counts = str_is(n->window, "count") || str_is(n->window, "since_last") || str_is(n->window, "streak");
-  bool timed = str_is(n->window, "entropy") || str_is(n->window, "circular") || str_is(n->window, "rate");
+  bool timed = str_is(n->window, "entropy") || str_is(n->window, "circular") || str_is(n->window, "rate") || str_is(n->window, "last");
   if (n->of.len == 0) setting_problem(s, "field \"of\" is missing");
   if (!counts && !timed && n->field.len == 0)
     setting_problem(s, "field \"field\" is missing: window \"" STR_FORMAT "\" needs it", STR_ARG(n->window));

@@ -87,7 +87,7 @@ struct noun_event {
 struct noun_feature {
   struct declared at;
   struct str doc, unit;
-  struct str window; /* sum count mean rate trend since_last streak entropy circular; empty for derived */
+  struct str window; /* sum count mean rate trend since_last streak entropy circular last; empty for derived */
   struct str of;     /* event type */
   struct str field;  /* event.<field>, for all but count, since_last, streak */
   struct str where;  /* condition on the event that makes it count; may be empty */

@@ -21,7 +21,7 @@ LIST("event.fields", noun_event_field, "one_of", KIND_TEXTS, NO, one_of, one_of_
 
 FIELD("feature", noun_feature, "doc", KIND_TEXT, NO, doc, "what the feature says about a user")
 FIELD("feature", noun_feature, "unit", KIND_TEXT, NO, unit, "the unit of its value")
-CHOICE("feature", noun_feature, "window", KIND_CHOICE, NO, window, "sum|count|mean|rate|trend|since_last|streak|entropy|circular",
+CHOICE("feature", noun_feature, "window", KIND_CHOICE, NO, window, "sum|count|mean|rate|trend|since_last|streak|entropy|circular|last",
        "how a window of events becomes a number")
 FIELD("feature", noun_feature, "of", KIND_EVENT_NAME, NO, of, "the event type that is counted")
 FIELD("feature", noun_feature, "field", KIND_TEXT, NO, field, "the field of the event that is summed, averaged, …")

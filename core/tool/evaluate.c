@@ -1,13 +1,14 @@
 /* evaluate: what a model that has its state is worth on other events than it was trained on, or on the same ones by their test people: the
- * figures and champions of `kairos train`, without training. Writes nothing. Main thread. */
+ * figures and champions of `kairos train`, without training. With --folds, what the model could learn where there are too few people to
+ * train it: cross-validation by groups of people. Writes nothing. Main thread. */
 #include "arguments.h"
-#include "report.h"
+#include "folds.h"
 #include "tools_list.h"
 #include <stdio.h>
 
 struct options {
   const char *model, *program, *file, *data, *state, *plugins;
-  int64_t users, days, seed;
+  int64_t users, days, seed, folds, seconds;
   bool json;
 };
 
@@ -20,7 +21,7 @@ static void print_report(const struct options *o, const struct one_model *m, con
     json_close_object(&w);
     buf_text(&out, "\n");
   } else {
-    report_card(r, m, "Held against", from, &out);
+    report_card(r, m, o->folds ? "Judged by" : "Held against", from, &out);
   }
   printf(STR_FORMAT, STR_ARG(buf_view(&out)));
   buf_free(&out);
@@ -32,8 +33,9 @@ static bool run(const struct options *o, struct err *e) {
   struct report report;
   struct learning_from from;
   if (!learning_from_options(&from, o->file, o->data, o->users, o->days, o->seed, e)) return false;
-  const bool fine = one_model_open(&m, o->program, o->model, o->plugins, e) && one_model_load(&m, o->state, e) &&
-                    (table = report_table(&m, &from, e)) && report_make(&report, &m, table, e);
+  const bool fine = one_model_open(&m, o->program, o->model, o->plugins, e) && (o->folds || one_model_load(&m, o->state, e)) &&
+                    (table = report_table(&m, &from, e)) &&
+                    (o->folds ? folds_run(&m, table, (uint32_t)o->folds, o->seconds, &report, e) : report_make(&report, &m, table, e));
   if (fine) print_report(o, &m, &from, &report);
   training_table_free(table);
   one_model_close(&m);
@@ -41,7 +43,7 @@ static bool run(const struct options *o, struct err *e) {
 }
 
 int tool_evaluate(int argc, char **argv) {
-  struct options o = {.program = ".", .users = 400, .days = 84, .seed = 7};
+  struct options o = {.program = ".", .users = 400, .days = 84, .seed = 7, .seconds = 600};
   const struct argument list[] = {
       {"MODEL", ARGUMENT_TEXT, &o.model, NULL, "name of the model in the program", NULL},
       {"--program", ARGUMENT_TEXT, &o.program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
@@ -51,10 +53,15 @@ int tool_evaluate(int argc, char **argv) {
       {"--days", ARGUMENT_NUMBER, &o.days, "D", "days of their lives (84)", NULL},
       {"--seed", ARGUMENT_NUMBER, &o.seed, "S", "their seed (7)", NULL},
       {"--state", ARGUMENT_TEXT, &o.state, "FILE", "another state than the model's file names", NULL},
+      {"--folds", ARGUMENT_NUMBER, &o.folds, "K",
+       "train on K - 1 of K groups of people and judge by the last, in turn; no state is needed or made", NULL},
+      {"--seconds", ARGUMENT_NUMBER, &o.seconds, "S", "with --folds: limit of each training child (600)", NULL},
       {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: the engine's)", NULL},
       {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON (default: as a model card)", NULL}};
   const struct usage usage = {"evaluate", "Says what a model's predictions are worth, beside the base rate and simpler models.",
-                              "  kairos evaluate adherence --data data\n  kairos evaluate adherence --seed 8 --json\n", ARGUMENTS(list)};
+                              "  kairos evaluate adherence --data data\n  kairos evaluate adherence --seed 8 --json\n  kairos evaluate "
+                              "adherence --data data --folds 10\n",
+                              ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};
@@ -62,5 +69,9 @@ int tool_evaluate(int argc, char **argv) {
     fprintf(stderr, "kairos evaluate: which MODEL?\n");
     return EXIT_USAGE;
   }
+  if (o.folds && (o.folds < 2 || o.folds > 1000)) err_set(&e, ERR_INPUT, "--folds: expected 2 to 1000, got %lld", (long long)o.folds);
+  else if (o.folds && o.state) err_set(&e, ERR_INPUT, "--folds trains its own models, so it takes no --state");
+  else if (o.seconds < 1) err_set(&e, ERR_INPUT, "--seconds: expected at least 1, got %lld", (long long)o.seconds);
+  if (e.kind != ERR_NONE) return tool_fail(&e);
   return run(&o, &e) ? EXIT_OK : tool_fail(&e);
 }

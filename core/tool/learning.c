@@ -20,6 +20,7 @@ struct learning {
   struct arena arena; /* one event */
   struct map users;   /* hash of the id → struct user * */
   uint64_t taken, refused;
+  bool knows; /* the rows are the population's plans, and so what it knows of these is theirs */
   char first_refusal[300];
 };
 
@@ -32,10 +33,9 @@ static bool walk(struct learning *l, struct user *u, const struct event *event, 
   struct err why = {0};
   const struct event_type *type = vocabulary_type(l->p->vocabulary, event->type);
   if (type && !vocabulary_check(l->p->vocabulary, type, event, &why)) return refuse(l, why.text);
-  if (!training_table_event(l->table, u, event, clock, &l->arena, e)) return false;
   if (!features_update(l->p->features, u, event, l->p->vocabulary, may_identify, &why)) return refuse(l, why.text);
   l->taken++;
-  return true;
+  return training_table_event(l->table, u, event, clock, &l->arena, e);
 }
 
 static struct user *user_of(struct learning *l, struct str id) {
@@ -78,6 +78,7 @@ static bool from_population(struct learning *l, const struct learning_from *from
   bool fine = people != NULL;
   while (fine && population_next(people, &line)) {
     fine = take_text(l, buf_view(&line), e);
+    if (fine && l->knows && population_truth(people) >= 0) training_table_truth(l->table, population_truth(people));
     tool_progress("living", (double)l->taken / (3.1 * from->users * from->days));
   }
   if (people && population_failed(people)) fine = err_set(e, ERR_INTERNAL, "no memory for a population");
@@ -131,7 +132,7 @@ bool learning_from_options(struct learning_from *from, const char *file, const c
 }
 
 bool learning_table(const struct program *p, const struct learning_from *from, struct training_table *table, struct err *e) {
-  struct learning l = {.p = p, .table = table};
+  struct learning l = {.p = p, .table = table, .knows = training_table_asks(table, STR("workout_planned"), STR("workout_completed"))};
   bool fine = from->file ? from_file(&l, from->file, e) : from->data ? from_journal(&l, from->data, e) : from_population(&l, from, e);
   tool_progress_end();
   free_users(&l);

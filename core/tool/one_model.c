@@ -100,6 +100,13 @@ bool one_model_write(struct one_model *m, struct str metrics_json, const char *p
   return fine;
 }
 
+bool one_model_renew(struct one_model *m, struct err *e) {
+  model_free(m->model);
+  m->model = NULL;
+  model_calibrate(m->program->models, m->index, NULL);
+  return model_create(m->plugin, &m->spec, &m->model, e);
+}
+
 void one_model_close(struct one_model *m) {
   model_free(m->model);
   plugin_close(m->plugin);

@@ -41,7 +41,8 @@ struct person {
 struct line {
   int64_t at;
   uint32_t person, order;
-  char *text; /* kit_alloc */
+  double truth; /* of a plan: with which probability it is done */
+  char *text;   /* kit_alloc */
 };
 struct population {
   struct person *people;
@@ -51,6 +52,7 @@ struct population {
   struct line *lines; /* made and not given out, in order of time from `from` on */
   size_t from, count, cap;
   uint32_t orders;
+  double truth; /* of the line that was given out last */
   struct buf scratch;
   bool failed, walking;
 };
@@ -115,10 +117,11 @@ struct telling { /* one event being written */
   struct person *u;
   struct json_writer w;
   int64_t at;
+  double truth;
 };
 
 static struct telling begin(struct population *p, struct person *u, const char *type, int32_t day, double hour) {
-  struct telling t = {p, u, {0}, 0};
+  struct telling t = {p, u, {0}, 0, __builtin_nan("")};
   char id[48], time[32];
   buf_clear(&p->scratch);
   t.w = json_to(&p->scratch);
@@ -153,7 +156,7 @@ static void end(struct telling *t) {
   if (!text) return;
   memcpy(text, p->scratch.at, p->scratch.len);
   text[p->scratch.len] = 0;
-  p->lines[p->count++] = (struct line){t->at, t->u->number, p->orders++, text};
+  p->lines[p->count++] = (struct line){t->at, t->u->number, p->orders++, t->truth, text};
 }
 
 static void no_context(struct telling *t) {
@@ -280,11 +283,15 @@ static double willingness(const struct person *u, const struct session *s) {
          u->pull * hours_off + (s->social ? u->social : 0) - .03 * (u->preparation - 8);
 }
 
+static double probability_of(const struct person *u, const struct session *s, const char *weather) {
+  const bool rain = s->outdoors && (strcmp(weather, "rain") == 0 || strcmp(weather, "snow") == 0);
+  return logistic(willingness(u, s) - (rain ? 1.1 : 0));
+}
+
 static void tell_workout(struct population *p, struct person *u, int32_t day, const struct session *s) {
   struct rng *r = &u->chance;
   const char *weather = weather_of(p, u, day);
-  bool rain = s->outdoors && (strcmp(weather, "rain") == 0 || strcmp(weather, "snow") == 0);
-  bool done = chance(u, logistic(willingness(u, s) - (rain ? 1.1 : 0)));
+  const bool done = chance(u, probability_of(u, s, weather));
   if (done) {
     struct telling t = begin(p, u, "workout_completed", day, s->hour + .5 + .3 * rng_uniform(r));
     put_session(&t, s);
@@ -341,6 +348,7 @@ static void live_a_day(struct population *p, struct person *u, int32_t day) {
     s.type = workout_types[(u->number + (chance(u, .3) ? 1 : 0)) % 4];
     struct telling t = begin(p, u, "workout_planned", day, clamp(s.hour - 1 - rng_uniform(r), 5.2, 23));
     put_session(&t, &s);
+    t.truth = probability_of(u, &s, weather_of(p, u, day));
     json_pair_int(&t.w, "plannedMinutes", 45);
     no_context(&t);
     tell_workout(p, u, day, &s);
@@ -382,8 +390,13 @@ bool population_next(struct population *p, struct buf *json_line) {
   buf_text(json_line, line->text);
   kit_free(line->text);
   line->text = NULL;
+  p->truth = line->truth;
   p->failed = json_line->failed;
   return !p->failed;
+}
+
+double population_truth(const struct population *p) {
+  return p->truth;
 }
 
 void population_walk(struct population *p) {

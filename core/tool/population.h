@@ -14,5 +14,8 @@ struct population *population_new(uint32_t users, uint32_t days, uint64_t seed, 
 void population_walk(struct population *p);
 /* The next event of anybody, in order of time, as one envelope without a line end. False when all is told or memory failed. */
 bool population_next(struct population *p, struct buf *json_line);
+/* When the newest line is a workout_planned: the probability with which its workout is done, for one who knows everything of the person.
+ * No prediction can be better. NaN for other lines. */
+double population_truth(const struct population *p);
 bool population_failed(const struct population *p); /* it ended for lack of memory */
 void population_free(struct population *p);

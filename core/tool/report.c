@@ -8,7 +8,7 @@
 
 #define PATIENCE INT64_C(60000000000) /* ns; nobody waits behind us */
 
-static const char *const line_names[REPORT_LINES] = {"train", "test", "test_late", "logistic", "last_value"};
+static const char *const line_names[REPORT_LINES] = {"train", "test", "test_late", "logistic", "last_value", "base_rate", "ceiling"};
 
 /* ---- rows ---- */
 
@@ -65,22 +65,39 @@ double *report_outputs(const struct trained *model, const struct training_rows *
   return NULL;
 }
 
-static double *calibrated_outputs(const struct one_model *m, const struct training_rows *rows, struct err *e) {
-  double *p = report_outputs(m->model, rows, e);
+bool report_calibrated(const struct one_model *m, const struct training_rows *rows, double *p, struct err *e) {
   const struct calibration *c = model_calibration(m->program->models, m->index);
-  for (uint32_t r = 0; p && c && r < rows->rows; r++) p[r] = calibration_apply(c, p[r]);
-  return p;
+  if (!report_answers(m->model, rows, p, e)) return false;
+  for (uint32_t r = 0; r < rows->rows; r++) p[r] = p[r] != p[r] ? 0.5 : c ? calibration_apply(c, p[r]) : p[r];
+  return true;
 }
 
 /* ---- figures ---- */
 
-static struct figures late_figures(const struct training_rows *rows, const double *p) {
+bool judged_new(struct judged *j, uint32_t room, struct arena *a) {
+  *j = (struct judged){.p = ARENA_ARRAY(a, double, room + 1),
+                       .logistic = ARENA_ARRAY(a, double, room + 1),
+                       .last = ARENA_ARRAY(a, double, room + 1),
+                       .base = ARENA_ARRAY(a, double, room + 1)};
+  return j->p && j->logistic && j->last && j->base;
+}
+
+void judged_champions(struct judged *j, uint32_t at, const struct training_rows *train, const struct training_rows *test) {
+  double done = 0;
+  for (uint32_t r = 0; r < train->rows; r++) done += train->outcome[r];
+  for (uint32_t r = 0; r < test->rows; r++) j->base[at + r] = done / train->rows;
+  champion_last_value(train, test, j->last + at);
+  if (!champion_logistic(train, test, j->logistic + at)) memcpy(j->logistic + at, j->base + at, test->rows * sizeof *j->base);
+}
+
+/* Of the rows that `with` picks. */
+static struct figures some_figures(const struct judged *j, const double *p, bool (*with)(const struct training_rows *rows, uint32_t r)) {
+  const struct training_rows *rows = &j->rows;
   struct figures f = {0};
   double *few = kit_alloc((2 * (size_t)rows->rows + 1) * sizeof *few);
   size_t n = 0;
-  if (!few) return f;
-  for (uint32_t r = 0; r < rows->rows; r++)
-    if (rows->late[r]) {
+  for (uint32_t r = 0; few && r < rows->rows; r++)
+    if (with(rows, r)) {
       few[n] = p[r];
       few[rows->rows + n++] = rows->outcome[r];
     }
@@ -89,34 +106,47 @@ static struct figures late_figures(const struct training_rows *rows, const doubl
   return f;
 }
 
-static void judge_champions(struct report *r, const struct training_rows *train, const struct training_rows *test, const double *p) {
-  double *other = kit_alloc((test->rows + 1) * sizeof *other);
-  if (!other) return;
-  if (champion_logistic(train, test, other)) {
-    r->lines[REPORT_LOGISTIC] = figures_of(other, test->outcome, test->rows);
-    r->over_logistic = gain_over(test, p, other, &r->over_logistic_error);
-  }
-  champion_last_value(train, test, other);
-  r->lines[REPORT_LAST_VALUE] = figures_of(other, test->outcome, test->rows);
-  r->over_last = gain_over(test, p, other, &r->over_last_error);
-  kit_free(other);
+static bool is_late(const struct training_rows *rows, uint32_t r) {
+  return rows->late[r];
+}
+
+static bool is_true(const struct training_rows *rows, uint32_t r) {
+  return rows->truth[r] == rows->truth[r];
+}
+
+void report_judge(struct report *r, const struct judged *j) {
+  const struct training_rows *rows = &j->rows;
+  r->lines[REPORT_TEST] = figures_of(j->p, rows->outcome, rows->rows);
+  r->lines[REPORT_LATE] = some_figures(j, j->p, is_late);
+  r->lines[REPORT_LOGISTIC] = figures_of(j->logistic, rows->outcome, rows->rows);
+  r->lines[REPORT_LAST_VALUE] = figures_of(j->last, rows->outcome, rows->rows);
+  r->lines[REPORT_BASE] = figures_of(j->base, rows->outcome, rows->rows);
+  r->lines[REPORT_BASE].auc = r->lines[REPORT_BASE].slope = r->lines[REPORT_BASE].intercept = __builtin_nan(""); /* it orders nothing */
+  r->lines[REPORT_CEILING] = some_figures(j, rows->truth, is_true);
+  r->over_logistic = gain_over(rows, j->p, j->logistic, &r->over_logistic_error);
+  r->over_last = gain_over(rows, j->p, j->last, &r->over_last_error);
+  r->over_base = gain_over(rows, j->p, j->base, &r->over_base_error);
 }
 
 bool report_make(struct report *r, const struct one_model *m, const struct training_table *table, struct err *e) {
-  struct training_rows train, test;
+  struct training_rows train;
+  struct judged j;
+  struct arena a = {0};
   *r = (struct report){0};
   training_table_rows(table, TRAINING_TRAIN, &train);
+  double *p = ARENA_ARRAY(&a, double, train.rows + 1);
+  struct training_rows test;
   training_table_rows(table, TRAINING_TEST, &test);
-  double *p = calibrated_outputs(m, &train, e), *q = p ? calibrated_outputs(m, &test, e) : NULL;
-  if (q) {
+  bool fine = (p && judged_new(&j, test.rows, &a)) || err_set(e, ERR_INTERNAL, "no memory for predictions");
+  fine = fine && report_calibrated(m, &train, p, e) && report_calibrated(m, &test, j.p, e);
+  if (fine) {
+    judged_champions(&j, 0, &train, &test);
+    j.rows = test;
     r->lines[REPORT_TRAIN] = figures_of(p, train.outcome, train.rows);
-    r->lines[REPORT_TEST] = figures_of(q, test.outcome, test.rows);
-    r->lines[REPORT_LATE] = late_figures(&test, q);
-    judge_champions(r, &train, &test, q);
+    report_judge(r, &j);
   }
-  kit_free(p);
-  kit_free(q);
-  return q != NULL;
+  arena_free(&a);
+  return fine;
 }
 
 static void write_line(const struct report *r, enum report_line line, struct json_writer *w) {
@@ -137,14 +167,21 @@ void report_write(const struct report *r, struct json_writer *w) {
   json_open_object(w);
   write_line(r, REPORT_LOGISTIC, w);
   write_line(r, REPORT_LAST_VALUE, w);
+  write_line(r, REPORT_BASE, w);
   json_close_object(w);
+  write_line(r, REPORT_CEILING, w);
   json_key(w, "gain");
   json_open_object(w);
   write_number(w, "over_logistic", r->over_logistic);
   write_number(w, "over_logistic_error", r->over_logistic_error);
   write_number(w, "over_last_value", r->over_last);
   write_number(w, "over_last_value_error", r->over_last_error);
+  write_number(w, "over_base_rate", r->over_base);
+  write_number(w, "over_base_rate_error", r->over_base_error);
   json_close_object(w);
+  if (!r->folds) return;
+  json_pair_int(w, "folds", r->folds);
+  json_pair_int(w, "folds_refused", r->refused);
 }
 
 /* ---- words ---- */
@@ -156,14 +193,17 @@ static const char *compared(double gain, double error) {
 
 void report_verdict(const struct report *r, char *text, size_t size) {
   const bool simpler = !(r->over_logistic > 2 * r->over_logistic_error) || !(r->over_last > 2 * r->over_last_error);
-  char logistic[120] = "logistic regression could not be fitted";
-  if (r->lines[REPORT_LOGISTIC].rows)
-    snprintf(logistic, sizeof logistic, "%s logistic regression on the same inputs (%.4f, gain %.4f ± %.4f)",
-             compared(r->over_logistic, r->over_logistic_error), r->lines[REPORT_LOGISTIC].log_loss, r->over_logistic,
-             r->over_logistic_error);
-  snprintf(text, size, "Log loss %.4f on people it has not seen: %s, and %s \"as the last time\" (%.4f, gain %.4f ± %.4f).%s",
-           r->lines[REPORT_TEST].log_loss, logistic, compared(r->over_last, r->over_last_error), r->lines[REPORT_LAST_VALUE].log_loss,
-           r->over_last, r->over_last_error, simpler ? " Serve it as a part of a combination, not alone." : "");
+  const bool nothing = !(r->over_base > 2 * r->over_base_error);
+  snprintf(text, size,
+           "Log loss %.4f on people it has not seen: %s logistic regression on the same inputs (%.4f, gain %.4f ± %.4f), %s \"as the last "
+           "time\" (%.4f, gain %.4f ± %.4f), and %s the base rate alone (%.4f, gain %.4f ± %.4f).%s",
+           r->lines[REPORT_TEST].log_loss, compared(r->over_logistic, r->over_logistic_error), r->lines[REPORT_LOGISTIC].log_loss,
+           r->over_logistic, r->over_logistic_error, compared(r->over_last, r->over_last_error), r->lines[REPORT_LAST_VALUE].log_loss,
+           r->over_last, r->over_last_error, compared(r->over_base, r->over_base_error), r->lines[REPORT_BASE].log_loss, r->over_base,
+           r->over_base_error,
+           nothing   ? " It learned nothing that can be shown: do not serve it."
+           : simpler ? " Serve it as a part of a combination, not alone."
+                     : "");
 }
 
 static void put_cell(struct buf *out, double value) {
@@ -182,8 +222,13 @@ static void put_source(struct buf *out, const struct learning_from *from) {
 }
 
 static void put_table(struct buf *out, const struct report *r) {
-  static const char *const words[REPORT_LINES] = {"people to learn from", "**other people**", "other people, second half of the time",
-                                                  "logistic regression, other people", "as the last time, other people"};
+  static const char *const words[REPORT_LINES] = {"people to learn from",
+                                                  "**other people**",
+                                                  "other people, second half of the time",
+                                                  "logistic regression, other people",
+                                                  "as the last time, other people",
+                                                  "the base rate alone, other people",
+                                                  "who knows everything of everybody (the ceiling)"};
   buf_text(
       out,
       "| | rows | base rate | majority | accuracy | F1 | AUC | Brier | log loss | slope |\n|---|---|---|---|---|---|---|---|---|---|\n");
@@ -197,8 +242,15 @@ static void put_table(struct buf *out, const struct report *r) {
   }
 }
 
+static void put_folds(struct buf *out, const struct report *r) {
+  if (r->folds)
+    buf_printf(out, " Cross-validated: the people were dealt to %u groups, each judged by a model that learned from the others.", r->folds);
+  if (r->refused) buf_printf(out, " In %u of them the plugin refused to make a model; the base rate stands for it there.", r->refused);
+  buf_text(out, "\n\n");
+}
+
 void report_card(const struct report *r, const struct one_model *m, const char *what, const struct learning_from *from, struct buf *out) {
-  char verdict[600];
+  char verdict[REPORT_VERDICT];
   report_verdict(r, verdict, sizeof verdict);
   buf_printf(out, "# Model card: %s\n\n", m->spec.name);
   if (m->noun->doc.len) buf_printf(out, "What it says: " STR_FORMAT ".\n\n", STR_ARG(m->noun->doc));
@@ -207,7 +259,8 @@ void report_card(const struct report *r, const struct one_model *m, const char *
   buf_text(out, ".\n\n");
   buf_printf(out, "%s ", what);
   put_source(out, from);
-  buf_text(out, ". People are split by their id: nobody is on both sides, and no row knows what came after it.\n\n");
+  buf_text(out, ". People are split by their id: nobody is on both sides, and no row knows what came after it.");
+  put_folds(out, r);
   put_table(out, r);
   buf_printf(out,
              "\n%s\n\nAn accuracy means something only beside the majority's; a slope of 1 says that 0.7 means seven in ten. Figures end "

@@ -3,11 +3,10 @@
  * are worth beside the base rate and its champions, writes the state and a model card, and prints golden rows for the model's file. Main
  * thread; nothing else is changed. */
 #include "arguments.h"
-#include "kit/clock.h"
 #include "kit/file.h"
 #include "stack.h"
+#include "teach.h"
 #include "tools_list.h"
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,28 +15,6 @@ struct options {
   int64_t users, days, seed, seconds;
   bool json;
 };
-
-/* ---- calibration: from people that the model was not trained on, and sets from others again ---- */
-#define CONFORMAL_MISSES 0.1
-
-static bool calibrate(struct one_model *m, const struct training_table *table, bool isotonic, struct json_writer *w, struct err *e) {
-  struct training_rows rows, others;
-  training_table_rows(table, TRAINING_CALIBRATE, &rows);
-  training_table_rows(table, TRAINING_CONFORM, &others);
-  double *p = report_outputs(m->model, &rows, e), *q = p ? report_outputs(m->model, &others, e) : NULL;
-  struct calibration *c = q ? calibration_fit(isotonic, p, rows.outcome, rows.rows, &m->arena) : NULL;
-  if (q && !c) err_set(e, ERR_INTERNAL, "no memory for a calibration");
-  if (c && !calibration_conform(c, q, others.outcome, others.rows, CONFORMAL_MISSES, &m->arena))
-    fprintf(stderr, "%u rows are too few for prediction sets\n", others.rows);
-  if (c) {
-    json_key(w, "calibration");
-    calibration_write(c, w);
-    model_calibrate(m->program->models, m->index, c);
-  }
-  kit_free(p);
-  kit_free(q);
-  return c != NULL;
-}
 
 /* ---- golden rows: a few test rows, inputs rounded to what a person can read, answers asked for the rounded ones ---- */
 #define GOLDEN_ROWS 4
@@ -111,58 +88,6 @@ static bool print_golden(const struct one_model *m, const struct training_table 
 
 /* ---- the run ---- */
 
-static volatile sig_atomic_t interrupted;
-static void on_interrupt(int number) {
-  (void)number;
-  interrupted = 1;
-}
-
-struct last_note {
-  char text[201];
-};
-
-static bool show_progress(void *context, double share, const char *note) {
-  struct last_note *last = context;
-  if (note[0]) snprintf(last->text, sizeof last->text, "%s", note);
-  tool_progress("training", share);
-  return !interrupted;
-}
-
-static bool train_in_child(const struct options *o, const struct one_model *m, const struct training_rows *rows, struct buf *envelope,
-                           struct err *e) {
-  struct last_note last = {""};
-  const struct training job = {.rows = rows->rows,
-                               .inputs = (const double *const *)rows->inputs,
-                               .valid = (const uint64_t *const *)rows->valid,
-                               .target = rows->target,
-                               .seeds = rows->user,
-                               .limit_ms = o->seconds * CLOCK_SECOND,
-                               .memory_limit = (size_t)2 << 30,
-                               .progress = show_progress,
-                               .context = &last};
-  const struct sigaction catch = {.sa_handler = on_interrupt};
-  struct sigaction before;
-  sigaction(SIGINT, &catch, &before);
-  bool fine = model_train(m->plugin, &m->spec, &job, STR("{}"), envelope, e);
-  sigaction(SIGINT, &before, NULL);
-  tool_progress_end();
-  if (!fine && interrupted) err_set(e, ERR_CONFLICT, "cancelled"); /* the child dies of the terminal's ^C as well, and would say that */
-  if (last.text[0]) fprintf(stderr, "%s\n", last.text);
-  return fine;
-}
-
-static bool learn(const struct options *o, struct one_model *m, const struct training_table *table, struct err *e) {
-  struct training_rows rows;
-  struct buf envelope = {0};
-  training_table_rows(table, TRAINING_TRAIN, &rows);
-  bool fine = train_in_child(o, m, &rows, &envelope, e) && model_load(m->model, buf_view(&envelope), e);
-  if (!fine && m->noun->fallback == m->noun->fallback)
-    err_wrap(e, "no state was written, and the model's fallback %g goes on answering where it has none", m->noun->fallback);
-  else if (!fine) err_wrap(e, "no state was written");
-  buf_free(&envelope);
-  return fine;
-}
-
 /* Beside the state: adherence.state has adherence.card.md. */
 static bool write_card(const struct options *o, const struct one_model *m, const struct learning_from *from, const struct report *r,
                        struct err *e) {
@@ -178,15 +103,24 @@ static bool write_card(const struct options *o, const struct one_model *m, const
   return fine;
 }
 
+static bool learn(const struct options *o, struct one_model *m, const struct training_table *table, struct err *e) {
+  struct training_rows rows;
+  training_table_rows(table, TRAINING_TRAIN, &rows);
+  if (teach_enough(m, table, e) && teach(m, &rows, o->seconds, e)) return true;
+  if (m->noun->fallback == m->noun->fallback)
+    return err_wrap(e, "no state was written, and the model's fallback %g goes on answering where it has none", m->noun->fallback);
+  return err_wrap(e, "no state was written");
+}
+
 static bool run_model(const struct options *o, struct one_model *m, const struct learning_from *from, const struct training_table *table,
                       struct err *e) {
   struct buf figures = {0};
   struct json_writer w = json_to(&figures);
   struct report report;
-  char verdict[600];
+  char verdict[REPORT_VERDICT];
   bool isotonic, fine = learn(o, m, table, e);
   json_open_object(&w);
-  if (training_table_calibrates(table, &isotonic)) fine = fine && calibrate(m, table, isotonic, &w, e);
+  if (training_table_calibrates(table, &isotonic)) fine = fine && teach_calibration(m, table, isotonic, &w, e);
   fine = fine && report_make(&report, m, table, e);
   if (fine) {
     report_write(&report, &w);

@@ -10,19 +10,22 @@
 
 static void windows_do_what_they_say(void **state) {
   (void)state;
-  struct world *w =
-      world_lua(WALK "feature \"a_sum\" { window = \"sum\", of = \"walk\", field = \"steps\", days = 3 }\n"
-                     "feature \"b_count\" { window = \"count\", of = \"walk\", where = \"event.steps > 100\", days = 7 }\n"
-                     "feature \"c_mean\" { window = \"mean\", of = \"walk\", field = \"steps\", days = 7, at_least = 4 }\n"
-                     "feature \"d_rate\" { window = \"rate\", of = \"walk\", where = \"event.steps > 100\", days = 7 }\n"
-                     "feature \"e_trend\" { window = \"trend\", of = \"walk\", field = \"steps\", days = 7 }\n"
-                     "feature \"f_since\" { window = \"since_last\", of = \"walk\", where = \"event.place == 'park'\" }\n"
-                     "feature \"g_streak\" { window = \"streak\", of = \"walk\" }\n"
-                     "feature \"h_entropy\" { window = \"entropy\", of = \"walk\", field = \"place\", days = 7 }\n"
-                     "feature \"i_circular\" { window = \"circular\", of = \"walk\", days = 7 }\n"
-                     "feature \"j_daily\" { window = \"rate\", of = \"walk\", days = 4 }\n"
-                     "feature \"k_early\" { window = \"count\", of = \"walk\", where = \"event.local_hour < 8.5\", days = 7 }\n"
-                     "feature \"l_derived\" { value = \"a_sum / (b_count + 1) + (profile.bonus or 0)\" }\n");
+  struct world *w = world_lua(
+      WALK "feature \"a_sum\" { window = \"sum\", of = \"walk\", field = \"steps\", days = 3 }\n"
+           "feature \"b_count\" { window = \"count\", of = \"walk\", where = \"event.steps > 100\", days = 7 }\n"
+           "feature \"c_mean\" { window = \"mean\", of = \"walk\", field = \"steps\", days = 7, at_least = 4 }\n"
+           "feature \"d_rate\" { window = \"rate\", of = \"walk\", where = \"event.steps > 100\", days = 7 }\n"
+           "feature \"e_trend\" { window = \"trend\", of = \"walk\", field = \"steps\", days = 7 }\n"
+           "feature \"f_since\" { window = \"since_last\", of = \"walk\", where = \"event.place == 'park'\" }\n"
+           "feature \"g_streak\" { window = \"streak\", of = \"walk\" }\n"
+           "feature \"h_entropy\" { window = \"entropy\", of = \"walk\", field = \"place\", days = 7 }\n"
+           "feature \"i_circular\" { window = \"circular\", of = \"walk\", days = 7 }\n"
+           "feature \"j_daily\" { window = \"rate\", of = \"walk\", days = 4 }\n"
+           "feature \"k_early\" { window = \"count\", of = \"walk\", where = \"event.local_hour < 8.5\", days = 7 }\n"
+           "feature \"m_last\" { window = \"last\", of = \"walk\", field = \"steps\", days = 2 }\n"
+           "feature \"n_last_park\" { window = \"last\", of = \"walk\", where = \"event.place == 'park'\", days = 30 }\n"
+           "feature \"o_last_far\" { window = \"last\", of = \"walk\", field = \"steps\", where = \"event.steps > 350\", days = 7 }\n"
+           "feature \"l_derived\" { value = \"a_sum / (b_count + 1) + (profile.bonus or 0)\" }\n");
   const char *at = "2025-01-04T12:00:00Z";
   if (w->findings.count) fail_msg("%s", w->findings.at[0].text);
   world_missing(w, "a_sum", at);
@@ -30,6 +33,8 @@ static void windows_do_what_they_say(void **state) {
   world_event(w, "walk", "2025-01-02T08:00:00Z", "{\"steps\":200,\"place\":\"park\"}", NULL);
   world_event(w, "walk", "2025-01-03T08:00:00Z", "{\"steps\":300,\"place\":\"street\"}", NULL);
   world_missing(w, "c_mean", at);
+  assert_near(world_read(w, "m_last", at), 300, 0, "the newest value");
+  world_missing(w, "o_last_far", at);
   world_event(w, "walk", "2025-01-04T09:00:00Z", "{\"steps\":400,\"place\":\"street\"}", NULL);
   world_event(w, "other", "2025-01-04T09:00:00Z", "{\"steps\":9999}", NULL);
   assert_near(world_read(w, "a_sum", at), 900, 0, "sum of 3 days");
@@ -40,6 +45,10 @@ static void windows_do_what_they_say(void **state) {
   assert_near(world_read(w, "f_since", at), (2 * 24 + 4) * 3600, 0, "seconds since the last walk in the park");
   world_event(w, "walk", "2024-11-30T08:00:00Z", "{\"place\":\"park\"}", NULL); /* late, and long gone from every ring */
   assert_near(world_read(w, "f_since", at), (2 * 24 + 4) * 3600, 0, "a late walk is not the last one");
+  assert_near(world_read(w, "m_last", at), 400, 0, "the newest value, and no late one");
+  world_missing(w, "m_last", "2025-01-06T09:00:01Z");
+  assert_near(world_read(w, "n_last_park", at), 0, 0, "the newest walk was in the street");
+  assert_near(world_read(w, "o_last_far", at), 400, 0, "the newest that counts");
   assert_near(world_read(w, "g_streak", at), 4, 0, "streak");
   assert_near(world_read(w, "g_streak", "2025-01-05T12:00:00Z"), 4, 0, "an open day");
   assert_near(world_read(w, "g_streak", "2025-01-06T12:00:00Z"), 0, 0, "a missed day");
@@ -51,6 +60,9 @@ static void windows_do_what_they_say(void **state) {
   assert_near(world_read(w, "l_derived", at), 900.0 / 4, 1e-12, "derived");
   assert_true(user_merge_profile(w->user, STR("{\"bonus\":5}"), true, NULL));
   assert_near(world_read(w, "l_derived", at), 230, 1e-12, "derived reads the profile");
+  world_event(w, "walk", "2025-01-04T10:00:00Z", "{\"place\":\"park\"}", NULL);
+  assert_near(world_read(w, "m_last", at), 400, 0, "a walk without steps has no value");
+  assert_near(world_read(w, "n_last_park", at), 1, 0, "the newest walk was in the park");
   world_free(w);
 }
 

@@ -40,8 +40,8 @@ static void tell(struct taught *x, struct user *u, const char *id, const char *t
       .user = str_from(id), .type = str_from(type), .timestamp = at, .received = at, .body = str_from(text), .context = JSON_NONE};
   assert_true(json_parse(&event.json, &x->w->arena, event.body, &json_limits_default, NULL));
   event.data = json_get(&event.json, 0, "data");
-  assert_true(training_table_event(x->t, u, &event, at, &x->w->arena, &e));
   assert_true(features_update(x->w->features, u, &event, x->w->vocabulary, true, &e));
+  assert_true(training_table_event(x->t, u, &event, at, &x->w->arena, &e));
 }
 
 #define START INT64_C(1736121600000) /* 2025-01-06 */
@@ -110,7 +110,7 @@ static void what_came_before_was_over(void **state) {
   }
 }
 
-static void the_first_row_of_a_person_is_empty(void **state) {
+static void the_first_row_of_a_person_has_no_past(void **state) {
   (void)state;
   struct taught x = taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 18 * hours }"));
   struct training_rows rows;
@@ -118,7 +118,10 @@ static void the_first_row_of_a_person_is_empty(void **state) {
   plan_and_do(&x, 400, 1);
   if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
   training_table_rows(x.t, TRAINING_TRAIN, &rows);
-  for (uint32_t r = 0; r < rows.rows; r++) assert_false(rows.valid[0][r / 64] >> (r % 64) & 1);
+  for (uint32_t r = 0; r < rows.rows; r++) {
+    assert_true(rows.inputs[0][r] == 0);
+    assert_false(rows.valid[1][r / 64] >> (r % 64) & 1);
+  }
   untaught(&x);
 }
 
@@ -206,6 +209,13 @@ static void what_cannot_be_learned_is_said(void **state) {
       {MODEL("{ on = \"workout_planned\", target = \"workout_completed\" }"), "train.within"},
       {MODEL("{ on = \"workout_planned\", within = 3600 }"), "train.target"},
       {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, calibrate = 1 }"), "train.calibrate"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, after = 3600 }"), "train.after"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, absent = 1 }"), "train.absent"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, absent = true, unanswered = \"left_out\" }"),
+       "train.absent"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, unanswered = \"maybe\" }"), "train.unanswered"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, yes = \"event.nothing > 3\" }"), "train.yes"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, where = 3 }"), "train.where"},
   };
   for (size_t i = 0; i < sizeof trains / sizeof *trains; i++) {
     struct world *w = world_lua(trains[i][0]);
@@ -220,6 +230,119 @@ static void what_cannot_be_learned_is_said(void **state) {
   plan_and_do(&x, 2, 3);
   assert_false(training_table_finish(x.t, &e));
   assert_non_null(strstr(e.text, "expected at least 50"));
+  untaught(&x);
+}
+
+#define ASKING(train)                                                                                                                      \
+  "event \"asked\" { fields = { at = \"number\" } }\nevent \"said\" { fields = { word = \"text\" } }\n"                                    \
+  "feature \"asked_at\" { window = \"last\", of = \"asked\", field = \"at\", days = 7 }\n"                                                 \
+  "feature \"said_7d\" { window = \"count\", of = \"said\", days = 7 }\n"                                                                  \
+  "model \"m\" { plugin = \"svr\", inputs = { \"asked_at\", \"said_7d\" }, outputs = { \"p\" }, train = " train " }"
+
+/* 100 people are asked every four hours for `times` times; what person i says an hour later is `words[i % 4]`, NULL: nothing. */
+static void ask_and_hear(struct taught *x, int times, const char *const words[4]) {
+  for (int i = 0; i < 100; i++) {
+    struct user *u = user_new();
+    char id[32], data[64];
+    snprintf(id, sizeof id, "person-%d", i);
+    for (int k = 0; k < times; k++) {
+      const int64_t at = START + k * 4 * CLOCK_HOUR;
+      snprintf(data, sizeof data, "{\"at\":%d}", k);
+      tell(x, u, id, "asked", at, data);
+      snprintf(data, sizeof data, "{\"word\":\"%s\"}", words[i % 4] ? words[i % 4] : "");
+      if (words[i % 4]) tell(x, u, id, "said", at + CLOCK_HOUR, data);
+    }
+    tell(x, u, id, "over", START + 90 * CLOCK_DAY, NULL);
+    user_free(u);
+  }
+}
+
+/* What a model is asked when the event is decided on: the event has moved the user, what comes after it has not. */
+static void a_row_knows_the_event_that_asks(void **state) {
+  (void)state;
+  struct taught x = taught(ASKING("{ on = \"asked\", target = \"said\", within = 2 * hours }"));
+  const char *const words[4] = {"yes", "yes", "yes", "yes"};
+  struct training_rows rows;
+  struct err e = {0};
+  ask_and_hear(&x, 5, words);
+  if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+  training_table_rows(x.t, TRAINING_TRAIN, &rows);
+  for (uint32_t r = 0; r < rows.rows; r++) {
+    assert_near(rows.inputs[0][r], r % 5, 0, "the event that asks");
+    assert_near(rows.inputs[1][r], r % 5, 0, "what was said before it, and not the answer");
+  }
+  untaught(&x);
+}
+
+static void answers_are_heard_as_the_model_says(void **state) {
+  (void)state;
+  static const char *const words[4] = {"good", "bad", "later", NULL};
+  static const struct {
+    const char *text;
+    double rows, yes; /* of four people asked three times */
+  } cases[] = {
+      {ASKING("{ on = \"asked\", target = \"said\", within = 2 * hours }"), 12, 9},
+      {ASKING("{ on = \"asked\", target = \"said\", within = 2 * hours, yes = \"event.word == 'good'\" }"), 12, 3},
+      {ASKING("{ on = \"asked\", target = \"said\", within = 2 * hours, yes = \"event.word == 'good'\", unanswered = \"left_out\" }"), 9,
+       3},
+      {ASKING("{ on = \"asked\", target = \"said\", within = 2 * hours, where = \"event.word == 'good' or event.word == 'bad'\", "
+              "yes = \"event.word == 'good'\", unanswered = \"left_out\" }"),
+       6, 3},
+      {ASKING("{ on = \"asked\", target = \"said\", within = 2 * hours, absent = true }"), 12, 3},
+      {ASKING("{ on = \"asked\", target = \"said\", within = 2 * hours, where = \"event.word == 'bad'\", absent = true }"), 12, 9},
+      /* more than two hours later: the answer to the next question, which nobody asks the last time */
+      {ASKING("{ on = \"asked\", target = \"said\", after = 2 * hours, within = 6 * hours }"), 12, 6},
+      {ASKING("{ on = \"asked\", target = \"said\", after = 2 * hours, within = 30 * days, absent = true }"), 12, 3 + 3},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct taught x = taught(cases[i].text);
+    struct err e = {0};
+    double rows = 0, yes = 0;
+    ask_and_hear(&x, 3, words);
+    if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+    for (int part = 0; part < 2; part++) {
+      struct training_rows some;
+      training_table_rows(x.t, (enum training_part)part, &some);
+      rows += some.rows;
+      for (uint32_t r = 0; r < some.rows; r++) yes += some.outcome[r];
+    }
+    assert_near(rows, cases[i].rows * 25, 0, cases[i].text);
+    assert_near(yes, cases[i].yes * 25, 0, cases[i].text);
+    untaught(&x);
+  }
+}
+
+static void everybody_is_in_one_fold(void **state) {
+  (void)state;
+  struct taught x =
+      taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 18 * hours, calibrate = \"platt\" }"));
+  struct err e = {0};
+  uint64_t tested[64];
+  uint32_t count = 0, people, rarer;
+  plan_and_do(&x, 40, 6);
+  if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+  assert_true(training_table_people(x.t, &people, &rarer));
+  assert_int_equal(people, 40);
+  assert_int_equal(rarer, 20 * 5);
+  for (uint32_t fold = 0; fold < 7; fold++) {
+    struct training_rows parts[TRAINING_PARTS];
+    if (!training_table_fold(x.t, fold, 7, &e)) fail_msg("%s", e.text);
+    for (int part = 0; part < TRAINING_PARTS; part++) training_table_rows(x.t, (enum training_part)part, &parts[part]);
+    assert_int_equal(parts[TRAINING_CONFORM].rows, 0);
+    for (uint32_t r = 0; r < parts[TRAINING_TEST].rows; r++) {
+      const uint64_t user = parts[TRAINING_TEST].user[r];
+      bool seen = false;
+      for (int part = 0; part < TRAINING_PARTS; part++)
+        for (uint32_t q = 0; part != TRAINING_TEST && q < parts[part].rows; q++) assert_true(parts[part].user[q] != user);
+      for (uint32_t i = 0; i < count; i++) seen |= tested[i] == user;
+      if (!seen && count < 64) tested[count++] = user;
+      if (r == 0) assert_false(seen); /* nobody of an earlier fold: their people are together */
+    }
+    assert_true(parts[TRAINING_CALIBRATE].rows > 0 && parts[TRAINING_TRAIN].rows > 100);
+  }
+  assert_int_equal(count, 40);
+  assert_false(training_table_fold(x.t, 0, 41, &e));
+  assert_non_null(strstr(e.text, "40 people"));
   untaught(&x);
 }
 
@@ -267,10 +390,17 @@ static void figures_stand_beside_the_base_rate(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(rows_are_what_was_known_before),     cmocka_unit_test(what_came_before_was_over),
-      cmocka_unit_test(the_first_row_of_a_person_is_empty), cmocka_unit_test(one_completion_answers_the_oldest_open_plan),
-      cmocka_unit_test(calibration_has_people_of_its_own),  cmocka_unit_test(smoothing_learns_the_share_of_the_days_to_come),
-      cmocka_unit_test(what_cannot_be_learned_is_said),     cmocka_unit_test(figures_stand_beside_the_base_rate),
+      cmocka_unit_test(rows_are_what_was_known_before),
+      cmocka_unit_test(what_came_before_was_over),
+      cmocka_unit_test(the_first_row_of_a_person_has_no_past),
+      cmocka_unit_test(one_completion_answers_the_oldest_open_plan),
+      cmocka_unit_test(calibration_has_people_of_its_own),
+      cmocka_unit_test(smoothing_learns_the_share_of_the_days_to_come),
+      cmocka_unit_test(a_row_knows_the_event_that_asks),
+      cmocka_unit_test(answers_are_heard_as_the_model_says),
+      cmocka_unit_test(everybody_is_in_one_fold),
+      cmocka_unit_test(what_cannot_be_learned_is_said),
+      cmocka_unit_test(figures_stand_beside_the_base_rate),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,96 @@
+/* teach: a model learns from rows, and its calibration from others. The plugin trains in a child process under limits of time and memory,
+ * with progress on stderr; ^C ends it. Promises a model left as it was unless everything worked. Called by train and evaluate, main
+ * thread. */
+#include "teach.h"
+#include "arguments.h"
+#include "kit/clock.h"
+#include "report.h"
+#include <signal.h>
+#include <stdio.h>
+
+/* ---- calibration: from people that the model was not trained on, and sets from others again ---- */
+#define CONFORMAL_MISSES 0.1
+
+bool teach_calibration(struct one_model *m, const struct training_table *table, bool isotonic, struct json_writer *w, struct err *e) {
+  struct training_rows rows, others;
+  training_table_rows(table, TRAINING_CALIBRATE, &rows);
+  training_table_rows(table, TRAINING_CONFORM, &others);
+  double *p = report_outputs(m->model, &rows, e), *q = p ? report_outputs(m->model, &others, e) : NULL;
+  struct calibration *c = q ? calibration_fit(isotonic, p, rows.outcome, rows.rows, &m->arena) : NULL;
+  if (q && !c) err_set(e, ERR_INTERNAL, "no memory for a calibration");
+  if (c && others.rows && !calibration_conform(c, q, others.outcome, others.rows, CONFORMAL_MISSES, &m->arena))
+    fprintf(stderr, "%u rows are too few for prediction sets\n", others.rows);
+  if (c) {
+    json_key(w, "calibration");
+    calibration_write(c, w);
+    model_calibrate(m->program->models, m->index, c);
+  }
+  kit_free(p);
+  kit_free(q);
+  return c != NULL;
+}
+
+/* ---- weights ---- */
+
+static volatile sig_atomic_t interrupted;
+static void on_interrupt(int number) {
+  (void)number;
+  interrupted = 1;
+}
+
+struct last_note {
+  char text[201];
+};
+
+static bool show_progress(void *context, double share, const char *note) {
+  struct last_note *last = context;
+  if (note[0]) snprintf(last->text, sizeof last->text, "%s", note);
+  tool_progress("training", share);
+  return !interrupted;
+}
+
+static bool train_in_child(const struct one_model *m, const struct training_rows *rows, int64_t seconds, struct buf *envelope,
+                           struct err *e) {
+  struct last_note last = {""};
+  const struct training job = {.rows = rows->rows,
+                               .inputs = (const double *const *)rows->inputs,
+                               .valid = (const uint64_t *const *)rows->valid,
+                               .target = rows->target,
+                               .seeds = rows->user,
+                               .limit_ms = seconds * CLOCK_SECOND,
+                               .memory_limit = (size_t)2 << 30,
+                               .progress = show_progress,
+                               .context = &last};
+  const struct sigaction catch = {.sa_handler = on_interrupt};
+  struct sigaction before;
+  sigaction(SIGINT, &catch, &before);
+  bool fine = model_train(m->plugin, &m->spec, &job, STR("{}"), envelope, e);
+  sigaction(SIGINT, &before, NULL);
+  tool_progress_end();
+  if (!fine && interrupted) err_set(e, ERR_CONFLICT, "cancelled"); /* the child dies of the terminal's ^C as well, and would say that */
+  if (last.text[0]) fprintf(stderr, "%s\n", last.text);
+  return fine;
+}
+
+bool teach(struct one_model *m, const struct training_rows *rows, int64_t seconds, struct err *e) {
+  struct buf envelope = {0};
+  const bool fine = train_in_child(m, rows, seconds, &envelope, e) && model_load(m->model, buf_view(&envelope), e);
+  buf_free(&envelope);
+  return fine;
+}
+
+/* ---- is it enough? ---- */
+
+/* METHODS 2.3: below these a model is not made. `kairos evaluate --folds` says what could be learned all the same. */
+#define PEOPLE_LEAST   50
+#define OUTCOMES_LEAST 100
+
+bool teach_enough(const struct one_model *m, const struct training_table *table, struct err *e) {
+  uint32_t people, rarer;
+  if (!training_table_people(table, &people, &rarer)) return err_set(e, ERR_INTERNAL, "no memory for a training table");
+  if (people >= PEOPLE_LEAST && rarer >= OUTCOMES_LEAST) return true;
+  return err_set(e, ERR_INPUT,
+                 "model \"%s\": too little to learn from: %u people, and %u rows of the rarer outcome; expected at least %d people and %d "
+                 "of it (`kairos evaluate --folds` says what could be learned)",
+                 m->spec.name, people, rarer, PEOPLE_LEAST, OUTCOMES_LEAST);
+}

@@ -1,0 +1,11 @@
+/* A model of a program learns: its weights, and what turns its output into a probability. */
+#pragma once
+#include "one_model.h"
+
+/* Trains on the rows in a child process and takes the weights. `seconds`: the child's limit. [main] */
+bool teach(struct one_model *m, const struct training_rows *rows, int64_t seconds, struct err *e);
+/* Learns the calibration, and where there are enough rows the prediction sets, from the table's people that were kept for them, and writes
+ * it as the member "calibration" of an open object. [main] */
+bool teach_calibration(struct one_model *m, const struct training_table *table, bool isotonic, struct json_writer *w, struct err *e);
+/* Are there enough people and outcomes to make a model that may be served? Else the sentence that says what is missing. [main] */
+bool teach_enough(const struct one_model *m, const struct training_table *table, struct err *e);
