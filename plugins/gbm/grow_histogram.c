@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define BINS       256
-#define MISSING    255 /* the bin of missing values; those of values are below */
+#define MISSING    BIN_MISSING /* the bins of values are below */
 #define LEAST_GAIN 1e-6
 #define SAME       1e-12
 #define EVERYTHING ((double)__FLT_MAX__)
@@ -84,20 +84,20 @@ static struct grower *histogram_begin(const struct stage *s) {
   if (!g) return NULL;
   g->s = *s;
   g->stride = (inputs + 3) & ~3u;
-  g->columns = memory_take(s->host, (size_t)rows * inputs, 1);
+  g->columns = memory_take(s->host, (size_t)rows * inputs + ROWS_SLACK, 1);
   g->bins = memory_take(s->host, (size_t)rows * g->stride, 1);
   g->bin_count = memory_take(s->host, inputs, sizeof *g->bin_count);
   g->cuts = memory_take(s->host, (size_t)inputs * BINS, sizeof *g->cuts);
   g->sums = memory_take(s->host, rows, sizeof *g->sums);
   g->pool = memory_take(s->host, pool_size(g), sizeof *g->pool);
-  g->rows = memory_take(s->host, rows, 2 * sizeof *g->rows);
+  g->rows = memory_take(s->host, (size_t)rows + ROWS_SLACK, 2 * sizeof *g->rows);
   const bool counted = s->settings->leaf_rows > 1;
   if (counted) g->counts = memory_take(s->host, pool_size(g), sizeof *g->counts);
   if (!g->columns || !g->bins || !g->bin_count || !g->cuts || !g->sums || !g->pool || !g->rows || (counted && !g->counts)) {
     grower_histogram.end(g);
     return NULL;
   }
-  g->spare = g->rows + rows;
+  g->spare = g->rows + rows + ROWS_SLACK;
   cut_columns(g);
   return g;
 }
@@ -106,14 +106,14 @@ static void histogram_end(struct grower *g) {
   if (!g) return;
   const kairos_host *host = g->s.host;
   const uint32_t rows = g->s.table->rows, inputs = g->s.table->inputs;
-  memory_give(host, g->columns, (size_t)rows * inputs, 1);
+  memory_give(host, g->columns, (size_t)rows * inputs + ROWS_SLACK, 1);
   memory_give(host, g->bins, (size_t)rows * g->stride, 1);
   memory_give(host, g->bin_count, inputs, sizeof *g->bin_count);
   memory_give(host, g->cuts, (size_t)inputs * BINS, sizeof *g->cuts);
   memory_give(host, g->sums, rows, sizeof *g->sums);
   memory_give(host, g->pool, pool_size(g), sizeof *g->pool);
   memory_give(host, g->counts, pool_size(g), sizeof *g->counts);
-  memory_give(host, g->rows, rows, 2 * sizeof *g->rows);
+  memory_give(host, g->rows, (size_t)rows + ROWS_SLACK, 2 * sizeof *g->rows);
   memory_give(host, g, 1, sizeof *g);
 }
 
@@ -137,9 +137,7 @@ static void pack_sums(struct grower *g) {
   }
   g->residual_scale = scale_for(residual, rows, 31);
   g->weight_scale = scale_for(weight, rows, 32);
-  for (uint32_t r = 0; r < rows; r++)
-    g->sums[r] =
-        (int64_t)lrint(g->s.residual[r] * g->residual_scale) * (INT64_C(1) << 32) + (int64_t)lrint(g->s.weight[r] * g->weight_scale);
+  stage_pack(&g->s, g->residual_scale, g->weight_scale, g->sums);
 }
 
 struct side {
@@ -151,15 +149,34 @@ static struct side side_of(const struct grower *g, int64_t sum) {
   return (struct side){(double)((sum - weight) >> 32) / g->residual_scale, (double)weight / g->weight_scale};
 }
 
+#define AT_ONCE 4 /* inputs: the bins of a row stand in words of as many bytes */
+
+static inline void add_word(int64_t *histogram, uint32_t bins, int64_t sum) {
+  histogram[bins & 0xFF] += sum;
+  histogram[BINS + (bins >> 8 & 0xFF)] += sum;
+  histogram[2 * BINS + (bins >> 16 & 0xFF)] += sum;
+  histogram[3 * BINS + (bins >> 24)] += sum;
+}
+
+static inline void add_bins(int64_t *histogram, const uint8_t *bins, uint32_t inputs, int64_t sum) {
+  const uint8_t *end = bins + inputs;
+  for (; bins + AT_ONCE <= end; bins += AT_ONCE, histogram += AT_ONCE * BINS) {
+    uint32_t word;
+    memcpy(&word, bins, sizeof word);
+    add_word(histogram, word, sum);
+  }
+  for (; bins < end; bins++, histogram += BINS) histogram[*bins] += sum;
+}
+
+/* All rows when `rows` is NULL. */
 static void add_rows(const struct grower *g, int64_t *histogram, const uint32_t *rows, uint32_t count) {
   const uint32_t inputs = g->s.table->inputs;
+  const size_t stride = g->stride;
   memset(histogram, 0, (size_t)inputs * BINS * sizeof *histogram);
-  for (uint32_t i = 0; i < count; i++) {
-    const uint32_t row = rows ? rows[i] : i;
-    const uint8_t *bins = g->bins + (size_t)row * g->stride;
-    const int64_t sum = g->sums[row];
-    for (uint32_t input = 0; input < inputs; input++) histogram[input * BINS + bins[input]] += sum;
-  }
+  if (!rows)
+    for (uint32_t row = 0; row < count; row++) add_bins(histogram, g->bins + row * stride, inputs, g->sums[row]);
+  else
+    for (uint32_t i = 0; i < count; i++) add_bins(histogram, g->bins + rows[i] * stride, inputs, g->sums[rows[i]]);
 }
 
 static void count_rows(const struct grower *g, uint32_t *counts, const uint32_t *rows, uint32_t count) {
@@ -226,26 +243,6 @@ static struct split search(const struct grower *g, const int64_t *histogram, con
   return s.best;
 }
 
-/* Parts the rows stably; returns how many go left, and whether missing values were among them. */
-static uint32_t part(struct grower *g, const struct split *split, uint32_t *rows, uint32_t count, bool *any_missing) {
-  const uint8_t *column = g->columns + (size_t)split->input * g->s.table->rows;
-  uint8_t side[BINS], seen = 0;
-  for (uint32_t bin = 0; bin < BINS; bin++) side[bin] = bin == MISSING ? split->missing_left : bin <= split->bin;
-  uint32_t lefts = 0, rights = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    const uint32_t row = rows[i];
-    const uint8_t bin = column[row], left = side[bin];
-    rows[lefts] = row;
-    g->spare[rights] = row;
-    lefts += left;
-    rights += !left;
-    seen |= bin == MISSING;
-  }
-  memcpy(rows + lefts, g->spare, rights * sizeof *rows);
-  *any_missing = seen != 0;
-  return lefts;
-}
-
 /* ---- trees ---- */
 
 struct place { /* a node's histogram */
@@ -253,14 +250,22 @@ struct place { /* a node's histogram */
   uint32_t *counts;
 };
 
+#define CHAINS 4 /* sums side by side: none waits for the one before */
+
+static inline void add_row(const struct grower *g, struct side *side, uint32_t row) {
+  side->residual += g->s.residual[row];
+  side->weight += g->s.weight[row];
+}
+
 static void settle(struct grower *g, struct node *leaf, const uint32_t *rows, uint32_t count) {
-  struct side all = {0};
-  for (uint32_t i = 0; i < count; i++) {
-    all.residual += g->s.residual[rows[i]];
-    all.weight += g->s.weight[rows[i]];
-  }
-  leaf->number = leaf_addend(g->s.settings, true, all.residual, all.weight);
-  for (uint32_t i = 0; i < count; i++) g->s.margin[rows[i]] += leaf->number;
+  struct side some[CHAINS] = {{0}};
+  uint32_t i = 0;
+  for (; i + CHAINS <= count; i += CHAINS)
+    for (uint32_t k = 0; k < CHAINS; k++) add_row(g, &some[k], rows[i + k]);
+  for (uint32_t k = 0; i < count; i++, k++) add_row(g, &some[k], rows[i]);
+  for (uint32_t k = 1; k < CHAINS; k++) some[0] = (struct side){some[0].residual + some[k].residual, some[0].weight + some[k].weight};
+  leaf->number = leaf_addend(g->s.settings, true, some[0].residual, some[0].weight);
+  for (i = 0; i < count; i++) g->s.margin[rows[i]] += leaf->number;
 }
 
 /* The smaller child's histogram is added up, the larger child's is what is left of the parent's. */
@@ -292,7 +297,9 @@ static bool grow_node(struct grower *g, uint32_t *rows, uint32_t count, uint32_t
     return true;
   }
   bool any_missing;
-  const uint32_t lefts = part(g, &split, rows, count, &any_missing), rights = count - lefts;
+  const uint8_t *column = g->columns + (size_t)split.input * g->s.table->rows;
+  const uint32_t lefts = rows_part(column, (uint8_t)split.bin, split.missing_left, rows, count, g->spare, true, &any_missing);
+  const uint32_t rights = count - lefts;
   node->input = split.input;
   node->number = split.threshold;
   node->flags = (any_missing ? split.missing_left : lefts >= rights) ? NODE_MISSING_LEFT : 0;

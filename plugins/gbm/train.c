@@ -3,7 +3,6 @@
  * with a sentence where there is nothing to learn: too few rows, one class, inputs that never change. Cancelling is asked for between
  * nodes. [train] */
 #include "train.h"
-#include "common/exponential.h"
 #include "common/memory.h"
 #include "common/progress.h"
 #include "common/refuse.h"
@@ -94,35 +93,12 @@ static double first_margin(const struct settings *s, const struct table *t) {
   return log(mean / (1 - mean));
 }
 
-static void derive(struct stage *s) {
-  const uint32_t rows = s->table->rows;
-  const double *target = s->table->target;
-  if (s->settings->objective == OBJECTIVE_SQUARED) {
-    for (uint32_t r = 0; r < rows; r++) s->residual[r] = target[r] - s->margin[r];
-    return;
-  }
-  for (uint32_t r = 0; r < rows; r++) {
-    const double p = logistic(s->margin[r]);
-    s->residual[r] = target[r] - p;
-    s->weight[r] = p * (1 - p);
-  }
-}
-
-static double loss_of(const struct stage *s) {
-  double sum = 0;
-  for (uint32_t r = 0; r < s->table->rows; r++) {
-    const double f = s->margin[r], y = s->table->target[r];
-    sum += s->settings->objective == OBJECTIVE_SQUARED ? (y - f) * (y - f) : fmax(f, 0) - f * y + log1p(exp(-fabs(f)));
-  }
-  return sum / s->table->rows;
-}
-
 static void tell(const struct stage *s, uint32_t tree, const char *method) {
   char note[160];
   const uint32_t all = s->settings->trees;
   if (tree % 10 && tree != all) return;
   snprintf(note, sizeof note, "%s: tree %u of %u, %u rows, %s %.6f", method, tree, all, s->table->rows,
-           s->settings->objective == OBJECTIVE_SQUARED ? "mean square" : "log loss", loss_of(s));
+           s->settings->objective == OBJECTIVE_SQUARED ? "mean square" : "log loss", stage_loss(s));
   progress_report(s->host, (double)tree / all, note);
 }
 
@@ -141,7 +117,7 @@ static kairos_status boost(struct stage *s, enum method method, kairos_error *er
   }
   for (uint32_t tree = 0; fine && tree < s->settings->trees; tree++) {
     tell(s, tree, method_names[method]);
-    derive(s);
+    stage_derive(s);
     fine = !s->host->cancelled(s->host) && forest_add_tree(s->forest, s->host) && kind->grow(grower) && forest_close_tree(s->forest);
   }
   if (fine) tell(s, s->settings->trees, method_names[method]);
