@@ -130,10 +130,18 @@ struct outbox_row {
   struct str log;   /* JSON array of attempts */
 };
 bool volume_add_outbox(struct volume *v, struct user *u, const struct outbox_row *row, struct err *e);
-/* Joins an attempt's result: appends to the row's log, sets due or end. `attempt` counts from 1; 0 when it ended without one. `at` is when
- * it ended: an ended row's due. ERR_MISSING when the row is gone (its user was erased): the turn goes on. */
-bool volume_attempt(struct volume *v, uint64_t id, uint32_t attempt, int64_t at, struct str result_json, int64_t due, enum outbox_end end,
-                    struct err *e);
+/* An attempt's result, or an end without one. */
+struct outbox_attempt {
+  uint64_t id;
+  int64_t user;     /* the row's; 0 when not known */
+  uint32_t attempt; /* counts from 1; 0 when it ended without one */
+  int64_t at;       /* when it ended, UTC ms: an ended row's due */
+  int64_t due;      /* when it waits again, UTC ms */
+  enum outbox_end end;
+  struct str result_json;
+};
+/* Appends it to the row's log and sets due or end. ERR_MISSING when the row is gone (its user was erased): the turn goes on. */
+bool volume_attempt(struct volume *v, const struct outbox_attempt *a, struct err *e);
 /* Withdraws the user's waiting rows; their ids are given to `each` for the courier. */
 bool volume_withdraw(struct volume *v, struct user *u, void (*each)(void *context, uint64_t id), void *context, struct err *e);
 bool volume_commit(struct volume *v, struct err *e);  /* COMMIT = durable */

@@ -35,10 +35,10 @@ bool volume_add_outbox(struct volume *v, struct user *u, const struct outbox_row
 /* ---- attempts ---- */
 
 /* The log with one more element; a first one opens the array. */
-static bool log_join(struct volume *v, const struct user *u, sqlite3_stmt *row, uint64_t id, struct str result, struct err *e) {
+static bool log_join(struct volume *v, const struct user *u, struct str log, uint64_t id, struct str result, struct err *e) {
   buf_clear(&v->plain);
   buf_clear(&v->sealed);
-  if (sqlite3_column_type(row, 8) != SQLITE_NULL && !piece_open(v, u, 'l', id, sql_column_str(row, 8), &v->plain, e)) return false;
+  if (log.at && !piece_open(v, u, 'l', id, log, &v->plain, e)) return false;
   if (v->plain.len > 2) v->plain.at[v->plain.len - 1] = ',';
   else {
     buf_clear(&v->plain);
@@ -53,13 +53,38 @@ static bool log_join(struct volume *v, const struct user *u, sqlite3_stmt *row, 
   return piece_seal(v, u, 'l', id, buf_view(&v->plain), &v->sealed, e);
 }
 
-bool volume_attempt(struct volume *v, uint64_t id, uint32_t attempt, int64_t at, struct str result_json, int64_t due, enum outbox_end end,
-                    struct err *e) {
+static void bind_attempt(sqlite3_stmt *update, const struct volume *v, const struct outbox_attempt *a, int64_t due, enum outbox_end end) {
+  sqlite3_bind_int64(update, 1, (int64_t)a->id);
+  sqlite3_bind_int64(update, 2, due);
+  sqlite3_bind_int64(update, 3, end);
+  sql_bind_str(update, 4, buf_view(&v->sealed));
+  sqlite3_bind_int64(update, 5, a->attempt);
+}
+
+/* Most messages are taken at their first attempt: their row waits and has no log yet, and it is not read to find that out. */
+static bool first_attempt(struct volume *v, const struct outbox_attempt *a, bool *joined, struct err *e) {
+  *joined = false;
+  struct user *u = a->user && a->attempt == 1 ? volume_user_number(v, a->user, NULL) : NULL;
+  if (!u) return true;
+  if (!log_join(v, u, (struct str){0}, a->id, a->result_json, e)) return false;
+  sqlite3_stmt *update = volume_statement(v, UPDATE_FIRST_ATTEMPT);
+  bind_attempt(update, v, a, a->end == OUTBOX_WAITING ? a->due : a->at, a->end);
+  sqlite3_bind_int64(update, 6, a->user);
+  if (!sql_run(update, "writing an attempt", e)) return false;
+  *joined = sqlite3_changes(v->db) > 0;
+  v->has_rows |= *joined;
+  return true;
+}
+
+bool volume_attempt(struct volume *v, const struct outbox_attempt *a, struct err *e) {
+  bool joined;
   if (!turn_begin(v, e)) return false;
+  if (!first_attempt(v, a, &joined, e)) return turn_fail(v);
+  if (joined) return true;
   char text[32];
-  decision_id_text(id, text);
+  decision_id_text(a->id, text);
   sqlite3_stmt *select = volume_statement(v, SELECT_OUTBOX);
-  sqlite3_bind_int64(select, 1, (int64_t)id);
+  sqlite3_bind_int64(select, 1, (int64_t)a->id);
   const int got = sql_row(select, "reading an outbox row", e);
   if (got < 0) return turn_fail(v);
   if (!got) return err_set(e, ERR_MISSING, "there is no outbox row of decision %s", text);
@@ -67,17 +92,13 @@ bool volume_attempt(struct volume *v, uint64_t id, uint32_t attempt, int64_t at,
   /* A row that was withdrawn or has expired meanwhile keeps its end; the attempt that was on its way is still logged. */
   const enum outbox_end before = (enum outbox_end)sqlite3_column_int(select, 5);
   const int64_t due_before = sqlite3_column_int64(select, 3);
-  const bool done = u && log_join(v, u, select, id, result_json, e);
+  const bool done = u && log_join(v, u, sql_column_str(select, 8), a->id, a->result_json, e);
   sqlite3_reset(select);
   if (!done) return turn_fail(v);
   v->has_rows = true;
-  const bool over = before != OUTBOX_WAITING && end != OUTBOX_DELIVERED;
+  const bool over = before != OUTBOX_WAITING && a->end != OUTBOX_DELIVERED;
   sqlite3_stmt *update = volume_statement(v, UPDATE_ATTEMPT);
-  sqlite3_bind_int64(update, 1, (int64_t)id);
-  sqlite3_bind_int64(update, 2, over ? due_before : end == OUTBOX_WAITING ? due : at);
-  sqlite3_bind_int64(update, 3, over ? before : end);
-  sql_bind_str(update, 4, buf_view(&v->sealed));
-  sqlite3_bind_int64(update, 5, attempt);
+  bind_attempt(update, v, a, over ? due_before : a->end == OUTBOX_WAITING ? a->due : a->at, over ? before : a->end);
   return sql_run(update, "writing an attempt", e) || turn_fail(v);
 }
 
@@ -212,7 +233,8 @@ static bool revive_one(struct volume *v, struct revival *r, uint64_t id, int64_t
   sqlite3_bind_int64(update, 1, (int64_t)id);
   if (!sql_run(update, "taking a dead letter back", e)) return turn_fail(v);
   r->again++;
-  return volume_attempt(v, id, 0, r->now, r->result_json, r->now, OUTBOX_WAITING, e);
+  const struct outbox_attempt again = {.id = id, .user = number, .at = r->now, .due = r->now, .result_json = r->result_json};
+  return volume_attempt(v, &again, e);
 }
 
 bool volume_revive(struct volume *v, struct revival *r, uint32_t most, struct err *e) {

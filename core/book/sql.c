@@ -166,15 +166,13 @@ bool sql_migrate(sqlite3 *db, const char *const *steps, int count, struct err *e
   if (version > count)
     return err_set(e, ERR_CONFLICT, "%s has schema version %lld; this engine reads up to %d: it was written by a newer engine",
                    sqlite3_db_filename(db, "main"), (long long)version, count);
-  while (version < count) {
-    char set[64];
-    snprintf(set, sizeof set, "PRAGMA user_version=%d", (int)version + 1);
-    if (!sql_exec(db, "BEGIN IMMEDIATE", e)) return false;
-    if (!sql_exec(db, steps[version], e) || !sql_exec(db, set, e) || !sql_exec(db, "COMMIT", e)) {
-      sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-      return err_wrap(e, "schema step %d", (int)version + 1);
-    }
-    version++;
-  }
-  return true;
+  if (version == count) return true;
+  if (!sql_exec(db, "BEGIN IMMEDIATE", e)) return false;
+  bool done = true;
+  for (; done && version < count; version++) done = sql_exec(db, steps[version], e) || err_wrap(e, "schema step %d", (int)version + 1);
+  char set[64];
+  snprintf(set, sizeof set, "PRAGMA user_version=%d", count);
+  if (done && sql_exec(db, set, e) && sql_exec(db, "COMMIT", e)) return true;
+  sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+  return false;
 }

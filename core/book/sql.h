@@ -32,5 +32,5 @@ bool sql_file_size(const char *path, int64_t *bytes); /* 0 when it is not there 
 /* Cuts the log of a closed database to its first `frames` frames and syncs it. */
 bool sql_cut_log(const char *path, uint64_t frames, struct err *e);
 
-/* Schema steps, each one transaction that ends by setting user_version. A newer file is refused. */
+/* The schema steps that are missing, in one transaction that ends by setting user_version. A newer file is refused. */
 bool sql_migrate(sqlite3 *db, const char *const *steps, int count, struct err *e);

@@ -7,7 +7,8 @@
 
 #define LETTERS_MOST_DEFAULT 65536
 #define COMMANDS_MOST        1024 /* room in the mailbox beyond the letters */
-#define RESULTS_BATCH        128
+#define RESULTS_BATCH        256
+#define RESULTS_WAIT         8 /* ms that a result may wait for others while attempts are on their way: a commit then holds many */
 #define VOLUMES_MOST         64
 
 struct withdraw_message {
@@ -41,7 +42,7 @@ struct courier {
   uv_loop_t loop;
   uv_prepare_t prepare;
   uv_poll_t box_poll;
-  uv_timer_t wake;
+  uv_timer_t wake, results_due;
   uv_idle_t busy;
   struct http *http;
   struct outlets outlets;

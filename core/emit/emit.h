@@ -64,6 +64,7 @@ void letter_free(struct letter *l);         /* only for a letter that was not ta
 struct attempt_result {
   uint64_t id;
   uint32_t volume;
+  int64_t user; /* the letter's */
   int64_t at;
   int64_t next_due; /* 0 when it has ended */
   /* RETURNED: the courier had no memory to hold it; nothing happened, its row waits, and it wants to be pushed again. */

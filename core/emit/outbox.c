@@ -58,7 +58,8 @@ bool outbox_results(struct outbox *o, const struct attempt_result *results, size
     put_result(&text, &results[i]);
     struct err why = {0};
     const struct attempt_result *r = &results[i];
-    ok = volume_attempt(o->volume, r->id, r->attempt, r->at, buf_view(&text), r->next_due, end_of(r->end), &why);
+    const struct outbox_attempt made = {r->id, r->user, r->attempt, r->at, r->next_due, end_of(r->end), buf_view(&text)};
+    ok = volume_attempt(o->volume, &made, &why);
     if (!ok && why.kind == ERR_MISSING) ok = true; /* its user was erased meanwhile: nothing to join */
     else if (!ok && e) *e = why;
     if (ok && results[i].end != LETTER_AGAIN) map_remove(&o->held, results[i].id);
@@ -138,7 +139,8 @@ static bool expire_one(struct outbox *o, uint64_t id, int64_t now, struct arena 
   const struct attempt_result r = {.at = now, .reason = "expired: no endpoint was there to send it to"};
   put_result(&text, &r);
   bool ok = !text.failed || err_set(e, ERR_STORAGE, "no memory to end a message");
-  ok = ok && volume_attempt(o->volume, id, 0, now, buf_view(&text), 0, OUTBOX_EXPIRED, e);
+  const struct outbox_attempt end = {.id = id, .user = row.user, .at = now, .end = OUTBOX_EXPIRED, .result_json = buf_view(&text)};
+  ok = ok && volume_attempt(o->volume, &end, e);
   buf_free(&text);
   return ok;
 }

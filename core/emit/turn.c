@@ -28,10 +28,25 @@ static void results_flush(struct courier *c) {
   c->options.results(c->options.context, c->results, count);
 }
 
+/* Results are durable only with a commit, and a commit of two hundred costs little more than one of two: while attempts are on their way a
+ * result waits a moment for theirs. Nobody waits for it meanwhile; a crash in that moment means an attempt more, as in any other. */
+static void on_results_due(uv_timer_t *timer) {
+  results_flush(timer->data);
+}
+
+static void results_offer(struct courier *c) {
+  if (c->result_count && c->running && !c->stopping) {
+    if (!uv_is_active((uv_handle_t *)&c->results_due)) uv_timer_start(&c->results_due, on_results_due, RESULTS_WAIT, 0);
+    return;
+  }
+  uv_timer_stop(&c->results_due);
+  results_flush(c);
+}
+
 static struct attempt_result *result_new(struct courier *c, const struct letter *l) {
   if (c->result_count == RESULTS_BATCH) results_flush(c);
   struct attempt_result *r = &c->results[c->result_count++];
-  *r = (struct attempt_result){.id = l->id, .volume = l->volume, .at = c->now};
+  *r = (struct attempt_result){.id = l->id, .volume = l->volume, .user = l->user, .at = c->now};
   return r;
 }
 
@@ -337,6 +352,7 @@ static void turn_close(struct courier *c) {
   uv_close((uv_handle_t *)&c->prepare, NULL);
   uv_close((uv_handle_t *)&c->box_poll, NULL);
   uv_close((uv_handle_t *)&c->wake, NULL);
+  uv_close((uv_handle_t *)&c->results_due, NULL);
   uv_close((uv_handle_t *)&c->busy, NULL);
 }
 
@@ -353,7 +369,7 @@ static void on_turn(uv_prepare_t *prepare) {
   for (struct parcel *parcel; !c->stopping && (parcel = outlets_next(&c->outlets, c->tick, &o)); started = true)
     attempt_start(c, parcel, o);
   if (started) http_turn(c->http);
-  results_flush(c);
+  results_offer(c);
   hungry_call(c);
   if (c->stopping && c->running == 0) {
     turn_close(c);
@@ -381,6 +397,8 @@ bool turn_open(struct courier *c, struct err *e) {
   uv_poll_init(&c->loop, &c->box_poll, box);
   fcntl(box, F_SETFL, fcntl(box, F_GETFL) & ~O_NONBLOCK); /* uv_poll_init sets it; the mailbox may wait for a write that is being made */
   uv_timer_init(&c->loop, &c->wake);
+  uv_timer_init(&c->loop, &c->results_due);
+  c->results_due.data = c;
   uv_idle_init(&c->loop, &c->busy);
   c->prepare.data = c;
   struct http_options options = {

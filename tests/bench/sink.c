@@ -83,11 +83,17 @@ static void accept_peer(void) {
 
 static void *serve(void *nothing) {
   struct epoll_event events[64];
+  pthread_setname_np(pthread_self(), "receiver");
   while (true) {
     const int n = epoll_wait(sink.poll, events, 64, -1);
     for (int i = 0; i < n; i++) {
       struct peer *p = events[i].data.ptr;
-      if (events[i].data.ptr == &sink.stop) return nothing;
+      if (events[i].data.ptr == &sink.stop) {
+        struct timespec t;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        sink.figures.cpu = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+        return nothing;
+      }
       if (!p) {
         accept_peer();
         continue;

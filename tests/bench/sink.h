@@ -5,6 +5,7 @@
 
 struct sink_figures {
   uint64_t received, verified, refused;
+  int64_t cpu; /* ns that the receiver's thread used */
 };
 bool sink_start(int *port, const char *secret, struct err *e);
 struct sink_figures sink_stop(void);

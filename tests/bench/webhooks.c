@@ -1,9 +1,11 @@
 /* How many webhooks a second leave, signed and with each attempt recorded: a volume is filled with outbox rows, then the clock starts, the
  * courier sends them to a receiver in this process, and the main thread, as a lane does, writes each attempt to the volume and commits.
- * The clock stops when the last result is durable. So the figure holds sender, receiver and recorder on one machine.
+ * The clock stops when the last result is durable. So the figure holds sender, receiver and recorder on one machine; what each of the
+ * three used of the processor is said too, since that does not depend on who else is using the machine.
  * usage: webhooks [--json] DIRECTORY [COUNT]      DIRECTORY must not exist */
 #include "book/book.h"
 #include "emit/emit.h"
+#include "emit/outbox.h"
 #include "kit/clock.h"
 #include "sink.h"
 #include <pthread.h>
@@ -19,6 +21,7 @@ struct bench {
   struct book *book;
   struct volume *volume;
   struct courier *courier;
+  struct outbox outbox; /* as a lane has one: what it records */
   uint64_t *ids;
   int64_t *users;
   pthread_mutex_t lock;
@@ -54,10 +57,9 @@ static bool fill(struct bench *b, struct err *e) {
     if (!u) return false;
     struct outbox_row row = {.id = (uint64_t)u->partition << 48 | (n + 1),
                              .user = u->number,
-                             .due = now,
+                             .due = now - (int64_t)((b->count - n) / 16), /* as decisions come: some in a millisecond */
                              .send_before = now + CLOCK_DAY,
-                             .body = body_of(b, n, text, sizeof text),
-                             .log = STR("[]")};
+                             .body = body_of(b, n, text, sizeof text)};
     b->ids[n] = row.id;
     b->users[n] = u->number;
     if (!volume_add_outbox(b->volume, u, &row, e)) return false;
@@ -113,25 +115,17 @@ static void push_letters(struct bench *b) {
 }
 
 static bool record(struct bench *b, const struct attempt_result *results, size_t count, struct err *e) {
-  static const enum outbox_end ends[] = {[LETTER_AGAIN] = OUTBOX_WAITING,
-                                         [LETTER_DELIVERED] = OUTBOX_DELIVERED,
-                                         [LETTER_FAILED] = OUTBOX_FAILED,
-                                         [LETTER_EXPIRED] = OUTBOX_EXPIRED,
-                                         [LETTER_WITHDRAWN] = OUTBOX_WITHDRAWN};
-  char json[256];
   for (size_t i = 0; i < count; i++) {
-    const struct attempt_result *r = &results[i];
-    const int n = snprintf(json, sizeof json, "{\"at\":%ld,\"attempt\":%u,\"status\":%d,\"ms\":%d,\"reason\":\"%s\"}", r->at, r->attempt,
-                           r->status, r->milliseconds, r->reason);
-    if (!volume_attempt(b->volume, r->id, r->attempt, r->at, (struct str){json, (size_t)n}, r->next_due, ends[r->end], e)) return false;
-    if (r->end != LETTER_AGAIN) b->ended++;
-    if (r->end != LETTER_DELIVERED && b->failed++ == 0) fprintf(stderr, "first failure: %s, status %d\n", r->reason, r->status);
+    if (results[i].end != LETTER_AGAIN) b->ended++;
+    if (results[i].end != LETTER_DELIVERED && b->failed++ == 0)
+      fprintf(stderr, "first failure: %s, status %d\n", results[i].reason, results[i].status);
   }
   b->commits++;
-  return volume_commit(b->volume, e) && volume_settle(b->volume, false, e);
+  return outbox_results(&b->outbox, results, count, e) && volume_commit(b->volume, e) && volume_settle(b->volume, false, e);
 }
 
 static bool deliver(struct bench *b, struct err *e) {
+  pthread_setname_np(pthread_self(), "recorder");
   push_letters(b);
   while (b->ended < b->count) {
     pthread_mutex_lock(&b->lock);
@@ -150,6 +144,16 @@ static bool deliver(struct bench *b, struct err *e) {
   return true;
 }
 
+static int64_t used(clockid_t clock) { /* ns of processor time */
+  struct timespec t;
+  clock_gettime(clock, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static double each(const struct bench *b, int64_t ns) { /* us a webhook */
+  return (double)ns / 1e3 / (double)b->count;
+}
+
 static bool measure(struct bench *b, const char *directory, bool json, struct err *e) {
   const struct volume_replay replay = {.row = no_rows};
   int port;
@@ -161,18 +165,23 @@ static bool measure(struct bench *b, const char *directory, bool json, struct er
   const struct courier_options options = {
       .endpoints = &endpoint, .endpoint_count = 1, .results = take_results, .hungry = be_hungry, .withdrawn = withdrawn, .context = b};
   if (!(b->courier = courier_start(&options, e))) return false;
-  const int64_t start = clock_monotonic();
+  b->outbox = (struct outbox){.volume = b->volume, .courier = b->courier};
+  const int64_t start = clock_monotonic(), began[2] = {used(CLOCK_PROCESS_CPUTIME_ID), used(CLOCK_THREAD_CPUTIME_ID)};
   if (!deliver(b, e)) return false;
   const double seconds = (double)(clock_monotonic() - start) / 1e9;
+  const int64_t all = used(CLOCK_PROCESS_CPUTIME_ID) - began[0], recorder = used(CLOCK_THREAD_CPUTIME_ID) - began[1];
   courier_stop(b->courier);
   volume_close(b->volume);
   book_close(b->book);
   const struct sink_figures seen = sink_stop();
   printf(json
              ? "{\"count\":%lu,\"seconds\":%.3f,\"per_second\":%.0f,\"not_delivered\":%lu,\"received\":%lu,\"verified\":%lu,\"forged\":%lu,"
-               "\"commits\":%lu}\n"
-             : "%lu webhooks in %.3f s: %.0f/s; %lu not delivered; receiver: %lu, %lu verified, %lu refused; %lu commits\n",
-         b->count, seconds, (double)b->count / seconds, b->failed, seen.received, seen.verified, seen.refused, b->commits);
+               "\"commits\":%lu,\"courier_cpu_us\":%.1f,\"recorder_cpu_us\":%.1f,\"receiver_cpu_us\":%.1f}\n"
+             : "%lu webhooks in %.3f s: %.0f/s; %lu not delivered; receiver: %lu, %lu verified, %lu refused; %lu commits; CPU us each: "
+               "courier %.1f, "
+               "recorder %.1f, receiver %.1f\n",
+         b->count, seconds, (double)b->count / seconds, b->failed, seen.received, seen.verified, seen.refused, b->commits,
+         each(b, all - recorder - seen.cpu), each(b, recorder), each(b, seen.cpu));
   return (b->failed == 0 && seen.refused == 0) || err_set(e, ERR_INTERNAL, "not every webhook was delivered and good");
 }
 

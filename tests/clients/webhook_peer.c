@@ -21,8 +21,8 @@ static void results(void *context, const struct attempt_result *r, size_t count)
   for (size_t i = 0; i < count; i++) {
     printf("%llu attempt %u status %d %s\n", (unsigned long long)r[i].id, r[i].attempt, (int)r[i].status, r[i].reason);
     if (r[i].end == LETTER_DELIVERED) delivered++;
-    if (r[i].end == LETTER_AGAIN) next_due = r[i].next_due;
-    else ended++;
+    if (r[i].end == LETTER_AGAIN && r[i].next_due > next_due) next_due = r[i].next_due;
+    ended += r[i].end != LETTER_AGAIN;
   }
 }
 static void hungry(void *context, uint32_t volume) {

@@ -93,6 +93,59 @@ static void a_newer_file_is_refused(void **state) {
   fixture_close(&f);
 }
 
+static void fill_outbox(struct fixture *f, uint64_t ids[3]) {
+  struct volume *v = volume_open(f->book, 0, NULL, &f->e);
+  for (int i = 0; i < 3; i++) {
+    struct user *u = volume_user(v, i < 2 ? STR("anna") : STR("ben"), true, &f->e);
+    const int64_t seq = append_event(v, u, "{}", "", &f->e);
+    ids[i] = volume_next_decision(v, u->partition);
+    fine(&f->e, volume_add_decision(v, u, ids[i], seq, STR("{}"), &f->e));
+    const struct outbox_row row = {.id = ids[i], .send_before = 9000, .due = 100 - i, .body = STR("{}"), .names = STR("")};
+    fine(&f->e, volume_add_outbox(v, u, &row, &f->e));
+  }
+  fine(&f->e, volume_commit(v, &f->e));
+  volume_close(v);
+}
+
+/* D9: a volume as the first schema had it, with messages that wait, is read as it is, and migrated by whoever writes. */
+static void a_store_of_the_first_schema_opens(void **state) {
+  (void)state;
+  struct fixture f;
+  struct arena a = {0};
+  char path[BOOK_PATH];
+  uint64_t ids[3];
+  fixture_open(&f, "book-older", 1);
+  fill_outbox(&f, ids);
+  book_volume_path(f.book, 0, path);
+  sqlite3 *db = sql_open(path, SQL_WRITER, &f.e);
+  fine(&f.e, sql_exec(db,
+                      "DROP INDEX outbox_waiting; CREATE INDEX outbox_waiting ON outbox(due) WHERE fate=0;"
+                      "CREATE INDEX outbox_of_user ON outbox(user) WHERE fate=0; PRAGMA user_version=1",
+                      &f.e));
+  sql_close(&db);
+  struct volume *v = volume_reader(f.book, 0, &f.e);
+  struct outbox_row row, *waiting;
+  size_t count;
+  fine(&f.e, v && volume_outbox(v, ids[0], &a, &row, &f.e) && row.end == OUTBOX_WAITING);
+  volume_close(v);
+
+  v = volume_open(f.book, 0, NULL, &f.e);
+  fine(&f.e, v && volume_waiting(v, INT64_MAX, 10, &a, &waiting, &count, &f.e));
+  assert_true(count == 3 && waiting[0].id == ids[2] && waiting[1].id == ids[1] && waiting[2].id == ids[0]);
+  fine(&f.e, volume_withdraw(v, volume_user(v, STR("anna"), false, &f.e), NULL, NULL, &f.e) && volume_commit(v, &f.e));
+  fine(&f.e, volume_waiting(v, INT64_MAX, 10, &a, &waiting, &count, &f.e));
+  assert_true(count == 1 && waiting[0].id == ids[2]);
+  volume_close(v);
+  int64_t version, indexes;
+  db = sql_open(path, SQL_READER, &f.e);
+  fine(&f.e, sql_int(db, "PRAGMA user_version", 0, &version, &f.e) &&
+                 sql_int(db, "SELECT count(*) FROM sqlite_schema WHERE type='index' AND tbl_name='outbox'", 0, &indexes, &f.e));
+  assert_true(version == 2 && indexes == 1);
+  sql_close(&db);
+  arena_free(&a);
+  fixture_close(&f);
+}
+
 static int die(void *context) {
   (void)context;
   return kill(getpid(), SIGKILL);
@@ -240,10 +293,15 @@ static void partitions_never_move(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_writer_at_a_time),    cmocka_unit_test(refusals_are_sentences),
-      cmocka_unit_test(a_newer_file_is_refused), cmocka_unit_test(a_killed_migration_is_before_or_after),
-      cmocka_unit_test(the_store_verifies),      cmocka_unit_test(facts_are_chained),
-      cmocka_unit_test(keys_are_shown_once),     cmocka_unit_test(partitions_never_move),
+      cmocka_unit_test(one_writer_at_a_time),
+      cmocka_unit_test(refusals_are_sentences),
+      cmocka_unit_test(a_newer_file_is_refused),
+      cmocka_unit_test(a_store_of_the_first_schema_opens),
+      cmocka_unit_test(a_killed_migration_is_before_or_after),
+      cmocka_unit_test(the_store_verifies),
+      cmocka_unit_test(facts_are_chained),
+      cmocka_unit_test(keys_are_shown_once),
+      cmocka_unit_test(partitions_never_move),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
