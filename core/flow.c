@@ -99,7 +99,8 @@ static void refuse(struct flow *f, struct step *s, const struct err *why) {
 static bool known_words(struct step *s, struct err *why) {
   const struct program *p = s->program;
   if (s->item->recorded) return true; /* it is in the journal: it was in order */
-  if (s->item->kind == ENTRY_TICK || s->item->kind == ENTRY_CONSENT || s->item->kind == ENTRY_ASKED || !p) return true;
+  const enum entry_kind kind = s->item->kind;
+  if (kind == ENTRY_TICK || kind == ENTRY_CONSENT || kind == ENTRY_ASKED || kind == ENTRY_FILLED || !p) return true;
   if (event_is_own(&s->item->event))
     return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is the engine's own (consent has its routes)",
                    STR_ARG(s->item->event.type));
@@ -141,7 +142,8 @@ static void set_recorded(struct step *s) {
                                   .history = i->event.history,
                                   .may_identify = i->may_identify,
                                   .decides = in_time && s->program != NULL,
-                                  .source = i->event.source};
+                                  .source = i->event.source,
+                                  .filled = i->filled};
   if (!i->event.id_given) s->recorded.given_id = i->event.id;
 }
 
@@ -200,7 +202,8 @@ static bool move(struct flow *f, struct step *s, struct err *e) {
 
 static const struct listening *who_listens(struct flow *f, const struct step *s) {
   const struct rules *r = s->program->rules;
-  if (s->item->kind == ENTRY_CONSENT || s->item->kind == ENTRY_IMPORTED) return NULL;
+  const enum entry_kind kind = s->item->kind;
+  if (kind == ENTRY_CONSENT || kind == ENTRY_IMPORTED || kind == ENTRY_FILLED) return NULL;
   if (s->item->kind == ENTRY_TICK) return ticks_listening(r, &s->item->event, &f->scratch);
   if (s->item->kind == ENTRY_ASKED)
     return s->item->asked == NO_ONE ? rules_listening_all(r) : rules_listening_to(r, trigger_name(r, s->item->asked));
@@ -435,6 +438,10 @@ static bool keep(struct flow *f, struct step *s, struct err *e) {
 }
 
 static void count_step(struct flow *f, const struct step *s) {
+  if (s->item->kind == ENTRY_FILLED) {
+    f->figures.filled++;
+    return;
+  }
   f->figures.events += s->item->kind != ENTRY_TICK;
   f->figures.ticks += s->item->kind == ENTRY_TICK;
   f->figures.late += !s->recorded.decides;
@@ -522,6 +529,7 @@ void flow_close(struct flow *f) {
   sessions_close(f->sessions);
   library_release(f->places.library, f->sessions_of);
   flow_shadow(f, NULL, NULL);
+  warming_reset(f);
   forget_turn(f);
   places_clear(&f->places);
   arena_free(&f->scratch);
@@ -537,6 +545,7 @@ bool flow_commit(struct flow *f, struct err *e) {
 
 bool flow_recover(struct flow *f, struct err *e) {
   forget_turn(f);
+  warming_reset(f);
   places_clear(&f->places);
   return volume_recover(f->volume, e);
 }

@@ -20,6 +20,7 @@ struct item {
   bool may_identify;
   uint32_t asked;                  /* ASKED: the trigger asked for, or NO_ONE for the whole slate */
   bool dry_run;                    /* ASKED: decides on a copy of the moment, keeps nothing */
+  struct str filled;               /* FILLED: the packed windows */
   const struct recorded *recorded; /* replay: what was recorded; NULL live */
   struct arena *results;           /* where told and records are laid; NULL: the walk's own arena */
   struct user *user;               /* the walk's own: who it is about, once found */
@@ -63,6 +64,8 @@ struct flow_keeper { /* live: the volume (NULL); replay: whoever compares */
 };
 struct flow_figures {
   uint64_t events, duplicates, refused, ticks, decisions[5], late, undeclared;
+  uint64_t filled;                           /* users whose new features were filled, since the start */
+  uint64_t warming, warm_users, warm_looked; /* while a walk is under way: volumes that walk, their users, those looked at */
 };
 
 /* What a candidate beside the live program would have decided otherwise; counted by all lanes, read by whoever shows it. */
@@ -100,6 +103,11 @@ bool flow_activate(struct flow *f, const struct program *p, struct str fact_json
 /* At a start: zones whose data on this machine differs from what is in force get a new fact. After lanes have recovered, before anything
  * runs. */
 bool flow_refresh_zones(struct flow *f, struct err *e);
+/* Goes on filling definitions that came after users' chains began, as long as `spent` says no; rows join the turn, which the caller
+ * commits.
+ * `*more`: it is not over. False: storage failed, the turn is lost. Outside of walks. [lane] */
+bool flow_warm(struct flow *f, bool (*spent)(const void *context), const void *context, bool *more, struct err *e);
+bool flow_is_warm(const struct flow *f); /* nothing to do until the next program */
 /* Makes the turn durable; then the letters of its sends belong to the caller (letters_take). */
 bool flow_commit(struct flow *f, struct err *e);
 bool flow_recover(struct flow *f, struct err *e);

@@ -26,6 +26,9 @@
 #define TURN_ITEMS    4096 /* events a turn, about */
 #define TAKE_AT_ONCE  16
 #define LINGER_NS     150000
+#define WARM_NS       1000000  /* a piece of filling new features: what came meanwhile waits for it … */
+#define WARM_PAUSE_NS 20000000 /* … so under load there is one at most in this time, */
+#define QUIET_NS      5000000  /* and only who had nothing to do for so long goes on without pause */
 
 struct lane {
   struct lanes *all;
@@ -37,7 +40,7 @@ struct lane {
   struct arena turn;
   struct job *jobs[TURN_MOST];
   size_t job_count;
-  int64_t committed_at;
+  int64_t committed_at, worked_at;
   struct lanes_figures figures; /* of the last turn; main reads it word by word */
   struct crowd crowd;           /* the main thread's */
 };
@@ -219,13 +222,35 @@ static size_t work_queued(struct lane *lane) {
   return size;
 }
 
+/* Bounded pieces between turns: without pause in quiet moments, now and then under load, so that it ends in any case. How long the lane may
+ * sleep before the next piece: 0 not at all, −1 as long as it likes. */
+static int64_t warm(struct lane *lane, size_t size) {
+  int64_t now = clock_monotonic(), wait = -1;
+  if (size > 0) lane->worked_at = now;
+  const bool quiet = now - lane->worked_at >= QUIET_NS && mailbox_length(lane->in) == 0;
+  for (uint32_t i = 0; i < lane->owned_count; i++) {
+    struct owned *o = &lane->owned[i];
+    if (flow_is_warm(o->flow)) continue;
+    const int64_t pause = quiet ? 0 : o->warmed_at + WARM_PAUSE_NS - now;
+    const bool did = pause <= 0 && owned_warm(o, WARM_NS);
+    const int64_t next = did ? 0 : pause > 0 ? pause : WARM_PAUSE_NS;
+    if (did) finish_turn(lane, 0, mailbox_length(lane->in) == 0);
+    if (wait < 0 || next < wait) wait = next;
+    now = clock_monotonic();
+  }
+  return wait;
+}
+
 static void *lane_main(void *argument) {
   struct lane *lane = argument;
   while (!lane->stopping) {
     size_t size = work_queued(lane);
     for (uint32_t i = 0; i < lane->owned_count; i++) size += owned_ticks(&lane->owned[i], &lane->turn);
     finish_turn(lane, size, mailbox_length(lane->in) == 0);
-    if (size == 0 && !lane->stopping) mailbox_wait(lane->in, sleep_until(lane));
+    const int64_t wait = lane->stopping ? 0 : warm(lane, size);
+    if (size > 0 || lane->stopping || wait == 0) continue;
+    const int64_t sleep = sleep_until(lane);
+    mailbox_wait(lane->in, wait > 0 && wait < sleep ? wait : sleep);
   }
   return NULL;
 }

@@ -17,7 +17,7 @@ struct chain {
 /* ---- one row ---- */
 
 static const char *kind_word(enum entry_kind kind) {
-  static const char *const words[] = {"", "event", "tick", "consent", "profile", "asked", "control", "imported"};
+  static const char *const words[] = {"", "event", "tick", "consent", "profile", "asked", "control", "imported", "filled"};
   return words[kind];
 }
 

@@ -63,6 +63,20 @@ static void put_waits(struct json_writer *w, const struct programs *s, const str
   json_close_array(w);
 }
 
+/* How far the filling of its new features has come; only of the live one, and only while it goes on. */
+static void put_warming(struct json_writer *w, const struct programs *s, const struct edition *e) {
+  struct lanes_figures f;
+  if (e != s->live) return;
+  lanes_figures(s->api->lanes, &f);
+  if (!f.flow.warming) return;
+  json_key(w, "warming");
+  json_open_object(w);
+  json_pair_int(w, "users", (int64_t)f.flow.warm_users);
+  json_pair_int(w, "looked", (int64_t)f.flow.warm_looked);
+  json_pair_int(w, "filled", (int64_t)f.flow.filled);
+  json_close_object(w);
+}
+
 static void put_plugins(struct json_writer *w, const struct draft *d) {
   const char *plugins = d->identity ? strchr(d->identity, '/') : NULL;
   json_key(w, "plugins");
@@ -95,6 +109,7 @@ void put_edition(struct json_writer *w, const struct programs *s, const struct e
   json_key(w, "findings");
   put_findings(w, d->findings, d->finding_count);
   put_waits(w, s, e);
+  put_warming(w, s, e);
   put_shadow(w, s, e);
   json_close_object(w);
 }

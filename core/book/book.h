@@ -63,7 +63,8 @@ enum entry_kind {
   ENTRY_PROFILE = 4,
   ENTRY_ASKED = 5 /* POST /v1/decide */,
   ENTRY_CONTROL = 6 /* user = 0 */,
-  ENTRY_IMPORTED = 7 /* a decision made elsewhere */
+  ENTRY_IMPORTED = 7 /* a decision made elsewhere */,
+  ENTRY_FILLED = 8 /* what a definition that came later makes of the chain so far */
 };
 
 /* A journal row, decoded. Appending: fill partition, kind, body and record; the rest is set. */
@@ -105,6 +106,15 @@ void volume_user_changed(struct volume *v, struct user *u);
 bool volume_due_users(struct volume *v, bool (*each)(void *context, int64_t number, int64_t due), void *context, struct err *e);
 /* Walks all users in number order, loading each in turn (for program changes that need a look at everyone). */
 bool volume_each_user(struct volume *v, bool (*each)(void *context, struct user *u), void *context, struct err *e);
+
+/* The number of the next user above `after`; 0: there is none. A walk over everybody in pieces; a dead number is nobody. False: storage. */
+bool volume_next_user(struct volume *v, int64_t after, int64_t *number, struct err *e);
+/* The row before in the same chain and the kind of this one, without opening it. */
+bool volume_step_back(struct volume *v, int64_t seq, int64_t *previous, enum entry_kind *kind, struct err *e);
+/* Which set of feature definitions every user of the volume has whole; 0: not known, so that somebody must look. Set in the turn that is
+ * open. A hint that saves looking: what counts is in the users' states. */
+uint64_t volume_whole(const struct volume *v);
+bool volume_set_whole(struct volume *v, uint64_t set, struct err *e);
 
 /* One turn: begin (lazily IMMEDIATE), any number of appends, commit. After a false from any of these the turn is lost: call volume_recover
  * before the next; until it succeeds nothing is acknowledged. */

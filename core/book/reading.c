@@ -49,6 +49,20 @@ bool volume_entry(struct volume *v, int64_t seq, struct arena *a, struct entry *
   return done;
 }
 
+bool volume_step_back(struct volume *v, int64_t seq, int64_t *previous, enum entry_kind *kind, struct err *e) {
+  if (!settled(v, seq, e)) return false;
+  sqlite3_stmt *select = volume_statement(v, SELECT_ROW);
+  sqlite3_bind_int64(select, 1, seq);
+  const int got = sql_row(select, "reading a journal row", e);
+  if (got == 1) {
+    *previous = sqlite3_column_int64(select, 3);
+    *kind = (enum entry_kind)sqlite3_column_int(select, 4);
+  }
+  sqlite3_reset(select);
+  if (got == 0) return err_set(e, ERR_MISSING, "volume %u has no journal row %lld", v->number, (long long)seq);
+  return got > 0;
+}
+
 static bool decision_read(struct volume *v, sqlite3_stmt *select, uint64_t id, struct arena *a, struct str *record, struct err *e) {
   struct user *u;
   if (!owner(v, sqlite3_column_int64(select, 1), "decision", (int64_t)id, &u, e)) return false;

@@ -8,8 +8,6 @@
 #include <sodium.h>
 #include <string.h>
 
-#define SERIES_MOST 1024u
-
 bool user_text_copy(struct str from, struct str *to) {
   char *copy = kit_alloc(from.len ? from.len : 1);
   if (!copy) return false;
@@ -122,6 +120,14 @@ struct series *user_series(struct user *u, uint64_t digest, bool create) {
   struct series *s = &grown[u->series_count++];
   *s = (struct series){.digest = digest, .newest = INT32_MIN};
   return s;
+}
+
+void user_clear_series(struct user *u, uint64_t digest) {
+  uint16_t i = 0;
+  while (i < u->series_count && u->series[i].digest != digest) i++;
+  if (i == u->series_count) return;
+  u->series_count--;
+  memmove(u->series + i, u->series + i + 1, (size_t)(u->series_count - i) * sizeof *u->series);
 }
 
 static struct series_day *series_slot(struct series *s, int32_t day) {

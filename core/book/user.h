@@ -17,6 +17,7 @@ struct series_day {
   uint16_t n;
   uint16_t spare;
 };
+#define SERIES_MOST 1024u
 #define SERIES_DAYS 36 /* the longest window, 35 days, and today */
 struct series {
   uint64_t digest; /* of the definition: a changed definition is another series */
@@ -114,6 +115,7 @@ bool user_set_mark(struct user *u, uint64_t key, int64_t at, double value);
 void user_clear_mark(struct user *u, uint64_t key);
 /* The pointer lives until another series is created. */
 struct series *user_series(struct user *u, uint64_t digest, bool create);
+void user_clear_series(struct user *u, uint64_t digest);
 /* Adds one observation to its local day; days older than the ring are ignored (true). */
 bool series_add(struct series *s, int32_t day, double value);
 const struct series_day *series_at(const struct series *s, int32_t day); /* NULL when outside the ring */
@@ -131,6 +133,9 @@ bool user_merge_profile(struct user *u, struct str json_object, bool may_identif
 
 /* Codec of everything stored. Same content, same bytes. */
 bool user_encode(const struct user *u, struct buf *out);
+void user_encode_series(const struct series *s, struct buf *out);
+struct unpack;
+bool user_decode_series(struct user *u, struct unpack *in); /* false: no ring, or one that is there already */
 /* Identity fields are the caller's. Any bytes are safe; on false the user is as fresh as after user_init, identity kept. */
 bool user_decode(struct user *u, struct str bytes, struct err *e);
 size_t user_memory(const struct user *u);

@@ -19,7 +19,7 @@ static void put_key(struct buf *out, uint64_t v) {
   buf_put(out, &v, sizeof v); /* hashes do not shrink as varints */
 }
 
-static void encode_series(const struct series *s, struct buf *out) {
+void user_encode_series(const struct series *s, struct buf *out) {
   put_key(out, s->digest);
   pack_i64(out, s->newest);
   uint64_t filled = 0;
@@ -36,9 +36,20 @@ static void encode_series(const struct series *s, struct buf *out) {
   }
 }
 
+/* In the order of their digests: which came first does not matter. In memory they mostly lie so already, since states are read so. */
+static void encode_all_series(const struct user *u, struct buf *out) {
+  uint16_t order[SERIES_MOST];
+  for (uint16_t i = 0; i < u->series_count; i++) {
+    uint16_t at = i;
+    for (; at > 0 && u->series[order[at - 1]].digest > u->series[i].digest; at--) order[at] = order[at - 1];
+    order[at] = i;
+  }
+  for (uint16_t i = 0; i < u->series_count; i++) user_encode_series(&u->series[order[i]], out);
+}
+
 static void encode_lists(const struct user *u, struct buf *out) {
   pack_u64(out, u->series_count);
-  for (uint16_t i = 0; i < u->series_count; i++) encode_series(&u->series[i], out);
+  encode_all_series(u, out);
   pack_u64(out, u->attempt_count);
   for (uint16_t i = 0; i < u->attempt_count; i++) {
     const struct attempt *a = &u->attempts[i];
@@ -104,7 +115,7 @@ static bool take_i64(struct unpack *in, int64_t least, int64_t most, int64_t *ou
   return !in->failed && *out >= least && *out <= most;
 }
 
-static bool decode_series(struct user *u, struct unpack *in) {
+bool user_decode_series(struct user *u, struct unpack *in) {
   uint64_t digest, filled, n;
   int64_t newest;
   if (!take(in, &digest, sizeof digest) || !take_i64(in, INT32_MIN, INT32_MAX, &newest)) return false;
@@ -194,7 +205,7 @@ static bool decode_all(struct user *u, struct unpack *in, struct err *e) {
   if (!take_i64(in, 0, TIME_MOST, &u->head) || !take_u64(in, INT64_MAX, &u->events)) return false;
   if (!take_i64(in, -TIME_MOST, TIME_MOST, &u->clock) || !take_i64(in, -TIME_MOST, TIME_MOST, &u->due)) return false;
   if (!take_i64(in, -TIME_MOST, TIME_MOST, &u->last_event) || !decode_who(u, in)) return false;
-  if (!decode_list(u, in, 1024, decode_series) || !decode_list(u, in, ATTEMPTS_MOST, decode_attempt)) return false;
+  if (!decode_list(u, in, SERIES_MOST, user_decode_series) || !decode_list(u, in, ATTEMPTS_MOST, decode_attempt)) return false;
   if (!decode_list(u, in, UINT16_MAX, decode_mark) || !decode_list(u, in, SENDS_MOST, decode_send)) return false;
   return seen_decode(u, in) && !in->failed && in->at == in->end;
 }

@@ -52,6 +52,7 @@ static const char *const texts[STATEMENTS] = {
     [UPDATE_STATE] = "UPDATE users SET due=?2, applied=?3, state=?4 WHERE number=?1",
     [SELECT_USER_DIGEST] = "SELECT " USER_COLUMNS " FROM users WHERE digest=?",
     [SELECT_USER_NUMBER] = "SELECT " USER_COLUMNS " FROM users WHERE number=?",
+    [SELECT_NEXT_USER] = "SELECT min(number) FROM users WHERE number>?",
     [INSERT_DECISION] = "INSERT INTO decisions VALUES(?,?,?,?)",
     [SELECT_DECISION] = "SELECT seq, user, body FROM decisions WHERE id=?",
     [INSERT_OUTBOX] = "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?)",
@@ -159,7 +160,7 @@ static bool read_counters(struct volume *v, struct err *e) {
     if (!meta_get(v->db, key, 0, &v->control_head[p], e)) return false;
     v->control_stored[p] = v->control_head[p];
   }
-  return meta_get(v->db, "watermark", 0, &v->watermark, e);
+  return meta_get(v->db, "features_whole", 0, &v->whole, e) && meta_get(v->db, "watermark", 0, &v->watermark, e);
 }
 
 /* What the last run left in the log is brought into the file before anything new is written, a schema step included: after a failed fsync

@@ -37,6 +37,7 @@ enum statement {
   UPDATE_STATE,
   SELECT_USER_DIGEST,
   SELECT_USER_NUMBER,
+  SELECT_NEXT_USER,
   INSERT_DECISION,
   SELECT_DECISION,
   INSERT_OUTBOX,
@@ -83,6 +84,7 @@ struct volume {
   int64_t next_seq, next_user, users_all, rows_gone;
   uint64_t decisions[BOOK_PARTITIONS]; /* last count given */
   int64_t control_head[BOOK_PARTITIONS], control_stored[BOOK_PARTITIONS];
+  int64_t whole;     /* volume_whole */
   int64_t watermark; /* rows up to here are in stored states */
   /* users */
   struct map by_digest, by_number;

@@ -17,6 +17,29 @@ bool volume_due_users(struct volume *v, bool (*each)(void *context, int64_t numb
   return got >= 0;
 }
 
+bool volume_next_user(struct volume *v, int64_t after, int64_t *number, struct err *e) {
+  if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+  sqlite3_stmt *next = volume_statement(v, SELECT_NEXT_USER);
+  sqlite3_bind_int64(next, 1, after);
+  const int got = sql_row(next, "walking the users", e);
+  *number = got == 1 && sqlite3_column_type(next, 0) != SQLITE_NULL ? sqlite3_column_int64(next, 0) : 0;
+  sqlite3_reset(next);
+  return got >= 0;
+}
+
+uint64_t volume_whole(const struct volume *v) {
+  return (uint64_t)v->whole;
+}
+
+bool volume_set_whole(struct volume *v, uint64_t set, struct err *e) {
+  if (v->whole == (int64_t)set) return true;
+  if (!turn_begin(v, e)) return false;
+  v->has_rows = true;
+  if (!meta_put(v, "features_whole", (int64_t)set, e)) return turn_fail(v);
+  v->whole = (int64_t)set;
+  return true;
+}
+
 bool volume_each_user(struct volume *v, bool (*each)(void *context, struct user *u), void *context, struct err *e) {
   sqlite3_stmt *next = sql_prepare(v->db, "SELECT min(number) FROM users WHERE number>?", e);
   if (!next) return false;

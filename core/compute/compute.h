@@ -38,13 +38,31 @@ struct value feature_read(const struct features *f, uint32_t index, const struct
 /* Fills the slots of the feature symbols listed (indices into symbols->at). [lane] */
 void features_fill(const struct features *f, const struct symbols *symbols, const uint32_t *which, size_t count, const struct user *u,
                    int64_t clock, struct value *slots, struct arena *a);
+struct json_writer;
 /* Every feature by name as `features`, null where it is missing, and the reasons for that as `missing`: two keys of the object that `w` has
  * open. */
-struct json_writer;
 void features_list(const struct features *f, const struct user *u, int64_t clock, struct json_writer *w, struct arena *a);
 /* Patterns for people and /v1/users: UserAnalytics (C03), ContextPattern (C04), success by hour and weekday (C01, C17), habit strength with
  * its three terms. */
 void features_describe(const struct features *f, const struct user *u, int64_t clock, struct json_writer *w, struct arena *a);
+
+/* ---- definitions that come later ---- */
+/* A hash of the windows that a program's features keep; 0: none. Equal sets warm nothing. [any] */
+uint64_t features_set(const struct features *f);
+/* The user's state meets the program's windows, before each row that moves it. Fresh: nothing has moved it before, so all are whole; else
+ * those that it lacks warm from here on, and those of programs before are forgotten. False: no memory. [lane] */
+bool features_meet(const struct features *f, struct user *u, bool fresh);
+uint32_t features_lacking(const struct features *f, const struct user *u); /* how many windows are still to be filled */
+void features_lacking_names(const struct features *f, const struct user *u, struct json_writer *w); /* of the features, as an array */
+/* What the user lacks, taken from one for whom it was always there; and into the user's state in one step. What is whole already, or no
+ * window of the program, is left out. False: damaged bytes, or no memory. [lane] */
+void features_pack(const struct features *f, const struct user *u, const struct user *whole, struct buf *out);
+bool features_fill_in(const struct features *f, struct user *u, struct str packed, struct err *e);
+/* For rebuilding a past: the windows that `now` lacks, and those that a packed filling brings, as 8 bytes each; and a fresh user who lacks
+ * these. */
+void features_late(const struct features *f, const struct user *now, struct buf *late);
+bool features_filled_digests(struct str packed, struct buf *digests);
+bool features_begin(const struct features *f, struct user *u, const uint64_t *late, size_t count);
 
 /* ---- daily histories ---- */
 /* What each of the last days held: the inputs of models that look at sequences. A model's input that is wider than 1 is a window of days

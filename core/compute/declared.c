@@ -1,6 +1,6 @@
 /* Declared features (the `feature` noun): windows over one event type's field, and derived expressions over other features and the profile.
- * A window is named by the digest of its definition: change the definition and it is another series, which starts empty. Promises that a
- * late event lands in its day. Does not read the journal: what came before the definition is not seen by it. Built on the builder's thread,
+ * A window is named by the digest of its definition: change the definition and it is another series, which warms until it is filled
+ * (filling.c). Promises that a late event lands in its day. Does not read the journal. Built on the builder's thread,
  * updated and read on the lane. */
 #include "features.h"
 #include "kit/clock.h"
@@ -143,6 +143,13 @@ static void refuse_cycles(struct arena *a, struct features *f, uint32_t count, s
   }
 }
 
+/* Features that differ only in days or at_least read one window, which is moved once. */
+static bool shares_window(const struct features *f, uint32_t i) {
+  for (uint32_t k = 0; k < i; k++)
+    if (f->declared[k].type == f->declared[i].type && f->declared[k].digest == f->declared[i].digest) return true;
+  return false;
+}
+
 static bool listeners_build(struct arena *a, struct features *f, uint32_t count) {
   f->type_count = 0;
   for (uint32_t i = 0; i < count; i++)
@@ -153,7 +160,7 @@ static bool listeners_build(struct arena *a, struct features *f, uint32_t count)
     uint32_t n = 0, *list = ARENA_ARRAY(a, uint32_t, count + 1);
     if (!list) return false;
     for (uint32_t i = 0; i < count; i++)
-      if (f->declared[i].type == t) list[n++] = i;
+      if (f->declared[i].type == t && !shares_window(f, i)) list[n++] = i;
     list[n] = UINT32_MAX;
     f->by_type[t] = list;
   }
@@ -172,7 +179,7 @@ bool declared_build(struct arena *a, struct features *f, const struct noun_featu
     else window_build(a, f, d, vocabulary, findings);
   }
   refuse_cycles(a, f, (uint32_t)count, findings);
-  return listeners_build(a, f, (uint32_t)count);
+  return listeners_build(a, f, (uint32_t)count) && windows_build(a, f, (uint32_t)count);
 }
 
 /* ---- updating ---- */

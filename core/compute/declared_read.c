@@ -102,6 +102,8 @@ static struct value read_derived(struct view *v, const struct declared_feature *
     slots[which[i]] = s->kind == SYMBOL_FEATURE ? view_read(v, s->index, slots) : profile_value(v, s);
   }
   struct value out = expression_value(d->value, slots);
+  for (uint32_t i = 0; out.kind == VALUE_MISSING && i < count; i++)
+    if (slots[which[i]].kind == VALUE_MISSING && slots[which[i]].reason == MISSING_WARMING) return slots[which[i]];
   if (out.kind == VALUE_BOOL) return value_number(out.number);
   return out.kind == VALUE_NUMBER || out.kind == VALUE_MISSING ? out : value_missing(MISSING_WRONG_TYPE);
 }
@@ -129,6 +131,7 @@ bool declared_days(const struct declared_feature *d, enum day_rule *rule) {
 
 struct value declared_read(struct view *v, const struct declared_feature *d, struct value *slots) {
   if (d->kind == WINDOW_DERIVED) return read_derived(v, d, slots);
+  if (view_is_warming(v, d)) return value_missing(MISSING_WARMING);
   if (d->kind == WINDOW_SINCE_LAST) return read_since(v, d);
   if (d->kind == WINDOW_LAST) return read_last(v, d);
   if (d->kind == WINDOW_ENTROPY) return read_entropy(v, d);

@@ -77,8 +77,13 @@ struct declared_feature {
   struct expression *where; /* over the private table; NULL: every event */
   struct expression *value; /* DERIVED: over the program's table */
   uint64_t digest;          /* of the definition: names the series or the mark */
+  uint64_t filled;          /* key of the mark that says that it is whole */
   int32_t days;
   double at_least;
+};
+
+struct definition { /* a definition that keeps something of the events; features with other days share it */
+  uint64_t digest, key;
 };
 
 struct features {
@@ -92,6 +97,10 @@ struct features {
   struct event_plan *plan;
   struct symbols *symbols; /* the program's */
   uint64_t ring[RING_COUNT], mark[MARK_COUNT];
+  struct definition *windows; /* by digest, each once */
+  uint32_t window_count;
+  uint64_t window_set; /* a hash of them; 0: there are none */
+  uint64_t set_key, since_key;
   float circle[1440][2]; /* cosine and sine of each local minute */
 };
 
@@ -128,6 +137,7 @@ struct streaks {
 #define SHRINK_WEIGHT 4.0
 #define GROUP_LEAST   3u
 
+enum warm { WARM_UNKNOWN, WARM_NONE, WARM_SOME };
 struct view {
   const struct features *f;
   const struct user *u;
@@ -136,6 +146,7 @@ struct view {
   struct arena *arena;
   uint32_t series_known; /* bit per ring */
   bool has_patterns, has_strength, has_streaks, has_facts;
+  uint8_t warm; /* enum warm: whether the user lacks a window */
   const struct series *series[RING_COUNT];
   struct patterns patterns;
   struct strength strength;
@@ -196,6 +207,12 @@ bool declared_days(const struct declared_feature *d, enum day_rule *rule);
 bool declared_update(const struct declared_feature *d, struct user *u, int64_t timestamp, int32_t day, const float circle[2],
                      const struct value *slots);
 struct value declared_read(struct view *v, const struct declared_feature *d, struct value *slots);
+
+/* ---- what is whole (filling.c) ---- */
+bool windows_build(struct arena *a, struct features *f, uint32_t count); /* after declared_build [builder] */
+bool features_some_warming(const struct features *f, const struct user *u);
+bool window_is_filled(const struct declared_feature *d, const struct user *u);
+bool view_is_warming(struct view *v, const struct declared_feature *d);
 
 struct value builtin_read(struct view *v, uint32_t index);
 struct value view_read(struct view *v, uint32_t index, struct value *slots);

@@ -57,7 +57,8 @@ static const struct series *ring_of(struct view *v, uint32_t number, enum day_ru
 void history_read(struct view *v, uint32_t number, uint32_t days, double *values, uint64_t *valid, size_t first_bit) {
   enum day_rule rule;
   const struct series *series = ring_of(v, number, &rule);
-  const struct mark *first_day = user_mark(v->u, v->f->mark[MARK_FIRST_DAY]);
+  const bool warming = number >= HISTORY_COUNT && view_is_warming(v, &v->f->declared[number - HISTORY_COUNT]);
+  const struct mark *first_day = warming ? NULL : user_mark(v->u, v->f->mark[MARK_FIRST_DAY]);
   for (uint32_t i = 0; i < days; i++) {
     const int32_t day = v->today - (int32_t)(days - 1 - i);
     const size_t bit = first_bit + i;

@@ -178,9 +178,11 @@ static void declared(struct update *up, const struct vocabulary *v) {
     double clock[] = {up->local.minute / 60.0, up->local.minute, up->local.weekday};
     up->slots[i] = value_number(clock[s->index]);
   }
+  const bool warming = features_some_warming(f, up->u); /* what is not whole is filled in one step, later */
   for (const uint32_t *i = f->by_type[type->number]; *i != UINT32_MAX; i++)
-    up->kept =
-        declared_update(&f->declared[*i], up->u, up->e->timestamp, up->local.day, f->circle[up->local.minute], up->slots) && up->kept;
+    if (!warming || window_is_filled(&f->declared[*i], up->u))
+      up->kept =
+          declared_update(&f->declared[*i], up->u, up->e->timestamp, up->local.day, f->circle[up->local.minute], up->slots) && up->kept;
 }
 
 bool features_update(const struct features *f, struct user *u, const struct event *e, const struct vocabulary *v, bool may_identify,

@@ -18,6 +18,7 @@ void view_open(struct view *v, const struct features *f, const struct user *u, i
   v->arena = a;
   v->series_known = 0;
   v->has_patterns = v->has_strength = v->has_streaks = v->has_facts = false;
+  v->warm = WARM_UNKNOWN;
 }
 
 const struct series *view_series(struct view *v, enum ring ring) {

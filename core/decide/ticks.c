@@ -15,7 +15,8 @@ bool event_is_tick(const struct event *e) {
 }
 
 bool event_is_own(const struct event *e) {
-  return event_is_tick(e) || str_is(e->type, "opt_in") || str_is(e->type, "opt_out") || str_is(e->type, "decision_asked");
+  return event_is_tick(e) || str_is(e->type, "features.filled") || str_is(e->type, "opt_in") || str_is(e->type, "opt_out") ||
+         str_is(e->type, "decision_asked");
 }
 
 static int64_t spread(const struct user *u, int64_t within) {

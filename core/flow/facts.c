@@ -21,6 +21,7 @@ void flow_drop_sessions(struct flow *f) {
 bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e) {
   if (!places_fact(&f->places, partition, fact_json, e)) return false;
   flow_drop_sessions(f);
+  if (!f->places.at[partition].program && !warming_program_changed(f, e)) return false;
   struct entry entry = {.partition = partition, .kind = ENTRY_CONTROL, .body = fact_json};
   return volume_append(f->volume, NULL, &entry, e);
 }

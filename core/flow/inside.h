@@ -30,6 +30,13 @@ struct shadow { /* program NULL: none */
   struct sessions *sessions;
   struct shadow_counts *counts;
 };
+struct warming {    /* all zero: nobody has looked since the last program */
+  bool known, over; /* known: `target` is; over: everybody has all that their program defines */
+  uint64_t target;  /* of volume_whole */
+  int64_t cursor;   /* number of the user looked at last */
+  uint64_t filled, skipped;
+  struct whole *one; /* whose chain is walked */
+};
 struct flow {
   struct book *book; /* NULL in replay, as is volume */
   struct volume *volume;
@@ -46,10 +53,13 @@ struct flow {
   struct pile due;     /* users whose next tick may have changed */
   struct flow_figures figures;
   struct shadow shadow;
+  struct warming warming;
 };
 
 bool flow_recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e); /* volume_replay.row */
 void flow_drop_sessions(struct flow *f); /* those of a program that no partition runs any more */
+void warming_reset(struct flow *f);
+bool warming_program_changed(struct flow *f, struct err *e); /* in the turn that brings the fact */
 /* What one step's program decides, without telling or keeping anything; ids count from `first`. For a step that is the flow's only one. */
 void flow_consider(struct flow *f, struct step *s, uint64_t first);
 /* The candidate's decisions on a live step's moment, in scratch, before the live ones act; NULL: no candidate, or it is not to be asked. */

@@ -106,6 +106,21 @@ void owned_recover(struct owned *o) {
     log_error("lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
 }
 
+static bool budget_spent(const void *context) {
+  return clock_monotonic() >= *(const int64_t *)context;
+}
+
+bool owned_warm(struct owned *o, int64_t budget) {
+  struct err e = {0};
+  bool more;
+  if (flow_is_warm(o->flow) || o->lost || !volume_room(flow_volume(o->flow), &e)) return false;
+  const int64_t until = clock_monotonic() + budget;
+  o->touched = true;
+  if (!flow_warm(o->flow, budget_spent, &until, &more, &e)) owned_lose(o, &e);
+  o->warmed_at = clock_monotonic();
+  return true;
+}
+
 /* What was promised is in the file already; what fails here is the volume, and it is recovered before the next turn needs it. */
 void owned_settle(struct owned *o, bool idle) {
   struct err e = {0};

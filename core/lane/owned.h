@@ -23,8 +23,9 @@ struct owned { /* a volume and what the lane keeps beside it */
   size_t item_count, item_cap;
   struct note *results; /* what the courier reported, until a commit holds it */
   bool touched, lost;
-  bool waits;     /* lost, but nothing had been touched: there is nothing to recover */
-  struct err err; /* why it is lost */
+  bool waits;        /* lost, but nothing had been touched: there is nothing to recover */
+  struct err err;    /* why it is lost */
+  int64_t warmed_at; /* monotonic: the last piece of filling */
 };
 
 void owned_lose(struct owned *o, const struct err *why); /* everybody in this turn is told `why`; the first reason stays */
@@ -40,5 +41,7 @@ void owned_join_results(struct owned *o);                        /* what the cou
 void owned_forget_results(struct owned *o);                      /* … and is forgotten when it is durable */
 /* Reopened and verified: all ticks come anew, those of the lost turn too, or they would pile up while a disk is full. */
 void owned_recover(struct owned *o);
+/* A piece of filling new features, of about `budget` nanoseconds; true: it did one, and the turn is to be finished. */
+bool owned_warm(struct owned *o, int64_t budget);
 void owned_settle(struct owned *o, bool idle); /* after the answers: states behind, checkpoints */
 void owned_send(struct owned *o);              /* letters of the turn to the courier, and more from the outbox when it has room */

@@ -16,6 +16,9 @@ static bool mark_history(struct user *u, const struct recorded *r) {
 
 bool program_move(const struct program *p, struct user *u, enum entry_kind kind, const struct event *ev, const struct recorded *r,
                   struct arena *scratch, bool *learned, struct err *e) {
+  const uint64_t since = mark_key("user", STR("since"));
+  if (p && !features_meet(p->features, u, !user_mark(u, since))) return err_set(e, ERR_INTERNAL, "no memory for a user's features");
+  if (kind == ENTRY_FILLED) return !p || features_fill_in(p->features, u, r->filled, e); /* nobody did anything */
   if (kind == ENTRY_CONSENT) u->consent = str_is(ev->type, "opt_in") ? CONSENT_GIVEN : CONSENT_WITHDRAWN;
   else if (kind == ENTRY_TICK) {
     if (!ticks_fired(u, ev, scratch)) return err_set(e, ERR_INTERNAL, "no memory for a tick");
@@ -23,7 +26,6 @@ bool program_move(const struct program *p, struct user *u, enum entry_kind kind,
   reward_join(u, ev, scratch, learned);
   if (kind != ENTRY_TICK) u->last_event = r->clock;
   if (r->clock > u->clock) u->clock = r->clock;
-  uint64_t since = mark_key("user", STR("since"));
   if ((!user_mark(u, since) && !user_set_mark(u, since, r->clock, 0)) || !mark_history(u, r))
     return err_set(e, ERR_INTERNAL, "no memory for a mark");
   return true;

@@ -40,3 +40,14 @@ struct rebuild *rebuild_begin(const struct program *p, const struct user *now, i
 bool rebuild_step(struct rebuild *r, struct volume *v, bool (*spent)(const void *context), const void *context, bool *done, struct err *e);
 struct user *rebuild_user(struct rebuild *r);
 void rebuild_free(struct rebuild *r);
+/* What a user's chain makes of the program's windows, for definitions that came later, in pieces like a rebuild. Step: `now` is the live
+ * user; `*done` when everything up to its head is in. Then the row that fills it: an event of the engine's own, and the packed windows, in
+ * `a`. [lane] */
+#define EVENT_FILLED "features.filled"
+struct whole;
+struct whole *whole_begin(const struct program *p, const struct user *now); /* NULL: no memory */
+int64_t whole_number(const struct whole *w);                                /* the user's */
+bool whole_step(struct whole *w, struct volume *v, const struct user *now, bool (*spent)(const void *context), const void *context,
+                bool *done, struct err *e);
+bool whole_item(const struct whole *w, const struct user *now, struct arena *a, struct event *event, struct str *filled, struct err *e);
+void whole_free(struct whole *w);

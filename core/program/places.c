@@ -100,6 +100,14 @@ const struct program *places_program(struct places *p, uint32_t partition, struc
   return place->program = program;
 }
 
+bool places_features(struct places *p, uint32_t partition, uint64_t *set, struct err *e) {
+  struct place *place = &p->at[partition];
+  *set = 0;
+  if (!place->program && place->identity && !(place->program = library_plain(p->library, str_from(place->identity), e))) return false;
+  if (place->program) *set = features_set(place->program->features);
+  return true;
+}
+
 /* ---- facts ---- */
 
 static bool apply(struct places *p, struct place *place, struct str fact_json, struct err *e) {

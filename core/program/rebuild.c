@@ -9,6 +9,7 @@ struct rebuild {
   const struct program *program;
   int64_t until, seq; /* seq: the next row on the way back; 0: at the beginning */
   struct buf seqs;    /* of the rows, newest first */
+  struct buf late;    /* windows that were filled later than from the beginning, or are not yet: 8 bytes each */
   size_t left;        /* rows that are not applied yet, once seq is 0 */
   bool counted, over;
   struct user *user;
@@ -24,6 +25,7 @@ struct rebuild *rebuild_begin(const struct program *p, const struct user *now, i
     rebuild_free(r);
     return NULL;
   }
+  if (p) features_late(p->features, now, &r->late);
   r->user->id = (struct str){id, now->id.len};
   r->user->partition = now->partition;
   r->user->number = now->number;
@@ -35,7 +37,10 @@ static bool go_back(struct rebuild *r, struct volume *v, struct err *e) {
   if (!volume_entry(v, r->seq, &r->scratch, &row, NULL, e)) return false;
   buf_put(&r->seqs, &r->seq, sizeof r->seq);
   r->seq = row.previous;
-  return !r->seqs.failed || err_set(e, ERR_INTERNAL, "no memory for a user's chain");
+  struct recorded rec;
+  if (row.kind == ENTRY_FILLED && (!recorded_unpack(row.record, &r->scratch, &rec, e) || !features_filled_digests(rec.filled, &r->late)))
+    return err_set(e, ERR_STORAGE, "row %lld of a user's chain: what it filled does not read back", (long long)row.seq);
+  return (!r->seqs.failed && !r->late.failed) || err_set(e, ERR_INTERNAL, "no memory for a user's chain");
 }
 
 static bool apply_seq(struct rebuild *r, struct volume *v, int64_t seq, struct err *e) {
@@ -55,9 +60,17 @@ static bool apply_seq(struct rebuild *r, struct volume *v, int64_t seq, struct e
   return true;
 }
 
+/* What came later warms until the row that filled it, as it did then. */
+static bool begin_late(struct rebuild *r) {
+  uint64_t *late = ARENA_ARRAY(&r->kept, uint64_t, r->late.len / sizeof *late + 1);
+  if (late && r->late.len) memcpy(late, r->late.at, r->late.len);
+  return late && features_begin(r->program->features, r->user, late, r->late.len / sizeof *late);
+}
+
 static bool go_forward(struct rebuild *r, struct volume *v, struct err *e) {
   int64_t seq;
   if (!r->counted) r->left = r->seqs.len / sizeof seq;
+  if (!r->counted && r->program && !begin_late(r)) return err_set(e, ERR_INTERNAL, "no memory for a user's features");
   r->counted = true;
   if (r->left == 0) return true;
   memcpy(&seq, r->seqs.at + --r->left * sizeof seq, sizeof seq);
@@ -83,6 +96,7 @@ void rebuild_free(struct rebuild *r) {
   if (r->user) r->user->id = (struct str){0};
   if (r->user) user_free(r->user);
   buf_free(&r->seqs);
+  buf_free(&r->late);
   arena_free(&r->kept);
   arena_free(&r->scratch);
   kit_free(r);

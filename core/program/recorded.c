@@ -5,11 +5,12 @@
 #define RECORDED_VERSION 1
 #define BELIEFS_MOST     4096
 #define CLOCK_MOST       (INT64_C(1) << 52) /* ms: far beyond the year 9999 */
-enum { FLAG_HISTORY = 1, FLAG_IDENTIFY = 2, FLAG_DECIDES = 4 };
+enum { FLAG_HISTORY = 1, FLAG_IDENTIFY = 2, FLAG_DECIDES = 4, FLAG_FILLED = 8 };
 
 void recorded_pack(const struct recorded *r, struct buf *out) {
   pack_u64(out, RECORDED_VERSION);
-  pack_u64(out, (r->history ? FLAG_HISTORY : 0u) | (r->may_identify ? FLAG_IDENTIFY : 0u) | (r->decides ? FLAG_DECIDES : 0u));
+  pack_u64(out, (r->history ? FLAG_HISTORY : 0u) | (r->may_identify ? FLAG_IDENTIFY : 0u) | (r->decides ? FLAG_DECIDES : 0u) |
+                    (r->filled.len ? FLAG_FILLED : 0u));
   pack_i64(out, r->clock);
   pack_i64(out, r->received - r->clock);
   pack_str(out, r->source);
@@ -23,6 +24,7 @@ void recorded_pack(const struct recorded *r, struct buf *out) {
     pack_u64(out, b->value.kind == VALUE_NUMBER ? 0 : 1u + b->value.reason);
     if (b->value.kind == VALUE_NUMBER) pack_f64(out, b->value.number);
   }
+  if (r->filled.len) pack_str(out, r->filled);
 }
 
 static bool unpack_beliefs(struct unpack *u, struct arena *a, struct recorded *out) {
@@ -57,7 +59,9 @@ bool recorded_unpack(struct str bytes, struct arena *a, struct recorded *out, st
   out->given_id = unpack_str(&u);
   out->decision_count = (uint32_t)unpack_u64(&u);
   if (out->decision_count) out->first_decision = unpack_u64(&u);
-  if (!unpack_beliefs(&u, a, out))
+  bool whole = unpack_beliefs(&u, a, out);
+  if (whole && (flags & FLAG_FILLED)) out->filled = unpack_str(&u);
+  if (!whole || u.failed)
     return err_set(e, ERR_STORAGE, "journal record: ends early at byte %zu of %zu", bytes.len - (size_t)(u.end - u.at), bytes.len);
   return true;
 }

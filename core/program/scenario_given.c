@@ -290,6 +290,7 @@ bool scene_given(struct scene *s, struct err *e) {
                                       "place",   "history", "events",  "rollouts", "killed",  NULL};
   const struct node *given = s->noun->given;
   s->fixed = (struct fixed_chance){-1, -1};
+  if (!features_meet(s->program->features, s->user, true)) return err_set(e, ERR_INTERNAL, "no memory");
   s->overrides = ARENA_ARRAY(s->arena, struct override, 2u * s->program->symbols.count + 1);
   return scene_keys(given, "given", known, e) && given_profile(s, given, e) && given_consent(s, given, e) &&
          number_of(node_get(given, "draw"), "given.draw", 0, 1, &s->fixed.draw, e) &&

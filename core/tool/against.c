@@ -154,6 +154,7 @@ static bool take_row(struct against *g, struct volume *reader, const struct user
     if (!volume_scan_decisions(reader, row->seq, &g->step, &records, &ids, &found, e)) return false;
   }
   struct made *stored = ARENA_ARRAY(&g->step, struct made, found + 1);
+  if (row->kind == ENTRY_FILLED) return true; /* each side has its own features, from the first event on */
   if (row->kind == ENTRY_IMPORTED || !g->stored) found = 0;
   for (size_t i = 0; stored && i < found; i++)
     if (!made_of_record(records[i], &g->step, &stored[i], e)) return false;

@@ -44,6 +44,13 @@ static void print_counts(const struct json *j, uint32_t shadowed, struct arena *
   }
 }
 
+static void print_warming(const struct json *j, uint32_t warming) {
+  if (json_type(j, warming) != JSON_OBJECT) return;
+  printf("    new features are warming: " STR_FORMAT " of " STR_FORMAT " users looked at, " STR_FORMAT " filled since the start\n",
+         STR_ARG(json_raw(j, json_get(j, warming, "looked"))), STR_ARG(json_raw(j, json_get(j, warming, "users"))),
+         STR_ARG(json_raw(j, json_get(j, warming, "filled"))));
+}
+
 static void print_one(const struct json *j, uint32_t p, struct arena *a) {
   uint32_t files = json_get(j, p, "files"), changed = json_get(j, p, "changed");
   struct str digest = json_text(j, json_get(j, p, "digest"), a), why = json_text(j, json_get(j, p, "why"), a),
@@ -63,6 +70,7 @@ static void print_one(const struct json *j, uint32_t p, struct arena *a) {
   uint32_t waits = json_get(j, p, "waits");
   for (uint32_t i = 0; json_type(j, waits) == JSON_ARRAY && i < j->tokens[waits].count; i++)
     printf("    waits " STR_FORMAT "\n", STR_ARG(json_text(j, json_child(j, waits, i), a)));
+  print_warming(j, json_get(j, p, "warming"));
   print_counts(j, json_get(j, p, "shadowed"), a);
 }
 
