@@ -161,7 +161,7 @@ void features_pack(const struct features *f, const struct user *u, const struct 
     const struct mark *m = user_mark(whole, digest);
     buf_put(out, &digest, sizeof digest);
     pack_u64(out, m != NULL);
-    if (m) pack_i64(out, m->at);
+    if (m) pack_i64(out, m->at), pack_f64(out, m->value);
     pack_u64(out, series_of(whole, digest));
     for (uint16_t k = 0; k < whole->series_count; k++)
       if (is_of_window(whole->series[k].digest, digest)) user_encode_series(&whole->series[k], out);
@@ -181,7 +181,8 @@ static bool read_window(struct unpack *in, struct user *into, uint64_t *digest) 
   const uint64_t marked = unpack_u64(in);
   if (in->failed || marked > 1) return false;
   const int64_t at = marked ? unpack_i64(in) : 0;
-  if (in->failed || (marked && !user_set_mark(into, *digest, at, 1))) return false;
+  const double value = marked ? unpack_f64(in) : 0;
+  if (in->failed || (marked && !user_set_mark(into, *digest, at, value))) return false;
   const uint64_t rings = unpack_u64(in);
   if (in->failed || rings > SERIES_MOST) return false;
   for (uint64_t i = 0; i < rings; i++)

@@ -23,6 +23,7 @@
   "feature \"h_entropy\" { window = \"entropy\", of = \"walk\", field = \"place\", days = 7 }\n"                                           \
   "feature \"i_circular\" { window = \"circular\", of = \"walk\", days = 7 }\n"                                                            \
   "feature \"k_early\" { window = \"count\", of = \"walk\", where = \"event.local_hour < 8.5\", days = 7 }\n"                              \
+  "feature \"j_last\" { window = \"last\", of = \"walk\", field = \"steps\", days = 7 }\n"                                                 \
   "feature \"l_derived\" { value = \"b_count + kept\" }\n"
 #define BEFORE WORDS KEPT OLD "trigger \"t\" { why = \"x\", on = { \"ping\" }, when = \"kept > 1e9\", offer = { \"go\" } }\n"
 #define AFTER  WORDS KEPT NEW "trigger \"t\" { why = \"x\", on = { \"ping\" }, when = \"b_count > 2\", offer = { \"go\" } }\n"
@@ -254,7 +255,7 @@ static void test_the_past_is_as_it_was(void **state) {
   warm(w, NULL);
   const int64_t filled = clock_now();
   struct user *then = as_of(w, "anna", first + CLOCK_HOUR, &r);
-  assert_int_equal(features_lacking(w->program->features, then), 9);
+  assert_int_equal(features_lacking(w->program->features, then), 10);
   rebuild_free(r);
   then = as_of(w, "anna", filled, &r);
   assert_int_equal(features_lacking(w->program->features, then), 0);
