@@ -14,16 +14,16 @@ enum way way_best(void) {
   return WAY_PORTABLE;
 }
 
-static int64_t small_leaf(const struct small_tree *t, const float *lanes, uint32_t row) {
+static int64_t small_leaf(const struct small_tree *t, const struct small_leaves *leaves, const float *lanes, uint32_t row) {
   const uint32_t a = !(lanes[t->lane[0] + row] <= t->threshold[0]), second = 1 + a;
   const uint32_t b = !(lanes[t->lane[second] + row] <= t->threshold[second]), third = 3 + 2 * a + b;
   const uint32_t c = !(lanes[t->lane[third] + row] <= t->threshold[third]);
-  return t->leaf[4 * a + 2 * b + c];
+  return leaves->leaf[4 * a + 2 * b + c];
 }
 
 static void small_rows(const struct pack *p, const float *lanes, int64_t sums[PACK_ROWS]) {
   for (uint32_t t = 0; t < p->trees; t++)
-    for (uint32_t r = 0; r < PACK_ROWS; r++) sums[r] += small_leaf(&p->small_trees[t], lanes, r);
+    for (uint32_t r = 0; r < PACK_ROWS; r++) sums[r] += small_leaf(&p->small_trees[t], &p->small_leaves[t], lanes, r);
 }
 
 static void walk_rows(const struct pack *p, const float *lanes, int64_t sums[PACK_ROWS]) {
@@ -63,7 +63,7 @@ static int64_t small_row(const struct pack *p, const float *lanes) {
     const uint32_t a = !(lanes[tree->lane[0] / PACK_ROWS] <= tree->threshold[0]), second = 1 + a;
     const uint32_t b = !(lanes[tree->lane[second] / PACK_ROWS] <= tree->threshold[second]), third = 3 + 2 * a + b;
     const uint32_t c = !(lanes[tree->lane[third] / PACK_ROWS] <= tree->threshold[third]);
-    sum += tree->leaf[4 * a + 2 * b + c];
+    sum += p->small_leaves[t].leaf[4 * a + 2 * b + c];
   }
   return sum;
 }
@@ -82,14 +82,15 @@ static int64_t walk_row(const struct pack *p, const float *lanes) {
 }
 
 bool pack_row(const struct pack *p, enum way way, const kairos_batch *in, uint32_t row, float *lanes, int64_t *sum) {
-  const bool any = fill_row(p, in, row, lanes);
-  (void)way;
 #if defined(__x86_64__)
-  if (way == WAY_AVX512 && p->small && p->used <= PACK_GROUP_LANES) {
+  if (way == WAY_AVX512 && p->ranks.blocks) {
+    const bool found = fill_keys(p, in, row, lanes);
     *sum = p->base + wide_row(p, lanes);
-    return any;
+    return found;
   }
 #endif
+  (void)way;
+  const bool any = fill_row(p, in, row, lanes);
   *sum = p->base + (p->small ? small_row(p, lanes) : walk_row(p, lanes));
   return any;
 }

@@ -1,6 +1,8 @@
 /* Predictions from a pack of small trees with AVX-512; called only where way_best found it. Promises the sums of the portable way. For
  * sixteen rows at a time: all seven comparisons of a tree at once, a mask each, from which three bits a row name the leaf; the eight leaves
- * are one register, looked up by a permutation. For one row: the same over sixteen trees, with the row's lanes in two registers. */
+ * are one register, looked up by a permutation. For one row: each
+ * input's thresholds are compared at once, which gives a mask of the leaves of 128 trees, and the masks of all inputs leave one leaf a
+ * tree. */
 #include "fill.h"
 #include "pack.h"
 
@@ -38,9 +40,10 @@ struct sums { /* of rows 0, 2, 4 … and 1, 3, 5 … of a side */
   __m512i even, odd;
 };
 
-WIDE static inline __attribute__((always_inline)) void add_tree(const struct small_tree *tree, const float *lanes, struct sums sums[SIDES],
-                                                                uint32_t sides) {
-  const __m512i leaves = _mm512_load_si512(tree->leaf);
+WIDE static inline __attribute__((always_inline)) void add_tree(const struct pack *p, uint32_t number, const float *lanes,
+                                                                struct sums sums[SIDES], uint32_t sides) {
+  const struct small_tree *tree = &p->small_trees[number];
+  const __m512i leaves = _mm512_load_si512(p->small_leaves[number].leaf);
   const float *lane[7];
   __m512 threshold[7];
   for (int n = 0; n < 7; n++) {
@@ -65,9 +68,9 @@ WIDE void wide_rows(const struct pack *p, const kairos_batch *in, uint32_t first
   struct sums of[SIDES] = {{base, base}, {base, base}, {base, base}, {base, base}};
   _Static_assert(SIDES == 4, "the sides above");
   if (count > 2 * SIDE)
-    for (uint32_t t = 0; t < p->trees; t++) add_tree(&p->small_trees[t], lanes, of, SIDES);
+    for (uint32_t t = 0; t < p->trees; t++) add_tree(p, t, lanes, of, SIDES);
   else
-    for (uint32_t t = 0; t < p->trees; t++) add_tree(&p->small_trees[t], lanes, of, count > SIDE ? 2 : 1);
+    for (uint32_t t = 0; t < p->trees; t++) add_tree(p, t, lanes, of, count > SIDE ? 2 : 1);
   const __m512i low = _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0), high = _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4);
   for (uint32_t side = 0; side < SIDES; side++) {
     _mm512_storeu_si512(sums + side * SIDE, _mm512_permutex2var_epi64(of[side].even, low, of[side].odd));
@@ -75,32 +78,61 @@ WIDE void wide_rows(const struct pack *p, const kairos_batch *in, uint32_t first
   }
 }
 
-/* One row over all trees, its lanes in one register or two. */
-WIDE static inline __attribute__((always_inline)) int64_t add_row(const struct pack *p, const float *lanes, bool two) {
-  const __m512 low = _mm512_load_ps(lanes), high = _mm512_load_ps(lanes + PACK_GROUP);
-  const __m512i trees = _mm512_set_epi32(240, 224, 208, 192, 176, 160, 144, 128, 112, 96, 80, 64, 48, 32, 16, 0); /* in words of 8 bytes */
-  _Static_assert(sizeof(struct small_tree) == 128, "the numbers above");
-  int64_t sum[4] = {0};
-  for (uint32_t t = 0; t < p->trees; t += PACK_GROUP) {
-    const struct small_group *group = &p->groups[t / PACK_GROUP];
-    __m512 lane[7];
-    for (int n = 0; n < 7; n++) {
-      const __m512i which = _mm512_cvtepu8_epi32(_mm_load_si128((const __m128i *)(const void *)group->lane[n]));
-      lane[n] = two ? _mm512_permutex2var_ps(low, which, high) : _mm512_permutexvar_ps(which, low);
-    }
-    struct path path;
-#define RIGHT(mask, n) _mm512_mask_cmp_ps_mask(mask, lane[n], _mm512_load_ps(group->threshold[n]), _CMP_NLE_UQ)
-    FOLLOW(path, RIGHT);
-#undef RIGHT
-    uint32_t at[PACK_GROUP];
-    _mm512_storeu_si512(at, _mm512_add_epi32(trees, leaf_number(path)));
-    const int64_t *leaves = p->small_trees[t].leaf;
-    for (int tree = 0; tree < PACK_GROUP; tree++) sum[tree % 4] += leaves[at[tree]]; /* faster than a gather */
-  }
-  return sum[0] + sum[1] + (sum[2] + sum[3]);
+/* ---- one row ---- */
+
+/* What a key's value leaves of a block's trees. */
+WIDE static inline __attribute__((always_inline)) const uint8_t *mask_of(const struct rank_lane *lane, const float **threshold,
+                                                                         float value) {
+  const __m512 all = _mm512_set1_ps(value);
+  const float *at = *threshold;
+  uint32_t rank = 0;
+  _Static_assert(RANK_PACK == 2 * SIDE, "two comparisons");
+  do {
+    const __mmask16 low = _mm512_cmp_ps_mask(all, _mm512_load_ps(at), _CMP_GT_OQ);
+    const __mmask16 high = _mm512_cmp_ps_mask(all, _mm512_load_ps(at + SIDE), _CMP_GT_OQ);
+    rank += (uint32_t)__builtin_popcount(_mm512_kunpackw(high, low));
+    at += RANK_PACK;
+  } while (at != lane->thresholds_end);
+  *threshold = at;
+  return value == value ? lane->masks[rank] : lane->missing;
 }
 
-WIDE int64_t wide_row(const struct pack *p, const float *lanes) {
-  return p->used <= PACK_GROUP ? add_row(p, lanes, false) : add_row(p, lanes, true);
+/* The number of the lowest bit of each byte; of those with none, any. */
+WIDE static inline __attribute__((always_inline)) __m512i lowest_bit(__m512i bytes) {
+  const __m512i nibble = _mm512_set1_epi8(15);
+  const __m512i of_low = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 1, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0));
+  const __m512i of_high = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 5, 0, 6, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0));
+  const __m512i one = _mm512_and_si512(bytes, _mm512_sub_epi8(_mm512_setzero_si512(), bytes));
+  const __m512i low = _mm512_and_si512(one, nibble), high = _mm512_and_si512(_mm512_srli_epi16(one, 4), nibble);
+  return _mm512_or_si512(_mm512_shuffle_epi8(of_low, low), _mm512_shuffle_epi8(of_high, high));
+}
+
+/* The leaf of every tree of a block. */
+WIDE static inline __attribute__((always_inline)) void leaves_of(const struct ranks *r, const struct rank_block *block, const float *values,
+                                                                 uint8_t leaf[RANK_TREES]) {
+  __m512i first = _mm512_set1_epi8(-1), second = first;
+  _Static_assert(RANK_TREES == 2 * sizeof(__m512i), "two halves");
+  const float *threshold = block->thresholds;
+  for (const struct rank_lane *lane = r->lanes + block->first_lane, *end = lane + block->lanes; lane < end; lane++) {
+    const uint8_t *mask = mask_of(lane, &threshold, values[lane->key]);
+    first = _mm512_and_si512(first, _mm512_load_si512(mask));
+    second = _mm512_and_si512(second, _mm512_load_si512(mask + sizeof first));
+  }
+  _mm512_store_si512(leaf, lowest_bit(first));
+  _mm512_store_si512(leaf + sizeof first, lowest_bit(second));
+}
+
+#define CHAINS 4
+WIDE int64_t wide_row(const struct pack *p, const float *values) {
+  int64_t sum[CHAINS] = {0};
+  for (uint32_t b = 0; b < p->ranks.block_count; b++) {
+    const struct rank_block *block = &p->ranks.blocks[b];
+    const struct small_leaves *tree = p->small_leaves + block->first_tree, *end = tree + block->trees;
+    _Alignas(64) uint8_t leaves[RANK_TREES];
+    leaves_of(&p->ranks, block, values, leaves);
+    for (const uint8_t *leaf = leaves; tree < end; tree += PACK_CHAINS, leaf += PACK_CHAINS)
+      for (uint32_t k = 0; k < PACK_CHAINS; k++) sum[k % CHAINS] += tree[k].leaf[leaf[k]]; /* faster than a gather */
+  }
+  return sum[0] + sum[1] + (sum[2] + sum[3]);
 }
 #endif

@@ -34,10 +34,40 @@ static inline float fill_value(const struct pack *p, const struct lane *lane, bo
 static inline bool fill_row(const struct pack *p, const kairos_batch *in, uint32_t row, float *lanes) {
   bool any = false;
   double value;
-  for (uint32_t l = 0; l < p->used; l++) {
+  for (uint32_t l = 0; l < p->lanes; l++) {
     const bool there = column_value(in->columns[p->lane[l].input], row, &value);
     lanes[l] = fill_value(p, &p->lane[l], there, value);
     any = any || there;
+  }
+  for (uint32_t i = 0; !any && i < p->inputs; i++) any = column_value(in->columns[i], row, &value); /* no tree asks for it */
+  return any;
+}
+
+/* The short way: all inputs are there and neither zero nor rank asks for more; false: they were not after all. */
+static inline bool fill_plain(const struct pack *p, const kairos_batch *in, uint32_t row, float *values) {
+  const struct rank_key *keys = p->ranks.keys;
+  double odd = 0; /* v - v is 0 for finite values only */
+  for (uint32_t k = 0; k < p->ranks.key_count; k++) {
+    const kairos_column *column = in->columns[keys[k].input];
+    const double value = ((const double *)column->data)[row];
+    if (column->valid && !(column->valid[row / 64] >> (row % 64) & 1)) return false;
+    values[k] = (float)value;
+    odd += value - value;
+  }
+  return odd == 0 && p->ranks.key_count > 0;
+}
+
+/* One row's values by key, NaN where there is none; false: it has no input at all. */
+static inline bool fill_keys(const struct pack *p, const kairos_batch *in, uint32_t row, float *values) {
+  const struct rank_key *keys = p->ranks.keys;
+  bool any = false;
+  double value;
+  if (p->single && !p->ranks.zero_missing && fill_plain(p, in, row, values)) return true;
+  for (uint32_t k = 0; k < p->ranks.key_count; k++) {
+    const bool there = column_value(in->columns[keys[k].input], row, &value);
+    const bool zero = keys[k].zero_missing && value >= -FILL_ZERO && value <= FILL_ZERO;
+    values[k] = there && !zero ? fill_number(p, keys[k].input, value) : NAN;
+    any |= there;
   }
   for (uint32_t i = 0; !any && i < p->inputs; i++) any = column_value(in->columns[i], row, &value); /* no tree asks for it */
   return any;
@@ -83,8 +113,16 @@ static inline uint64_t fill_others(const struct pack *p, const kairos_batch *in,
 
 FILL_INLINE uint64_t fill_lanes(const struct pack *p, const kairos_batch *in, uint32_t first, uint32_t count, float *lanes) {
   uint64_t answered = 0;
-  for (uint32_t l = 0; l < p->used; l++) answered |= fill_column(p, l, in->columns[p->lane[l].input], first, count, lanes + l * PACK_ROWS);
   const uint64_t all = count == PACK_ROWS ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
+  uint64_t there = 0;
+  for (uint32_t l = 0; l < p->lanes; l++) {
+    const struct lane *lane = &p->lane[l];
+    float *to = lanes + l * PACK_ROWS;
+    const bool twin = l > 0 && lane->input == lane[-1].input && !lane->zero_missing && !lane[-1].zero_missing;
+    if (twin && there == all) memcpy(to, to - PACK_ROWS, PACK_ROWS * sizeof *to); /* they differ only where something is missing */
+    else there = fill_column(p, l, in->columns[lane->input], first, count, to);
+    answered |= there;
+  }
   return answered == all ? all : fill_others(p, in, first, count, answered);
 }
 

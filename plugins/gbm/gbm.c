@@ -34,7 +34,7 @@ static kairos_status gbm_create(const kairos_host *host, const char *config_json
 }
 
 static kairos_status gbm_open(const kairos_model *model, uint32_t max_rows, kairos_session **out, kairos_error *error) {
-  const size_t lanes = (model->pack ? model->pack->lanes : PACK_GROUP_LANES) * PACK_ROWS * sizeof(float);
+  const size_t lanes = (model->pack ? (size_t)model->pack->lanes : 1) * PACK_ROWS * sizeof(float);
   const size_t size = sizeof(kairos_session) + 64 + lanes;
   kairos_session *session = memory_take(model->host, 1, size);
   if (!session) return refuse(error, KAIROS_NO_MEMORY, "gbm: no memory for a session");

@@ -100,30 +100,24 @@ static uint32_t packed_lane(const struct packing *k, const struct node *n) {
 
 /* ---- trees ---- */
 
-static void fill_small(const struct packing *k, struct small_tree *t, uint32_t node, uint32_t at, int shift) {
+static void fill_small(const struct packing *k, uint32_t tree, uint32_t node, uint32_t at, int shift) {
   const struct node *n = &k->f->nodes[node];
+  struct small_tree *t = &k->p->small_trees[tree];
   if (at >= 7) {
-    t->leaf[at - 7] = whole(n->number, shift);
+    k->p->small_leaves[tree].leaf[at - 7] = whole(n->number, shift);
     return;
   }
   const bool leaf = n->input == NODE_LEAF;
   t->threshold[at] = leaf ? INFINITY : packed_threshold(k, n);
   t->lane[at] = leaf ? 0 : packed_lane(k, n) * PACK_ROWS;
-  fill_small(k, t, leaf ? node : node + 1, 2 * at + 1, shift);
-  fill_small(k, t, leaf ? node : n->right, 2 * at + 2, shift);
+  fill_small(k, tree, leaf ? node : node + 1, 2 * at + 1, shift);
+  fill_small(k, tree, leaf ? node : n->right, 2 * at + 2, shift);
 }
 
 static void pack_small(struct packing *k, int shift) {
   struct pack *p = k->p;
-  for (uint32_t t = 0; t < p->trees; t++) {
-    struct small_tree *tree = &p->small_trees[t];
-    fill_small(k, tree, k->f->roots[t], 0, shift);
-    struct small_group *group = &p->groups[t / PACK_GROUP];
-    for (int n = 0; n < 7; n++) {
-      group->threshold[n][t % PACK_GROUP] = tree->threshold[n];
-      group->lane[n][t % PACK_GROUP] = (uint8_t)(tree->lane[n] / PACK_ROWS); /* used only when all lanes fit */
-    }
-  }
+  for (uint32_t t = 0; t < p->trees; t++) fill_small(k, t, k->f->roots[t], 0, shift);
+  if (p->ranks.blocks) ranks_fill(p);
 }
 
 static void pack_walks(struct packing *k, int shift) {
@@ -149,16 +143,29 @@ static void *carve(char *block, size_t *used, size_t count, size_t size) {
   return at;
 }
 
+/* Room for the ranks of so many trees, whatever their nodes read. */
+static void lay_out_ranks(struct pack *p, char *block, size_t *used) {
+  const size_t blocks = (p->trees + RANK_TREES - 1) / RANK_TREES, cuts = 7 * (size_t)p->trees;
+  const size_t lanes = blocks * (p->lanes < 7 * RANK_TREES ? p->lanes : 7 * RANK_TREES);
+  p->ranks.blocks = carve(block, used, blocks, sizeof *p->ranks.blocks);
+  p->ranks.keys = carve(block, used, p->lanes, sizeof *p->ranks.keys);
+  p->ranks.key_of_lane = carve(block, used, p->lanes, sizeof *p->ranks.key_of_lane);
+  p->ranks.lanes = carve(block, used, lanes, sizeof *p->ranks.lanes);
+  p->ranks.thresholds = carve(block, used, cuts + lanes * RANK_PACK, sizeof *p->ranks.thresholds);
+  p->ranks.masks = carve(block, used, cuts + 2 * lanes, sizeof *p->ranks.masks);
+}
+
 /* Where everything lies; returns the block's size. */
 static size_t lay_out(struct pack *p, char *block, const struct forest *f, uint32_t inner) {
   size_t used = 0;
-  const uint32_t groups = (p->trees + PACK_GROUP - 1) / PACK_GROUP;
+  const size_t small = p->small ? (p->trees + PACK_CHAINS - 1) / PACK_CHAINS * PACK_CHAINS : 0;
   carve(block, &used, 1, sizeof *p);
   p->lane = carve(block, &used, p->lanes, sizeof *p->lane);
   p->cut_end = carve(block, &used, p->single ? 0 : (size_t)p->inputs + 1, sizeof *p->cut_end);
   p->cuts = carve(block, &used, p->single ? 0 : inner, sizeof *p->cuts);
-  p->small_trees = carve(block, &used, p->small ? (size_t)groups * PACK_GROUP : 0, sizeof *p->small_trees);
-  p->groups = carve(block, &used, p->small ? groups : 0, sizeof *p->groups);
+  p->small_trees = carve(block, &used, small, sizeof *p->small_trees);
+  p->small_leaves = carve(block, &used, small, sizeof *p->small_leaves);
+  if (p->small && p->trees <= RANK_TREES_MOST) lay_out_ranks(p, block, &used);
   p->walks = carve(block, &used, p->small ? 0 : p->trees, sizeof *p->walks);
   p->nodes = carve(block, &used, p->small ? 0 : f->node_count, sizeof *p->nodes);
   p->leaves = carve(block, &used, p->small ? 0 : f->node_count, sizeof *p->leaves);
@@ -166,8 +173,7 @@ static size_t lay_out(struct pack *p, char *block, const struct forest *f, uint3
 }
 
 static struct pack describe(const struct forest *f, uint32_t lane_count, uint32_t *inner) {
-  struct pack p = {.inputs = f->inputs, .trees = f->tree_count, .used = lane_count, .small = true, .single = f->single};
-  p.lanes = lane_count > PACK_GROUP_LANES ? lane_count : PACK_GROUP_LANES;
+  struct pack p = {.inputs = f->inputs, .trees = f->tree_count, .lanes = lane_count ? lane_count : 1, .small = true, .single = f->single};
   for (uint32_t t = 0; t < f->tree_count; t++) p.small = p.small && forest_depth(f, t) <= PACK_SMALL;
   *inner = 0;
   for (uint32_t n = 0; n < f->node_count; n++) *inner += f->nodes[n].input != NODE_LEAF;
