@@ -232,16 +232,43 @@ static struct sessions *sessions_for(struct flow *f, const struct program *p) {
   return f->sessions;
 }
 
+static struct moment_input input_of(struct flow *f, struct step *s, uint64_t first) {
+  return (struct moment_input){.rules = s->program->rules,
+                               .controls = &f->places.at[s->partition].controls,
+                               .user = s->user,
+                               .event = &s->item->event,
+                               .listening = s->listening,
+                               .slots = s->slots,
+                               .clock = s->recorded.clock,
+                               .first_decision = first,
+                               .program = s->program->brief,
+                               .asked = s->item->kind == ENTRY_ASKED ? s->item->asked : NO_ONE,
+                               .sayable = speech_sayable,
+                               .context = &s->speech};
+}
+
+/* A bit for each model that a rollout keeps from the step's user. */
+static uint64_t gated_models(struct flow *f, struct step *s) {
+  const struct moment_input in = input_of(f, s, 0);
+  uint64_t gated = 0;
+  for (uint32_t m = 0; m < models_count(s->program->models); m++)
+    if (s->models >> m & 1 && model_gated(&in, m)) gated |= UINT64_C(1) << m;
+  return gated;
+}
+
 static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
   struct belief_row rows[WAVE_MOST];
   size_t count = 0;
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
     if (s->dropped || s->program != p || !(s->models >> model & 1) || s->item->recorded) continue;
-    bool killed = place_model_killed(&f->places.at[s->partition], model_name(p->models, model));
+    const struct moment_input in = input_of(f, s, 0);
+    const bool gated = model_gated(&in, model);
+    const bool killed = !gated && place_model_killed(&f->places.at[s->partition], model_name(p->models, model));
     for (uint32_t b = 0; b < beliefs_count(p->models); b++)
-      if (belief_model(p->models, b) == model) s->beliefs[b] = value_missing(killed ? MISSING_SUSPENDED : MISSING_FAILED);
-    if (killed) continue;
+      if (belief_model(p->models, b) == model)
+        s->beliefs[b] = value_missing(gated ? MISSING_GATED : killed ? MISSING_SUSPENDED : MISSING_FAILED);
+    if (gated || killed) continue;
     uint64_t seed = hash_64_seed(s->item->event.id, (uint64_t)s->recorded.clock ^ hash_64(s->user->id));
     rows[count++] = (struct belief_row){s->user, s->recorded.clock, seed, s->slots, s->beliefs, false};
   }
@@ -284,7 +311,7 @@ static void believe(struct flow *f) {
         first = f->steps[k].dropped || f->steps[k].program != s->program || !(f->steps[k].models >> m & 1);
       if (first) ask_model(f, s->program, m); /* once for all rows of the wave */
     }
-    const struct belief_ask ask = {s->program, s->partition, s->user, &s->item->event, s->models};
+    const struct belief_ask ask = {s->program, s->partition, s->user, &s->item->event, s->models, gated_models(f, s)};
     if (!s->item->recorded) record_beliefs(f, s);
     else if (f->keeper.believe) f->keeper.believe(f->keeper.context, &ask, &s->recorded, &f->scratch);
     set_beliefs(s);
@@ -292,21 +319,6 @@ static void believe(struct flow *f) {
 }
 
 /* ---- decide and render ---- */
-
-static struct moment_input input_of(struct flow *f, struct step *s, uint64_t first) {
-  return (struct moment_input){.rules = s->program->rules,
-                               .controls = &f->places.at[s->partition].controls,
-                               .user = s->user,
-                               .event = &s->item->event,
-                               .listening = s->listening,
-                               .slots = s->slots,
-                               .clock = s->recorded.clock,
-                               .first_decision = first,
-                               .program = s->program->brief,
-                               .asked = s->item->kind == ENTRY_ASKED ? s->item->asked : NO_ONE,
-                               .sayable = speech_sayable,
-                               .context = &s->speech};
-}
 
 /* The program may be gone before the answer is written. */
 static struct str kept_name(struct arena *a, struct str name) {
@@ -468,6 +480,7 @@ static bool walk_wave(struct flow *f, struct err *e) {
     if (shadow) shadow_compare(f, s, shadow);
     if (s->item->kind == ENTRY_IMPORTED && !imported_record(f, s)) return err_set(e, ERR_INTERNAL, "no memory for an imported decision");
     if (s->item->dry_run) continue;
+    if (!program_enter(s->program, s->user, &s->recorded)) return err_set(e, ERR_INTERNAL, "no memory for a rollout's entry");
     if (!keep(f, s, e)) return false;
     note_due(f, s);
     count_step(f, s);

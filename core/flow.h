@@ -52,7 +52,7 @@ struct belief_ask {
   uint32_t partition;
   struct user *user;
   const struct event *event;
-  uint64_t models;
+  uint64_t models, gated; /* gated: of them, what a rollout keeps from the user */
 };
 struct flow_keeper { /* live: the volume (NULL); replay: whoever compares */
   bool (*keep)(void *context, const struct kept *k, struct err *e);

@@ -29,6 +29,8 @@ struct api_stage { /* where operators moved a rollout */
   char *name;
   int32_t stage;
   bool held;
+  struct str *approvers; /* who agreed to the next step since the last one */
+  size_t approver_count;
 };
 const struct route *api_routes(size_t *count); /* context of the handlers is the struct api */
 /* Reads the control facts that are in force (kills, rollout stages) from control.db and gives the kills to the courier. Before serving.

@@ -157,6 +157,18 @@ void api_kill_list(struct request *r, void *context) {
 
 /* ---- rollouts ---- */
 
+static void free_names(struct str *names, size_t count) {
+  for (size_t i = 0; i < count; i++) kit_free((void *)(uintptr_t)names[i].at);
+  kit_free(names);
+}
+
+/* What was agreed to is done, or no longer meant. */
+static void forget_approvals(struct api_stage *s) {
+  free_names(s->approvers, s->approver_count);
+  s->approvers = NULL;
+  s->approver_count = 0;
+}
+
 static struct api_stage *stage_of(struct api *a, struct str name) {
   for (size_t i = 0; i < a->stage_count; i++)
     if (str_is(name, a->stages[i].name)) return &a->stages[i];
@@ -174,21 +186,32 @@ static const struct noun_rollout *find_rollout(const struct program *p, struct s
   return NULL;
 }
 
+/* Steps that bring a change to more people need those who agree; back, hold and halt never do. */
+static bool is_agreed(const struct noun_rollout *n, const struct api_stage *s, struct err *e) {
+  if ((double)s->approver_count >= n->approvals) return true;
+  return err_set(e, ERR_CONFLICT,
+                 "this step needs %.0f approvals and has %zu: POST /v1/rollouts/" STR_FORMAT
+                 "/approve, or kairos rollout approve " STR_FORMAT,
+                 n->approvals, s->approver_count, STR_ARG(n->at.name), STR_ARG(n->at.name));
+}
+
 static bool next_stage(const struct noun_rollout *n, struct str verb, struct api_stage *s, struct err *e) {
   int32_t last = (int32_t)n->stage_count - 1;
   if (str_is(verb, "advance")) {
     if (s->held) return err_set(e, ERR_CONFLICT, "the rollout is held: resume it first");
     if (s->stage >= last) return err_set(e, ERR_CONFLICT, "the rollout is at its last stage already");
+    if (!is_agreed(n, s, e)) return false;
     s->stage++;
   } else if (str_is(verb, "back")) {
     if (s->stage <= 0) return err_set(e, ERR_CONFLICT, "the rollout is at its first stage already");
     s->stage--;
   } else if (str_is(verb, "hold")) s->held = true;
   else if (str_is(verb, "resume")) {
+    if (s->stage < 0 && !is_agreed(n, s, e)) return false;
     s->held = false;
     if (s->stage < 0) s->stage = 0;
   } else if (str_is(verb, "halt")) s->stage = -1;
-  else return err_set(e, ERR_MISSING, "expected advance, back, hold, resume or halt, got \"" STR_FORMAT "\"", STR_ARG(verb));
+  else return err_set(e, ERR_MISSING, "expected advance, approve, back, hold, resume or halt, got \"" STR_FORMAT "\"", STR_ARG(verb));
   return true;
 }
 
@@ -199,6 +222,13 @@ static void put_rollout(struct json_writer *w, const struct noun_rollout *n, con
   json_pair_int(w, "stage", s->stage);
   json_pair_bool(w, "held", s->held);
   json_pair_bool(w, "halted", s->stage < 0);
+  if (n->approvals > 0) {
+    json_pair_int(w, "approvals", (int64_t)n->approvals);
+    json_key(w, "approved");
+    json_open_array(w);
+    for (size_t i = 0; i < s->approver_count; i++) json_put_str(w, s->approvers[i]);
+    json_close_array(w);
+  }
   json_key(w, "stages");
   json_open_array(w);
   for (size_t i = 0; i < n->stage_count; i++) {
@@ -226,6 +256,48 @@ void api_rollouts(struct request *r, void *context) {
   buf_free(&out);
 }
 
+static struct str rollout_answer(struct request *r, const struct noun_rollout *n, const struct api_stage *s) {
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  put_rollout(&w, n, s);
+  struct str answer = {arena_text(&r->arena, out.at, out.len), out.len};
+  buf_free(&out);
+  return answer;
+}
+
+/* The key's name. An engine without keys knows nobody, so people say who they are: "by". */
+static bool approver(struct request *r, struct str *who, struct err *e) {
+  struct json j;
+  *who = r->key_name;
+  if (r->key_name.len) return true;
+  if (r->body.len && !json_parse(&j, &r->arena, r->body, &json_limits_default, e)) return false;
+  *who = r->body.len ? json_text(&j, json_get(&j, 0, "by"), &r->arena) : (struct str){0};
+  return (who->len > 0 && who->len <= 64) ||
+         err_set(e, ERR_INPUT, "/by: who approves? Without keys a name of at most 64 bytes is expected, as in {\"by\":\"anna\"}");
+}
+
+static void approve(struct request *r, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
+  struct err e = {0};
+  struct str who;
+  const int32_t next = s->stage + 1;
+  if (n->approvals < 1) err_set(&e, ERR_CONFLICT, "the rollout says no approvals: it needs none");
+  else if (next >= (int32_t)n->stage_count) err_set(&e, ERR_CONFLICT, "the rollout is at its last stage already");
+  else if (approver(r, &who, &e) && has_name(s->approvers, s->approver_count, who))
+    err_set(&e, ERR_CONFLICT, "" STR_FORMAT " has approved this step already", STR_ARG(who));
+  else if (e.kind == ERR_NONE && !add_name(&s->approvers, &s->approver_count, who)) err_set(&e, ERR_BUSY, "no memory for an approval");
+  if (e.kind != ERR_NONE) {
+    request_refuse(r, &e);
+    return;
+  }
+  struct buf more = {0};
+  struct json_writer w = json_to(&more);
+  json_put_str(&w, who);
+  const char *said = arena_printf(&r->arena, "\"stage\":%d,\"by\":" STR_FORMAT, next, STR_ARG(buf_view(&more)));
+  buf_free(&more);
+  if (!said || !fact_submit(r, a, "approval", n->at.name, said, rollout_answer(r, n, s)))
+    kit_free((void *)(uintptr_t)s->approvers[--s->approver_count].at);
+}
+
 void api_rollout_move(struct request *r, void *context) {
   struct api *a = context;
   struct err e = {0};
@@ -236,18 +308,20 @@ void api_rollout_move(struct request *r, void *context) {
     request_problem(r, 404, "rollout-unknown", NULL, "no rollout is named \"" STR_FORMAT "\"%s", STR_ARG(r->params[0]), meant ? meant : "");
     return;
   }
+  if (str_is(r->params[1], "approve")) {
+    approve(r, a, n, s);
+    return;
+  }
   struct api_stage before = *s;
   if (!next_stage(n, r->params[1], s, &e)) {
     request_refuse(r, &e);
     return;
   }
-  struct buf out = {0};
-  struct json_writer w = json_to(&out);
-  put_rollout(&w, n, s);
-  struct str answer = {arena_text(&r->arena, out.at, out.len), out.len};
-  buf_free(&out);
+  if (s->stage != before.stage) s->approvers = NULL, s->approver_count = 0;
+  struct str answer = rollout_answer(r, n, s);
   const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s", s->stage, s->held ? "true" : "false");
   if (!fact_submit(r, a, "rollout", n->at.name, place, answer)) *s = before; /* or the next step would skip one */
+  else if (s->stage != before.stage) forget_approvals(&before);
 }
 
 /* ---- after a start ---- */
@@ -260,13 +334,18 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
     remove_kill(a, name);
     return add_name(&a->lifted, &a->lifted_count, name);
   }
-  if (strcmp(fact->kind, "rollout") != 0) return true;
+  const bool approval = strcmp(fact->kind, "approval") == 0;
+  if (strcmp(fact->kind, "rollout") != 0 && !approval) return true;
   struct arena scratch = {0};
   struct json j;
   int64_t stage = 0;
   struct api_stage *s = stage_of(a, name);
   bool ok = s && json_parse(&j, &scratch, fact->body, &json_limits_default, NULL) && json_int(&j, json_get(&j, 0, "stage"), &stage);
-  if (ok) {
+  if (ok && approval) {
+    struct str who = json_text(&j, json_get(&j, 0, "by"), &scratch);
+    ok = stage != s->stage + 1 || add_name(&s->approvers, &s->approver_count, who);
+  } else if (ok) {
+    if (s->stage != stage) forget_approvals(s);
     s->stage = (int32_t)stage;
     json_bool(&j, json_get(&j, 0, "held"), &s->held);
   }
@@ -345,14 +424,12 @@ bool api_restore(struct api *a, struct err *e) {
   return true;
 }
 
-static void free_names(struct str *names, size_t count) {
-  for (size_t i = 0; i < count; i++) kit_free((void *)(uintptr_t)names[i].at);
-  kit_free(names);
-}
-
 void api_close(struct api *a) {
   free_names(a->kills, a->kill_count);
   free_names(a->lifted, a->lifted_count);
-  for (size_t i = 0; i < a->stage_count; i++) kit_free(a->stages[i].name);
+  for (size_t i = 0; i < a->stage_count; i++) {
+    forget_approvals(&a->stages[i]);
+    kit_free(a->stages[i].name);
+  }
   kit_free(a->stages);
 }

@@ -35,7 +35,8 @@ struct looking {
 
 static bool explain_one(struct looking *l, struct job *j, struct flow *f, uint32_t trigger) {
   struct value *slots;
-  if (!program_look(l->program, l->user, trigger, l->last, l->at, &j->arena, &slots, &j->err)) return false;
+  if (!program_look(l->program, flow_controls(f, l->user->partition), l->user, trigger, l->last, l->at, &j->arena, &slots, &j->err))
+    return false;
   struct speech speech = {.program = l->program, .user = l->user, .slots = slots, .scratch = &j->arena};
   struct why_not_input in = {.trigger = trigger, .language = l->question->language};
   in.moment = (struct moment_input){.rules = l->program->rules,

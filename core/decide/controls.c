@@ -1,6 +1,7 @@
 /* controls: what operators said, folded from a partition's control facts in journal order. Owned by a lane (or a replay); no lock. */
 #include "decide/decide.h"
 #include "kit/arena.h"
+#include "kit/clock.h"
 #include "kit/hash.h"
 #include <string.h>
 
@@ -46,14 +47,15 @@ static void unkill_name(struct controls *c, uint64_t hash) {
   memmove(c->killed + at, c->killed + at + 1, (c->killed_count - at) * sizeof *c->killed);
 }
 
-static bool set_stage(struct controls *c, uint64_t rollout, int32_t stage, bool held) {
+/* Holding and resuming leave a rollout where it is, and since when. */
+static bool set_stage(struct controls *c, uint64_t rollout, int32_t stage, bool held, int64_t since) {
   size_t at = 0;
   while (at < c->stage_count && c->stages[at].rollout != rollout) at++;
   if (at == c->stage_count) {
     if (!grow((void **)&c->stages, &c->stage_cap, c->stage_count, sizeof *c->stages)) return false;
     c->stage_count++;
-  }
-  c->stages[at] = (struct control_stage){rollout, stage, held};
+  } else if (c->stages[at].stage == stage) since = c->stages[at].since;
+  c->stages[at] = (struct control_stage){rollout, stage, held, since};
   return true;
 }
 
@@ -70,12 +72,13 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
     if (str_is(name, "all")) c->kill_all = false;
     else unkill_name(c, hash_64(name));
   } else if (json_text_is(&j, kind, "rollout")) {
-    int64_t stage = 0;
+    int64_t stage = 0, since = 0;
     bool held = false;
     if (!json_int(&j, json_get(&j, 0, "stage"), &stage))
       return err_set(e, ERR_INPUT, "control fact rollout: expected a number in \"stage\"");
     json_bool(&j, json_get(&j, 0, "held"), &held);
-    ok = set_stage(c, hash_64(name), (int32_t)stage, held);
+    if (!clock_parse(json_text(&j, json_get(&j, 0, "at"), scratch), &since)) since = 0;
+    ok = set_stage(c, hash_64(name), (int32_t)stage, held, since);
   }
   return ok || err_set(e, ERR_INTERNAL, "no memory for control facts");
 }
@@ -83,6 +86,12 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
 int32_t controls_stage(const struct controls *c, uint64_t rollout) {
   for (size_t i = 0; i < c->stage_count; i++)
     if (c->stages[i].rollout == rollout) return c->stages[i].stage;
+  return 0;
+}
+
+int64_t controls_since(const struct controls *c, uint64_t rollout) {
+  for (size_t i = 0; i < c->stage_count; i++)
+    if (c->stages[i].rollout == rollout) return c->stages[i].since;
   return 0;
 }
 

@@ -75,6 +75,7 @@ struct controls {
     uint64_t rollout; /* hash_64 of its name */
     int32_t stage;    /* −1 halted */
     bool held;
+    int64_t since; /* when it came to this stage, UTC ms; 0: not said */
   } * stages;
   size_t stage_count, stage_cap;
 };
@@ -84,6 +85,7 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
 bool controls_killed(const struct controls *c, uint64_t name_hash); /* by name, or everything */
 bool controls_named(const struct controls *c, uint64_t name_hash);  /* by name */
 int32_t controls_stage(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
+int64_t controls_since(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
 void controls_free(struct controls *c);
 
 /* ---- deciding [lane] ---- */
@@ -183,6 +185,12 @@ size_t decision_kill_names(const struct rules *r, const struct decision *d, uint
  * same. */
 bool decision_apply(struct user *u, const struct rules *r, const struct decision *d);
 bool decision_apply_record(struct user *u, struct str record, struct arena *scratch, struct err *e);
+
+/* ---- rollouts that gate models ---- */
+/* Does a rollout keep the user from the model, by the number of its noun? Reads the slots of the screen. [lane] */
+bool model_gated(const struct moment_input *in, uint32_t model);
+/* The model was asked for the user, so they are in every rollout that gates it; live, in recovery and in replay. False: no memory. */
+bool model_entered(const struct rules *r, struct user *u, uint32_t model, int64_t at);
 
 /* ---- ticks ---- */
 /* The user's next due moment (UTC ms), or 0. Cheap when the program has no moments. */

@@ -1,8 +1,23 @@
 /* rollout: who is in. A user enters a rollout when a stage first reaches them, and that entry is recorded: once in, in until halted,
  * whatever the share does later. The bucket is a function of rollout and user only, so that growing a share keeps everyone who was in.
- * Called by slate.c in a lane, before any draw. */
+ * Called by slate.c in a lane, before any draw, and by flow before a model is asked. */
 #include "kit/rng.h"
 #include "rules_inside.h"
+
+/* Who bears most comes first, then a tier each quarter of the stage's hold. Somebody in several tiers bears as little as the last of them
+ * says; of whom nothing is known comes last. */
+static bool has_turn(const struct moment_input *in, const struct rollout *o, const struct stage *s) {
+  const int64_t since = controls_since(in->controls, o->hash);
+  if (s->turn == 0 || since == 0) return true;
+  int64_t rank = -1;
+  for (size_t i = 0; i < in->rules->tier_count; i++) {
+    const struct tier *t = &in->rules->tiers[i];
+    const struct value *v = &in->slots[t->slot];
+    if (v->kind == VALUE_BOOL && v->number != 0 && t->rank > rank) rank = t->rank;
+  }
+  if (rank < 0) rank = TIERS - 1;
+  return in->clock - since >= rank * s->turn;
+}
 
 static bool is_in(const struct moment_input *in, uint32_t number, uint64_t *entered) {
   const struct rollout *o = &in->rules->rollouts[number];
@@ -16,7 +31,21 @@ static bool is_in(const struct moment_input *in, uint32_t number, uint64_t *ente
   bool fixed = in->fixed && in->fixed->place >= 0;
   double place = fixed ? in->fixed->place : rng_draw(STR("rollout"), in->user->id, o->hash, STR("share"));
   if (place >= s->share) return false;
+  if (!has_turn(in, o, s)) return false;
   *entered |= UINT64_C(1) << number;
+  return true;
+}
+
+bool model_gated(const struct moment_input *in, uint32_t model) {
+  uint64_t entered = 0;
+  return in->rules->models && rollout_gate(in, &in->rules->models[model], &entered) != NO_ONE;
+}
+
+bool model_entered(const struct rules *r, struct user *u, uint32_t model, int64_t at) {
+  for (size_t i = 0; r->models && i < r->models[model].count; i++) {
+    uint64_t entry = r->rollouts[r->models[model].at[i]].entry;
+    if (!user_mark(u, entry) && !user_set_mark(u, entry, at, 1)) return false;
+  }
   return true;
 }
 

@@ -70,6 +70,12 @@ static const char *choose_meant(struct building *b, struct str name) {
 static const char *trigger_meant(struct building *b, struct str name) {
   MEANT_AMONG(b->nouns->triggers, b->nouns->trigger_count);
 }
+static const char *experiment_meant(struct building *b, struct str name) {
+  MEANT_AMONG(b->nouns->experiments, b->nouns->experiment_count);
+}
+static const char *model_meant(struct building *b, struct str name) {
+  MEANT_AMONG(b->nouns->models, b->nouns->model_count);
+}
 static const char *event_meant(struct building *b, struct str name) {
   MEANT_AMONG(b->nouns->events, b->nouns->event_count);
 }
@@ -221,6 +227,21 @@ static void build_experiments(struct building *b) {
   for (size_t i = 0; i < r->experiment_count; i++) build_experiment(b, &b->nouns->experiments[i], &r->experiments[i], (uint32_t)i);
 }
 
+/* The gate is asked before any model is. */
+static void check_model_gate(struct building *b, const struct noun_rollout *n) {
+  const struct rollout *o = &b->rules->rollouts[n - b->nouns->rollouts];
+  const uint32_t *slots;
+  for (size_t k = 0; k < n->stage_count; k++) {
+    uint32_t count = o->stages[k].only ? expression_slots(o->stages[k].only, &slots) : 0;
+    for (uint32_t i = 0; i < count; i++)
+      if (b->symbols->at[slots[i]].kind == SYMBOL_BELIEF)
+        findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
+                     "rollout \"" STR_FORMAT "\": stage \"" STR_FORMAT "\": only reads \"" STR_FORMAT
+                     "\", which a model says: what models say cannot decide who gets a model",
+                     STR_ARG(n->at.name), STR_ARG(n->stages[k].name), STR_ARG(b->symbols->at[slots[i]].name));
+  }
+}
+
 /* A gate that names nothing would gate nothing, silently: refused. */
 static void check_gate(struct building *b, const struct noun_rollout *n, struct str gate) {
   struct str rest = gate, kind = {0};
@@ -230,19 +251,37 @@ static void check_gate(struct building *b, const struct noun_rollout *n, struct 
     if (str_is(kind, "trigger")) known = find_trigger(b->nouns, rest) != NO_ONE;
     if (str_is(kind, "intervention")) known = find_option(b->nouns, rest) != NO_ONE;
     if (str_is(kind, "experiment")) known = find_experiment(b->nouns, rest) != NO_ONE;
-    if (str_is(kind, "model") && (known = find_model(b->nouns, rest) != NO_ONE))
-      findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
-                   "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT
-                   "\": a model has no gate of its own; gate the triggers, interventions or experiments that read it",
-                   STR_ARG(n->at.name), STR_ARG(gate));
+    if (str_is(kind, "model") && (known = find_model(b->nouns, rest) != NO_ONE)) check_model_gate(b, n);
   }
   if (!known && str_is(kind, "trigger")) meant = trigger_meant(b, rest);
   if (!known && str_is(kind, "intervention")) meant = option_meant(b, rest);
+  if (!known && str_is(kind, "experiment")) meant = experiment_meant(b, rest);
+  if (!known && str_is(kind, "model")) meant = model_meant(b, rest);
   if (!known)
     findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
                  "rollout \"" STR_FORMAT "\": gates \"" STR_FORMAT
-                 "\", which names nothing (write \"trigger:…\", \"intervention:…\" or \"experiment:…\")%s",
+                 "\", which names nothing (write \"trigger:…\", \"intervention:…\", \"experiment:…\" or \"model:…\")%s",
                  STR_ARG(n->at.name), STR_ARG(gate), meant);
+}
+
+static void build_tiers(struct building *b, const struct noun_rollout *of) {
+  static const char *const words[TIERS] = {"high", "medium", "low", "minimal"};
+  struct rules *r = b->rules;
+  struct err e = {0};
+  if (r->tiers) return;
+  r->tiers = ARENA_ARRAY(b->arena, struct tier, b->nouns->segment_count + 1);
+  for (size_t i = 0; r->tiers && i < b->nouns->segment_count; i++) {
+    const struct noun_segment *n = &b->nouns->segments[i];
+    if (!n->risk.len) continue;
+    const struct symbol *s = symbols_name(b->symbols, str_from(arena_printf(b->arena, "segment." STR_FORMAT, STR_ARG(n->at.name))), &e);
+    if (!s) continue; /* the segment has findings of its own */
+    struct tier *t = &r->tiers[r->tier_count++];
+    t->slot = s->slot;
+    while (t->rank < TIERS - 1 && !str_is(n->risk, words[t->rank])) t->rank++;
+  }
+  if (r->tier_count == 0)
+    findings_add(b->findings, FINDING_WARNING, of->at.file, of->at.line,
+                 "rollout \"" STR_FORMAT "\": order = \"risk\", but no segment says a risk: everybody comes last", STR_ARG(of->at.name));
 }
 
 static void build_rollouts(struct building *b) {
@@ -265,9 +304,21 @@ static void build_rollouts(struct building *b) {
     for (size_t k = 0; k < n->stage_count; k++) {
       o->stages[k].share = n->stages[k].share;
       o->stages[k].only = compile(b, &n->at, "rollout", "only", n->stages[k].only, WANT_TRUTH);
+      if (n->stages[k].order.len) o->stages[k].turn = (int64_t)(n->stages[k].hold * 1000) / TIERS;
+      if (n->stages[k].order.len) build_tiers(b, n);
     }
     for (size_t g = 0; g < n->gate_count; g++) check_gate(b, n, n->gates[g]);
   }
+}
+
+static void build_model_gates(struct building *b) {
+  bool any = false;
+  struct gates *models = ARENA_ARRAY(b->arena, struct gates, b->nouns->model_count + 1);
+  for (size_t i = 0; models && i < b->nouns->model_count; i++) {
+    models[i] = gates_of(b, "model", b->nouns->models[i].at.name);
+    any |= models[i].count > 0;
+  }
+  b->rules->models = any ? models : NULL;
 }
 
 static void merge_policy(struct policy *p, const struct noun_policy *n) {
@@ -291,9 +342,20 @@ static void add_slots(unsigned char *set, const struct expression *x) {
   for (uint32_t i = 0; i < count; i++) set[slots[i]] = 1;
 }
 
+static void add_tier_slots(const struct rules *r, unsigned char *set) {
+  for (size_t t = 0; t < r->tier_count; t++) {
+    const struct symbol *s = &r->symbols->at[r->tiers[t].slot];
+    set[s->slot] = 1;
+    for (uint32_t i = 0; i < s->read_count; i++) set[s->reads[i]] = 1;
+  }
+}
+
 static void add_gate_slots(const struct rules *r, unsigned char *set, const struct gates *g) {
   for (size_t i = 0; i < g->count; i++)
-    for (size_t k = 0; k < r->rollouts[g->at[i]].noun->stage_count; k++) add_slots(set, r->rollouts[g->at[i]].stages[k].only);
+    for (size_t k = 0; k < r->rollouts[g->at[i]].noun->stage_count; k++) {
+      add_slots(set, r->rollouts[g->at[i]].stages[k].only);
+      if (r->rollouts[g->at[i]].stages[k].turn) add_tier_slots(r, set);
+    }
 }
 
 static void add_rest_slots(const struct building *b, unsigned char *set, const struct trigger *t) {
@@ -361,6 +423,8 @@ static struct listening *listening_of(struct building *b, const uint32_t *trigge
     add_slots(screen, b->rules->triggers[triggers[k]].when);
     add_rest_slots(b, rest, &b->rules->triggers[triggers[k]]);
   }
+  for (size_t i = 0; b->rules->models && count > 0 && i < b->nouns->model_count; i++)
+    add_gate_slots(b->rules, screen, &b->rules->models[i]);
   l->screen = list_slots(b->arena, screen, NULL, slots, &l->screen_count);
   features_last(b->symbols, l, b->arena);
   l->rest = list_slots(b->arena, rest, screen, slots, &l->rest_count);
@@ -432,6 +496,7 @@ struct rules *rules_build(struct arena *a, const struct nouns *nouns, const stru
   build_options(&b);
   build_triggers(&b);
   build_rollouts(&b);
+  build_model_gates(&b);
   build_experiments(&b);
   r->offered = find_offered(symbols);
   return build_listening(&b, v) ? r : NULL;
@@ -439,116 +504,4 @@ struct rules *rules_build(struct arena *a, const struct nouns *nouns, const stru
 
 void rules_free(struct rules *r) {
   if (r) map_free(&r->listening);
-}
-
-/* ---- names that decide itself gives ---- */
-
-static const struct {
-  const char *name, *unit, *doc;
-  double high; /* 0: without end */
-  bool whole;
-} clock_names[] = {
-    {"event.local_hour", "hours", "hour of the decision in the user's zone, 0–23.98", 24 - 1.0 / 60, false},
-    {"event.local_minute", "minutes", "minute of the day in the user's zone, 0–1439", 1439, true},
-    {"event.local_weekday", "", "0 Monday … 6 Sunday in the user's zone", 6, true},
-    {"event.age_minutes", "minutes", "decision clock minus the event's own time", 0, false},
-    {"goal.offered", "", "what an intervention's `goal` became behind the safeguards; only in its own message", 0, false},
-    {"goal.steps", "steps/day", "the goal in force", 0, false},
-    {"goal.active_minutes", "minutes/week", "the goal in force", 0, false},
-};
-
-bool rules_find(const struct nouns *nouns, struct str name, struct symbol *out) {
-  for (uint32_t i = 0; i < sizeof clock_names / sizeof *clock_names; i++) {
-    if (!str_is(name, clock_names[i].name)) continue;
-    *out = (struct symbol){.kind = SYMBOL_CLOCK,
-                           .type = VALUE_NUMBER,
-                           .index = i,
-                           .unit = clock_names[i].unit,
-                           .doc = clock_names[i].doc,
-                           .bounded = clock_names[i].high > 0,
-                           .high = clock_names[i].high,
-                           .whole = clock_names[i].whole};
-    return true;
-  }
-  if (!str_starts(name, "arm.")) return false;
-  uint32_t number = find_experiment(nouns, (struct str){name.at + 4, name.len - 4});
-  if (number == NO_ONE) return false;
-  *out = (struct symbol){
-      .kind = SYMBOL_ARM, .type = VALUE_TEXT, .index = number, .unit = "", .doc = "the user's arm once exposed; unknown before"};
-  return true;
-}
-
-/* ---- looking ---- */
-
-const struct listening *rules_listening(const struct rules *r, struct str event_type) {
-  uint64_t found;
-  return map_get(&r->listening, hash_64(event_type), &found) ? (const struct listening *)(uintptr_t)found : NULL;
-}
-
-uint32_t rules_trigger(const struct rules *r, struct str name) {
-  for (size_t i = 0; i < r->trigger_count; i++)
-    if (str_eq(r->triggers[i].noun->at.name, name)) return (uint32_t)i;
-  return NO_ONE;
-}
-
-const struct listening *rules_listening_all(const struct rules *r) {
-  return r->everyone;
-}
-
-const struct listening *rules_listening_to(const struct rules *r, struct str trigger) {
-  uint32_t t = rules_trigger(r, trigger);
-  return t == NO_ONE ? NULL : &r->single[t];
-}
-
-static uint64_t models_of_slots(const struct rules *r, const uint32_t *slots, size_t count, uint64_t (*models_of)(void *, uint32_t),
-                                void *context) {
-  uint64_t bits = 0;
-  for (size_t i = 0; i < count; i++)
-    if (r->symbols->at[slots[i]].kind == SYMBOL_BELIEF) bits |= models_of(context, r->symbols->at[slots[i]].index);
-  return bits;
-}
-
-void rules_bind_models(struct rules *r, uint64_t (*models_of)(void *context, uint32_t belief), void *context) {
-  for (size_t i = 0; i < r->trigger_count; i++) {
-    const struct listening *l = &r->single[i];
-    r->triggers[i].screen_models = models_of_slots(r, l->screen, l->screen_count, models_of, context);
-    r->triggers[i].models = r->triggers[i].screen_models | models_of_slots(r, l->rest, l->rest_count, models_of, context);
-  }
-}
-
-uint64_t trigger_models(const struct rules *r, uint32_t trigger) {
-  return r->triggers[trigger].models;
-}
-bool rules_have_moments(const struct rules *r) {
-  return r->any_moment;
-}
-size_t rules_triggers(const struct rules *r) {
-  return r->trigger_count;
-}
-size_t rules_options(const struct rules *r) {
-  return r->option_count;
-}
-size_t rules_rollouts(const struct rules *r) {
-  return r->rollout_count;
-}
-size_t rules_experiments(const struct rules *r) {
-  return r->experiment_count;
-}
-struct str trigger_name(const struct rules *r, uint32_t trigger) {
-  return r->triggers[trigger].noun->at.name;
-}
-struct str option_name(const struct rules *r, uint32_t option) {
-  return r->options[option].noun->at.name;
-}
-const struct noun_trigger *trigger_noun(const struct rules *r, uint32_t trigger) {
-  return r->triggers[trigger].noun;
-}
-const struct noun_intervention *option_noun(const struct rules *r, uint32_t option) {
-  return r->options[option].noun;
-}
-const struct noun_rollout *rollout_noun(const struct rules *r, uint32_t rollout) {
-  return r->rollouts[rollout].noun;
-}
-const struct noun_experiment *experiment_noun(const struct rules *r, uint32_t experiment) {
-  return r->experiments[experiment].noun;
 }

@@ -47,7 +47,13 @@ struct experiment {
 struct stage {
   double share;
   struct expression *only;
+  int64_t turn; /* order = "risk": ms from one tier's entry to the next; 0: all at once */
 };
+struct tier { /* a segment that says how much change its users bear */
+  uint32_t slot;
+  int64_t rank; /* 0 high, 1 medium, 2 low, 3 minimal */
+};
+#define TIERS 4
 struct rollout {
   const struct noun_rollout *noun;
   struct stage *stages;
@@ -69,6 +75,9 @@ struct rules {
   struct rollout *rollouts;
   const struct noun_choose *chooses;
   size_t trigger_count, option_count, experiment_count, rollout_count, choose_count;
+  struct tier *tiers;
+  size_t tier_count;    /* 0 when no stage has an order */
+  struct gates *models; /* by number of the model's noun; NULL: no rollout gates a model */
   struct policy policy;
   struct map listening;       /* hash_64 of event type → struct listening * */
   struct listening *everyone; /* all triggers */

@@ -55,6 +55,7 @@ WORD(NEVER_SEEN, "never seen", "ни разу не встречалось")
 WORD(TOO_FEW, "too few observations", "слишком мало наблюдений")
 WORD(WARMING, "warming", "ещё накапливается")
 WORD(MODEL_SUSPENDED, "model suspended", "модель остановлена")
+WORD(MODEL_GATED, "model gated", "внедрение модели ещё не дошло до пользователя")
 WORD(MODEL_FAILED, "model failed", "модель не ответила")
 WORD(WRONG_TYPE, "wrong type", "значение другого типа")
 /* ends of a delivery, states of consent: the words of records */

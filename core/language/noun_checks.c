@@ -134,14 +134,18 @@ static void check_rollout(struct setting *s, const struct noun_rollout *n) {
     bool known =
         str_starts(gate, "trigger:") || str_starts(gate, "intervention:") || str_starts(gate, "experiment:") || str_starts(gate, "model:");
     if (!known)
-      setting_problem(s, "\"gates\" names triggers, interventions or experiments, as in \"trigger:x\"; got \"" STR_FORMAT "\"",
+      setting_problem(s, "\"gates\" names triggers, interventions, experiments or models, as in \"trigger:x\"; got \"" STR_FORMAT "\"",
                       STR_ARG(gate));
   }
   for (size_t i = 0; i < n->stage_count; i++) {
     char share[40], before[40];
     snprintf(share, sizeof share, "%.6g", n->stages[i].share);
     if (n->stages[i].share <= 0) setting_problem(s, "stages.%zu: a stage's share is above 0", i + 1);
-    if (n->stages[i].order.len) setting_warning(s, "stages.%zu: \"order\" is kept, but nothing acts on it in this version", i + 1);
+    if (n->stages[i].order.len && n->stages[i].hold <= 0)
+      setting_problem(s, "stages.%zu: \"order\" needs \"hold\": the tiers enter a quarter of it after each other", i + 1);
+    if (n->stages[i].order.len && i == 0)
+      setting_warning(s,
+                      "stages.1: \"order\" acts once a rollout comes to a stage; in the first one everybody may enter from the beginning");
     if (i == 0) continue;
     snprintf(before, sizeof before, "%.6g", n->stages[i - 1].share);
     if (n->stages[i].share < n->stages[i - 1].share)
@@ -213,8 +217,8 @@ static void warn_of_later_fields(struct setting *s, int noun, const struct node 
   static const struct {
     int noun;
     const char *field;
-  } later[] = {{EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"},  {EXPERIMENT, "minors"},
-               {ROLLOUT, "advance"},    {ROLLOUT, "halt"},          {ROLLOUT, "approvals"}};
+  } later[] = {{EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"},
+               {EXPERIMENT, "minors"},  {ROLLOUT, "advance"},       {ROLLOUT, "halt"}};
   for (size_t i = 0; i < sizeof later / sizeof *later; i++)
     if (later[i].noun == noun && node_get(table, later[i].field))
       setting_warning(s, "\"%s\" is kept, but nothing acts on it in this version", later[i].field);

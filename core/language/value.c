@@ -19,6 +19,7 @@ const char *missing_word(enum missing_reason reason) {
   case MISSING_MEMORY: return "function took too much memory";
   case MISSING_LATE: return "function took too long";
   case MISSING_STOPPED: return "function stopped";
+  case MISSING_GATED: return "model gated";
   }
   return "unknown";
 }

@@ -30,8 +30,9 @@ enum missing_reason {
   MISSING_MEMORY,     /* … or its memory */
   MISSING_LATE,       /* … or its time */
   MISSING_STOPPED,    /* the function is out of service: it failed too often in a row */
+  MISSING_GATED,      /* a rollout has not brought the model to this user yet */
 };
-#define MISSING_REASONS (MISSING_STOPPED + 1)
+#define MISSING_REASONS (MISSING_GATED + 1)
 const char *missing_word(enum missing_reason reason);
 
 static inline struct value value_number(double v) {

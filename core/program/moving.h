@@ -14,6 +14,9 @@ bool program_try(const struct program *p, enum entry_kind kind, const struct eve
 bool program_apply(const struct program *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count,
                    struct arena *scratch, struct err *e);
 
+/* Whoever a model was asked for is in the rollouts that gate it: of every row, after its decisions. `p` NULL: nothing. False: no memory. */
+bool program_enter(const struct program *p, struct user *u, const struct recorded *r);
+
 /* The messages of one moment, rendered at most once an option. */
 struct speech {
   const struct program *program;
@@ -28,8 +31,8 @@ struct str speech_record(struct speech *s, const struct moment_input *in, const 
 struct letter *speech_letter(struct speech *s, const struct decision *d, uint32_t volume); /* NULL: no memory, or the body is too large */
 
 /* The values of every name that the trigger reads, as of `clock`; `last` is the event to read event.* from, or NULL. [lane] */
-bool program_look(const struct program *p, struct user *u, uint32_t trigger, const struct event *last, int64_t clock, struct arena *a,
-                  struct value **slots, struct err *e);
+bool program_look(const struct program *p, const struct controls *c, struct user *u, uint32_t trigger, const struct event *last,
+                  int64_t clock, struct arena *a, struct value **slots, struct err *e);
 /* What all models say of the user as of `clock`, by belief number. [lane] */
 bool program_believe(const struct program *p, struct user *u, int64_t clock, struct value *beliefs, struct arena *a);
 /* A user as of a time in the past, from their own chain, in pieces: as long as `spent` says no, or all at once without it. The user is the

@@ -40,6 +40,43 @@ static uint64_t models_to_ask(const struct scene *s, uint64_t models) {
   return models_with_parts(p->models, wanted) & models;
 }
 
+static struct moment_input input_of(const struct outcome_of *o) {
+  return (struct moment_input){.rules = o->scene.program->rules,
+                               .controls = &o->scene.controls,
+                               .user = o->scene.user,
+                               .event = &o->scene.event,
+                               .listening = o->listening,
+                               .slots = o->slots,
+                               .clock = o->scene.event.timestamp,
+                               .first_decision = 1,
+                               .program = o->scene.program->brief,
+                               .asked = o->scene.asked,
+                               .sayable = speech_sayable,
+                               .context = (void *)(uintptr_t)&o->speech,
+                               .fixed = &o->scene.fixed};
+}
+
+/* A rollout keeps the user from the model: its beliefs are missing. */
+static bool shut(struct outcome_of *o, uint32_t model, struct value *beliefs) {
+  const struct program *p = o->scene.program;
+  const struct moment_input in = input_of(o);
+  if (!model_gated(&in, model)) return false;
+  for (uint32_t b = 0; b < beliefs_count(p->models); b++)
+    if (belief_model(p->models, b) == model) beliefs[b] = value_missing(MISSING_GATED);
+  return true;
+}
+
+/* What is given is what the model would say; the rollout stands before it all the same. */
+static void shut_given(struct outcome_of *o) {
+  const struct program *p = o->scene.program;
+  const struct moment_input in = input_of(o);
+  for (size_t i = 0; i < o->scene.override_count; i++) {
+    const uint32_t slot = o->scene.overrides[i].slot;
+    const struct symbol *s = &p->symbols.at[slot];
+    if (s->kind == SYMBOL_BELIEF && model_gated(&in, belief_model(p->models, s->index))) o->slots[slot] = value_missing(MISSING_GATED);
+  }
+}
+
 #define SCENARIO_PATIENCE_MS 5000
 
 static void believe(struct outcome_of *o, uint64_t models) {
@@ -50,7 +87,8 @@ static void believe(struct outcome_of *o, uint64_t models) {
   if (sessions) sessions_patience(sessions, SCENARIO_PATIENCE_MS);
   struct belief_row row = {.user = o->scene.user, .clock = o->scene.event.timestamp, .slots = o->slots, .beliefs = beliefs};
   for (uint32_t n = 0, m; sessions && n < models_count(p->models); n++)
-    if (models >> (m = models_in_order(p->models, n)) & 1) models_predict(p->models, sessions, m, &row, 1, p->features, a);
+    if (models >> (m = models_in_order(p->models, n)) & 1 && !shut(o, m, beliefs))
+      models_predict(p->models, sessions, m, &row, 1, p->features, a);
   for (uint32_t i = 0; sessions && i < p->symbols.count; i++)
     if (p->symbols.at[i].kind == SYMBOL_BELIEF && (models >> belief_model(p->models, p->symbols.at[i].index) & 1))
       o->slots[i] = beliefs[p->symbols.at[i].index];
@@ -92,24 +130,14 @@ static void decide(struct outcome_of *o) {
   put_over(o);
   work(o, WORK_AT_ONCE);
   work(o, WORK_WITH_FEATURES);
+  shut_given(o);
   believe(o, models_to_ask(&o->scene, decide_screen(p->rules, o->listening, o->slots, maybe)));
   program_fill(p, o->listening->rest, o->listening->rest_count, &o->scene.event, o->scene.user, clock, o->slots, a);
   put_over(o);
+  shut_given(o);
   work(o, WORK_ALL);
   o->speech = (struct speech){.program = p, .user = o->scene.user, .slots = o->slots, .scratch = a};
-  o->in = (struct moment_input){.rules = p->rules,
-                                .controls = &o->scene.controls,
-                                .user = o->scene.user,
-                                .event = &o->scene.event,
-                                .listening = o->listening,
-                                .slots = o->slots,
-                                .clock = clock,
-                                .first_decision = 1,
-                                .program = p->brief,
-                                .asked = o->scene.asked,
-                                .sayable = speech_sayable,
-                                .context = &o->speech,
-                                .fixed = &o->scene.fixed};
+  o->in = input_of(o);
   o->count = decide_event(&o->in, maybe, a, &o->decisions);
   if (o->coverage) coverage_add(o->coverage, p, o->listening, o->slots, o->decisions, o->count, a);
 }

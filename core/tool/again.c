@@ -1,5 +1,5 @@
-/* again: models asked a second time, for replay. Promises the inputs and seeds of the first time; a model that is killed there is not
- * asked. Keeps the sessions of one program, since a journal changes its program rarely. On the thread of whoever replays. */
+/* again: models asked a second time, for replay. Promises the inputs and seeds of the first time; a model that is killed or gated
+ * there is not asked. Keeps the sessions of one program, since a journal changes its program rarely. On the thread of whoever replays. */
 #include "again.h"
 #include "kit/hash.h"
 
@@ -33,10 +33,10 @@ bool models_ask_again(struct models_again *m, const struct belief_ask *ask, cons
   for (uint32_t n = 0; n < models_count(p->models); n++) {
     const uint32_t i = models_in_order(p->models, n);
     if (!(ask->models >> i & 1)) continue;
-    bool killed = is_killed(c, model_name(p->models, i));
+    bool gated = ask->gated >> i & 1, killed = !gated && is_killed(c, model_name(p->models, i));
     for (uint32_t b = 0; b < beliefs_count(p->models); b++)
-      if (belief_model(p->models, b) == i) beliefs[b] = value_missing(killed ? MISSING_SUSPENDED : MISSING_FAILED);
-    if (!killed) models_predict(p->models, m->sessions, i, &row, 1, p->features, a);
+      if (belief_model(p->models, b) == i) beliefs[b] = value_missing(gated ? MISSING_GATED : killed ? MISSING_SUSPENDED : MISSING_FAILED);
+    if (!gated && !killed) models_predict(p->models, m->sessions, i, &row, 1, p->features, a);
   }
   return true;
 }

@@ -7,12 +7,18 @@
 #include <string.h>
 
 static void show_one(const struct json *j, uint32_t at, struct arena *a) {
-  int64_t stage = 0;
+  int64_t stage = 0, needed;
   bool held = false;
   json_int(j, json_get(j, at, "stage"), &stage);
   json_bool(j, json_get(j, at, "held"), &held);
   printf(STR_FORMAT ": %s%s\n", STR_ARG(json_text(j, json_get(j, at, "name"), a)), stage < 0 ? "halted" : "running", held ? ", held" : "");
-  uint32_t stages = json_get(j, at, "stages");
+  uint32_t stages = json_get(j, at, "stages"), approved = json_get(j, at, "approved");
+  if (json_int(j, json_get(j, at, "approvals"), &needed)) {
+    printf("     the next step needs %lld approvals; it has %u", (long long)needed, j->tokens[approved].count);
+    for (uint32_t i = 0; i < j->tokens[approved].count; i++)
+      printf("%s" STR_FORMAT, i ? ", " : ": ", STR_ARG(json_text(j, json_child(j, approved, i), a)));
+    putchar('\n');
+  }
   for (uint32_t i = 0; stages != JSON_NONE && i < j->tokens[stages].count; i++) {
     uint32_t s = json_child(j, stages, i);
     double share = 0;
@@ -33,12 +39,14 @@ static void show(struct str answer) {
 }
 
 int tool_rollout(int argc, char **argv) {
-  static const char *const verbs[] = {"list", "advance", "back", "hold", "resume", "halt", NULL};
+  static const char *const verbs[] = {"list", "advance", "approve", "back", "hold", "resume", "halt", NULL};
   struct live live = {.client = {.url = LIVE_URL}};
-  const char *verb = NULL, *name = NULL;
-  const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "list, advance, back, hold, resume or halt", NULL},
-                                  {"NAME", ARGUMENT_TEXT, &name, NULL, "the rollout (not for list)", NULL},
-                                  LIVE_ARGUMENTS(live)};
+  const char *verb = NULL, *name = NULL, *by = NULL;
+  const struct argument list[] = {
+      {"VERB", ARGUMENT_TEXT, &verb, NULL, "list, advance, approve, back, hold, resume or halt", NULL},
+      {"NAME", ARGUMENT_TEXT, &name, NULL, "the rollout (not for list)", NULL},
+      {"--by", ARGUMENT_TEXT, &by, "NAME", "who approves, of an engine without keys; otherwise the key says it", NULL},
+      LIVE_ARGUMENTS(live)};
   const struct usage usage = {
       "rollout", "Where each rollout stands; moves one by hand.",
       "  kairos rollout list\n  kairos rollout advance first_interventions\n  kairos rollout halt first_interventions\n", ARGUMENTS(list)};
@@ -52,7 +60,13 @@ int tool_rollout(int argc, char **argv) {
   char rest[32];
   snprintf(rest, sizeof rest, "/%s", verb);
   live_path(&path, "/v1/rollouts/", str_from(name), rest);
-  code = live_ask(&live, "POST", path.at, STR("{}"), show);
+  struct buf body = {0};
+  struct json_writer w = json_to(&body);
+  json_open_object(&w);
+  if (by) json_pair_text(&w, "by", by);
+  json_close_object(&w);
+  code = live_ask(&live, "POST", path.at, buf_view(&body), show);
+  buf_free(&body);
   buf_free(&path);
   return code;
 }

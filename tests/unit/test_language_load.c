@@ -296,7 +296,7 @@ static void what_a_single_field_cannot_say(void **state) {
       "rollout \"r\" { why = \"y\", gates = \"trigger:t\", stages = { { name = \"a\", share = 0.2 }, { name = \"b\", share = \"5%\" } } }",
       "rules/x.lua:1: rollout \"r\": stages.2: the shares of stages rise, here 0.05 follows 0.2\n");
   expect("rollout \"r\" { why = \"y\", gates = \"tigger:t\", stages = { { name = \"a\", share = 1 } } }",
-         "rules/x.lua:1: rollout \"r\": \"gates\" names triggers, interventions or experiments, as in \"trigger:x\"; got "
+         "rules/x.lua:1: rollout \"r\": \"gates\" names triggers, interventions, experiments or models, as in \"trigger:x\"; got "
          "\"tigger:t\"\n");
   expect("policy { per_day = 5 }", "rules/x.lua:1: policy: \"per_day\" can only lower the engine's 3, got 5\n");
   expect("policy { per_week = 13 }", "rules/x.lua:1: policy: \"per_week\" can only lower the engine's 12, got 13\n");
@@ -334,7 +334,7 @@ static void fields_of_later_versions(void **state) {
   struct loaded l = load(everything);
   static const char *const sentences[] = {
       "experiment \"evening\": \"stop\" is kept, but nothing acts on it in this version",
-      "rollout \"evening\": stages.2: \"order\" is kept, but nothing acts on it in this version",
+      "rollout \"evening\": \"halt\" is kept, but nothing acts on it in this version",
   };
   assert_true(l.good);
   for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
