@@ -99,6 +99,13 @@ static bool derived_find(void *context, struct str name, struct symbol *out, str
   if (features_find(names->f, name, out)) return true;
   if (str_starts(name, "profile.")) return names->find(names->context, name, out, e);
   const char *near = str_nearest(name, names->f->names, names->f->count);
+  struct symbol other;
+  struct err why;
+  if (names->find(names->context, name, &other, &why) && other.kind == SYMBOL_FUNCTION)
+    return err_set(e, ERR_INPUT,
+                   "\"" STR_FORMAT "\" is worked out by a function, which an expression here cannot read: make this feature a function as "
+                   "well, with \"" STR_FORMAT "\" among its needs",
+                   STR_ARG(name), STR_ARG(name));
   return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\" is no feature and no profile.… name%s%s%s: a derived feature reads only these",
                  STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
 }

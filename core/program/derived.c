@@ -182,7 +182,8 @@ static void check_inputs(struct program *p, const struct noun_model *m) {
   for (size_t i = 0; i < m->input_count; i++)
     if (function_feature(p, m->inputs[i]))
       findings_add(&p->findings, FINDING_ERROR, m->at.file, m->at.line,
-                   "model \"" STR_FORMAT "\": input \"" STR_FORMAT "\" is worked out by a function; models read windows and expressions",
+                   "model \"" STR_FORMAT "\": input \"" STR_FORMAT "\" is worked out by a function; models read windows and expressions"
+                   " (what a call gave is not recorded, so a training could not know it): combine the model's belief with it in a function",
                    STR_ARG(m->at.name), STR_ARG(m->inputs[i]));
 }
 

@@ -104,11 +104,14 @@ model "m" { plugin = "svr", inputs = { "c" }, outputs = { "x" } }
 segment "s" { when = "segment.z or segment.s" }
 segment "z" { when = "profile.x > 3 and event.local_hour > 3" }
 trigger "t" { why = "w", on = "day_started", when = function() return true end, needs = { "segment.a.b" } }
+feature "g" { needs = { "streak_length" }, value = function(user) return user.streak_length end }
+feature "h" { value = "g * 2" }
 END
 run 3 "$KAIROS" check "$work/bad"
 has 'all.lua:1: error: feature "a": value: needs: needs: feature "a" reads itself, directly or through others'
 has 'all.lua:3: error: feature "c": value: needs: unknown name "minutes"'
 has 'all.lua:4: error: model "m": input "c" is worked out by a function; models read windows and expressions'
+has 'all.lua:9: error: feature "h": value: .*"g" is worked out by a function.* make this feature a function as well, with "g" among its needs'
 has 'all.lua:6: error: a segment says who somebody is'
 has 'all.lua:7: error: trigger "t": when: needs: no segment and no family of segments is named "a.b"'
 
