@@ -2,6 +2,7 @@
  * synchronous=FULL, zeroes what it deletes and never checkpoints unasked, and that a reader neither writes nor checkpoints. Knows no
  * table. Called by this room only, each connection from one thread. */
 #include "sql.h"
+#include "wal.h"
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +55,8 @@ static bool pragmas(sqlite3 *db, enum sql_mode mode, struct err *e) {
 sqlite3 *sql_open(const char *path, enum sql_mode mode, struct err *e) {
   sqlite3 *db = NULL;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (mode == SQL_WRITER ? SQLITE_OPEN_CREATE : 0);
-  const int rc = sqlite3_open_v2(path, &db, flags, sql_vfs());
+  const char *layer = mode == SQL_WRITER ? wal_vfs(sql_vfs()) : NULL;
+  const int rc = sqlite3_open_v2(path, &db, flags, layer ? layer : sql_vfs());
   if (rc != SQLITE_OK) {
     sql_fail(e, db, rc, "opening");
     sqlite3_close(db);

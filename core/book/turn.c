@@ -3,6 +3,7 @@
  * decisions are stored with it in one insert. Called by flow on the volume's lane. */
 #include "kit/clock.h"
 #include "volume.h"
+#include "wal.h"
 #include <string.h>
 
 #define PENDING_BYTES ((size_t)4 << 20) /* written before the commit when a turn grows beyond */
@@ -172,7 +173,11 @@ bool volume_commit(struct volume *v, struct err *e) {
   if (v->failed) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
   if (!v->in_turn) return true;
   if (!turn_flush(v, e)) return false;
-  if (!sql_run(volume_statement(v, COMMIT_TURN), "committing a turn", e)) return turn_fail(v);
+  if (v->wal) wal_gather(v->wal);
+  const bool done = sql_run(volume_statement(v, COMMIT_TURN), "committing a turn", e);
+  const int rc = v->wal ? wal_gathered(v->wal) : SQLITE_OK;
+  if (done && rc != SQLITE_OK) sql_fail(e, v->db, rc, "writing a turn to the log");
+  if (!done || rc != SQLITE_OK) return turn_fail(v);
   v->in_turn = v->has_rows = false;
   v->commits++;
   return true;

@@ -4,6 +4,7 @@
 #include "volume.h"
 #include "kit/clock.h"
 #include "kit/log.h"
+#include "wal.h"
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,7 @@ void volume_disconnect(struct volume *v) {
   if (v->writer) beside_close(v->book->beside, v->number);
   for (int i = 0; i < STATEMENTS; i++) sql_finalize(&v->statements[i]);
   sql_close(&v->db);
+  v->wal = NULL;
   v->in_turn = v->has_rows = false;
 }
 
@@ -187,7 +189,9 @@ bool volume_prepare(struct volume *v, struct err *e) {
                    STEPS);
   for (int i = 0; i < STATEMENTS; i++)
     if (!(v->statements[i] = sql_prepare(v->db, texts[i], e))) return false;
-  return read_counters(v, e);
+  if (!read_counters(v, e)) return false;
+  if (v->writer) v->wal = wal_of(v->db);
+  return true;
 }
 
 static void volume_free(struct volume *v) {

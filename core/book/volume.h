@@ -72,9 +72,10 @@ struct volume {
   struct packer packer;
   struct sealer sealer;
   /* the turn */
-  bool failed;   /* a write or commit failed: only volume_recover helps */
-  bool in_turn;  /* a transaction is open */
-  bool has_rows; /* something of the caller's is in it, not only states written behind */
+  bool failed;     /* a write or commit failed: only volume_recover helps */
+  bool in_turn;    /* a transaction is open */
+  bool has_rows;   /* something of the caller's is in it, not only states written behind */
+  struct wal *wal; /* of the connection; NULL: what it writes is not gathered */
   struct pending *pending;
   size_t pending_count, pending_cap;
   struct buf pending_bytes;
