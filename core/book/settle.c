@@ -7,26 +7,26 @@
 #include <stdio.h>
 
 #define WAL_PAGE     4120u /* a page and its frame header */
-#define FINISH_BYTES (256u << 10)
+#define FINISH_BYTES (64u << 10)
 
 /* ---- checkpoints ---- */
 
-/* What the thread beside has done. A log that is nearly in the file is finished by the lane, or it would never begin anew. */
-static bool take_beside(struct volume *v, bool *finish, struct err *e) {
+/* What the thread beside has done; `left` in the log. A log that is nearly in the file is finished by the lane, or it would never begin
+ * anew. */
+static bool take_beside(struct volume *v, uint64_t *left, struct err *e) {
   uint64_t pages, copied;
   if (!beside_take(v->book->beside, v->number, &pages, &copied, e)) return turn_fail(v);
   v->checkpoints++;
   v->wal_tried = v->wal_pages;
-  const uint64_t left = v->wal_pages > copied ? v->wal_pages - copied : 0;
-  *finish = left * WAL_PAGE <= FINISH_BYTES;
+  *left = v->wal_pages > copied ? v->wal_pages - copied : 0;
   return true;
 }
 
 static bool checkpoint(struct volume *v, int mode, int patience_ms, struct err *e) {
   int pages = 0, done = 0;
-  bool finish;
+  uint64_t left;
   if (v->in_turn && !volume_commit(v, e)) return false;
-  if (v->book->beside && beside_look(v->book->beside, v->number) != BESIDE_IDLE && !take_beside(v, &finish, e)) return false;
+  if (v->book->beside && beside_look(v->book->beside, v->number) != BESIDE_IDLE && !take_beside(v, &left, e)) return false;
   sqlite3_busy_timeout(v->db, patience_ms);
   const int rc = sqlite3_wal_checkpoint_v2(v->db, NULL, mode, &pages, &done);
   sqlite3_busy_timeout(v->db, 2000);
@@ -41,17 +41,26 @@ static bool checkpoint(struct volume *v, int mode, int patience_ms, struct err *
   return true;
 }
 
-/* While the thread copies, the lane goes on; it waits only where the log has become so long that it would wait for readers as well. */
-static bool checkpoint_beside(struct volume *v, struct err *e) {
+static void ask_beside(struct volume *v, uint64_t left) {
+  v->wal_left = left;
+  beside_ask(v->book->beside, v->number, v->path);
+}
+
+/* While the thread copies, the lane goes on; it waits only where the log has become so long that it would wait for readers as well. What
+ * has come meanwhile is copied by the thread too, as long as that gets less by half, so that little is left for the lane: it would sync the
+ * file while everybody waits. */
+static bool checkpoint_beside(struct volume *v, bool idle, struct err *e) {
   struct beside *b = v->book->beside;
-  const uint64_t bytes = v->wal_pages * WAL_PAGE;
+  const uint64_t bytes = v->wal_pages * WAL_PAGE, due = idle ? volume_limits.wal_idle : volume_limits.wal_always;
   const uint64_t grown = v->wal_pages > v->wal_tried ? bytes - v->wal_tried * WAL_PAGE : 0;
   const enum beside_state state = beside_look(b, v->number);
-  bool finish = false;
-  if (state == BESIDE_IDLE && bytes >= volume_limits.wal_always && grown >= volume_limits.wal_idle) beside_ask(b, v->number, v->path);
+  uint64_t left;
+  if (state == BESIDE_IDLE && bytes >= due && grown >= volume_limits.wal_idle) ask_beside(v, v->wal_pages);
   if (state == BESIDE_IDLE || (state == BESIDE_ASKED && bytes < volume_limits.wal_wait)) return true;
-  if (!take_beside(v, &finish, e)) return false;
-  return !finish || checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);
+  if (!take_beside(v, &left, e)) return false;
+  if (left * WAL_PAGE <= FINISH_BYTES) return checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);
+  if (left < v->wal_left / 2) ask_beside(v, left);
+  return true;
 }
 
 static bool checkpoint_due(struct volume *v, bool idle, struct err *e) {
@@ -59,7 +68,7 @@ static bool checkpoint_due(struct volume *v, bool idle, struct err *e) {
   if (v->truncate_owed) return checkpoint(v, SQLITE_CHECKPOINT_TRUNCATE, idle ? 200 : 20, e);
   if (bytes >= volume_limits.wal_wait && !(v->book->beside && beside_look(v->book->beside, v->number) != BESIDE_IDLE))
     return checkpoint(v, SQLITE_CHECKPOINT_RESTART, 1200, e);
-  if (v->book->beside && (!idle || beside_look(v->book->beside, v->number) != BESIDE_IDLE)) return checkpoint_beside(v, e);
+  if (v->book->beside) return checkpoint_beside(v, idle, e);
   /* After a reader was in the way, only what has come since makes another try worth it. */
   if (bytes >= volume_limits.wal_always && grown >= volume_limits.wal_idle) return checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);
   if (idle && grown >= volume_limits.wal_idle) return checkpoint(v, SQLITE_CHECKPOINT_PASSIVE, 0, e);

@@ -95,6 +95,7 @@ struct volume {
   int64_t states_written_at;
   /* figures */
   uint64_t wal_pages; /* frames of the log that were synced by a commit that returned true, and are not all in the file yet */
+  uint64_t wal_left;  /* … when the thread beside was asked */
   uint64_t wal_tried, commits, checkpoints, recoveries;
   bool truncate_owed; /* an erasure's log could not be truncated yet */
   struct scan *scan;  /* readers */

@@ -214,12 +214,13 @@ struct adwin { /* begins as {0}: a window of any length in buckets of 1, 2, 4, â
 };
 /* True: the older part of the window had another mean, with confidence 1 - delta, and was dropped. */
 bool adwin_add(struct adwin *a, double x, double delta);
-/* x against the figures before it, x not among them. None for fewer than Z_LEAST of them; infinite when they were all equal and x is not. */
+/* x against the figures before it, x not among them. None for fewer than Z_LEAST of them; infinite when they were all equal and x is not.
+ */
 #define Z_LEAST 8
 double z_score(const double *before, size_t n, double x);
 double z_score_robust(const double *before, size_t n, double x, double *scratch); /* by median and MAD; none for n = 0 */
 #define RETRAIN_SHARE 0.95
-bool retrain_is_due(double now, double baseline);       /* of a figure that is better when higher (K04) */
-double retrain_gain(double before, double after);       /* relative (K03) */
+bool retrain_is_due(double now, double baseline); /* of a figure that is better when higher (K04) */
+double retrain_gain(double before, double after); /* relative (K03) */
 /* Which of n p-values stand at a false discovery rate of `level` (Benjamini and Hochberg); returns how many. */
 uint32_t false_discoveries(const double *p, size_t n, double level, bool *found);

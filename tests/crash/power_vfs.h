@@ -267,7 +267,7 @@ static bool power_directory_synced(size_t from, size_t to) {
 }
 
 /* Writes the files as a loss after the first `point` operations could leave them into `directory`. */
-static void power_rebuild(const char *directory, size_t point, uint64_t seed) {
+static inline void power_rebuild(const char *directory, size_t point, uint64_t seed) {
   struct rng r = rng_from(seed);
   for (int file = 0; file < power.files; file++) {
     struct power_image image = {0};
