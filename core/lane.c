@@ -19,16 +19,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAILBOX_CAP   8192 /* twice what ordinary jobs may fill: the rest is for opt-out, kill and what the courier reports */
-#define DONE_CAP      16384
-#define DONE_ORDINARY 14336
-#define TURN_MOST     512  /* jobs a turn */
-#define TURN_ITEMS    4096 /* events a turn, about */
-#define TAKE_AT_ONCE  16
-#define LINGER_NS     150000
-#define WARM_NS       1000000  /* a piece of filling new features: what came meanwhile waits for it … */
-#define WARM_PAUSE_NS 20000000 /* … so under load there is one at most in this time, */
-#define QUIET_NS      5000000  /* and only who had nothing to do for so long goes on without pause */
+#define MAILBOX_CAP     8192 /* twice what ordinary jobs may fill: the rest is for opt-out, kill and what the courier reports */
+#define DONE_CAP        16384
+#define DONE_ORDINARY   14336
+#define TURN_MOST       512  /* jobs a turn */
+#define TURN_ITEMS      4096 /* events a turn, about */
+#define TAKE_AT_ONCE    16
+#define LINGER_NS       150000
+#define RETAIN_AGAIN_NS 20000000 /* trimming goes on this often while nothing else happens */
+#define WARM_NS         1000000  /* a piece of filling new features: what came meanwhile waits for it … */
+#define WARM_PAUSE_NS   20000000 /* … so under load there is one at most in this time, */
+#define QUIET_NS        5000000  /* and only who had nothing to do for so long goes on without pause */
 
 struct lane {
   struct lanes *all;
@@ -185,6 +186,8 @@ static int64_t sleep_until(const struct lane *lane) {
     if (heap_next(&lane->owned[i].due) < next) next = heap_next(&lane->owned[i].due);
   for (uint32_t i = 0; i < lane->owned_count; i++)
     if (outbox_expires(&lane->owned[i].outbox) < next) next = outbox_expires(&lane->owned[i].outbox);
+  for (uint32_t i = 0; i < lane->owned_count; i++)
+    if (volume_retain_waits(lane->owned[i].outbox.volume)) return RETAIN_AGAIN_NS;
   if (next == INT64_MAX) return CLOCK_SECOND * 1000000;
   int64_t wait = next - clock_now();
   return (wait < 1 ? 1 : wait > CLOCK_SECOND ? CLOCK_SECOND : wait) * 1000000;
@@ -343,6 +346,7 @@ static bool open_owned(struct lane *lane, uint32_t number, struct err *e) {
   lane->owned_count++;
   lane->all->of_volume[number] = lane;
   o->outbox = (struct outbox){.volume = flow_volume(o->flow)};
+  if (lane->all->options.retention) volume_retain(o->outbox.volume, lane->all->options.retention);
   return volume_due_users(o->outbox.volume, owned_push_due, o, e);
 }
 

@@ -1,6 +1,7 @@
 /* lane: a thread that owns some volumes and their users outright. Jobs come in by mailbox, are done in turns that share one commit, and go
  * back by mailbox. Inside a lane there is no lock; with the courier and the main thread it speaks through mailboxes only. */
 #pragma once
+#include "book/retention.h"
 #include "flow/flow.h"
 #include <uv.h>
 
@@ -37,8 +38,9 @@ struct lanes_options {
   uint32_t lanes;                   /* 0: processors − 1, at least 1, at most volumes */
   const struct endpoint *endpoints; /* none: rows wait in the outbox and expire there */
   size_t endpoint_count;
-  uint32_t letters_most; /* what the courier holds at once; 0: its own default. More waits in the outbox */
-  uv_loop_t *loop;       /* the main thread's: `done` is called on it */
+  uint32_t letters_most;             /* what the courier holds at once; 0: its own default. More waits in the outbox */
+  const struct retention *retention; /* how long things are kept; NULL: nothing is trimmed */
+  uv_loop_t *loop;                   /* the main thread's: `done` is called on it */
 };
 struct lanes;
 struct lanes *lanes_open(const struct lanes_options *options, struct err *e); /* opens and recovers every volume [main] */

@@ -1,6 +1,7 @@
 /* past: what somebody's own chain holds: the timeline, and the export of everything there is about them (P1). Both walk from the newest row
  * to the oldest, a piece a turn (walk.c). The export's first line is the person as known now, its last one says that it is whole. Handlers
  * on the main thread, steps in the lane. */
+#include "book/retention.h"
 #include "inside.h"
 #include "kit/clock.h"
 #include "program/recorded.h"
@@ -12,6 +13,7 @@ struct chain {
   struct str program;        /* digest of the program that was live at the row; in the request's arena */
   struct json_writer writer; /* of the timeline's array */
   int64_t rows, decisions, deliveries;
+  bool linked; /* that older rows were trimmed has been said */
 };
 
 /* ---- one row ---- */
@@ -63,22 +65,37 @@ static bool put_beliefs(struct walk *w, struct json_writer *out, struct flow *f,
   return true;
 }
 
-static void put_deliveries(struct walk *w, struct json_writer *out, struct volume *v, const struct recorded *r, struct arena *a) {
+static void put_delivery(struct walk *w, struct json_writer *out, struct volume *v, uint64_t decision, struct arena *a) {
+  char id[32];
+  const struct str delivery = delivery_json(v, decision, a);
+  if (!delivery.len) return;
+  ((struct chain *)w->own)->deliveries++;
+  json_open_object(out);
+  json_pair_str(out, "decision", (struct str){id, decision_id_text(decision, id)});
+  json_key(out, "delivery");
+  json_put_raw(out, delivery);
+  json_close_object(out);
+}
+
+/* The decisions of a row, and in an export what became of them. */
+static bool put_decisions(struct walk *w, struct json_writer *out, struct volume *v, const uint64_t *ids, uint32_t count, struct arena *a,
+                          struct err *e) {
   struct chain *c = w->own;
-  json_key(out, "deliveries");
+  json_key(out, "decisions");
   json_open_array(out);
-  for (uint32_t i = 0; i < r->decision_count; i++) {
-    char id[32];
-    struct str delivery = delivery_json(v, r->first_decision + i, a);
-    if (!delivery.len) continue;
-    c->deliveries++;
-    json_open_object(out);
-    json_pair_str(out, "decision", (struct str){id, decision_id_text(r->first_decision + i, id)});
-    json_key(out, "delivery");
-    json_put_raw(out, delivery);
-    json_close_object(out);
+  for (uint32_t i = 0; i < count; i++) {
+    struct str record;
+    if (!volume_decision(v, ids[i], a, &record, NULL, e)) return false;
+    json_put_raw(out, record);
+    c->decisions++;
   }
   json_close_array(out);
+  if (!c->lines || !count) return true;
+  json_key(out, "deliveries");
+  json_open_array(out);
+  for (uint32_t i = 0; i < count; i++) put_delivery(w, out, v, ids[i], a);
+  json_close_array(out);
+  return true;
 }
 
 static void put_source(struct json_writer *out, const struct entry *row, const struct recorded *r) {
@@ -101,18 +118,58 @@ static bool put_row(struct walk *w, struct json_writer *out, struct flow *f, con
   json_key(out, "event");
   json_put_raw(out, row->body);
   if (c->lines && !put_beliefs(w, out, f, row, &rec, a, e)) return false;
-  json_key(out, "decisions");
-  json_open_array(out);
-  for (uint32_t i = 0; i < rec.decision_count; i++) {
-    struct str record;
-    if (!volume_decision(flow_volume(f), rec.first_decision + i, a, &record, NULL, e)) return false;
-    json_put_raw(out, record);
-    c->decisions++;
-  }
-  json_close_array(out);
-  if (c->lines && rec.decision_count) put_deliveries(w, out, flow_volume(f), &rec, a);
+  uint64_t *ids = ARENA_ARRAY(a, uint64_t, rec.decision_count + 1);
+  if (!ids) return err_set(e, ERR_INTERNAL, "no memory for a row's decisions");
+  for (uint32_t i = 0; i < rec.decision_count; i++) ids[i] = rec.first_decision + i;
+  if (!put_decisions(w, out, flow_volume(f), ids, rec.decision_count, a, e)) return false;
   json_close_object(out);
   return true;
+}
+
+/* ---- what retention left ---- */
+
+static bool put_link(struct walk *w, struct json_writer *out, struct volume *v, struct err *e) {
+  struct chain *c = w->own;
+  struct trim t;
+  char at[32];
+  if (!volume_trim(v, c->user, &t, e)) return false;
+  json_open_object(out);
+  json_pair_text(out, "kind", "trimmed");
+  json_pair_str(out, "trimmedAt", (struct str){at, clock_format(t.at, at)});
+  json_key(out, "text");
+  struct buf text = {0};
+  buf_printf(&text, "older events were trimmed on %.10s; what was decided then follows as long as it is kept", at);
+  json_put_str(out, buf_view(&text));
+  buf_free(&text);
+  json_close_object(out);
+  if (c->lines) buf_char(&w->out, '\n');
+  c->linked = true;
+  return true;
+}
+
+/* A trimmed row: the first one is the link, the others have decisions. */
+static bool put_stub(struct walk *w, struct json_writer *out, struct volume *v, struct entry *row, struct arena *a, struct err *e) {
+  struct chain *c = w->own;
+  uint64_t *ids;
+  char at[32];
+  if (!volume_stub(v, c->seq, a, row, &ids, e) || (!c->linked && !put_link(w, out, v, e))) return false;
+  if (!row->decisions) return true;
+  c->rows++;
+  struct json_writer line = json_to(&w->out);
+  if (c->lines) out = &line;
+  json_open_object(out);
+  json_pair_text(out, "kind", "trimmed");
+  json_pair_int(out, "seq", row->seq);
+  json_pair_str(out, "at", (struct str){at, clock_format(row->arrived, at)});
+  if (!put_decisions(w, out, v, ids, row->decisions, a, e)) return false;
+  json_close_object(out);
+  if (c->lines) buf_char(&w->out, '\n');
+  return true;
+}
+
+static bool put_trimmed(struct walk *w, struct json_writer *out, struct flow *f, struct entry *row, struct arena *a, struct err *e) {
+  *e = (struct err){0};
+  return put_stub(w, out, flow_volume(f), row, a, e);
 }
 
 /* ---- the walk ---- */
@@ -159,9 +216,11 @@ static void step(struct walk *w, struct job *j, struct flow *f) {
   while (ok && c->seq > 0 && c->rows < c->most && !walk_spent(w)) {
     struct entry row;
     struct json_writer line = json_to(&w->out);
-    ok = volume_entry(flow_volume(f), c->seq, &a, &row, NULL, &j->err) && put_row(w, c->lines ? &line : &c->writer, f, &row, &a, &j->err);
-    if (ok && c->lines) buf_char(&w->out, '\n');
-    c->rows++;
+    struct json_writer *out = c->lines ? &line : &c->writer;
+    const bool whole = volume_entry(flow_volume(f), c->seq, &a, &row, NULL, &j->err);
+    ok = whole ? put_row(w, out, f, &row, &a, &j->err) : j->err.kind == ERR_MISSING && put_trimmed(w, out, f, &row, &a, &j->err);
+    if (whole && ok && c->lines) buf_char(&w->out, '\n');
+    c->rows += whole;
     c->seq = ok ? row.previous : 0;
     arena_reset(&a);
   }

@@ -21,6 +21,7 @@ static bool last_event(struct job *j, struct flow *f, const struct user *u, stru
   *known = u->head && volume_entry(flow_volume(f), u->head, &j->arena, &row, NULL, &j->err) &&
            recorded_unpack(row.record, &j->arena, &rec, &j->err) &&
            event_parse(&j->arena, row.body, rec.received, rec.source, rec.history, last, &j->err);
+  if (!*known && j->err.kind == ERR_MISSING) j->err = (struct err){0}; /* trimmed: nothing is known of it any more */
   return j->err.kind == ERR_NONE;
 }
 

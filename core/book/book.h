@@ -79,6 +79,8 @@ struct entry {
   int64_t arrived;    /* UTC ms by our clock; volume_append sets it when 0. What the duplicates' window is measured in */
   uint64_t count;     /* the row's place in its user's chain, from 1; 0 for control facts */
   uint32_t decisions; /* how many decisions belong to the row (reading only) */
+  bool trimmed;       /* only place, arrival and decisions are left (volume_scan_everything) */
+  bool settled;       /* the user that comes with it stands on a checkpoint that holds it already (volume_scan_everything) */
 };
 /* Called while a volume is opened (and after a failed commit), in seq order: with *every* control fact of the volume's partitions (`user`
  * is NULL), and with each user's rows that are newer than that user's stored state: flow applies them without deciding again. Facts older
@@ -206,7 +208,8 @@ bool volume_expiring(struct volume *v, bool (*each)(void *context, uint64_t id, 
  * thread] */
 struct volume *volume_reader(struct book *b, uint32_t number, struct err *e);
 /* Rows in seq order from `from` on, each call the next one; after the end (or for a larger `from`) it starts anew there. The row's user
- * comes with identity and key only (a fresh state, for rebuilding), the same struct for the same number. Decoding is batched: the views are
+ * comes with identity and key only (a fresh state, for rebuilding), the same struct for the same number. Where rows were trimmed it comes
+ * with its checkpoint's state, and rows behind that are left out. Decoding is batched: the views are
  * valid until the next call. false with no error at the end. */
 bool volume_scan(struct volume *v, int64_t from, struct entry *out, struct user **user, struct err *e);
 bool volume_scan_decisions(struct volume *v, int64_t seq, struct arena *a, struct str **records, uint64_t **ids, size_t *count,

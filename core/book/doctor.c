@@ -3,8 +3,8 @@
  * its row and a changed control fact each make a line that is not ok. Called by a tool. */
 #include "copy.h"
 #include "kit/file.h"
+#include "retaining.h"
 #include "sql.h"
-#include "volume.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,6 +67,15 @@ static bool check_control(struct report *r, struct book *b) {
 
 /* ---- volumes ---- */
 
+/* What retention leaves where it cut a chain. */
+static bool is_link(struct volume *v, int64_t seq, uint64_t count, const struct user *u, struct arena *a) {
+  struct entry row;
+  struct trim t;
+  uint64_t *ids;
+  return volume_stub(v, seq, a, &row, &ids, NULL) && volume_trim(v, u->number, &t, NULL) && t.base >= seq && row.user == u->number &&
+         row.count == count;
+}
+
 static bool walk_chain(struct volume *v, const struct user *u, int64_t *rows, struct err *e) {
   struct arena a = {0};
   bool done = true;
@@ -77,9 +86,10 @@ static bool walk_chain(struct volume *v, const struct user *u, int64_t *rows, st
     uint64_t *ids;
     size_t decisions;
     done = volume_entry(v, seq, &a, &row, NULL, e) && volume_scan_decisions(v, seq, &a, &records, &ids, &decisions, e);
-    if (!done && e->kind == ERR_MISSING && seq != u->head) { /* retention cut the chain's old end */
+    if (!done && e->kind == ERR_MISSING && is_link(v, seq, count, u, &a)) {
+      *e = (struct err){0};
       done = true;
-      break;
+      break; /* older rows were trimmed: the chain ends at the link */
     }
     if (done && (row.user != u->number || row.count != count || row.previous >= seq))
       done = err_set(e, ERR_STORAGE, "row %lld of user %lld does not fit the chain", (long long)seq, (long long)u->number);
@@ -94,16 +104,27 @@ static bool walk_chain(struct volume *v, const struct user *u, int64_t *rows, st
 
 struct walk {
   struct volume *volume;
-  int64_t users, every, rows, walked;
+  int64_t users, every, rows, walked, based;
   struct err *e;
   bool done;
 };
+
+/* The state that stands for trimmed rows opens and fits its digest. */
+static bool check_base(struct walk *w, const struct user *u) {
+  struct user base;
+  int64_t row;
+  if (!user_init(&base)) return err_set(w->e, ERR_STORAGE, "memory for a user is missing");
+  const bool done = volume_base(w->volume, u->number, &base, &row, w->e);
+  w->based += done && row > 0;
+  user_clear(&base);
+  return done;
+}
 
 /* Every user's key, id and state open (or volume_each_user had failed); every so many, the chain is walked. */
 static bool visit(void *context, struct user *u) {
   struct walk *w = context;
   if (w->users++ % w->every == 0) {
-    w->done = walk_chain(w->volume, u, &w->rows, w->e);
+    w->done = walk_chain(w->volume, u, &w->rows, w->e) && check_base(w, u);
     w->walked++;
   }
   if (w->users % 1000 == 0) users_trim(w->volume, 0);
@@ -116,9 +137,12 @@ static bool check_users(struct report *r, struct volume *v, const char *check) {
   struct walk w = {.volume = v, .every = every, .e = &e, .done = true};
   const bool done = volume_each_user(v, visit, &w, &e) && w.done;
   return say(r, check, done,
-             done ? arena_printf(r->arena, "%lld users open; %lld chains walked over %lld rows", (long long)w.users, (long long)w.walked,
-                                 (long long)w.rows)
-                  : e.text);
+             !done     ? e.text
+             : w.based ? arena_printf(r->arena,
+                                      "%lld users open; %lld chains walked over %lld rows, %lld of them down to where they were trimmed",
+                                      (long long)w.users, (long long)w.walked, (long long)w.rows, (long long)w.based)
+                       : arena_printf(r->arena, "%lld users open; %lld chains walked over %lld rows", (long long)w.users,
+                                      (long long)w.walked, (long long)w.rows));
 }
 
 static bool check_counters(struct report *r, struct volume *v, const char *check) {

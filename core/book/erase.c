@@ -3,7 +3,7 @@
  * a note by which the next start goes on. Works in bounded pieces, so that a long chain does not swell the log. Called on the volume's lane
  * between turns. */
 #include "kit/log.h"
-#include "volume.h"
+#include "retaining.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ static bool run_with(struct volume *v, enum statement which, int64_t key, struct
 }
 
 /* Numbers that were given once are never given again, whatever is deleted. */
-static bool keep_floors(struct volume *v, struct err *e) {
+bool floors_keep(struct volume *v, struct err *e) {
   char key[32];
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
     snprintf(key, sizeof key, "decision_floor_%u", p);
@@ -29,10 +29,19 @@ static void note_key(int64_t number, char key[48]) {
   snprintf(key, 48, "erasing_%lld", (long long)number);
 }
 
+/* States of the past are as much theirs as the one of now. */
+static bool forget_trims(struct volume *v, int64_t number, struct err *e) {
+  sqlite3_stmt *states = volume_statement(v, DELETE_CHECKPOINTS);
+  sqlite3_bind_int64(states, 1, number);
+  sqlite3_bind_int64(states, 2, INT64_MAX);
+  return sql_run(states, "erasing", e) && run_with(v, DELETE_TRIM, number, e);
+}
+
 static bool destroy_key(struct volume *v, int64_t number, int64_t head, struct err *e) {
   char key[48];
   note_key(number, key);
-  return turn_begin(v, e) && keep_floors(v, e) && meta_put(v, key, head, e) && run_with(v, DELETE_USER, number, e) && volume_commit(v, e);
+  return turn_begin(v, e) && floors_keep(v, e) && meta_put(v, key, head, e) && run_with(v, DELETE_USER, number, e) &&
+         forget_trims(v, number, e) && volume_commit(v, e);
 }
 
 static bool delete_row(struct volume *v, int64_t number, int64_t seq, int64_t *previous, struct err *e) {

@@ -14,9 +14,10 @@
 static const char *const inserts[MOVE_STATEMENTS] = {
     [MOVE_ROW] = "INSERT INTO journal VALUES(?,?,?,?,?,?,?)",  [MOVE_USER] = "INSERT INTO users VALUES(?,?,?,?,?,?,?,NULL)",
     [MOVE_DECISION] = "INSERT INTO decisions VALUES(?,?,?,?)", [MOVE_OUTBOX] = "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?)",
-    [MOVE_META] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
+    [MOVE_META] = "INSERT OR REPLACE INTO meta VALUES(?,?)",   [MOVE_CHECKPOINT] = "INSERT INTO checkpoints VALUES(?,?,?,?,?)",
+    [MOVE_TRIM] = "INSERT INTO trims VALUES(?,?,?,?,?,?)",
 };
-static const char *const tables[] = {"journal", "users", "decisions", "outbox"};
+static const char *const tables[] = {"journal", "users", "decisions", "outbox", "checkpoints", "trims"};
 
 /* ---- sources ---- */
 
@@ -98,7 +99,8 @@ static bool copy_all(struct move *m, struct err *e) {
   for (uint32_t n = 0; n < m->layout.volumes; n++)
     if (!open_target(m, n, e)) return false;
   /* Rows beyond the watermarks come last in every target, so that its own watermark can stand before them. */
-  if (!move_users(m, e) || !move_rows(m, false, e) || !move_rows(m, true, e) || !move_states(m, e) || !move_meta(m, e)) return false;
+  if (!move_users(m, e) || !move_rows(m, false, e) || !move_rows(m, true, e) || !move_states(m, e) || !move_trims(m, e) || !move_meta(m, e))
+    return false;
   for (uint32_t n = 0; n < m->layout.volumes; n++)
     if (!finish_target(&m->targets[n], e)) return false;
   return counts_agree(m, e);

@@ -2,6 +2,8 @@
 #pragma once
 #include "volume.h"
 
+#define MOVE_ROWS_A_TRANSACTION 20000
+
 struct moved_user {
   int64_t number; /* in the new volume */
   int64_t last;   /* the newest copied row, new seq */
@@ -13,7 +15,7 @@ struct move_source {
   struct moved_user *users; /* by old number */
   int64_t users_most;
 };
-enum move_statement { MOVE_ROW, MOVE_USER, MOVE_DECISION, MOVE_OUTBOX, MOVE_META, MOVE_STATEMENTS };
+enum move_statement { MOVE_ROW, MOVE_USER, MOVE_DECISION, MOVE_OUTBOX, MOVE_META, MOVE_CHECKPOINT, MOVE_TRIM, MOVE_STATEMENTS };
 struct move_target {
   sqlite3 *db;
   sqlite3_stmt *statements[MOVE_STATEMENTS];
@@ -35,6 +37,7 @@ struct move {
 bool move_rows(struct move *m, bool tail, struct err *e);
 bool move_users(struct move *m, struct err *e); /* numbers them; states follow with move_states */
 bool move_states(struct move *m, struct err *e);
+bool move_trims(struct move *m, struct err *e); /* after the rows */
 bool move_meta(struct move *m, struct err *e);
 /* Joins the target's transaction, committing it now and then. */
 bool move_step(struct move_target *t, int64_t most, struct err *e);

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROWS_A_TRANSACTION 20000
-
 bool move_step(struct move_target *t, int64_t most, struct err *e) {
   if (t->in_transaction && t->in_transaction >= most) {
     if (!sql_exec(t->db, "COMMIT", e)) return false;
@@ -35,7 +33,7 @@ static bool move_user(struct move *m, struct move_source *s, sqlite3_stmt *row, 
   const int64_t old = sqlite3_column_int64(row, 0);
   struct move_target *t = target_of(m, (uint32_t)sqlite3_column_int64(row, 2));
   if (!t || old < 1 || old > s->users_most) return err_set(e, ERR_STORAGE, "user %lld has no partition", (long long)old);
-  if (!move_step(t, ROWS_A_TRANSACTION, e)) return false;
+  if (!move_step(t, MOVE_ROWS_A_TRANSACTION, e)) return false;
   s->users[old].number = t->next_user++;
   sqlite3_stmt *insert = statement(t, MOVE_USER);
   sqlite3_bind_int64(insert, 1, s->users[old].number);
@@ -106,7 +104,7 @@ static bool move_row(struct move *m, struct move_source *s, sqlite3_stmt *row, s
     return err_set(e, ERR_STORAGE, "journal row %lld has no partition or user", (long long)entry.seq);
   struct moved_user *u = entry.user ? &s->users[entry.user] : NULL;
   if (u && !u->number) return true; /* erased, its deletion under way */
-  if (!move_step(t, ROWS_A_TRANSACTION, e)) return false;
+  if (!move_step(t, MOVE_ROWS_A_TRANSACTION, e)) return false;
   int64_t *last = u ? &u->last : &m->control_last[entry.partition];
   const int64_t seq = t->next_seq++;
   sqlite3_stmt *insert = statement(t, MOVE_ROW);
@@ -166,7 +164,7 @@ static bool move_state(struct move *m, struct move_source *s, sqlite3_stmt *row,
     char text[128];
     snprintf(text, sizeof text, "UPDATE users SET applied=%lld, state=? WHERE number=%lld", (long long)head,
              (long long)s->users[u->number].number);
-    sqlite3_stmt *update = move_step(t, ROWS_A_TRANSACTION, e) ? sql_prepare(t->db, text, e) : NULL;
+    sqlite3_stmt *update = move_step(t, MOVE_ROWS_A_TRANSACTION, e) ? sql_prepare(t->db, text, e) : NULL;
     done = update && sql_bind_str(update, 1, buf_view(&v->sealed)) && sql_run(update, "moving a state", e);
     sql_finalize(&update);
   }
@@ -195,7 +193,7 @@ static bool put(struct move_target *t, const char *key, int64_t value, struct er
   sqlite3_stmt *insert = statement(t, MOVE_META);
   sqlite3_bind_text(insert, 1, key, -1, SQLITE_STATIC);
   sqlite3_bind_int64(insert, 2, value);
-  return move_step(t, ROWS_A_TRANSACTION, e) && sql_run(insert, "writing meta", e);
+  return move_step(t, MOVE_ROWS_A_TRANSACTION, e) && sql_run(insert, "writing meta", e);
 }
 
 bool move_meta(struct move *m, struct err *e) {
@@ -208,6 +206,10 @@ bool move_meta(struct move *m, struct err *e) {
     snprintf(key, sizeof key, "control_head_%u", p);
     if (!put(t, key, new_seq(s, s->volume->control_stored[p]), e)) return false;
   }
+  int64_t retained;
+  if (!meta_get(m->sources[0].volume->db, "retained_at", 0, &retained, e)) return false;
+  for (uint32_t n = 0; retained && n < m->layout.volumes; n++)
+    if (!put(&m->targets[n], "retained_at", retained, e)) return false;
   for (uint32_t n = 0; n < m->layout.volumes; n++)
     if (!put(&m->targets[n], "watermark", m->targets[n].watermark, e)) return false;
   return true;

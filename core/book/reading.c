@@ -1,6 +1,6 @@
 /* Reading single rows and decisions back. Promises that what is returned was opened with its user's key for its place, and that a row of
  * the turn that is still open is found as well. Called on the volume's thread: by flow, by live reads, and by readers. */
-#include "volume.h"
+#include "retaining.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +26,7 @@ static bool entry_read(struct volume *v, sqlite3_stmt *select, struct arena *a, 
   struct buf plain = {0};
   struct user *u = NULL;
   row_columns(select, out, &sealed);
+  if (stub_read(sealed, out)) return err_set(e, ERR_MISSING, "journal row %lld of volume %u was trimmed", (long long)out->seq, v->number);
   bool done = (!out->user || owner(v, out->user, "journal row", out->seq, &u, e)) && row_open(v, u, sealed, out, &plain, e);
   if (done) {
     out->body.at = arena_text(a, out->body.at, out->body.len);
@@ -57,6 +58,11 @@ bool volume_step_back(struct volume *v, int64_t seq, int64_t *previous, enum ent
   if (got == 1) {
     *previous = sqlite3_column_int64(select, 3);
     *kind = (enum entry_kind)sqlite3_column_int(select, 4);
+    struct entry row;
+    if (stub_read(sql_column_str(select, 5), &row)) { /* of older rows nothing is left that could be opened */
+      *previous = 0;
+      *kind = ENTRY_CONTROL;
+    }
   }
   sqlite3_reset(select);
   if (got == 0) return err_set(e, ERR_MISSING, "volume %u has no journal row %lld", v->number, (long long)seq);

@@ -1,7 +1,7 @@
 /* A reader's walk over the journal in seq order, for replay, rebuilding and doctor. Promises short looks at the file (a few hundred rows,
  * then the read transaction ends, so that no checkpoint waits for long), users with identity and key but a fresh state, and the same struct
  * for the same user through the whole walk. Never writes. Called on the reader's thread. */
-#include "volume.h"
+#include "retaining.h"
 #include <string.h>
 
 #define BATCH 512
@@ -70,11 +70,19 @@ static int open_scanned(struct volume *v, struct scanned *scanned, struct entry 
     if (why.kind && e) *e = why;
     return why.kind ? -1 : 0;
   }
+  /* Whoever walks does not move the heads of fresh users: where one is not 0 it is the checkpoint's. */
+  out->settled = out->user && out->seq <= (*user)->head;
+  if (out->settled && !v->everything) return 0;
+  if (stub_read(scanned->sealed, out)) return 1;
   buf_clear(&v->scan->plain);
   if (!row_open(v, *user, scanned->sealed, out, &v->scan->plain, e)) return -1;
   v->row_seq = out->seq;
   v->row_arrived = out->arrived;
   return 1;
+}
+
+void volume_scan_everything(struct volume *v) {
+  v->everything = true;
 }
 
 bool volume_scan(struct volume *v, int64_t from, struct entry *out, struct user **user, struct err *e) {

@@ -3,7 +3,7 @@
  * States written here ride in the next turn's transaction, so they cost no fsync of their own unless the lane is idle. Called by the lane
  * between turns. */
 #include "kit/clock.h"
-#include "volume.h"
+#include "retaining.h"
 #include <stdio.h>
 
 #define WAL_PAGE     4120u /* a page and its frame header */
@@ -120,6 +120,7 @@ bool volume_settle(struct volume *v, bool idle, struct err *e) {
   must(!v->has_rows);
   if (!checkpoint_due(v, idle, e) || !write_behind(v, idle, e)) return false;
   if (idle && v->in_turn && !volume_commit(v, e)) return false;
+  if (idle && v->retaining && !retention_step(v, e)) return false;
   users_trim(v, volume_limits.hot_users);
   return true;
 }

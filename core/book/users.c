@@ -3,8 +3,8 @@
  * holds, and that the watermark stored with it is never ahead of a state that is not. Called on the volume's thread. */
 #include "kit/clock.h"
 #include "kit/rng.h"
+#include "retaining.h"
 #include "user_text.h"
-#include "volume.h"
 #include <string.h>
 
 /* ---- recently used ---- */
@@ -156,6 +156,12 @@ static bool open_state(struct volume *v, struct user *u, sqlite3_stmt *row, stru
   return piece_open(v, u, 's', 0, sql_column_str(row, 7), &v->plain, e) && user_decode(u, buf_view(&v->plain), e);
 }
 
+/* Who is rebuilt from their rows stands on the checkpoint that was taken before the first of them went. */
+static bool open_base(struct volume *v, struct user *u, struct err *e) {
+  struct trim t;
+  return volume_trim(v, u->number, &t, e) && (!t.base || checkpoint_open(v, u, t.base, e));
+}
+
 struct user *user_from_row(struct volume *v, sqlite3_stmt *row, bool with_state, int64_t *applied, struct err *e) {
   struct user *u = user_new();
   if (!u) {
@@ -167,7 +173,7 @@ struct user *user_from_row(struct volume *v, sqlite3_stmt *row, bool with_state,
   if (digest.len == sizeof u->digest) memcpy(&u->digest, digest.at, sizeof u->digest);
   u->partition = (uint8_t)sqlite3_column_int(row, 2);
   if (applied) *applied = sqlite3_column_int64(row, 4);
-  if (open_identity(v, u, row, e) && (!with_state || open_state(v, u, row, e))) return u;
+  if (open_identity(v, u, row, e) && (with_state ? open_state(v, u, row, e) : open_base(v, u, e))) return u;
   user_free(u);
   return NULL;
 }

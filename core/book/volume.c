@@ -1,9 +1,9 @@
 /* One volume: its file, statements, counters. Promises that a volume is only ever handed out with every row of its journal reflected in
  * what is read from it, and that opening refuses a newer or damaged file with a sentence. The turn is in turn.c, users in users.c, recovery
  * in tail.c. A volume belongs to one lane; a reader to one thread. */
-#include "volume.h"
 #include "kit/clock.h"
 #include "kit/log.h"
+#include "retaining.h"
 #include "wal.h"
 #include <sodium.h>
 #include <stdio.h>
@@ -37,9 +37,17 @@ static const char *const steps[] = {
     "DROP INDEX outbox_of_user;"
     "DROP INDEX outbox_waiting;"
     "CREATE INDEX outbox_waiting ON outbox(due, user) WHERE fate=0;",
+    /* Retention: states at rows of the past, and what was trimmed of each user. */
+    "CREATE TABLE checkpoints(user INTEGER NOT NULL, head INTEGER NOT NULL, at INTEGER NOT NULL, state BLOB NOT NULL,"
+    " digest BLOB NOT NULL, PRIMARY KEY(user, head)) WITHOUT ROWID;"
+    "CREATE TABLE trims(user INTEGER PRIMARY KEY, base INTEGER NOT NULL, cut INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " oldest INTEGER NOT NULL, decided INTEGER NOT NULL);",
 };
-#define STEPS       ((int)(sizeof steps / sizeof *steps))
-#define OLDEST_READ 1 /* of what no engine has opened for writing since: the steps after it moved indexes only */
+#define STEPS ((int)(sizeof steps / sizeof *steps))
+#define OLDEST_READ                                                                                                                        \
+  1 /* of what no engine has opened for writing since: the steps after it moved indexes, and added what trimming needs                     \
+     */
+#define FIRST_TRIMMING 3 /* before it nothing was ever trimmed, and there is nothing to read of it */
 
 #define USER_COLUMNS "number, digest, part, due, applied, key, id, state"
 #define ROW_COLUMNS  "seq, part, user, prev, kind, body, decisions"
@@ -74,6 +82,20 @@ static const char *const texts[STATEMENTS] = {
     [DELETE_ROW] = "DELETE FROM journal WHERE seq=?",
     [DELETE_DECISION] = "DELETE FROM decisions WHERE id=?",
     [DELETE_OUTBOX] = "DELETE FROM outbox WHERE id=?",
+    [SELECT_STORED_USER] = "SELECT number, applied FROM users WHERE number>? AND state IS NOT NULL ORDER BY number LIMIT 1",
+    [SELECT_TRIM] = "SELECT base, cut, at, oldest, decided FROM trims WHERE user=?",
+    [PUT_TRIM] = "INSERT OR REPLACE INTO trims VALUES(?,?,?,?,?,?)",
+    [DELETE_TRIM] = "DELETE FROM trims WHERE user=?",
+    [SELECT_CHECKPOINT] = "SELECT state, digest FROM checkpoints WHERE user=? AND head=?",
+    [SELECT_CHECKPOINT_LAST] = "SELECT head, at FROM checkpoints WHERE user=?1 AND head>?2 AND at<=?3 ORDER BY head DESC LIMIT 1",
+    [SELECT_CHECKPOINT_FIRST] = "SELECT head, at FROM checkpoints WHERE user=?1 AND head>?2 ORDER BY head LIMIT 1",
+    [PUT_CHECKPOINT] = "INSERT OR REPLACE INTO checkpoints SELECT number, applied, ?2, state, ?3 FROM users WHERE number=?1",
+    [DELETE_CHECKPOINTS] = "DELETE FROM checkpoints WHERE user=?1 AND head<?2",
+    [UPDATE_STUB] = "UPDATE journal SET prev=?2, body=?3 WHERE seq=?1",
+    [UPDATE_LINK] = "UPDATE journal SET prev=?2 WHERE seq=?1",
+    [UPDATE_FORGOTTEN] = "UPDATE journal SET prev=0, decisions=NULL WHERE seq=?1",
+    [SELECT_LETTERS] = "SELECT id, due, fate, length(body) FROM outbox WHERE id>?1 AND id<=?2 ORDER BY id LIMIT ?3",
+    [UPDATE_LETTER] = "UPDATE outbox SET body=x'' WHERE id=?",
     [BEGIN_TURN] = "BEGIN IMMEDIATE",
     [COMMIT_TURN] = "COMMIT",
 };
@@ -136,6 +158,7 @@ struct volume *volume_new(struct book *b, uint32_t number, bool writer, struct e
 
 void volume_disconnect(struct volume *v) {
   if (v->writer) beside_close(v->book->beside, v->number);
+  retention_forget(v);
   for (int i = 0; i < STATEMENTS; i++) sql_finalize(&v->statements[i]);
   sql_close(&v->db);
   v->wal = NULL;
@@ -187,8 +210,11 @@ bool volume_prepare(struct volume *v, struct err *e) {
   if (version < OLDEST_READ || version > STEPS)
     return err_set(e, ERR_CONFLICT, "%s has schema version %lld; this engine reads %d to %d", v->path, (long long)version, OLDEST_READ,
                    STEPS);
-  for (int i = 0; i < STATEMENTS; i++)
+  for (int i = 0; i < STATEMENTS; i++) {
+    const bool of_trims = i >= SELECT_TRIM && i <= DELETE_CHECKPOINTS;
+    if (of_trims && version < FIRST_TRIMMING) continue;
     if (!(v->statements[i] = sql_prepare(v->db, texts[i], e))) return false;
+  }
   if (!read_counters(v, e)) return false;
   if (v->writer) v->wal = wal_of(v->db);
   return true;
@@ -198,6 +224,8 @@ static void volume_free(struct volume *v) {
   users_forget_all(v);
   volume_disconnect(v);
   scan_free(v->scan);
+  if (v->retaining) buf_free(&v->retaining->list);
+  kit_free(v->retaining);
   packer_free(&v->packer);
   turn_forget(v);
   for (size_t i = 0; i < v->pending_cap; i++) buf_free(&v->pending[i].decisions);

@@ -56,6 +56,20 @@ enum statement {
   DELETE_ROW,
   DELETE_DECISION,
   DELETE_OUTBOX,
+  SELECT_STORED_USER,
+  SELECT_TRIM, /* to DELETE_CHECKPOINTS: NULL while the file is of before there was any trimming */
+  PUT_TRIM,
+  DELETE_TRIM,
+  SELECT_CHECKPOINT,
+  SELECT_CHECKPOINT_LAST,
+  SELECT_CHECKPOINT_FIRST,
+  PUT_CHECKPOINT,
+  DELETE_CHECKPOINTS,
+  UPDATE_STUB,
+  UPDATE_LINK,
+  UPDATE_FORGOTTEN,
+  SELECT_LETTERS,
+  UPDATE_LETTER,
   BEGIN_TURN,
   COMMIT_TURN,
   STATEMENTS
@@ -97,9 +111,11 @@ struct volume {
   uint64_t wal_pages; /* frames of the log that were synced by a commit that returned true, and are not all in the file yet */
   uint64_t wal_left;  /* … when the thread beside was asked */
   uint64_t wal_tried, commits, checkpoints, recoveries;
-  bool truncate_owed; /* an erasure's log could not be truncated yet */
-  struct scan *scan;  /* readers */
-  bool fresh_users;   /* readers that scan: users come without their stored state */
+  bool truncate_owed;          /* an erasure's log could not be truncated yet */
+  struct scan *scan;           /* readers */
+  bool fresh_users;            /* readers that scan: users come without their stored state */
+  bool everything;             /* readers that scan: trimmed and settled rows, too */
+  struct retaining *retaining; /* NULL: nothing is trimmed */
 };
 
 /* volume.c */

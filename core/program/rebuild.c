@@ -2,12 +2,15 @@
  * whoever doubts a state. Applies stored rows and stored decisions; decides nothing. Rows are applied under the program that is given, so
  * the answer is what that program says of that past. Goes in pieces, so that a person with a hundred thousand events keeps nobody waiting:
  * first back along the chain, then forward. Called in the user's lane: it reads the volume, and nothing of the live user changes. */
+#include "book/retention.h"
+#include "kit/clock.h"
 #include "program/moving.h"
 #include <string.h>
 
 struct rebuild {
   const struct program *program;
   int64_t until, seq; /* seq: the next row on the way back; 0: at the beginning */
+  int64_t base;       /* of the checkpoint that stands for trimmed rows; −1: not looked for yet */
   struct buf seqs;    /* of the rows, newest first */
   struct buf late;    /* windows that were filled later than from the beginning, or are not yet: 8 bytes each */
   size_t left;        /* rows that are not applied yet, once seq is 0 */
@@ -19,7 +22,7 @@ struct rebuild {
 struct rebuild *rebuild_begin(const struct program *p, const struct user *now, int64_t until) {
   struct rebuild *r = kit_alloc(sizeof *r);
   if (!r) return NULL;
-  *r = (struct rebuild){.program = p, .until = until, .seq = now->head, .user = user_new()};
+  *r = (struct rebuild){.program = p, .until = until, .seq = now->head, .base = -1, .user = user_new()};
   const char *id = arena_text(&r->kept, now->id.at, now->id.len);
   if (!r->user || !id) {
     rebuild_free(r);
@@ -32,8 +35,24 @@ struct rebuild *rebuild_begin(const struct program *p, const struct user *now, i
   return r;
 }
 
+/* Where older rows were trimmed the walk begins at the checkpoint's state; moments before it cannot be told any more. */
+static bool find_base(struct rebuild *r, struct volume *v, struct err *e) {
+  struct trim t;
+  char from[32], on[32];
+  if (!volume_base(v, r->user->number, r->user, &r->base, e) || !volume_trim(v, r->user->number, &t, e)) return false;
+  if (!r->base || r->user->clock <= r->until) return true;
+  clock_format(r->user->clock, from);
+  clock_format(t.at, on);
+  return err_set(e, ERR_MISSING, "older events were trimmed on %.10s: what was then can be told from %s on", on, from);
+}
+
 static bool go_back(struct rebuild *r, struct volume *v, struct err *e) {
   struct entry row;
+  if (r->base < 0 && !find_base(r, v, e)) return false;
+  if (r->seq <= r->base) {
+    r->seq = 0;
+    return true;
+  }
   if (!volume_entry(v, r->seq, &r->scratch, &row, NULL, e)) return false;
   buf_put(&r->seqs, &r->seq, sizeof r->seq);
   r->seq = row.previous;
@@ -70,7 +89,8 @@ static bool begin_late(struct rebuild *r) {
 static bool go_forward(struct rebuild *r, struct volume *v, struct err *e) {
   int64_t seq;
   if (!r->counted) r->left = r->seqs.len / sizeof seq;
-  if (!r->counted && r->program && !begin_late(r)) return err_set(e, ERR_INTERNAL, "no memory for a user's features");
+  if (!r->counted && r->program && r->base <= 0 && !begin_late(r)) /* a checkpoint's state knows what it lacks */
+    return err_set(e, ERR_INTERNAL, "no memory for a user's features");
   r->counted = true;
   if (r->left == 0) return true;
   memcpy(&seq, r->seqs.at + --r->left * sizeof seq, sizeof seq);

@@ -3,6 +3,7 @@
  * engine has written behind. Decides nothing; erased users are not there. Main thread. */
 #include "export.h"
 #include "arguments.h"
+#include "book/retention.h"
 #include "kit/clock.h"
 #include "program/places.h"
 #include "tools_list.h"
@@ -25,11 +26,14 @@ static bool take_row(struct walking *w, struct user *u, const struct entry *row,
   uint64_t *ids = NULL;
   size_t count = 0;
   if (row->kind == ENTRY_CONTROL) return places_fact(&w->places, row->partition, row->body, e);
+  if (row->trimmed)
+    return volume_scan_decisions(w->out.reader, row->seq, &w->arena, &records, &ids, &count, e) &&
+           export_trimmed(&w->out, u, records, ids, count, e);
   if (!recorded_unpack(row->record, &w->arena, &r, e)) return false;
   if (r.decision_count && !volume_scan_decisions(w->out.reader, row->seq, &w->arena, &records, &ids, &count, e)) return false;
   /* The row may say which zone its day is counted in, so the user moves first. */
-  return places_row(&w->places, u, row, records, count, e) && (u->events++, true) &&
-         export_row(&w->out, u, row, &r, records, ids, count, e);
+  if (!row->settled) u->events++;
+  return (row->settled || places_row(&w->places, u, row, records, count, e)) && export_row(&w->out, u, row, &r, records, ids, count, e);
 }
 
 static bool take_user(void *context, struct user *u) {
@@ -47,6 +51,7 @@ static bool take_volume(struct walking *w, uint32_t number, struct err *e) {
   uint64_t rows = 0;
   bool ok = true;
   row.seq = 0;
+  volume_scan_everything(w->out.reader);
   e->kind = ERR_NONE;
   while (ok && volume_scan(w->out.reader, 0, &row, &u, e)) {
     ok = take_row(w, u, &row, e);

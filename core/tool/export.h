@@ -14,6 +14,8 @@ struct exporting {
 /* One journal row with its decisions; `u` is as it was before the row, but for its zone. */
 bool export_row(struct exporting *x, const struct user *u, const struct entry *row, const struct recorded *r, struct str *records,
                 uint64_t *ids, size_t count, struct err *e);
+/* What was decided of a row that is trimmed. */
+bool export_trimmed(struct exporting *x, const struct user *u, struct str *records, uint64_t *ids, size_t count, struct err *e);
 /* The user as of the end of the walk; `p` may be NULL. */
 bool export_user(struct exporting *x, struct user *u, const struct program *p, struct err *e);
 bool export_readme(struct exporting *x, struct err *e);

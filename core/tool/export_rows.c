@@ -1,5 +1,6 @@
 /* export_rows: journal rows, decisions and users as rows of plain tables. Promises that a table says what the journal says, in the sender's
  * words, and leaves null what nobody said. Counts; prints nothing. Main thread of `kairos export`. */
+#include "book/retention.h"
 #include "export.h"
 #include "kit/clock.h"
 #include <stdio.h>
@@ -40,7 +41,7 @@ static struct cell raw_said(const struct json *j, uint32_t at) {
 /* ---- events ---- */
 
 static const char *kind_word(enum entry_kind kind) {
-  static const char *const words[] = {"", "event", "tick", "consent", "profile", "asked", "control", "imported"};
+  static const char *const words[] = {"", "event", "tick", "consent", "profile", "asked", "control", "imported", "filled"};
   return words[kind];
 }
 
@@ -210,6 +211,18 @@ bool export_row(struct exporting *x, const struct user *u, const struct entry *r
   return ok;
 }
 
+bool export_trimmed(struct exporting *x, const struct user *u, struct str *records, uint64_t *ids, size_t count, struct err *e) {
+  bool ok = true;
+  for (size_t i = 0; ok && i < count; i++) {
+    struct json j;
+    int64_t at;
+    if (!json_parse(&j, x->arena, records[i], &json_limits_default, e)) return err_wrap(e, "a decision's record");
+    if (!clock_parse(json_text(&j, json_get(&j, 0, "at"), x->arena), &at) || at < x->since || at >= x->until) continue;
+    ok = put_decision(x, u, CELL_NOTHING, ids[i], records[i], e);
+  }
+  return ok;
+}
+
 /* ---- users ---- */
 
 bool export_user(struct exporting *x, struct user *u, const struct program *p, struct err *e) {
@@ -218,6 +231,8 @@ bool export_user(struct exporting *x, struct user *u, const struct program *p, s
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   struct cell features = CELL_NOTHING;
+  struct trim t;
+  if (!volume_trim(x->reader, u->number, &t, e)) return false;
   if (p && u->events) {
     json_open_object(&w);
     features_list(p->features, u, u->clock, &w, x->arena);
@@ -229,7 +244,7 @@ bool export_user(struct exporting *x, struct user *u, const struct program *p, s
                                u->age < 0 ? CELL_NOTHING : CELL_INT(u->age),
                                CELL_INT(u->minor_consent),
                                text_cell(u->zone_name),
-                               CELL_NOTHING,
+                               t.base ? time_cell(x->arena, t.at) : CELL_NOTHING,
                                CELL_STR(u->profile.len ? u->profile : STR("{}")),
                                features};
   const bool ok = PUT(x, SHEET_USERS, cells, e);

@@ -5,6 +5,7 @@
  * running engine or offline. Main thread. */
 #include "against.h"
 #include "arguments.h"
+#include "book/retention.h"
 #include "kit/clock.h"
 #include "kit/file.h"
 #include "stored.h"
@@ -19,7 +20,7 @@ struct replaying {
   struct volume *reader;
   struct user *user; /* of the row that is walked now */
   int64_t seq;
-  uint64_t rows, decisions, different, beliefs;
+  uint64_t rows, decisions, different, beliefs, states, settled;
   struct arena arena;
   struct str *stored;
   size_t stored_count;
@@ -27,6 +28,9 @@ struct replaying {
   bool recompute, asked;   /* asked: the models, for this row */
   struct models_again again;
   char store[4096];
+  struct arena kept; /* the volume's checkpoints, and which of them comes next */
+  struct checkpoint *checkpoints;
+  size_t checkpoint_count, checkpoint;
 };
 
 static void place_difference(struct replaying *r) {
@@ -93,25 +97,50 @@ static bool walk_row(struct replaying *r, const struct entry *row, struct err *e
   return true;
 }
 
+/* Where a checkpoint was taken, the user that was derived must be the one that was kept. */
+static bool meet_checkpoint(struct replaying *r, struct err *e) {
+  unsigned char digest[32];
+  while (r->checkpoint < r->checkpoint_count && r->checkpoints[r->checkpoint].head < r->seq) r->checkpoint++;
+  if (r->checkpoint == r->checkpoint_count || r->checkpoints[r->checkpoint].head != r->seq) return true;
+  if (!user_digest(r->user, digest)) return err_set(e, ERR_INTERNAL, "no memory for a digest");
+  if (memcmp(digest, r->checkpoints[r->checkpoint].digest, sizeof digest) == 0) {
+    r->states++;
+    return true;
+  }
+  if (!r->first.found) difference_of_records(STR("the checkpoint's state"), STR("another state"), &r->first);
+  place_difference(r);
+  return true;
+}
+
+static bool take_row(struct replaying *r, const struct entry *row, struct err *e) {
+  if (row->kind == ENTRY_CONTROL) return flow_apply_fact(r->flow, row->partition, row->body, e);
+  /* Behind the checkpoint that its user starts from there is nothing to derive it from. */
+  r->settled += row->settled;
+  return row->settled || (walk_row(r, row, e) && meet_checkpoint(r, e));
+}
+
 static bool replay_volume(struct replaying *r, uint32_t number, struct err *e) {
   if (!(r->reader = volume_reader(r->book, number, e))) return false;
   struct flow_keeper keeper = {compare, row_user, r->recompute ? believe : NULL, r};
   if (!(r->flow = flow_for_replay(r->library, &keeper))) return err_set(e, ERR_INTERNAL, "no memory for a replay");
   struct entry row;
-  bool ok = true;
+  bool ok = volume_checkpoints(r->reader, &r->kept, &r->checkpoints, &r->checkpoint_count, e);
   uint64_t rows = r->rows, total = volume_figures(r->reader).rows;
-  e->kind = ERR_NONE;
+  volume_scan_everything(r->reader);
+  r->checkpoint = 0;
+  if (ok) e->kind = ERR_NONE;
   while (ok && volume_scan(r->reader, 0, &row, &r->user, e)) {
     r->seq = row.seq;
     r->stored_count = 0;
     r->asked = false;
-    ok = row.kind == ENTRY_CONTROL ? flow_apply_fact(r->flow, row.partition, row.body, e) : walk_row(r, &row, e);
+    ok = take_row(r, &row, e);
     arena_reset(&r->arena);
     if (++r->rows % 4096 == 0) tool_progress("replaying", (double)(r->rows - rows) / (double)(total ? total : 1));
   }
   if (e->kind != ERR_NONE) ok = err_wrap(e, "volume %u, row %lld", number, (long long)r->seq);
   flow_close(r->flow);
   volume_close(r->reader);
+  arena_reset(&r->kept);
   return ok;
 }
 
@@ -122,6 +151,8 @@ static void print_json(const struct replaying *r, double seconds) {
   json_pair_int(&w, "rows", (int64_t)r->rows);
   json_pair_int(&w, "decisions", (int64_t)r->decisions);
   if (r->recompute) json_pair_int(&w, "beliefs", (int64_t)r->beliefs);
+  if (r->settled) json_pair_int(&w, "behindCheckpoints", (int64_t)r->settled);
+  if (r->states) json_pair_int(&w, "states", (int64_t)r->states);
   json_pair_int(&w, "different", (int64_t)r->different);
   json_pair_double(&w, "seconds", (double)(int64_t)(seconds * 1000) / 1000);
   if (r->different) {
@@ -144,6 +175,10 @@ static void print_result(const struct replaying *r, double seconds) {
   printf("%llu rows, %llu decisions, ", (unsigned long long)r->rows, (unsigned long long)r->decisions);
   if (r->recompute) printf("%llu beliefs, ", (unsigned long long)r->beliefs);
   printf("%llu different (%.0f rows/s)\n", (unsigned long long)r->different, seconds > 0 ? (double)r->rows / seconds : 0);
+  if (r->settled)
+    printf("%llu rows lie behind a checkpoint: older events were trimmed, and their users start from the state kept there\n",
+           (unsigned long long)r->settled);
+  if (r->states) printf("%llu states that were kept are the ones derived\n", (unsigned long long)r->states);
   if (!r->different) return;
   printf("first difference: user \"%s\", row %lld%s%s: %s was %s, now it is %s\n", r->first.user, (long long)r->first.seq,
          r->first.decision[0] ? ", decision " : "", r->first.decision, r->first.name, r->first.recorded, r->first.derived);
@@ -161,6 +196,7 @@ static bool open_replay(struct replaying *r, const char *data, struct err *e) {
 static void close_replay(struct replaying *r) {
   tool_progress_end();
   arena_free(&r->arena);
+  arena_free(&r->kept);
   models_again_close(&r->again);
   library_free(r->library);
   if (r->book) book_close(r->book);

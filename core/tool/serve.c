@@ -85,6 +85,7 @@ static bool open_lanes(struct engine *s, struct err *e) {
                             .endpoints = s->options.endpoints,
                             .endpoint_count = s->options.endpoint_count,
                             .letters_most = (uint32_t)s->options.letters,
+                            .retention = &s->options.retention,
                             .loop = &s->loop};
   if (!(s->lanes = lanes_open(&o, e))) return false;
   if (!announce_program(s, &number, e) || !lanes_activate(s->lanes, s->api.program, number, e)) return false; /* control.db first */
@@ -242,6 +243,7 @@ int tool_serve(int argc, char **argv) {
   struct argument_list urls = {0};
   const char *secret = NULL;
   bool allow_http = false, allow_private = false, demo = false, json_log = false;
+  int64_t events = 400, decisions = 1095, messages = 30; /* days */
   const struct argument list[] = {
       {"--data", ARGUMENT_TEXT, &s.options.data, "DIR", "data directory, made when it is not there (default: data)", "KAIROS_DATA"},
       {"--program", ARGUMENT_TEXT, &s.options.program, "DIR", "rules, interventions and models (default: the last good program)",
@@ -254,6 +256,11 @@ int tool_serve(int argc, char **argv) {
       {"--webhook-secret", ARGUMENT_TEXT, &secret, "WHSEC", "what they are signed with", "KAIROS_WEBHOOK_SECRET"},
       {"--webhook-queue", ARGUMENT_NUMBER, &s.options.letters, "N", "messages held ready for sending; more wait on disk (default: 65536)",
        NULL},
+      {"--keep-events", ARGUMENT_NUMBER, &events, "DAYS", "since their arrival; 0: for ever (default: 400)", "KAIROS_KEEP_EVENTS"},
+      {"--keep-decisions", ARGUMENT_NUMBER, &decisions, "DAYS", "no shorter than events; 0: for ever (default: 1095)",
+       "KAIROS_KEEP_DECISIONS"},
+      {"--keep-messages", ARGUMENT_NUMBER, &messages, "DAYS", "their text, after their end; 0: for ever (default: 30)",
+       "KAIROS_KEEP_MESSAGES"},
       {"--allow-http", ARGUMENT_FLAG, &allow_http, NULL, "webhooks without TLS are allowed", NULL},
       {"--allow-private", ARGUMENT_FLAG, &allow_private, NULL, "webhooks to private and loopback addresses are allowed", NULL},
       {"--demo", ARGUMENT_FLAG, &demo, NULL, "plays a small population into a fresh engine, prints what its receiver gets, and ends", NULL},
@@ -271,7 +278,8 @@ int tool_serve(int argc, char **argv) {
   signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk, and no reason to die */
   struct err e = {0};
   if (demo) return tool_demo(&s);
-  if (!set_endpoints(&s, &urls, secret, allow_http, allow_private, &e) || !engine_open(&s, &e)) {
+  if (!set_endpoints(&s, &urls, secret, allow_http, allow_private, &e) ||
+      !retention_from_days(&s.options.retention, events, decisions, messages, &e) || !engine_open(&s, &e)) {
     code = tool_fail(&e);
     engine_close(&s);
     return code;

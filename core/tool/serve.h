@@ -10,6 +10,7 @@ struct engine {
     int64_t lanes, letters; /* letters: messages that the courier holds at once */
     const struct endpoint *endpoints;
     size_t endpoint_count;
+    struct retention retention;
   } options;
   struct arena arena;
   struct book *book;

@@ -2,6 +2,7 @@
  * compared byte for byte. Reads with a reader of its own, beside a running engine or offline; holds one volume's records at a time. Main
  * thread. */
 #include "stored.h"
+#include "book/retention.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +38,7 @@ static bool gather(struct gathering *g, struct volume *reader, struct err *e) {
   struct entry row;
   struct user *user;
   e->kind = ERR_NONE;
+  volume_scan_everything(reader);
   while (volume_scan(reader, 0, &row, &user, e)) {
     struct str *records;
     uint64_t *ids;
