@@ -56,7 +56,8 @@ static bool check_store(struct report *r, struct book *b) {
     good++;
   }
   buf_free(&bytes);
-  return say(r, "store", done, done ? arena_printf(r->arena, "%zu files match their names", good) : e.text);
+  return say(r, "store", done,
+             done ? arena_printf(r->arena, good == 1 ? "%zu file matches its name" : "%zu files match their names", good) : e.text);
 }
 
 static bool check_control(struct report *r, struct book *b) {

@@ -5,6 +5,7 @@
 #include "models.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 void node_to_json(struct json_writer *w, const struct node *n) {
   switch (n->kind) {
@@ -128,6 +129,15 @@ static void check_rows(struct golden *g, const struct node *rows) {
   }
 }
 
+/* A process that ended on a row is reaped by the zygote a moment later, which knows how it ended. */
+static void complain_of_answer(const struct golden *g, const struct err *e) {
+  struct model_host host = {0};
+  const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+  for (int i = 0; i < 40 && model_hosted(g->m->trained, &host) && host.crashes == 0; i++) nanosleep(&moment, NULL);
+  if (host.crashes && host.why[0]) complain(g, 0, "no row was answered: %s", host.why);
+  else complain(g, 0, "%s", e->text);
+}
+
 static void ask(struct golden *g, const struct node *rows) {
   struct session *session = NULL;
   struct err e = {0};
@@ -140,7 +150,7 @@ static void ask(struct golden *g, const struct node *rows) {
   if (opened && session_predict(session, g->rows, (const double *const *)g->inputs, (const uint64_t *const *)g->valid, g->seeds, g->outputs,
                                 g->good, &e))
     check_rows(g, rows);
-  else complain(g, 0, "%s", e.text);
+  else complain_of_answer(g, &e);
   session_close(session);
 }
 

@@ -113,7 +113,9 @@ struct moment_input {
   const struct fixed_chance *fixed; /* NULL but for `kairos test` */
 };
 enum outcome { OUTCOME_SENT, OUTCOME_SILENT, OUTCOME_UNAVAILABLE, OUTCOME_OUTRANKED, OUTCOME_GATED };
+#define OUTCOMES (OUTCOME_GATED + 1)
 const char *outcome_word(enum outcome o);
+size_t reason_words(const char **words, size_t most); /* why nobody was disturbed: all there are, at most `most` */
 
 struct goal_kind;
 struct goal_given { /* what goal.c made of a proposed goal; kind NULL: none */

@@ -1,4 +1,5 @@
 /* reasons: the one list of why nobody was disturbed (reasons.h), as constants, sentences and a look-up. Any thread. */
+#include "decide/decide.h"
 #include "reasons_words.h"
 #include <stdbool.h>
 #include <string.h>
@@ -25,6 +26,12 @@ const char *reason_sentence(const char *word, size_t length, const char *languag
   for (size_t i = 0; i < reason_count; i++)
     if (same(reasons[i].word, word, length)) return strcmp(language, "ru") == 0 ? reasons[i].russian : reasons[i].english;
   return word;
+}
+
+size_t reason_words(const char **words, size_t most) {
+  const size_t count = reason_count < most ? reason_count : most;
+  for (size_t i = 0; i < count; i++) words[i] = reasons[i].word;
+  return count;
 }
 
 const char *reason_constant(const char *word, size_t length) {

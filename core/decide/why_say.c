@@ -34,13 +34,21 @@ const char *reason_in_words(const struct speaking *s, struct str reason) {
   return word ? reason_sentence(word, reason.len, s->language) : "";
 }
 
+/* Millionths are what is recorded; what arithmetic left behind them is noise to a reader. Very small and very large numbers stay whole. */
+static struct value readable(const struct value *v) {
+  const double size = v->number < 0 ? -v->number : v->number;
+  if (v->kind != VALUE_NUMBER || size < 1e-3 || size > 1e9) return *v;
+  return value_number((double)(int64_t)(v->number * 1e6 + (v->number < 0 ? -0.5 : 0.5)) / 1e6);
+}
+
 void say_value(const struct speaking *s, const struct value *v) {
   if (v->kind == VALUE_MISSING) {
     buf_text(s->out, s->word[W_UNKNOWN]);
     return;
   }
   struct json_writer w = json_to(s->out);
-  value_to_json(&w, v);
+  const struct value shown = readable(v);
+  value_to_json(&w, &shown);
 }
 
 /* A literal needs no value beside it: "0.6 = 0.6" says nothing. */

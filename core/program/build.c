@@ -28,7 +28,17 @@ static bool find_event(struct program *p, struct str name, struct symbol *out, s
                  near ? " (did you mean \"event." : "", near ? near : "", near ? "\"?)" : "");
 }
 
+static bool unknown_arm(struct program *p, struct str name, struct err *e) {
+  const size_t count = p->nouns.experiment_count;
+  const char **all = ARENA_ARRAY(&p->arena, const char *, count + 1);
+  for (size_t i = 0; all && i < count; i++) all[i] = p->nouns.experiments[i].at.name.at; /* texts of nouns end in NUL */
+  const char *near = all ? str_nearest((struct str){name.at + 4, name.len - 4}, all, count) : NULL;
+  return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\": no experiment has this name%s%s%s", STR_ARG(name), near ? " (did you mean \"arm." : "",
+                 near ? near : "", near ? "\"?)" : "");
+}
+
 static bool unknown_name(struct program *p, struct str name, struct err *e) {
+  if (str_starts(name, "arm.")) return unknown_arm(p, name, e);
   size_t count, beliefs = p->models ? beliefs_count(p->models) : 0;
   const char *const *features = feature_names(p->features, &count);
   const char **all = ARENA_ARRAY(&p->arena, const char *, count + beliefs + 1);

@@ -93,13 +93,23 @@ static int read_environment(const struct usage *u) {
   return 0;
 }
 
+static const char *nearest_setting(const struct usage *u, const char *name) {
+  const char *names[64];
+  size_t count = 0;
+  for (size_t i = 0; i < u->count && count < 64; i++)
+    if (is_option(&u->arguments[i])) names[count++] = u->arguments[i].name + 2;
+  return str_nearest(str_from(name), names, count);
+}
+
 static int set_from_file(const struct usage *u, const char *path, const struct setting *s) {
   char option[80];
   snprintf(option, sizeof option, "--%s", s->name);
   const struct argument *a = find_option(u, option, strlen(option));
   if (!a) {
-    fprintf(stderr, "%s: ", path);
-    return usage_error(u, "unknown setting %s", option);
+    const char *near = nearest_setting(u, s->name);
+    fprintf(stderr, "%s: unknown setting \"%s\"%s%s%s; kairos %s --help lists them, without their dashes\n", path, s->name,
+            near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "", u->name);
+    return EXIT_USAGE;
   }
   if ((a->kind == ARGUMENT_FLAG) == !s->text) return set_value(u, a, s->text);
   fprintf(stderr, "%s: %s: expected %s\n", path, s->name, a->kind == ARGUMENT_FLAG ? "true or false" : "a value, got true");

@@ -36,10 +36,16 @@ static void print_plain(const struct program *p, const char *directory) {
   if (out.len) fwrite(out.at, 1, out.len, stdout);
   buf_free(&out);
   const struct nouns *n = &p->nouns;
-  fprintf(stderr,
-          "%s: %zu events, %zu features, %zu models, %zu triggers, %zu interventions, %zu experiments, %zu rollouts, %zu scenarios; ",
-          directory, n->event_count, n->feature_count, n->model_count, n->trigger_count, n->intervention_count, n->experiment_count,
-          n->rollout_count, n->scenario_count);
+  const struct {
+    const char *word;
+    size_t count;
+  } nouns[] = {{"event", n->event_count},     {"feature", n->feature_count},           {"model", n->model_count},
+               {"trigger", n->trigger_count}, {"intervention", n->intervention_count}, {"experiment", n->experiment_count},
+               {"rollout", n->rollout_count}, {"scenario", n->scenario_count}};
+  fprintf(stderr, "%s", directory);
+  for (size_t i = 0; i < sizeof nouns / sizeof *nouns; i++)
+    fprintf(stderr, "%s%zu %s%s", i ? ", " : ": ", nouns[i].count, nouns[i].word, nouns[i].count == 1 ? "" : "s");
+  fprintf(stderr, "; ");
   if (p->findings.errors) fprintf(stderr, "%zu %s\n", p->findings.errors, p->findings.errors == 1 ? "error" : "errors");
   else fprintf(stderr, "no errors\n");
 }

@@ -57,9 +57,12 @@ static void print_one(const struct json *j, uint32_t p, struct arena *a) {
              ended = json_text(j, json_get(j, p, "ended"), a);
   printf("%.*s  " STR_FORMAT, digest.len < 16 ? (int)digest.len : 16, digest.at, STR_ARG(json_text(j, json_get(j, p, "state"), a)));
   print_words(j, json_get(j, p, "labels"), "  ", a);
-  printf("  %u files, since " STR_FORMAT ", from " STR_FORMAT, json_type(j, files) == JSON_ARRAY ? j->tokens[files].count : 0,
+  const uint32_t count = json_type(j, files) == JSON_ARRAY ? j->tokens[files].count : 0;
+  printf("  %u %s, since " STR_FORMAT ", from " STR_FORMAT, count, count == 1 ? "file" : "files",
          STR_ARG(json_text(j, json_get(j, p, "since"), a)), STR_ARG(json_text(j, json_get(j, p, "from"), a)));
-  if (why.len) printf(" (" STR_FORMAT " by " STR_FORMAT ")", STR_ARG(why), STR_ARG(json_text(j, json_get(j, p, "author"), a)));
+  const struct str author = json_text(j, json_get(j, p, "author"), a);
+  if (why.len && str_is(author, "directory")) printf(" (" STR_FORMAT ")", STR_ARG(why)); /* which changed by itself, for all we know */
+  else if (why.len) printf(" (" STR_FORMAT ", by " STR_FORMAT ")", STR_ARG(why), STR_ARG(author));
   printf("\n");
   if (ended.len) printf("    not live any more: " STR_FORMAT "\n", STR_ARG(ended));
   if (json_type(j, changed) == JSON_ARRAY && j->tokens[changed].count) {
@@ -155,8 +158,18 @@ static int show_sources(const struct asking *k, struct str answer) {
   return EXIT_NOT_FOUND;
 }
 
+/* Labels and digests have neither. */
+static bool looks_like_file(const char *what) {
+  return strchr(what, '/') || strchr(what, '.');
+}
+
 static int verb_show(const struct asking *k) {
   struct buf answer = {0};
+  if (k->what && !k->other && looks_like_file(k->what)) {
+    fprintf(stderr, "kairos programs show: \"%s\" looks like a file; say of which program: kairos programs show live %s\n", k->what,
+            k->what);
+    return EXIT_USAGE;
+  }
   int code = get_program(k, k->what ? k->what : "live", &answer);
   if (code == EXIT_OK && k->live.json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&answer)));
   else if (code == EXIT_OK) code = show_sources(k, buf_view(&answer));

@@ -24,7 +24,7 @@ static void print_pretty(const struct scenarios *r, const struct coverage *c) {
            STR_ARG(s->noun->at.name));
     if (!s->passed) fwrite(s->failure.at, 1, s->failure.len, stdout);
   }
-  printf("%zu scenarios, %zu failed\n", r->count, r->failed);
+  printf("%zu %s, %zu failed\n", r->count, r->count == 1 ? "scenario" : "scenarios", r->failed);
   if (c) coverage_print(c);
 }
 

@@ -46,7 +46,7 @@ wrong() { # PATTERN, the file's lines
   [ ! -e "$work/never" ] || say "a data directory was made in spite of $*"
 }
 wrong 'kairos.lua:2: ' 'lanes = 1' 'data = = 2'
-wrong 'kairos.lua: kairos serve: unknown setting --lisen (did you mean --listen?)' 'lisen = "127.0.0.1:0"'
+wrong 'kairos.lua: unknown setting "lisen" (did you mean "listen"?)' 'lisen = "127.0.0.1:0"'
 wrong 'expected a whole number, got "many"' 'lanes = "many"'
 wrong 'kairos.lua: lanes: expected a value, got true' 'lanes = true'
 wrong 'kairos.lua: behind-proxy: expected true or false' 'behind_proxy = "yes"'

@@ -33,9 +33,44 @@ run 5 "$KAIROS" decide --user u1 --trigger high_stres
 has 'did you mean "high_stress"?'
 run 5 "$KAIROS" why --user u1 --trigger high_stres
 has 'did you mean "high_stress"?'
+run 2 "$KAIROS" programs show rules/skip.lua
+has 'kairos programs show live rules/skip.lua'
+run 0 "$KAIROS" programs show live rules/skip.lua
+run 0 "$KAIROS" programs list
+hasnt 'by directory'
 expect_call 400 POST /v1/decide '{"userId":"u1","dryRun":"yes"}'
 expect_call 400 POST /v1/decide '{"userId":"u1","trigger":4}'
 expect_call 400 POST /v1/events '{"userId":"u1","eventType":"tick.day_started","timestamp":"'"$(date -u +%FT%TZ)"'"}'
+
+# ---- names in a program: the one that may be meant ----
+mkdir -p "$work/program/rules"
+slip() { # LINE SENTENCE
+  cat >"$work/program/rules/slip.lua" <<END
+event "ping" { fields = { n = "number" } }
+segment "newcomer" { when = "not known(profile.since)" }
+intervention "walk" { message = { en = "Walk." } }
+trigger "hello" { why = "x", on = "ping", when = "event.n > 1", offer = "walk" }
+experiment "evening" {
+  why = "x", revision = 1, at = "trigger:hello", randomise = "user", outcome = { metric = "m", within = 1 * hour },
+  arms = { a = { weight = 0.5, send = "walk" }, b = { weight = 0.5, send = nothing } },
+}
+metric "m" { per = "decision", measure = "count", of = "ping" }
+$1
+END
+  run 3 "$KAIROS" ${3:-check} "$work/program"
+  has "$2"
+}
+trigger() { echo "trigger \"t\" { why = \"x\", on = \"ping\", when = \"$1\", offer = \"walk\" }"; }
+scenario() { echo "scenario \"s\" { event = { type = \"ping\", data = { n = 2 } }, expect = { $1 } }"; }
+slip "$(trigger "segment.newcmer")" 'did you mean "newcomer"?'
+slip "$(trigger "arm.evenin == 'a'")" 'no experiment has this name (did you mean "arm.evening"?)'
+slip 'rollout "r" { why = "x", gates = "experiment:evning", stages = { { name = "s", share = 1 } } }' 'did you mean "evening"?'
+slip "$(scenario 'because = "quiet_hour"')" 'expect.because: no reason is "quiet_hour" (did you mean "quiet_hours"?)' test
+slip "$(scenario 'outcome = "silend"')" 'did you mean "silent"?' test
+slip "$(scenario 'trigger = "helo"')" 'no trigger is named "helo" (did you mean "hello"?)' test
+slip "$(scenario 'send = "walks"')" 'no intervention is named "walks" (did you mean "walk"?)' test
+slip "$(scenario 'options = { walk = "eligable" }')" 'did you mean "eligible"?' test
+slip "$(scenario 'options = { wolk = "eligible" }')" 'did you mean "walk"?' test
 
 # ---- numbers out of their bounds: which option, what came ----
 for verb in train evaluate; do

@@ -186,6 +186,10 @@ for mode in segfault abort nan leak exit fork; do
   golden = { { inputs = { x = 1 }, outputs = { y = 2 } }, { inputs = { x = 2 }, outputs = { y = 4 } }, { inputs = { x = 9 }, outputs = { y = 18 } } }"
   put
   refused "    models/third_$mode.lua:1: error: .*golden row"
+  case $mode in
+    segfault) has 'golden row .*it crashed with signal 11 (SEGV)' ;;
+    abort) has 'golden row .*it crashed with signal 6 (ABRT)' ;;
+  esac
 done
 
 # ---- the good one again: no change ----
