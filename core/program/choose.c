@@ -73,7 +73,8 @@ static bool try_stored(struct chosen *c, struct library *l, const struct program
   draft_build(d);
   if (d->program) c->live = d;
   else {
-    if (d->finding_count) err_set(e, ERR_STORAGE, "%s: %s", d->findings[0].file, d->findings[0].text);
+    const struct finding *first = d->finding_count ? &d->findings[0] : NULL;
+    if (first) err_set(e, ERR_STORAGE, "%s%s%s", first->file, first->file[0] ? ": " : "", first->text);
     draft_free(d);
   }
   return c->live != NULL;

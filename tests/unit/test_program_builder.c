@@ -1,0 +1,216 @@
+/* rooms: program book kit; libraries: lib_uv */
+/* The builder's thread: what lies in the directory comes as a draft once it has settled, good or refused; what says nothing new does not
+ * come; errands are done in their order, and those whose turn never comes are told so. */
+#include "program/builder.h"
+#include "program_files.h"
+#include <uv.h>
+
+struct shop {
+  struct files files;
+  char data[420];
+  struct book *book;
+  struct library *library;
+  struct builder *builder;
+  uv_loop_t loop;
+  uv_async_t async;
+  struct err e;
+  int found, errors;
+  bool good;
+  char digest[65], order[64];
+  struct state_of_files state;
+};
+
+static void on_found(void *context, struct found *f) {
+  struct shop *s = context;
+  s->found++;
+  s->good = f->draft && f->draft->program;
+  s->errors = f->draft ? (int)f->draft->errors : -1;
+  s->state = f->files;
+  assert_true(f->sources);
+  assert_false(f->plugins);
+  snprintf(s->digest, sizeof s->digest, "%s", f->draft->digest);
+  if (!s->good) {
+    assert_true(f->draft->finding_count > 0);
+    assert_non_null(strstr(f->draft->findings[0].file, "rules/all.lua"));
+    assert_true(f->draft->findings[0].line > 0);
+  }
+}
+
+static void wake(void *context) {
+  uv_async_send(&((struct shop *)context)->async);
+}
+
+static void on_async(uv_async_t *async) {
+  struct shop *s = async->data;
+  builder_done(s->builder);
+}
+
+static void start(struct shop *s, bool watched) {
+  const struct builder_options o = {.library = s->library,
+                                    .directory = watched ? s->files.root : NULL,
+                                    .known = s->state,
+                                    .settle_ms = 5,
+                                    .rescan_ms = 10,
+                                    .found = on_found,
+                                    .wake = wake,
+                                    .context = s};
+  fine(&s->e, (s->builder = builder_start(&o, &s->e)) != NULL);
+}
+
+static void setup(struct shop *s, const char *name) {
+  *s = (struct shop){0};
+  files_new(&s->files, name);
+  snprintf(s->data, sizeof s->data, "%s-data", s->files.root);
+  file_remove_tree(s->data, NULL);
+  fine(&s->e, book_create(s->data, 1, &s->e));
+  fine(&s->e, (s->book = book_open(s->data, true, &s->e)) != NULL);
+  s->library = library_new(s->book, &(struct program_from){0});
+  files_now(NULL, NULL, &s->state); /* the start has seen nothing */
+  uv_loop_init(&s->loop);
+  uv_async_init(&s->loop, &s->async, on_async);
+  s->async.data = s;
+}
+
+static void teardown(struct shop *s) {
+  builder_stop(s->builder);
+  uv_close((uv_handle_t *)&s->async, NULL);
+  uv_run(&s->loop, UV_RUN_DEFAULT);
+  assert_int_equal(uv_loop_close(&s->loop), 0);
+  library_free(s->library);
+  book_close(s->book);
+  files_gone(&s->files);
+  file_remove_tree(s->data, NULL);
+}
+
+static void expect_found(struct shop *s, int times) {
+  while (s->found < times) uv_run(&s->loop, UV_RUN_ONCE); /* ctest's time limit is the limit */
+  assert_int_equal(s->found, times);
+}
+
+static void test_what_lies_there_is_built(void **state) {
+  (void)state;
+  struct shop s;
+  setup(&s, "builder-built");
+  start(&s, true);
+  expect_found(&s, 1);
+  assert_true(s.good);
+  assert_string_equal(s.digest, s.state.sources); /* of a good directory they are one */
+  char first[65];
+  memcpy(first, s.digest, sizeof first);
+  files_write(&s.files, "rules/all.lua", "trigger \"half");
+  expect_found(&s, 2);
+  assert_false(s.good);
+  assert_true(s.errors > 0);
+  assert_string_not_equal(s.digest, first);
+  files_good(&s.files, 0);
+  expect_found(&s, 3); /* mended: the same as before, which was not what lay there last */
+  assert_true(s.good);
+  assert_string_equal(s.digest, first);
+  files_good(&s.files, 0); /* other times, the same bytes: the change after it is the next that is told */
+  files_write(&s.files, "rules/more.lua", "-- more\n");
+  expect_found(&s, 4);
+  assert_string_not_equal(s.digest, first);
+  teardown(&s);
+}
+
+static void test_what_the_start_has_seen_is_no_news(void **state) {
+  (void)state;
+  struct shop s;
+  setup(&s, "builder-known");
+  files_now(s.files.root, NULL, &s.state);
+  start(&s, true);
+  files_good(&s.files, 0);
+  files_write(&s.files, "rules/more.lua", "-- more\n");
+  expect_found(&s, 1); /* not two */
+  struct state_of_files now;
+  files_now(s.files.root, NULL, &now);
+  assert_string_equal(s.state.sources, now.sources);
+  teardown(&s);
+}
+
+struct task { /* an errand that writes its letter */
+  struct errand errand;
+  struct shop *shop;
+  char letter;
+  bool slow;
+};
+
+static void write_letter(struct errand *e) {
+  struct task *l = (struct task *)e;
+  if (l->slow) usleep(100000);
+}
+
+static void letter_done(struct errand *e) {
+  struct task *l = (struct task *)e;
+  const size_t n = strlen(l->shop->order);
+  l->shop->order[n] = e->worked ? l->letter : (char)(l->letter - 'a' + 'A');
+  l->shop->order[n + 1] = 0;
+}
+
+static void test_errands_come_back_in_order(void **state) {
+  (void)state;
+  struct shop s;
+  setup(&s, "builder-order");
+  start(&s, false);
+  struct task letters[8];
+  for (int i = 0; i < 8; i++) {
+    letters[i] = (struct task){{.work = write_letter, .done = letter_done}, &s, (char)('a' + i), false};
+    builder_ask(s.builder, &letters[i].errand);
+  }
+  while (strlen(s.order) < 8) uv_run(&s.loop, UV_RUN_ONCE);
+  assert_string_equal(s.order, "abcdefgh");
+  assert_int_equal(s.found, 0); /* nothing is watched */
+  teardown(&s);
+}
+
+static void test_a_stop_tells_everybody(void **state) {
+  (void)state;
+  struct shop s;
+  setup(&s, "builder-stop");
+  start(&s, false);
+  struct task letters[5];
+  for (int i = 0; i < 5; i++) {
+    letters[i] = (struct task){{.work = write_letter, .done = letter_done}, &s, (char)('a' + i), true};
+    builder_ask(s.builder, &letters[i].errand);
+  }
+  teardown(&s);
+  assert_int_equal(strlen(s.order), 5); /* in order; capitals: its turn did not come */
+  for (int i = 0, stopped = 0; i < 5; i++) {
+    const bool worked = s.order[i] == 'a' + i;
+    assert_true(worked || s.order[i] == 'A' + i);
+    assert_false(worked && stopped);
+    stopped |= !worked;
+  }
+}
+
+static void test_an_upload_is_an_errand(void **state) {
+  (void)state;
+  struct shop s;
+  char text[600];
+  setup(&s, "builder-upload");
+  start(&s, false);
+  snprintf(text, sizeof text, GOOD_RULES, 5);
+  const struct source good = {.path = "rules/x.lua", .text = str_from(text)}, bad = {.path = "rules/x.lua", .text = STR("trigger \"half")};
+  for (int i = 0; i < 2; i++) {
+    struct draft *d = draft_new(DRAFT_UPLOAD, s.library, &(struct program_from){0});
+    d->given = i ? &bad : &good;
+    d->given_count = 1;
+    struct task waits = {{.work = draft_errand, .done = letter_done, .owner = d}, &s, 'u', false};
+    builder_ask(s.builder, &waits.errand);
+    while (strlen(s.order) < (size_t)i + 1) uv_run(&s.loop, UV_RUN_ONCE);
+    assert_int_equal(d->program != NULL, i == 0);
+    assert_int_equal(d->errors > 0, i == 1);
+    assert_true(strlen(d->digest) == 64);
+    draft_free(d);
+  }
+  teardown(&s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_what_lies_there_is_built),   cmocka_unit_test(test_what_the_start_has_seen_is_no_news),
+      cmocka_unit_test(test_errands_come_back_in_order), cmocka_unit_test(test_a_stop_tells_everybody),
+      cmocka_unit_test(test_an_upload_is_an_errand),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
