@@ -11,6 +11,7 @@ struct api {
   struct lanes *lanes;
   const struct program *program;    /* the live one */
   struct programs *programs;        /* and the others */
+  struct lifecycle *lifecycle;      /* of its models */
   const struct endpoint *endpoints; /* webhooks; none: NULL, 0 */
   size_t endpoint_count;
   int64_t started_at;

@@ -96,6 +96,7 @@ void api_metrics(struct request *r, void *context) {
   put_deliveries(&out, &f.courier);
   put_refusals(&out, &d);
   put_functions(&out, a->program);
+  put_models(&out, a);
   buf_printf(&out, "# HELP kairos_build_info The engine's version.\n# TYPE kairos_build_info gauge\nkairos_build_info{version=\"%s\"} 1\n",
              KAIROS_VERSION);
   buf_printf(&out, "# HELP kairos_program_info The live program.\n# TYPE kairos_program_info gauge\nkairos_program_info{digest=\"%s\"} 1\n",

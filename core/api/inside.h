@@ -27,6 +27,16 @@ void api_program(struct request *r, void *context);
 void api_program_post(struct request *r, void *context);
 void api_program_verb(struct request *r, void *context);
 void api_program_undo(struct request *r, void *context);
+void api_models(struct request *r, void *context);
+void api_model(struct request *r, void *context);
+void api_model_history(struct request *r, void *context);
+void api_model_verb(struct request *r, void *context);
+void put_models(struct buf *out, const struct api *a); /* of /metrics */
+/* The models' lifecycle: opened after the programs and before anything runs, ended before the builder. [main] */
+bool lifecycle_open(struct api *a, struct err *e);
+void lifecycle_tick(struct api *a);  /* now and then */
+void lifecycle_stop(struct api *a);  /* a training ends: before the builder does */
+void lifecycle_close(struct api *a); /* after the loop has closed what is on it */
 void api_nouns(struct request *r, void *context);
 /* " (did you mean …?)", or "", for a name of which the program has no trigger, intervention, experiment, rollout or model (`kind`); NULL
  * when it has. [main] [lane] */

@@ -32,6 +32,7 @@ static void put_explanations(struct json_writer *w, const struct program *p, str
     const struct calibration *c = model_calibration(p->models, m);
     uint32_t b = 0;
     while (b < beliefs_count(p->models) && belief_model(p->models, b) != m) b++;
+    if (model_role(p->models, m) != MODEL_SERVED) continue; /* nobody reads it */
     if (!model_explain(p->models, m, u, now, slots, a, &x)) continue;
     json_key(w, model_name(p->models, m));
     json_open_object(w);
@@ -51,6 +52,7 @@ static void put_beliefs(struct json_writer *w, const struct program *p, struct u
   json_key(w, "beliefs");
   json_open_object(w);
   for (uint32_t b = 0; b < beliefs_count(p->models); b++) {
+    if (model_role(p->models, belief_model(p->models, b)) != MODEL_SERVED) continue;
     json_key(w, belief_name(p->models, b));
     if (beliefs[b].kind == VALUE_MISSING) json_put_null(w);
     else value_to_json(w, &beliefs[b]);

@@ -2,6 +2,7 @@
  * touches nothing that is live, that what lies in the directory is acted on once, and that memory holds the labelled programs only: live,
  * previous, shadow, and for a while the ones that drain. Main thread. */
 #include "programs.h"
+#include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
 #include <string.h>
@@ -245,6 +246,7 @@ static void wake(void *context) {
 }
 
 static void on_watch(uv_timer_t *timer) {
+  lifecycle_tick(((struct programs *)timer->data)->api);
   programs_watch(timer->data);
   programs_drain(timer->data);
 }
@@ -299,13 +301,14 @@ bool programs_open(struct api *a, const struct programs_options *o, struct err *
   a->program = s->live->draft->program;
   struct builder_options b = {
       .library = a->library, .from = o->from, .directory = o->directory, .known = s->files, .found = on_found, .wake = wake, .context = s};
-  return (s->builder = builder_start(&b, e)) != NULL;
+  return lifecycle_open(a, e) && (s->builder = builder_start(&b, e)) != NULL;
 }
 
 void programs_stop(struct api *a) {
   struct programs *s = a->programs;
   if (!s) return;
   s->closing = true;
+  lifecycle_stop(a);
   uv_timer_stop(&s->retry);
   uv_timer_stop(&s->watch);
   builder_stop(s->builder);
@@ -322,6 +325,7 @@ void programs_answer(struct api *a) {
 void programs_close(struct api *a) {
   struct programs *s = a->programs;
   if (!s) return;
+  lifecycle_close(a);
   while (s->edition_count) remove_at(s, s->edition_count - 1);
   shadows_free(s);
   kit_free(s);

@@ -91,6 +91,8 @@ void combine_row(const struct models *all, const struct model *m, struct belief_
 uint64_t models_with_parts(const struct models *all, uint64_t wanted) {
   for (uint32_t i = 0; i < all->count && i < 64; i++)
     if (wanted >> i & 1) wanted |= all->at[i].part_models;
+  for (uint32_t i = 0; i < all->count && i < 64; i++) /* what lies beside is asked with it */
+    if (all->at[i].role != MODEL_SERVED && (wanted >> all->at[i].served & 1)) wanted |= UINT64_C(1) << i;
   return wanted;
 }
 

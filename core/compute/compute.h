@@ -71,6 +71,7 @@ const struct feature_doc *history_docs(size_t *count); /* [any] */
 #define HISTORY_DAYS_MOST 35
 
 /* ---- models ---- */
+struct training_rows;
 struct models;                  /* a program's */
 struct models_from {            /* where plugins and states come from */
   const char *plugin_directory; /* holds <id>.so or <id>/<id>.so; several with ":" between them, the first that has it */
@@ -136,6 +137,48 @@ bool combine_learn(const double *const *columns, uint32_t count, const double *o
 void combine_rows(const double *const *columns, uint32_t count, size_t n, const double *weights, double *out);
 /* Models in an order in which combinations come after what they weigh: asking goes by it. [any] */
 uint32_t models_in_order(const struct models *m, uint32_t place);
+
+/* ---- the served model, and another state of it beside ---- */
+/* A program's file models/NAME.candidate.state is a state of the model NAME that is asked whenever NAME is, on the same rows, and recorded
+ * as it is; no name in a rule means it. NAME.previous.state is the same for the one that was served before. Both are models of their own
+ * here, "NAME.candidate", after all that are declared. */
+enum model_role { MODEL_SERVED, MODEL_CANDIDATE, MODEL_PREVIOUS };
+const char *model_role_word(enum model_role role);                  /* "served" "candidate" "previous" */
+enum model_role model_role(const struct models *m, uint32_t model); /* [any] */
+/* The file of a program that makes one. */
+void model_beside_path(const char *name, enum model_role role, char *path, size_t size);
+#define NO_MODEL UINT32_MAX
+uint32_t model_beside(const struct models *m, uint32_t model);   /* which one lies beside this served model; or NO_MODEL [any] */
+uint32_t model_of_name(const struct models *m, struct str name); /* or NO_MODEL [any] */
+uint32_t model_judged(const struct models *m, uint32_t model);   /* its belief that is the plugin's own output; or NO_MODEL [any] */
+const struct noun_model *model_noun(const struct models *m, uint32_t model);
+
+/* ---- retraining ---- */
+/* `retrain = { at = "03:00", lookback = 90 * days, samples = 10000, users = 50, positives = 100, gain = 0.05, shadow = 7 * days,
+ * outcomes = 200, drift = 0.3 }` of a model noun; everything may be left out (METHODS 10.3, K02 to K05). */
+struct retraining {
+  bool nightly;
+  int32_t minute;           /* of the day, UTC */
+  int64_t lookback, shadow; /* ms: rows that are learned from; how long a candidate is watched, and a deployed one */
+  uint32_t samples, users, positives;
+  double gain;       /* relative, of the log loss on people nobody was trained on */
+  uint32_t outcomes; /* fewer say nothing about a state */
+  double drift;      /* score from which on a model is trained again */
+};
+bool model_retraining(const struct noun_model *n, struct retraining *out, struct err *e); /* [any] */
+/* Nightly: its time came since `last` (UTC ms), when it was last trained, or the engine began. However long nobody looked, once. [any] */
+bool retraining_due(const struct retraining *r, int64_t last, int64_t now);
+
+/* What a state's figures hold so that it can be watched: the deciles of its inputs and predictions, counted over rows that it was trained
+ * on. Into the open object of `w`; `p` are its predictions of the rows. */
+void reference_write(const struct training_rows *rows, const char *const *inputs, const double *p, struct json_writer *w);
+/* What a served model saw and said since the program is live, against its state's reference: column by column, the inputs in order and then
+ * the prediction. 0: its state holds none. [any] */
+#define DRIFT_CELLS 11 /* ten deciles, and missing */
+uint32_t model_watched(const struct models *m, uint32_t model);
+const char *model_watched_name(const struct models *m, uint32_t model, uint32_t column);
+uint32_t model_watched_counts(const struct models *m, uint32_t model, uint32_t column, double reference[DRIFT_CELLS],
+                              uint64_t now[DRIFT_CELLS]); /* how many cells; the last of them is missing */
 
 /* ---- explanations ---- */
 #define FACTORS_MOST 5
@@ -226,6 +269,14 @@ bool training_table_people(const struct training_table *t, uint32_t *people, uin
 void training_table_rows(const struct training_table *t, enum training_part part, struct training_rows *out);
 /* `calibrate = "platt"` or "isotonic"; false: neither is asked for. */
 bool training_table_calibrates(const struct training_table *t, bool *isotonic);
+/* Only rows of the last so many ms before the newest event are taken; before training_table_finish. */
+void training_table_lookback(struct training_table *t, int64_t ms);
+/* After training_table_finish: how much there is to learn from in all, tested people included. */
+struct training_size {
+  uint32_t rows, users, positives;
+  int64_t from, until; /* UTC ms, when rows were taken */
+};
+struct training_size training_table_size(const struct training_table *t);
 void training_table_free(struct training_table *t);
 /* What predictions p of 0/1 outcomes are worth, beside the base rate; NaN where a figure is undefined. */
 struct figures {

@@ -99,7 +99,7 @@ static void read_inputs(struct golden *g, uint32_t row, const struct node *given
 static void check_output(struct golden *g, uint32_t row, struct str name, const struct node *expected, double within) {
   const struct belief *b = NULL;
   for (uint32_t i = 0; i < g->m->count; i++)
-    if (str_is(name, g->all->beliefs[g->m->first + i].name)) b = &g->all->beliefs[g->m->first + i];
+    if (str_eq(name, g->m->noun->outputs[i].name)) b = &g->all->beliefs[g->m->first + i];
   if (!b) {
     complain(g, row, "\"" STR_FORMAT "\" is none of the model's outputs", STR_ARG(name));
     return;
@@ -155,8 +155,9 @@ static void ask(struct golden *g, const struct node *rows) {
 }
 
 void model_golden(const struct models *all, const struct model *m, struct findings *f) {
-  const struct node *rows = m->noun->golden;
+  const struct node *rows = m->golden;
   struct golden g = {.all = all, .m = m, .f = f};
+  if ((!rows || rows->length == 0) && m->role != MODEL_SERVED) return;
   if (!rows || rows->length == 0) {
     findings_add(f, FINDING_WARNING, m->noun->at.file, m->noun->at.line,
                  "model \"%s\": it has no golden rows, so a state that answers otherwise would not be noticed", m->name);

@@ -66,10 +66,12 @@ static void add_belief(struct arena *a, struct models *all, struct model *m, con
   struct symbol known;
   struct err e = {0};
   *b = (struct belief){.name = arena_text(a, o->name.at, o->name.len), .model = (uint32_t)(m - all->at)};
-  if (models_find(all, o->name, &known))
+  if (m->role != MODEL_SERVED) b->name = arena_printf(a, "%s." STR_FORMAT, m->name, STR_ARG(o->name)); /* no rule can say it */
+  else if (models_find(all, o->name, &known))
     complain(f, m->noun, "output \"%s\": model \"%s\" has an output of this name already", b->name,
              model_name(all, belief_model(all, known.index)));
-  if (features_find(all->features, o->name, &known)) complain(f, m->noun, "output \"%s\": a feature has this name already", b->name);
+  if (m->role == MODEL_SERVED && features_find(all->features, o->name, &known))
+    complain(f, m->noun, "output \"%s\": a feature has this name already", b->name);
   if (o->as.len) {
     struct symbols value = {.arena = a, .find = value_find};
     b->as = expression_compile(&value, o->as, WANT_NUMBER, &e);
@@ -118,15 +120,23 @@ struct model_spec model_spec_of(const struct models *all, uint32_t model, struct
 static bool load_state(struct arena *a, struct model *m, const struct models_from *from, struct findings *f) {
   struct str bytes;
   struct err e = {0};
+  char beside[600];
+  m->golden = m->noun->golden;
   if (!m->noun->state.len) return true;
   const char *path = arena_printf(a, "models/" STR_FORMAT, STR_ARG(m->noun->state));
+  if (m->role != MODEL_SERVED) {
+    model_beside_path(arena_text(a, m->noun->at.name.at, m->noun->at.name.len), m->role, beside, sizeof beside);
+    path = beside;
+    m->golden = NULL; /* the file's rows are of the served state */
+  }
   if (!from->file(from->context, path, &bytes)) {
     complain(f, m->noun, "state: %s is not there; `kairos train %s` makes it", path, m->name);
     return false;
   }
   struct envelope envelope;
   struct calibration *calibration = NULL;
-  if (model_load(m->trained, bytes, &e) && envelope_read(bytes, &envelope, &e) && calibration_read(envelope.metrics, a, &calibration, &e)) {
+  if (model_load(m->trained, bytes, &e) && envelope_read(bytes, &envelope, &e) && calibration_read(envelope.metrics, a, &calibration, &e) &&
+      figures_read(a, m, envelope.metrics, &e)) {
     m->calibration = calibration;
     return true;
   }
@@ -212,11 +222,14 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
   else complain(f, m->noun, "%s", e.text);
 }
 
-static void build_model(struct arena *a, struct models *all, struct model *m, const struct models_from *from, struct findings *f) {
+void model_build(struct arena *a, struct models *all, struct model *m, const struct models_from *from, struct findings *f) {
   const struct noun_model *n = m->noun;
   m->first = all->belief_count;
   for (size_t i = 0; i < n->output_count; i++) add_belief(a, all, m, &n->outputs[i], f);
   if (n->combine) return; /* once all beliefs are named */
+  struct retraining retraining;
+  struct err e = {0};
+  if (m->role == MODEL_SERVED && !model_retraining(n, &retraining, &e)) complain(f, n, "%s", e.text);
   if (!n->plugin.len) {
     complain(f, n, "plugin: expected the id of a plugin, such as \"svr\"");
     return;
@@ -231,16 +244,17 @@ struct models *models_build(struct arena *a, const struct noun_model *declared, 
   struct models *all = ARENA_NEW(a, struct models);
   if (!all) return NULL;
   all->features = features;
-  all->at = ARENA_ARRAY(a, struct model, count + 1);
-  all->beliefs = ARENA_ARRAY(a, struct belief, outputs + 1);
+  all->at = ARENA_ARRAY(a, struct model, 2 * count + 1);
+  all->beliefs = ARENA_ARRAY(a, struct belief, 2 * outputs + 1);
   if (!all->at || !all->beliefs) return NULL;
   for (size_t i = 0; i < count; i++) {
     struct model *m = &all->at[all->count++];
     m->noun = &declared[i];
     if (!(m->trouble = ARENA_NEW(a, struct trouble))) return NULL;
     m->name = arena_text(a, declared[i].at.name.at, declared[i].at.name.len);
-    build_model(a, all, m, from, f);
+    model_build(a, all, m, from, f);
   }
+  beside_add(a, all, from, f);
   for (uint32_t i = 0; i < all->count; i++)
     if (all->at[i].noun->combine) combine_build(a, all, &all->at[i], f);
   return all;
@@ -294,7 +308,7 @@ const char *model_name(const struct models *m, uint32_t model) {
 
 bool models_find(const struct models *m, struct str name, struct symbol *out) {
   for (uint32_t i = 0; i < m->belief_count; i++) {
-    if (!str_is(name, m->beliefs[i].name)) continue;
+    if (m->at[m->beliefs[i].model].role != MODEL_SERVED || !str_is(name, m->beliefs[i].name)) continue;
     *out = (struct symbol){.kind = SYMBOL_BELIEF, .type = VALUE_NUMBER, .index = i, .unit = "", .doc = "what a model predicts"};
     return true;
   }

@@ -1,6 +1,7 @@
 /* Inside compute: a program's models as built. */
 #pragma once
 #include "features.h"
+#include "kit/json.h"
 #include <stdatomic.h>
 
 struct belief { /* one output of a model's file */
@@ -32,6 +33,10 @@ struct model {
   struct trouble *trouble;
   struct trained *trained; /* NULL: no plugin was to be opened, or it is wrong and the program refused */
   const struct calibration *calibration;
+  enum model_role role;
+  uint32_t served;             /* CANDIDATE, PREVIOUS: beside which model */
+  const struct node *golden;   /* what its state must answer: the state's own rows, else the file's */
+  struct watched *watched;     /* NULL: its state says nothing of the rows that it was trained on */
   uint32_t *parts, part_count; /* of a combination: the beliefs that it weighs */
   double *weights;
   uint64_t part_models;
@@ -53,6 +58,14 @@ void node_to_json(struct json_writer *w, const struct node *n);
 void model_golden(const struct models *all, const struct model *m, struct findings *f);
 struct value belief_value(const struct belief *b, double output); /* calibrated, `as` applied, rounded to 1e-6 */
 struct value belief_missing(const struct model *m, const struct belief *b, enum missing_reason why); /* or the model's fallback */
+/* beside.c: what a state's figures say besides: golden rows of its own, and what its inputs were like. [builder] */
+void model_build(struct arena *a, struct models *all, struct model *m, const struct models_from *from, struct findings *f);
+void beside_add(struct arena *a, struct models *all, const struct models_from *from, struct findings *f);
+bool figures_read(struct arena *a, struct model *m, struct str metrics_json, struct err *e);
+/* drift.c: one batch that the model answered is counted into the bins of its reference; what a missing row is, is a bin too. [lane] */
+struct watched *watched_read(struct arena *a, const struct model *m, const struct json *figures);
+void watched_note(const struct model *m, uint32_t rows, double *const *inputs, uint64_t *const *valid, const double *outputs,
+                  const uint64_t *good);
 /* combine.c: resolves `combine` once all beliefs are named; one row, whose parts were asked. */
 void combine_build(struct arena *a, struct models *all, struct model *m, struct findings *f);
 void combine_row(const struct models *all, const struct model *m, struct belief_row *row);

@@ -220,6 +220,8 @@ static void predict_some(const struct models *all, const struct model *m, struct
   }
   if (late) note_absence(h, m, SESSION_LATE, "more processor time than its budget");
   else if (absence == SESSION_THERE && asked) h->late = 0;
+  /* Sessions of one row belong to looks and scenarios: what they ask says nothing of whom is served. */
+  if (asked && s->rows_most > 1) watched_note(m, count, b.inputs, b.valid, b.outputs[0], b.good[0]);
   if (asked && take(all, m, &b, rows)) {
     h->bad = 0;
     return;

@@ -38,7 +38,8 @@ struct training_table {
   uint32_t *widths, values; /* of the inputs; their sum */
   double *inputs;           /* [count × values], NaN: missing */
   uint32_t count, cap;
-  int64_t clock; /* newest seen */
+  int64_t clock;    /* newest seen */
+  int64_t lookback; /* 0: everything */
   struct value *slots;
   struct arena arena, cells; /* cells: of the parts */
   struct part parts[TRAINING_PARTS];
@@ -196,6 +197,10 @@ static int by_sample(const void *a, const void *b) {
   return x->sample < y->sample ? -1 : x->sample > y->sample;
 }
 
+static bool is_old(const struct training_table *t, const struct sample *s) {
+  return t->lookback && s->until - t->rule.within < t->clock - t->lookback;
+}
+
 static bool is_known(const struct training_table *t, const struct sample *s) {
   return !s->open || (s->until <= t->clock && !t->rule.left_out);
 }
@@ -264,7 +269,7 @@ static bool take_part(struct training_table *t, enum training_part part, uint32_
   uint32_t n = 0;
   for (uint32_t i = 0; i < t->count; i++) {
     const struct sample *s = &t->samples[i];
-    if (part_of(t, s) != part || !is_known(t, s)) continue;
+    if (part_of(t, s) != part || !is_known(t, s) || is_old(t, s)) continue;
     picks[n++] = (struct pick){hash_64_seed((struct str){(const char *)&s->user, sizeof s->user}, (uint64_t)s->until), i};
   }
   if (n > 1) qsort(picks, n, sizeof *picks, by_key);
@@ -287,6 +292,7 @@ bool training_table_finish(struct training_table *t, struct err *e) {
   int64_t first = t->clock;
   for (uint32_t i = 0; i < t->count; i++)
     first = t->samples[i].until - t->rule.within < first ? t->samples[i].until - t->rule.within : first;
+  if (t->lookback && first < t->clock - t->lookback) first = t->clock - t->lookback;
   t->middle = first + (t->clock - first) / 2;
   t->folds = 0;
   if (!split(t, e)) return false;
@@ -335,6 +341,28 @@ bool training_table_fold(struct training_table *t, uint32_t fold, uint32_t folds
   t->fold = fold;
   t->folds = folds;
   return split(t, e);
+}
+
+void training_table_lookback(struct training_table *t, int64_t ms) {
+  t->lookback = ms;
+}
+
+struct training_size training_table_size(const struct training_table *t) {
+  struct training_size size = {.from = t->clock, .until = 0};
+  struct map seen = {0};
+  uint64_t there;
+  for (uint32_t i = 0; i < t->count; i++) {
+    const struct sample *s = &t->samples[i];
+    const int64_t taken = s->until - t->rule.within;
+    if (!is_known(t, s) || is_old(t, s)) continue;
+    size.rows++;
+    size.positives += s->done;
+    if (taken < size.from) size.from = taken;
+    if (taken > size.until) size.until = taken;
+    if (!map_get(&seen, s->user, &there) && map_set(&seen, s->user, 1)) size.users++;
+  }
+  map_free(&seen);
+  return size;
 }
 
 bool training_table_calibrates(const struct training_table *t, bool *isotonic) {

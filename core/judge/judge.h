@@ -7,3 +7,27 @@
 /* Joins an `intervention_response` (data.decisionId, data.response) to the user's own send. True in `*learned` when something was learned.
  * An unknown or somebody else's decision id teaches nothing and is no error: foreign ids are kept in the journal. [lane] */
 void reward_join(struct user *u, const struct event *e, struct arena *scratch, bool *learned);
+
+/* ---- what a served model said, against what came; and what a state beside it said of the same ---- */
+/* One target event answers the oldest answer of its user that waits; one that waits longer than `within` was a no. Sums are kept by
+ * partition and day and added in their order, so that they do not depend on how fast partitions are read. [any one thread] */
+#define SCORES_DAYS 30
+struct scores;
+struct scores *scores_new(int64_t within); /* NULL: no memory */
+void scores_free(struct scores *s);
+void scores_begin(struct scores *s, uint32_t partition); /* other states answer from here on: what came before says nothing of them */
+/* In order of time within a partition. `served`, `beside`: probabilities; a NaN `beside`: nobody answered beside. False: no memory. */
+bool scores_answer(struct scores *s, uint32_t partition, uint64_t user, int64_t at, double served, double beside);
+void scores_outcome(struct scores *s, uint32_t partition, uint64_t user, int64_t at);
+void scores_until(struct scores *s, uint32_t partition, int64_t clock); /* judges whoever waited long enough by then */
+struct score {
+  uint64_t rows; /* of the last SCORES_DAYS days in which there were any */
+  double base_rate, accuracy, log_loss;
+  /* rows that both answered, since scores_begin */
+  uint64_t both, users;
+  int64_t first, last; /* UTC ms: when they were answered */
+  double served_accuracy, served_loss, beside_accuracy, beside_loss;
+  double gain, error; /* by how much beside_loss is lower, and its standard error with each user's rows taken together */
+};
+void scores_sum(const struct scores *s, struct score *out);
+bool scores_changed(struct scores *s); /* the stream of right and wrong answers has another mean than before (ADWIN); once */

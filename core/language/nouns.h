@@ -114,6 +114,7 @@ struct noun_model {
   const struct node *config; /* to the plugin, as JSON */
   const struct node *golden; /* list of { inputs = {…}, outputs = {…}, within = 1e-6 } */
   const struct node *train;  /* what `kairos train` learns from */
+  const struct node *retrain; /* when and how it is trained again */
   const struct node *combine;
   double budget;      /* seconds a batch may take; NAN: not said */
   double fallback;    /* NAN: none */

@@ -39,6 +39,8 @@ FIELD("model", noun_model, "state", KIND_TEXT, NO, state, "the trained state, a 
 FIELD("model", noun_model, "config", KIND_TABLE, NO, config, "given to the plugin as JSON")
 FIELD("model", noun_model, "golden", KIND_TABLE, NO, golden, "rows that must come out: { inputs = { … }, outputs = { … }, within = 1e-6 }")
 FIELD("model", noun_model, "train", KIND_TABLE, NO, train, "what `kairos train` learns from")
+FIELD("model", noun_model, "retrain", KIND_TABLE, NO, retrain,
+      "when it is trained again, and what a new state must show: { at = \"03:00\" }")
 FIELD("model", noun_model, "combine", KIND_TABLE, NO, combine, "a weighted sum of other models' beliefs, instead of a plugin")
 FIELD("model", noun_model, "budget", KIND_DURATION, NO, budget,
       "time that one batch may take; who takes longer 64 times in a row is suspended")

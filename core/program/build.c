@@ -5,6 +5,7 @@
 #include "inside.h"
 #include "kit/hash.h"
 #include "sense.h"
+#include "served.h"
 #include <stdatomic.h>
 #include <string.h>
 
@@ -184,7 +185,10 @@ struct program_health program_health(const struct program *p) {
 
 struct program *program_from_directory(const char *directory, const struct program_from *from, struct err *e) {
   struct program *p = program_new(e);
-  if (p && sources_from_directory(p, directory, e)) return build(p, from);
+  if (p && sources_from_directory(p, directory, e)) {
+    if (from->served) served_apply(p, from->served);
+    return build(p, from);
+  }
   program_free(p);
   return NULL;
 }

@@ -83,6 +83,7 @@ size_t files_changed(const struct source *a, size_t a_count, const struct source
 
 static struct program *build(struct draft *c, struct err *e) {
   unsigned char sha256[HASH_SHA256];
+  if (c->kind == DRAFT_DIRECTORY) c->from.served = library_served(c->library, &c->arena);
   if (c->kind == DRAFT_DIRECTORY) return program_from_directory(c->directory, &c->from, e);
   if (c->kind == DRAFT_UPLOAD) return program_from_upload(c->given, c->given_count, &c->from, e);
   struct str wanted = str_from(c->identity_wanted);

@@ -6,6 +6,7 @@
 #include "kit/hash.h"
 #include "kit/map.h"
 #include "program/program.h"
+#include "served.h"
 #include <pthread.h>
 #include <string.h>
 
@@ -31,6 +32,8 @@ struct library {
   struct known *known;
   size_t known_count, known_cap;
   struct buf live; /* of the live program: what against.c notes */
+  struct arena served_arena;
+  struct served served; /* of the live program: what served.c notes */
 };
 
 struct library *library_new(struct book *b, const struct program_from *from) {
@@ -52,6 +55,7 @@ void library_free(struct library *l) {
   map_free(&l->places);
   kit_free(l->known);
   buf_free(&l->live);
+  arena_free(&l->served_arena);
   pthread_mutex_destroy(&l->lock);
   kit_free(l);
 }
@@ -62,13 +66,37 @@ struct book *library_book(struct library *l) {
 
 bool library_live(struct library *l, const struct program *p) {
   struct buf note = {0};
+  struct arena a = {0}, served_before;
+  struct served served;
   bool ok = against_note(p, &note);
+  served_note(p, &a, &served);
   pthread_mutex_lock(&l->lock);
+  served_before = l->served_arena;
+  l->served_arena = a;
+  l->served = served;
   struct buf before = l->live;
   if (ok) l->live = note;
   pthread_mutex_unlock(&l->lock);
   buf_free(ok ? &before : &note);
+  arena_free(&served_before);
   return ok;
+}
+
+const struct served *library_served(struct library *l, struct arena *a) {
+  struct served *copy = NULL;
+  pthread_mutex_lock(&l->lock);
+  if (l->served.count && (copy = ARENA_NEW(a, struct served)) && (copy->files = ARENA_ARRAY(a, struct served_file, l->served.count)))
+    for (size_t i = 0; i < l->served.count; i++) {
+      const struct served_file *from = &l->served.files[i];
+      struct served_file *to = &copy->files[copy->count++];
+      *to = *from;
+      to->path = arena_text(a, from->path, strlen(from->path));
+      to->of = arena_text(a, from->of, strlen(from->of));
+      to->text.at = arena_text(a, from->text.at, from->text.len);
+      if (!to->path || !to->of || !to->text.at) copy->count--;
+    }
+  pthread_mutex_unlock(&l->lock);
+  return copy;
 }
 
 void library_check(struct library *l, struct program *p) {

@@ -42,10 +42,12 @@ struct program {
 void program_note(const struct program *p, const struct program_health *more); /* [lane] */
 struct program_health program_health(const struct program *p);                 /* a moment's view [any] */
 
+struct served;
 struct program_from {
   const char *plugin_directory; /* NULL: no plugin is opened and no model can predict: for replay, which uses what was recorded */
   const char *store_directory;  /* where opened plugins are copied to; NULL only without plugins */
   const char *plugins;          /* "svr=<sha256>,…": these copies in the store instead of the directory's files; NULL: none */
+  const struct served *served;  /* of a directory: states that the live program serves in place of the files they came from; NULL: none */
 };
 /* Reads rules/, interventions/ and models/ below `directory` (no symbolic links, 10 MiB in all), builds and checks. Always gives a program,
  * so that its findings and sources can be shown; it may be used only when findings.errors is 0. NULL: there is no program at all, or no
@@ -98,6 +100,8 @@ void library_free(struct library *l); /* frees every program, held or not */
 /* Remembers what of the live program must not change under people, and holds another one to it: findings. False: no memory. [any] */
 bool library_live(struct library *l, const struct program *p);
 void library_check(struct library *l, struct program *p);
+/* What of the live program stands when its directory is read again; copied into `a`. NULL: nothing. [any] */
+const struct served *library_served(struct library *l, struct arena *a);
 struct book *library_book(struct library *l);                            /* whose store it reads */
 const struct program *library_add(struct library *l, struct program *p); /* takes p; gives the one to use (an equal one may be there) */
 /* By identity, or by digest alone (then with whichever plugins are there). */

@@ -70,7 +70,7 @@ static int by_path(const void *a, const void *b) {
   return strcmp(((const struct source *)a)->path, ((const struct source *)b)->path);
 }
 
-static void sort_sources(struct program *p) {
+void sources_sort(struct program *p) {
   if (p->source_count) qsort(p->sources, p->source_count, sizeof *p->sources, by_path);
 }
 
@@ -135,7 +135,7 @@ bool sources_from_directory(struct program *p, const char *directory, struct err
                    directory);
   if (p->source_count == 0 && p->findings.errors == 0)
     complain(&r, "rules", "there is no .lua file at all: an empty program decides nothing");
-  sort_sources(p);
+  sources_sort(p);
   return true;
 }
 
@@ -178,7 +178,7 @@ void sources_from_upload(struct program *p, const struct source *given, size_t c
       add_source(&r, own, (struct str){arena_text(&p->arena, given[i].text.at, given[i].text.len), given[i].text.len});
     else complain(&r, own, "expected a path such as rules/skip.lua: below rules/, interventions/ or models/, ending in .lua or .state");
   }
-  sort_sources(p);
+  sources_sort(p);
   for (size_t i = 1; i < p->source_count; i++)
     if (strcmp(p->sources[i - 1].path, p->sources[i].path) == 0) complain(&r, p->sources[i].path, "is there twice");
 }

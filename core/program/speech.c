@@ -50,7 +50,7 @@ static void name_letter(const struct program *p, const struct decision *d, struc
   size_t count = decision_kill_names(p->rules, d, l->names, LETTER_NAMES);
   uint64_t models = trigger_models(p->rules, d->trigger);
   for (uint32_t m = 0; m < models_count(p->models); m++) {
-    if (!(models >> m & 1)) continue;
+    if (!(models >> m & 1) || model_role(p->models, m) != MODEL_SERVED) continue;
     buf_clear(&name);
     buf_printf(&name, "model:%s", model_name(p->models, m));
     if (count < LETTER_NAMES) l->names[count] = hash_64(buf_view(&name));

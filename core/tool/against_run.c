@@ -78,7 +78,7 @@ static bool compare(struct finding_two *t, struct against *g, struct err *e) {
   if (o->since && !clock_parse(str_from(o->since), &g->since))
     return err_set(e, ERR_INPUT, "--since: expected a time like 2025-01-15T22:40:00Z, got \"%s\"", o->since);
   if (!workshop_store(t->store, e) || !open_book(t, e)) return false;
-  t->from = (struct program_from){tool_plugin_directory(), t->store, NULL};
+  t->from = (struct program_from){.plugin_directory = tool_plugin_directory(), .store_directory = t->store};
   if (!(t->library = library_new(t->book, &t->from))) return err_set(e, ERR_INTERNAL, "no memory for the library");
   if (t->book && !control_each(t->book, 0, know, t, e)) return false;
   const struct program *candidate = from_directory(t, o->program, e), *base = candidate ? base_program(t, e) : NULL;

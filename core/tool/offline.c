@@ -56,7 +56,7 @@ bool offline_open(struct offline *o, const char *data, const char *program, stru
   if (!file_exists(layout) && !book_create(data, 1, e)) return false;
   if (!(o->book = book_open(data, true, e))) return false;
   snprintf(o->store, sizeof o->store, "%s/store", data);
-  struct program_from from = {tool_plugin_directory(), o->store, NULL};
+  struct program_from from = {.plugin_directory = tool_plugin_directory(), .store_directory = o->store};
   if (!(o->library = library_new(o->book, &from))) return err_set(e, ERR_INTERNAL, "no memory for the library");
   if (!control_each(o->book, 0, last_program, o, e) || !choose_program(o, program, &from, e)) return false;
   return open_flows(o, e);

@@ -24,7 +24,7 @@ static bool find_model(struct one_model *m, const char *name, struct err *e) {
   const struct program *p = m->program;
   const char *names[64];
   size_t count = 0;
-  for (uint32_t i = 0; i < models_count(p->models); i++) {
+  for (uint32_t i = 0; i < models_count(p->models) && i < p->nouns.model_count; i++) {
     m->index = i;
     m->noun = &p->nouns.models[i];
     if (strcmp(model_name(p->models, i), name) == 0) return true;

@@ -187,7 +187,9 @@ static void print_result(const struct replaying *r, double seconds) {
 static bool open_replay(struct replaying *r, const char *data, struct err *e) {
   struct program_from from = {0}; /* what models said is recorded: no plugin is opened */
   snprintf(r->store, sizeof r->store, "%s/store", data);
-  if (r->recompute) from = (struct program_from){tool_plugin_directory(), r->store, NULL}; /* those that ran are in the store */
+  if (r->recompute)
+    from = (struct program_from){.plugin_directory = tool_plugin_directory(),
+                                 .store_directory = r->store}; /* those that ran are in the store */
   if (!(r->book = book_open(data, false, e))) return false;
   r->again.library = r->library = library_new(r->book, &from);
   return r->library || err_set(e, ERR_INTERNAL, "no memory for the library");

@@ -25,6 +25,7 @@ struct training_table *report_table(const struct one_model *m, const struct lear
   uint32_t widths[INPUTS_MOST];
   if (!input_widths(m, widths, INPUTS_MOST, e)) return NULL;
   struct training_table *table = training_table_new(m->program->models, m->noun, m->program->features, widths, e);
+  if (table) training_table_lookback(table, from->lookback);
   if (table && learning_table(m->program, from, table, e)) return table;
   training_table_free(table);
   return NULL;
@@ -70,6 +71,16 @@ bool report_calibrated(const struct one_model *m, const struct training_rows *ro
   if (!report_answers(m->model, rows, p, e)) return false;
   for (uint32_t r = 0; r < rows->rows; r++) p[r] = p[r] != p[r] ? 0.5 : c ? calibration_apply(c, p[r]) : p[r];
   return true;
+}
+
+bool report_reference(const struct one_model *m, const struct training_table *table, struct json_writer *w, struct err *e) {
+  struct training_rows rows;
+  training_table_rows(table, TRAINING_TRAIN, &rows);
+  double *p = kit_alloc((rows.rows + 1) * sizeof *p);
+  const bool fine = p ? report_calibrated(m, &rows, p, e) : err_set(e, ERR_INTERNAL, "no memory for predictions");
+  if (fine) reference_write(&rows, m->spec.inputs, p, w);
+  kit_free(p);
+  return fine;
 }
 
 /* ---- figures ---- */

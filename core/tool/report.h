@@ -32,6 +32,9 @@ double *report_outputs(const struct trained *model, const struct training_rows *
 /* Of the model with its weights (and its calibration, when it has one) over the table's people. [main] */
 bool report_make(struct report *r, const struct one_model *m, const struct training_table *table, struct err *e);
 void report_write(const struct report *r, struct json_writer *w); /* as members of an open object */
+/* What the model's inputs and predictions were like on the rows that it was trained on, for whom watches over it: a member of the open
+ * object. [main] */
+bool report_reference(const struct one_model *m, const struct training_table *table, struct json_writer *w, struct err *e);
 #define REPORT_VERDICT 800
 /* One sentence: is it better than its champions? */
 void report_verdict(const struct report *r, char *text, size_t size);

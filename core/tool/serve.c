@@ -70,7 +70,7 @@ static bool open_book(struct engine *s, struct err *e) {
   if (!(s->book = book_open(s->options.data, true, e))) return false;
   book_checkpoint_beside(s->book);
   snprintf(s->store, sizeof s->store, "%s/store", s->options.data);
-  s->from = (struct program_from){tool_plugin_directory(), s->store, NULL};
+  s->from = (struct program_from){.plugin_directory = tool_plugin_directory(), .store_directory = s->store};
   s->library = library_new(s->book, &s->from);
   return s->library || err_set(e, ERR_INTERNAL, "no memory for the library");
 }

@@ -79,6 +79,33 @@ bool teach(struct one_model *m, const struct training_rows *rows, int64_t second
   return fine;
 }
 
+/* ---- golden rows ---- */
+
+static double read_back(double v) {
+  char text[32];
+  double back;
+  snprintf(text, sizeof text, "%.4g", v);
+  return str_to_double(str_from(text), &back) ? back : v;
+}
+
+void teach_golden(const struct training_rows *all, struct arena *a, struct training_rows *few) {
+  double **inputs = ARENA_ARRAY(a, double *, all->input_count);
+  uint64_t **valid = ARENA_ARRAY(a, uint64_t *, all->input_count);
+  *few =
+      (struct training_rows){.rows = GOLDEN_ROWS, .inputs = inputs, .valid = valid, .widths = all->widths, .input_count = all->input_count};
+  for (uint32_t c = 0; c < all->input_count; c++) {
+    const uint32_t width = all->widths[c];
+    inputs[c] = ARENA_ARRAY(a, double, (size_t)GOLDEN_ROWS *width);
+    valid[c] = ARENA_ARRAY(a, uint64_t, (size_t)GOLDEN_ROWS * width / 64 + 1);
+    for (uint32_t i = 0; i < GOLDEN_ROWS * width; i++) {
+      const uint32_t row = i / width * (all->rows / GOLDEN_ROWS) + all->rows / (2 * GOLDEN_ROWS);
+      const size_t from = (size_t)row * width + i % width;
+      inputs[c][i] = read_back(all->inputs[c][from]);
+      valid[c][i / 64] |= (all->valid[c][from / 64] >> (from % 64) & 1) << (i % 64);
+    }
+  }
+}
+
 /* ---- is it enough? ---- */
 
 /* METHODS 2.3: below these a model is not made. `kairos evaluate --folds` says what could be learned all the same. */

@@ -17,15 +17,6 @@ struct options {
 };
 
 /* ---- golden rows: a few test rows, inputs rounded to what a person can read, answers asked for the rounded ones ---- */
-#define GOLDEN_ROWS 4
-
-static double read_back(double v) {
-  char text[32];
-  double back;
-  snprintf(text, sizeof text, "%.4g", v);
-  return str_to_double(str_from(text), &back) ? back : v;
-}
-
 static void print_input(const struct training_rows *rows, uint32_t c, uint32_t r, const char *name) {
   const uint32_t width = rows->widths[c];
   const size_t end = ((size_t)r + 1) * width;
@@ -53,30 +44,11 @@ static void print_golden_row(const struct one_model *m, const struct training_ro
   printf("} },\n");
 }
 
-/* The chosen rows of `all` as a table of their own. */
-static void choose_golden(const struct training_rows *all, struct arena *a, struct training_rows *few) {
-  double **inputs = ARENA_ARRAY(a, double *, all->input_count);
-  uint64_t **valid = ARENA_ARRAY(a, uint64_t *, all->input_count);
-  *few =
-      (struct training_rows){.rows = GOLDEN_ROWS, .inputs = inputs, .valid = valid, .widths = all->widths, .input_count = all->input_count};
-  for (uint32_t c = 0; c < all->input_count; c++) {
-    const uint32_t width = all->widths[c];
-    inputs[c] = ARENA_ARRAY(a, double, (size_t)GOLDEN_ROWS *width);
-    valid[c] = ARENA_ARRAY(a, uint64_t, (size_t)GOLDEN_ROWS * width / 64 + 1);
-    for (uint32_t i = 0; i < GOLDEN_ROWS * width; i++) {
-      const uint32_t row = i / width * (all->rows / GOLDEN_ROWS) + all->rows / (2 * GOLDEN_ROWS);
-      const size_t from = (size_t)row * width + i % width;
-      inputs[c][i] = read_back(all->inputs[c][from]);
-      valid[c][i / 64] |= (all->valid[c][from / 64] >> (from % 64) & 1) << (i % 64);
-    }
-  }
-}
-
 static bool print_golden(const struct one_model *m, const struct training_table *table, struct err *e) {
   struct training_rows all, few;
   struct arena a = {0};
   training_table_rows(table, TRAINING_TEST, &all);
-  choose_golden(&all, &a, &few);
+  teach_golden(&all, &a, &few);
   double answers[GOLDEN_ROWS];
   const bool fine = report_answers(m->model, &few, answers, e);
   if (fine) printf("  golden = {\n");
@@ -124,12 +96,13 @@ static bool run_model(const struct options *o, struct one_model *m, const struct
   fine = fine && report_make(&report, m, table, e);
   if (fine) {
     report_write(&report, &w);
+    printf(STR_FORMAT "}\n", STR_ARG(buf_view(&figures)));
+    fine = report_reference(m, table, &w, e); /* for the engine that watches over it; nothing to read */
     json_close_object(&w);
-    printf(STR_FORMAT "\n", STR_ARG(buf_view(&figures)));
     report_verdict(&report, verdict, sizeof verdict);
     fprintf(stderr, "%s\n", verdict);
-    fine =
-        one_model_write(m, buf_view(&figures), o->out, e) && write_card(o, m, from, &report, e) && (o->json || print_golden(m, table, e));
+    fine = fine && one_model_write(m, buf_view(&figures), o->out, e) && write_card(o, m, from, &report, e) &&
+           (o->json || print_golden(m, table, e));
   }
   buf_free(&figures);
   return fine;

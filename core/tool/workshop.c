@@ -18,7 +18,7 @@ bool workshop_store(char path[64], struct err *e) {
 bool workshop_open(struct workshop *s, const char *directory, struct err *e) {
   *s = (struct workshop){0};
   if (!workshop_store(s->store, e)) return false;
-  const struct program_from from = {tool_plugin_directory(), s->store, NULL};
+  const struct program_from from = {.plugin_directory = tool_plugin_directory(), .store_directory = s->store};
   return (s->program = program_from_directory(directory, &from, e)) != NULL;
 }
 

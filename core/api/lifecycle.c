@@ -1,0 +1,317 @@
+/* lifecycle: what becomes of the models' states. A state that was trained again lies beside the served one as a candidate and is asked the
+ * same; when enough outcomes have come, the better one is served and the other lies beside for as long again; when the new one turns out
+ * worse, the old one is served again. Promises that each step is another program that becomes live as any does, that one step is taken at a
+ * time, and that all of it is found again after a restart, since it follows from the live program, the journal and control.db. Main
+ * thread. */
+#include "lifecycle.h"
+#include "host/host.h"
+#include "inside.h"
+#include "kit/clock.h"
+#include "kit/hash.h"
+#include "kit/log.h"
+#include "stats/stats.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SURE        1.96              /* standard errors */
+#define AGAIN_MS    (24 * CLOCK_HOUR) /* what triggers a training does so at most once in this time */
+#define DRIFT_TICKS 5                 /* of the programs' watch: about a second */
+
+struct episode *episode_of(struct lifecycle *l, struct str name) {
+  for (uint32_t i = 0; i < l->episode_count; i++)
+    if (str_is(name, l->episodes[i]->name)) return l->episodes[i];
+  return NULL;
+}
+
+void episode_alert(struct lifecycle *l, struct episode *e, const char *format, ...) {
+  va_list list;
+  if (e->alert_count == ALERTS_MOST) memmove(e->alerts, e->alerts + 1, --e->alert_count * sizeof *e->alerts);
+  struct alert *a = &e->alerts[e->alert_count++];
+  a->at = clock_now();
+  va_start(list, format);
+  vsnprintf(a->text, sizeof a->text, format, list);
+  va_end(list);
+  e->alerts_total++;
+  l->figures.alerts++;
+  log_warn("models", "%s: %s", e->name, a->text);
+}
+
+/* ---- episodes ---- */
+
+static void episode_free(struct episode *e) {
+  if (!e) return;
+  scores_free(e->scores);
+  drift_free(e->drift);
+  kit_free(e);
+}
+
+static const struct source *source_at(const struct program *p, const char *path) {
+  for (size_t i = 0; i < p->source_count; i++)
+    if (strcmp(p->sources[i].path, path) == 0) return &p->sources[i];
+  return NULL;
+}
+
+static void copy_text(char *to, size_t size, struct str from) {
+  snprintf(to, size, STR_FORMAT, STR_ARG(from));
+}
+
+/* What the state says of itself: how good it was when it was trained. */
+static void read_baseline(struct episode *e, struct str state) {
+  struct envelope x;
+  struct arena a = {0};
+  struct json j;
+  struct err why = {0};
+  e->baseline_accuracy = e->baseline_loss = STATS_NONE;
+  if (envelope_read(state, &x, &why) && json_parse(&j, &a, x.metrics, &json_limits_default, NULL)) {
+    json_double(&j, json_path(&j, 0, "test.accuracy"), &e->baseline_accuracy);
+    json_double(&j, json_path(&j, 0, "test.log_loss"), &e->baseline_loss);
+  }
+  arena_free(&a);
+}
+
+static bool describe(struct episode *e, const struct program *p, uint32_t model) {
+  const struct noun_model *n = model_noun(p->models, model);
+  const struct node *on = node_get(n->train, "on"), *target = node_get(n->train, "target"), *within = node_get(n->train, "within");
+  struct err why = {0};
+  char path[600];
+  copy_text(e->name, sizeof e->name, n->at.name);
+  snprintf(e->state_path, sizeof e->state_path, "models/" STR_FORMAT, STR_ARG(n->state));
+  const struct source *state = source_at(p, e->state_path);
+  if (n->combine || !n->state.len || !state || !model_retraining(n, &e->rules, &why)) return false;
+  if (!on || !target || !within || on->kind != NODE_TEXT || target->kind != NODE_TEXT || within->kind != NODE_NUMBER) return false;
+  if (model_judged(p->models, model) == NO_MODEL) return false;
+  e->declared = n->retrain != NULL;
+  e->within = (int64_t)(within->number * 1000);
+  copy_text(e->on, sizeof e->on, on->text);
+  copy_text(e->target, sizeof e->target, target->text);
+  hash_hex(state->sha256, HASH_SHA256, e->served);
+  read_baseline(e, state->text);
+  const uint32_t beside = model_beside(p->models, model);
+  if (beside == NO_MODEL) return true;
+  e->role = model_role(p->models, beside);
+  model_beside_path(e->name, e->role, path, sizeof path);
+  const struct source *other = source_at(p, path);
+  if (other) hash_hex(other->sha256, HASH_SHA256, e->beside);
+  return other != NULL;
+}
+
+static bool is_same(const struct episode *a, const struct episode *b) {
+  return strcmp(a->name, b->name) == 0 && strcmp(a->served, b->served) == 0 && strcmp(a->beside, b->beside) == 0 && a->role == b->role &&
+         a->within == b->within && strcmp(a->on, b->on) == 0 && strcmp(a->target, b->target) == 0;
+}
+
+/* One that goes on keeps its scores and what was said; its drift is counted anew, since the counts are the program's. */
+static struct episode *continue_or_begin(struct lifecycle *l, const struct episode *is) {
+  for (uint32_t i = 0; i < l->episode_count; i++) {
+    struct episode *was = l->episodes[i];
+    if (!was || strcmp(was->name, is->name) != 0) continue;
+    if (is_same(was, is)) {
+      was->rules = is->rules;
+      was->declared = is->declared;
+      l->episodes[i] = NULL;
+      return was;
+    }
+  }
+  struct episode *e = kit_alloc(sizeof *e);
+  if (!e) return NULL;
+  *e = *is;
+  if (!(e->scores = scores_new(e->within))) {
+    kit_free(e);
+    return NULL;
+  }
+  for (uint32_t i = 0; i < l->episode_count; i++) { /* another state of the same model */
+    const struct episode *was = l->episodes[i];
+    if (!was || strcmp(was->name, e->name) != 0) continue;
+    e->trained = was->trained;
+    memcpy(e->last, was->last, sizeof e->last);
+    memcpy(e->alerts, was->alerts, sizeof e->alerts);
+    e->alert_count = was->alert_count;
+    e->alerts_total = was->alerts_total;
+  }
+  return e;
+}
+
+static void follow(struct lifecycle *l, const struct program *p) {
+  struct episode *now[EPISODES_MOST];
+  uint32_t count = 0;
+  bool same = true;
+  for (uint32_t m = 0; m < models_count(p->models) && count < EPISODES_MOST; m++) {
+    struct episode is = {0};
+    if (model_role(p->models, m) != MODEL_SERVED || !describe(&is, p, m)) continue;
+    struct episode *e = continue_or_begin(l, &is);
+    if (!e) continue;
+    e->changing = false;
+    drift_free(e->drift);
+    e->drift = drift_new(p, m);
+    e->drifting = (struct drift_figures){.score = STATS_NONE, .prediction = STATS_NONE};
+    same = same && count < l->episode_count && l->episodes[count] == NULL;
+    now[count++] = e;
+  }
+  same = same && count == l->episode_count;
+  for (uint32_t i = 0; i < l->episode_count; i++) episode_free(l->episodes[i]);
+  memcpy(l->episodes, now, count * sizeof *now);
+  l->episode_count = count;
+  l->of = p;
+  if (same) return;
+  /* Who sits where is asked of the journal again: from its beginning, because only it knows what answered when. */
+  memset(l->scan.seats, 0, sizeof l->scan.seats);
+  memset(l->scan.next, 0, sizeof l->scan.next);
+  for (uint32_t i = 0; i < count; i++)
+    for (uint32_t part = 0; part < BOOK_PARTITIONS; part++) scores_begin(now[i]->scores, part);
+  l->scan.more = true;
+}
+
+bool lifecycle_needs_scan(const struct lifecycle *l) {
+  for (uint32_t i = 0; i < l->episode_count; i++)
+    if (l->episodes[i]->declared || l->episodes[i]->beside[0]) return true;
+  return false;
+}
+
+/* ---- steps ---- */
+
+static void step(struct lifecycle *l, struct episode *e, const char *event, const char *served, const char *beside, enum model_role role,
+                 const char *why) {
+  const struct change_ask ask = {.event = event, .served = served, .beside = beside, .role = role, .author = LIFECYCLE_NAME, .why = why};
+  if (change_begin(l, e, &ask)) log_info("models", "%s: %s: %s", e->name, event, why);
+}
+
+static bool watched_long_enough(const struct episode *e) {
+  return e->score.both >= e->rules.outcomes && e->score.last - e->score.first >= e->rules.shadow;
+}
+
+static void say_score(const struct episode *e, char *text, size_t size) {
+  snprintf(text, size,
+           "%llu outcomes of %llu people in %.1f days: log loss %.4f beside the served %.4f (%+.4f ± %.4f), accuracy %.3f beside %.3f",
+           (unsigned long long)e->score.both, (unsigned long long)e->score.users,
+           (double)(e->score.last - e->score.first) / (double)CLOCK_DAY, e->score.beside_loss, e->score.served_loss, e->score.gain,
+           SURE * e->score.error, e->score.beside_accuracy, e->score.served_accuracy);
+}
+
+static void judge_candidate(struct lifecycle *l, struct episode *e) {
+  char why[400];
+  if (!watched_long_enough(e)) return;
+  say_score(e, why, sizeof why);
+  if (e->score.gain > 0) step(l, e, "deployed", e->beside, e->served, MODEL_PREVIOUS, why);
+  else step(l, e, "dropped", e->served, NULL, MODEL_SERVED, why);
+}
+
+/* Worse than the one before by a twentieth, and not by chance (K04). */
+static void judge_deployed(struct lifecycle *l, struct episode *e) {
+  const struct score *s = &e->score;
+  char why[400];
+  if (s->both < e->rules.outcomes) return;
+  say_score(e, why, sizeof why);
+  const bool worse = retrain_is_due(s->served_accuracy, s->beside_accuracy) || retrain_is_due(s->beside_loss, s->served_loss);
+  if (worse && s->gain - SURE * s->error > 0) {
+    step(l, e, "returned", e->beside, NULL, MODEL_SERVED, why);
+    if (e->changing) episode_alert(l, e, "the state before is served again: %s", why);
+  } else if (watched_long_enough(e)) step(l, e, "settled", e->served, NULL, MODEL_SERVED, why);
+}
+
+static void want(struct episode *e, const char *why) {
+  if (!e->wanted[0]) snprintf(e->wanted, sizeof e->wanted, "%s", why);
+}
+
+/* ---- how the served one fares ---- */
+
+static void watch_performance(struct lifecycle *l, struct episode *e) {
+  const struct score *s = &e->score;
+  if (s->rows < e->rules.outcomes || stats_none(e->baseline_accuracy)) return;
+  const double error = math_sqrt(s->accuracy * (1 - s->accuracy) / (double)s->rows);
+  const bool low = retrain_is_due(s->accuracy, e->baseline_accuracy) && e->baseline_accuracy - s->accuracy > SURE * error;
+  if (low && !e->said_performance) {
+    episode_alert(l, e, "accuracy %.3f on %llu outcomes of %d days, less than %.2f of the %.3f when it was trained", s->accuracy,
+                  (unsigned long long)s->rows, SCORES_DAYS, RETRAIN_SHARE, e->baseline_accuracy);
+    want(e, "its accuracy fell");
+  }
+  e->said_performance = low;
+}
+
+static void watch_drift(struct lifecycle *l, struct episode *e) {
+  char alert[200] = "";
+  const uint32_t model = model_of_name(l->of->models, str_from(e->name));
+  if (!e->drift || model == NO_MODEL || !drift_look(e->drift, l->of, model, &e->drifting, alert, sizeof alert)) return;
+  if (alert[0]) episode_alert(l, e, "%s", alert);
+  const bool far = e->drifting.score > e->rules.drift;
+  if (far && !e->said_drift) {
+    episode_alert(l, e, "drift %.3f, more than %.3g: %u of its inputs are distributed otherwise than when it was trained, most of all %s",
+                  e->drifting.score, e->rules.drift, e->drifting.columns, e->drifting.worst);
+    want(e, "its inputs drifted");
+  }
+  e->said_drift = far;
+}
+
+/* ---- when it is trained again ---- */
+
+static void train_when_due(struct lifecycle *l, struct episode *e) {
+  const int64_t now = clock_now(), last = e->trained ? e->trained : l->begun;
+  struct err why = {0};
+  if (!e->declared || e->beside[0] || e->changing || training_runs(l)) return;
+  const bool nightly = retraining_due(&e->rules, last, now), wanted = e->wanted[0] && (!e->trained || now - e->trained > AGAIN_MS);
+  if (!nightly && !wanted) return;
+  if (training_start(l, e, LIFECYCLE_NAME, nightly ? "the nightly schedule" : e->wanted, &why)) e->wanted[0] = 0;
+  else log_warn("models", "%s: %s", e->name, why.text);
+  e->trained = now;
+}
+
+void lifecycle_tick(struct api *a) {
+  struct lifecycle *l = a->lifecycle;
+  if (!l || l->programs->closing || l->scan.running || l->programs->activations || l->changes) return;
+  if (l->of != a->program) follow(l, a->program);
+  l->ticks++;
+  for (uint32_t i = 0; i < l->episode_count; i++) {
+    struct episode *e = l->episodes[i];
+    if (e->changing) continue;
+    scores_sum(e->scores, &e->score);
+    if (scores_changed(e->scores) && e->declared) episode_alert(l, e, "its share of right answers has changed (ADWIN)");
+    if (!l->scan.more && e->role == MODEL_CANDIDATE) judge_candidate(l, e);
+    if (!l->scan.more && e->role == MODEL_PREVIOUS && !e->changing) judge_deployed(l, e);
+    if (e->declared && !l->scan.more) watch_performance(l, e);
+    if (l->ticks % DRIFT_TICKS == 0) watch_drift(l, e);
+    train_when_due(l, e);
+    if (l->changes) return; /* one step at a time */
+  }
+  scan_tick(l);
+}
+
+/* ---- life ---- */
+
+static bool restore(void *context, const struct control_fact *fact) {
+  struct lifecycle *l = context;
+  struct arena a = {0};
+  struct json j;
+  struct episode *e = strcmp(fact->kind, "model") == 0 ? episode_of(l, str_from(fact->name)) : NULL;
+  if (e && json_parse(&j, &a, fact->body, &json_limits_default, NULL)) {
+    const struct str event = json_text(&j, json_get(&j, 0, "event"), &a), why = json_text(&j, json_get(&j, 0, "why"), &a);
+    if (str_is(event, "kept") || str_is(event, "failed") || str_is(event, "candidate")) {
+      e->trained = fact->at;
+      snprintf(e->last, sizeof e->last, STR_FORMAT ": " STR_FORMAT, STR_ARG(event), STR_ARG(why));
+    }
+  }
+  arena_free(&a);
+  return true;
+}
+
+bool lifecycle_open(struct api *a, struct err *e) {
+  struct lifecycle *l = kit_alloc(sizeof *l);
+  if (!l) return err_set(e, ERR_INTERNAL, "no memory for the models' lifecycle");
+  *l = (struct lifecycle){.api = a, .programs = a->programs, .begun = clock_now()};
+  l->scan.lifecycle = l;
+  a->lifecycle = l;
+  follow(l, a->program);
+  return control_each(a->book, 0, restore, l, e);
+}
+
+void lifecycle_stop(struct api *a) {
+  if (a->lifecycle) training_stop(a->lifecycle);
+}
+
+void lifecycle_close(struct api *a) {
+  struct lifecycle *l = a->lifecycle;
+  if (!l) return;
+  for (uint32_t i = 0; i < l->episode_count; i++) episode_free(l->episodes[i]);
+  arena_free(&l->scan.arena);
+  kit_free(l);
+  a->lifecycle = NULL;
+}

@@ -1,0 +1,131 @@
+/* rooms: judge book kit stats */
+/* A served model and the state beside it are judged on the same rows, once each: when what was predicted came, or when its time is over;
+ * one outcome answers one prediction, the oldest that waits. */
+#include "judge/judge.h"
+#include "kit/math.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define HOUR INT64_C(3600000)
+#define NONE (__builtin_nan(""))
+
+static void close_to(double got, double wanted) {
+  if (!(got - wanted < 1e-12 && wanted - got < 1e-12)) fail_msg("expected %.12g, got %.12g", wanted, got);
+}
+
+static void outcomes_and_silence(void **state) {
+  (void)state;
+  struct scores *s = scores_new(18 * HOUR);
+  struct score f;
+  assert_true(scores_answer(s, 3, 1, 100 * HOUR, .8, .6));
+  assert_true(scores_answer(s, 3, 2, 101 * HOUR, .8, .6));
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 0);
+  scores_outcome(s, 3, 1, 110 * HOUR);
+  scores_outcome(s, 3, 1, 111 * HOUR); /* nobody waits any more */
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 1);
+  close_to(f.base_rate, 1);
+  close_to(f.log_loss, -math_log(.8));
+  close_to(f.gain, math_log(.6) - math_log(.8));
+  scores_until(s, 3, 100 * HOUR);
+  scores_sum(s, &f);
+  assert_int_equal(f.both, 1); /* user 2 may still do it */
+  scores_until(s, 3, 120 * HOUR);
+  scores_sum(s, &f);
+  assert_int_equal(f.both, 2);
+  assert_int_equal(f.users, 2);
+  close_to(f.base_rate, .5);
+  close_to(f.accuracy, .5);
+  close_to(f.beside_loss, -(math_log(.6) + math_log(1 - .6)) / 2);
+  assert_int_equal(f.first, 100 * HOUR);
+  assert_int_equal(f.last, 101 * HOUR);
+  scores_free(s);
+}
+
+static void the_oldest_in_time_is_answered(void **state) {
+  (void)state;
+  struct scores *s = scores_new(18 * HOUR);
+  struct score f;
+  assert_true(scores_answer(s, 0, 7, 0, .9, NONE));
+  assert_true(scores_answer(s, 0, 7, 10 * HOUR, .9, NONE));
+  assert_true(scores_answer(s, 0, 7, 11 * HOUR, .2, NONE));
+  scores_outcome(s, 0, 7, 20 * HOUR); /* too late for the first: a no; the second was meant */
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 2);
+  assert_int_equal(f.both, 0);
+  close_to(f.log_loss, -(math_log(1 - .9) + math_log(.9)) / 2);
+  scores_outcome(s, 0, 7, 21 * HOUR);
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 3);
+  close_to(f.accuracy, 1 / 3.);
+  scores_free(s);
+}
+
+/* The same people in other partitions and read in another order give the same bits; a partition that begins anew forgets. */
+static void order_of_partitions_does_not_matter(void **state) {
+  (void)state;
+  struct score f[2];
+  for (int way = 0; way < 2; way++) {
+    struct scores *s = scores_new(HOUR);
+    for (uint32_t k = 0; k < 16; k++) {
+      const uint32_t part = way ? 15 - k : k;
+      for (uint64_t i = 0; i < 1000; i++) {
+        const uint64_t user = part * 100 + i % 37;
+        assert_true(scores_answer(s, part, user, (int64_t)i * HOUR / 4, .1 + .8 * (double)(i * 7 % 11) / 11, .5));
+        if (i % 3 == 0) scores_outcome(s, part, user, (int64_t)i * HOUR / 4 + 1000);
+      }
+      scores_until(s, part, 10000 * HOUR);
+    }
+    scores_sum(s, &f[way]);
+    if (way) {
+      for (uint32_t part = 1; part < 16; part++) scores_begin(s, part);
+      struct score one;
+      scores_sum(s, &one);
+      assert_int_equal(one.both, 1000);
+      assert_int_equal(one.users, 37);
+    }
+    scores_free(s);
+  }
+  assert_int_equal(f[0].both, 16000);
+  assert_int_equal(f[0].rows, 16000);
+  assert_memory_equal(&f[0], &f[1], sizeof f[0]);
+}
+
+static void only_thirty_days_count(void **state) {
+  (void)state;
+  struct scores *s = scores_new(HOUR);
+  struct score f;
+  for (int64_t day = 1; day <= 100; day++) {
+    assert_true(scores_answer(s, 0, 1, day * 24 * HOUR, day > 70 ? .9 : .1, NONE));
+    scores_outcome(s, 0, 1, day * 24 * HOUR + 1);
+  }
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 30);
+  close_to(f.accuracy, 1);
+  scores_free(s);
+}
+
+static void a_change_is_noticed_once(void **state) {
+  (void)state;
+  struct scores *s = scores_new(HOUR);
+  for (int64_t i = 0; i < 2000; i++) {
+    if (i == 1000) assert_false(scores_changed(s));
+    assert_true(scores_answer(s, 0, 1, i * HOUR, i < 1000 ? .9 : .1, NONE));
+    scores_outcome(s, 0, 1, i * HOUR + 1);
+  }
+  assert_true(scores_changed(s));
+  assert_false(scores_changed(s));
+  scores_free(s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(outcomes_and_silence), cmocka_unit_test(the_oldest_in_time_is_answered),
+                                     cmocka_unit_test(order_of_partitions_does_not_matter), cmocka_unit_test(only_thirty_days_count),
+                                     cmocka_unit_test(a_change_is_noticed_once)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
