@@ -255,10 +255,14 @@ static void train_when_due(struct lifecycle *l, struct episode *e) {
   e->trained = now;
 }
 
+void lifecycle_catch_up(struct lifecycle *l) {
+  if (!l->scan.running && !l->changes && l->of != l->api->program) follow(l, l->api->program);
+}
+
 void lifecycle_tick(struct api *a) {
   struct lifecycle *l = a->lifecycle;
   if (!l || l->programs->closing || l->scan.running || l->programs->activations || l->changes) return;
-  if (l->of != a->program) follow(l, a->program);
+  lifecycle_catch_up(l);
   l->ticks++;
   for (uint32_t i = 0; i < l->episode_count; i++) {
     struct episode *e = l->episodes[i];

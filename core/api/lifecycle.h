@@ -84,6 +84,7 @@ struct lifecycle {
 /* lifecycle.c */
 struct episode *episode_of(struct lifecycle *l, struct str name);
 void episode_alert(struct lifecycle *l, struct episode *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void lifecycle_catch_up(struct lifecycle *l); /* with the live program, unless a piece of the journal is being read */
 bool lifecycle_needs_scan(const struct lifecycle *l);
 /* lifecycle_scan.c */
 void scan_tick(struct lifecycle *l); /* asks the builder for the next piece when there may be one */

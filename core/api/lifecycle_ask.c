@@ -14,6 +14,7 @@ static const char *author_of(struct request *r) {
 
 static struct episode *episode_asked(struct request *r, struct lifecycle *l) {
   const char *names[EPISODES_MOST];
+  lifecycle_catch_up(l);
   struct episode *e = episode_of(l, r->params[0]);
   if (e) return e;
   for (uint32_t i = 0; i < l->episode_count; i++) names[i] = l->episodes[i]->name;
@@ -27,6 +28,7 @@ void api_models(struct request *r, void *context) {
   struct lifecycle *l = ((struct api *)context)->lifecycle;
   struct buf out = {0};
   struct json_writer w = json_to(&out);
+  lifecycle_catch_up(l);
   json_open_array(&w);
   for (uint32_t i = 0; i < l->episode_count; i++) put_episode(&w, l, l->episodes[i]);
   json_close_array(&w);

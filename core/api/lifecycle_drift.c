@@ -9,8 +9,8 @@
 
 #define POINT_ROWS   500
 #define POINTS_MOST  24
-#define WINDOW       20 /* points */
-#define WINDOW_LEAST 2
+#define WINDOW       20    /* points */
+#define ROWS_LEAST   1000  /* in the window; fewer say nothing */
 #define LEVEL        0.001 /* of false discoveries over the columns */
 #define PSI_LEAST    0.1
 #define SIGMAS       3.0
@@ -18,6 +18,7 @@
 
 struct drift {
   uint32_t columns, points;
+  uint64_t rows;   /* in the window */
   uint64_t begun;  /* rows when the newest point began */
   uint64_t *last;  /* [columns × DRIFT_CELLS]: counts when the newest point ended */
   uint32_t *point; /* [POINTS_MOST × columns × DRIFT_CELLS], newest last */
@@ -128,8 +129,8 @@ static void watch_column(const struct drift *d, const struct program *p, uint32_
   }
   const double now = level_of(d, d->points - 1, column, cells), z = stats_none(now) ? STATS_NONE : z_score(before, n, now);
   if (!(z > SIGMAS || z < -SIGMAS)) return;
-  snprintf(alert, size, "%s: its level in the last %d rows is %.3f, %.1f standard deviations from the %zu times before",
-           model_watched_name(p->models, model, column), POINT_ROWS, now, z, n);
+  snprintf(alert, size, "%s: its level in the newest rows is %.3f, %.1f standard deviations from the %zu times before",
+           model_watched_name(p->models, model, column), now, z, n);
 }
 
 static void end_point(struct drift *d, const uint64_t *counts) {
@@ -138,6 +139,9 @@ static void end_point(struct drift *d, const uint64_t *counts) {
   uint32_t *newest = d->point + d->points++ * size;
   for (size_t i = 0; i < size; i++) newest[i] = (uint32_t)(counts[i] - d->last[i]);
   memcpy(d->last, counts, size * sizeof *counts);
+  d->rows = 0;
+  for (uint32_t k = d->points > WINDOW ? d->points - WINDOW : 0; k < d->points; k++)
+    for (uint32_t i = 0; i < DRIFT_CELLS; i++) d->rows += d->point[k * size + size - DRIFT_CELLS + i];
 }
 
 bool drift_look(struct drift *d, const struct program *p, uint32_t model, struct drift_figures *out, char *alert, size_t size) {
@@ -152,14 +156,14 @@ bool drift_look(struct drift *d, const struct program *p, uint32_t model, struct
   kit_free(counts);
   if (!ends) return false;
   for (uint32_t c = 0; c < d->columns && !alert[0]; c++) watch_column(d, p, model, c, alert, size);
-  if (d->points >= WINDOW_LEAST) measure(d, p, model, out);
+  if (d->rows >= ROWS_LEAST) measure(d, p, model, out);
   return true;
 }
 
 void drift_put(const struct drift *d, const struct program *p, uint32_t model, struct json_writer *w) {
   json_key(w, "columns");
   json_open_array(w);
-  for (uint32_t c = 0; c < d->columns && d->points >= WINDOW_LEAST; c++) {
+  for (uint32_t c = 0; c < d->columns && d->rows >= ROWS_LEAST; c++) {
     const struct distance x = distance_of(d, p, model, c);
     json_open_object(w);
     json_pair_text(w, "name", model_watched_name(p->models, model, c));

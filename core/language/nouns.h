@@ -110,10 +110,10 @@ struct noun_model {
   size_t input_count;
   struct noun_model_output *outputs;
   size_t output_count;
-  struct str state;          /* file below models/, e.g. "adherence.state"; empty: none */
-  const struct node *config; /* to the plugin, as JSON */
-  const struct node *golden; /* list of { inputs = {…}, outputs = {…}, within = 1e-6 } */
-  const struct node *train;  /* what `kairos train` learns from */
+  struct str state;           /* file below models/, e.g. "adherence.state"; empty: none */
+  const struct node *config;  /* to the plugin, as JSON */
+  const struct node *golden;  /* list of { inputs = {…}, outputs = {…}, within = 1e-6 } */
+  const struct node *train;   /* what `kairos train` learns from */
   const struct node *retrain; /* when and how it is trained again */
   const struct node *combine;
   double budget;      /* seconds a batch may take; NAN: not said */

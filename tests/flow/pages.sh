@@ -34,5 +34,5 @@ grep -o 'tests/[a-z]*/[a-z_]*\.sh' "$KAIROS_SOURCE/docs/OPERATIONS.md" | sort -u
   [ -x "$KAIROS_SOURCE/$test" ] || say "docs/OPERATIONS.md leans on $test, which is not there"
 done
 for metric in $(grep -o 'kairos_[a-z_]*' "$KAIROS_SOURCE/docs/OPERATIONS.md" | sort -u); do
-  grep -q "\"*$metric" "$core/api/health.c" "$core/api/functions.c" || say "docs/OPERATIONS.md names the metric $metric, which /metrics does not give"
+  grep -q "\"*$metric" "$core/api/health.c" "$core/api/functions.c" "$core/api/lifecycle_show.c" || say "docs/OPERATIONS.md names the metric $metric, which /metrics does not give"
 done
