@@ -252,7 +252,7 @@ static uint64_t gated_models(struct flow *f, struct step *s) {
   const struct moment_input in = input_of(f, s, 0);
   uint64_t gated = 0;
   for (uint32_t m = 0; m < models_count(s->program->models); m++)
-    if (s->models >> m & 1 && model_gated(&in, m)) gated |= UINT64_C(1) << m;
+    if (s->models >> m & 1 && model_gated(&in, model_served(s->program->models, m))) gated |= UINT64_C(1) << m;
   return gated;
 }
 
@@ -263,7 +263,7 @@ static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
     struct step *s = &f->steps[i];
     if (s->dropped || s->program != p || !(s->models >> model & 1) || s->item->recorded) continue;
     const struct moment_input in = input_of(f, s, 0);
-    const bool gated = model_gated(&in, model);
+    const bool gated = model_gated(&in, model_served(p->models, model));
     const bool killed = !gated && place_model_killed(&f->places.at[s->partition], model_name(p->models, model));
     for (uint32_t b = 0; b < beliefs_count(p->models); b++)
       if (belief_model(p->models, b) == model)

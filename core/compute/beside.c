@@ -17,6 +17,10 @@ enum model_role model_role(const struct models *m, uint32_t model) {
   return m->at[model].role;
 }
 
+uint32_t model_served(const struct models *m, uint32_t model) {
+  return m->at[model].role == MODEL_SERVED ? model : m->at[model].served;
+}
+
 void model_beside_path(const char *name, enum model_role role, char *path, size_t size) {
   snprintf(path, size, "models/%s.%s.state", name, role_words[role]);
 }

@@ -145,6 +145,7 @@ uint32_t models_in_order(const struct models *m, uint32_t place);
 enum model_role { MODEL_SERVED, MODEL_CANDIDATE, MODEL_PREVIOUS };
 const char *model_role_word(enum model_role role);                  /* "served" "candidate" "previous" */
 enum model_role model_role(const struct models *m, uint32_t model); /* [any] */
+uint32_t model_served(const struct models *m, uint32_t model);      /* beside which one; itself when it is none of those [any] */
 /* The file of a program that makes one. */
 void model_beside_path(const char *name, enum model_role role, char *path, size_t size);
 #define NO_MODEL UINT32_MAX

@@ -28,7 +28,7 @@ static void set_beliefs(const struct program *p, uint64_t models, const struct v
 static uint64_t shut(const struct program *p, const struct moment_input *in, uint64_t models, struct value *beliefs) {
   uint64_t gated = 0;
   for (uint32_t m = 0; m < models_count(p->models); m++)
-    if (models >> m & 1 && model_gated(in, m)) gated |= UINT64_C(1) << m;
+    if (models >> m & 1 && model_gated(in, model_served(p->models, m))) gated |= UINT64_C(1) << m;
   for (uint32_t b = 0; b < beliefs_count(p->models); b++)
     if (gated >> belief_model(p->models, b) & 1) beliefs[b] = value_missing(MISSING_GATED);
   return gated;

@@ -46,7 +46,8 @@ bool program_enter(const struct program *p, struct user *u, const struct recorde
   for (uint32_t i = 0; p && i < r->belief_count; i++) {
     const struct recorded_belief *b = &r->beliefs[i];
     const bool gated = b->value.kind == VALUE_MISSING && b->value.reason == MISSING_GATED;
-    if (b->belief < beliefs_count(p->models) && !gated && !model_entered(p->rules, u, belief_model(p->models, b->belief), r->clock))
+    if (b->belief < beliefs_count(p->models) && !gated &&
+        !model_entered(p->rules, u, model_served(p->models, belief_model(p->models, b->belief)), r->clock))
       return false;
   }
   return true;

@@ -60,7 +60,7 @@ static struct moment_input input_of(const struct outcome_of *o) {
 static bool shut(struct outcome_of *o, uint32_t model, struct value *beliefs) {
   const struct program *p = o->scene.program;
   const struct moment_input in = input_of(o);
-  if (!model_gated(&in, model)) return false;
+  if (!model_gated(&in, model_served(p->models, model))) return false;
   for (uint32_t b = 0; b < beliefs_count(p->models); b++)
     if (belief_model(p->models, b) == model) beliefs[b] = value_missing(MISSING_GATED);
   return true;
@@ -73,7 +73,8 @@ static void shut_given(struct outcome_of *o) {
   for (size_t i = 0; i < o->scene.override_count; i++) {
     const uint32_t slot = o->scene.overrides[i].slot;
     const struct symbol *s = &p->symbols.at[slot];
-    if (s->kind == SYMBOL_BELIEF && model_gated(&in, belief_model(p->models, s->index))) o->slots[slot] = value_missing(MISSING_GATED);
+    if (s->kind == SYMBOL_BELIEF && model_gated(&in, model_served(p->models, belief_model(p->models, s->index))))
+      o->slots[slot] = value_missing(MISSING_GATED);
   }
 }
 
