@@ -12,6 +12,7 @@
  * Promises: a user's events in their order; the same decisions whatever the waves; nothing acknowledged here (the lane answers after
  * flow_commit). Runs on the lane's thread, or on a replay's; no lock, no clock, no chance of its own. */
 #include "flow/inside.h"
+#include "kit/clock.h"
 #include "kit/hash.h"
 #include <string.h>
 
