@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures the release build on this machine and prints medians and ratios to the limits. The load generator shares the machine.
 # usage: tests/bench/run.sh [--runs N] [--seconds S] [line…]      default: 5 runs of 10 s; lines: single open5000 open20000 array ndjson
-#                                                                  replay why conditions functions memory slow overload webhooks plugins hosts reload
+#                                                                  replay why conditions functions memory slow overload webhooks plugins models hosts reload
 # Each run starts the engine on a fresh data directory (under BENCH_DIR, default a temporary one) with tests/bench/program, and gives each
 # of 10 000 users a profile and consent before the clock starts.
 set -eu
@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
     *) break ;;
   esac
 done
-[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay why conditions functions memory slow overload webhooks plugins hosts reload
+[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay why conditions functions memory slow overload webhooks plugins models hosts reload
 for tool in "$build/kairos" "$build/bench/load" "$build/bench/overload"; do
   [ -x "$tool" ] || { echo "run.sh: $tool is missing; scripts/build release makes it" >&2; exit 1; }
 done
@@ -207,6 +207,11 @@ reload() {
 
 plugins() { "$build/bench/plugins" "$build/plugins" | tee -a "$results" >&2; }
 
+models() {
+  stop
+  "$source/tests/bench/models.sh" "$build" "$seconds" "$scratch" | tee -a "$results" >&2
+}
+
 for line in "$@"; do
   run=0
   while [ $run -lt "$runs" ]; do
@@ -217,7 +222,7 @@ for line in "$@"; do
       open20000) load open20000 --connections 64 --rate 20000 ;;
       array) load array --connections 16 --batch 100 ;;
       ndjson) load ndjson --connections 16 --batch 100 --ndjson ;;
-      replay | why | conditions | functions | memory | slow | overload | webhooks | plugins | hosts | reload) $line ;;
+      replay | why | conditions | functions | memory | slow | overload | webhooks | plugins | models | hosts | reload) $line ;;
       *) echo "run.sh: unknown line '$line'" >&2; exit 2 ;;
     esac
   done
