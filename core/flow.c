@@ -99,7 +99,7 @@ static bool known_words(struct step *s, struct err *why) {
   const struct program *p = s->program;
   if (s->item->recorded) return true; /* it is in the journal: it was in order */
   const enum entry_kind kind = s->item->kind;
-  if (kind == ENTRY_TICK || kind == ENTRY_CONSENT || kind == ENTRY_ASKED || kind == ENTRY_FILLED || !p) return true;
+  if (kind == ENTRY_TICK || kind == ENTRY_CONSENT || kind == ENTRY_ASKED || kind == ENTRY_FILLED || kind == ENTRY_MERGE || !p) return true;
   if (event_is_own(&s->item->event))
     return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is the engine's own (consent has its routes)",
                    STR_ARG(s->item->event.type));
@@ -159,6 +159,10 @@ static bool find_asked(struct flow *f, struct step *s, struct err *why) {
 static bool meet(struct flow *f, struct step *s, struct err *e) {
   struct err why = {0};
   const struct event *ev = &s->item->event;
+  if (!merge_lets(s, &why)) {
+    refuse(f, s, &why);
+    return true;
+  }
   if (!drop_duplicate(f, s, e)) return false;
   if (s->dropped) return true;
   set_recorded(s);
@@ -193,6 +197,10 @@ static bool move(struct flow *f, struct step *s, struct err *e) {
   const struct tz *zone = s->user->zone;
   if (program_move(s->program, s->user, s->item->kind, &s->item->event, &s->recorded, &f->scratch, &s->item->learned, &why))
     return note_zone(f, s, zone, e);
+  if (s->item->kind == ENTRY_MERGE) { /* half applied: the turn is lost, and the merge goes on from the rows */
+    *e = why;
+    return false;
+  }
   refuse(f, s, &why);
   return true;
 }
@@ -202,7 +210,7 @@ static bool move(struct flow *f, struct step *s, struct err *e) {
 static const struct listening *who_listens(struct flow *f, const struct step *s) {
   const struct rules *r = s->program->rules;
   const enum entry_kind kind = s->item->kind;
-  if (kind == ENTRY_CONSENT || kind == ENTRY_IMPORTED || kind == ENTRY_FILLED) return NULL;
+  if (kind == ENTRY_CONSENT || kind == ENTRY_IMPORTED || kind == ENTRY_FILLED || kind == ENTRY_MERGE) return NULL;
   if (s->item->kind == ENTRY_TICK) return ticks_listening(r, &s->item->event, &f->scratch);
   if (s->item->kind == ENTRY_ASKED)
     return s->item->asked == NO_ONE ? rules_listening_all(r) : rules_listening_to(r, trigger_name(r, s->item->asked));

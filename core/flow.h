@@ -2,6 +2,7 @@
  * owns one flow per volume; `kairos replay` owns flows of its own, which keep nothing and compare instead. */
 #pragma once
 #include "accept/accept.h"
+#include "book/aliases.h"
 #include "book/book.h"
 #include "program/program.h"
 #include "program/recorded.h"
@@ -33,6 +34,11 @@ struct item {
   struct told *told;
   size_t told_count;
   struct str *records; /* the decisions' records, as many as told */
+};
+
+struct merge_clock { /* when a row about a person happens: history's people live on their own time */
+  int64_t at;
+  bool history;
 };
 
 struct flow;
@@ -114,5 +120,19 @@ bool flow_recover(struct flow *f, struct err *e);
 size_t flow_letters_take(struct flow *f, struct letter **letters, size_t most);
 /* Users whose next tick may have changed since the last call, by number: for the lane's heap. */
 size_t flow_due_take(struct flow *f, struct user **users, size_t most);
+/* ---- merges (flow/merge.c): two ids are one person ---- */
+/* The row that ends the chain of `from` (closes), or the one that binds `into` by what merge_carried gave. `now`: decision clock of a user
+ * of history, else the time. Lies in `a`; NULL with the error set. [any] */
+struct item *merge_item(struct arena *a, const struct alias *x, bool closes, struct str carried, const struct merge_clock *clock,
+                        struct err *e);
+struct item *opt_out_item(struct arena *a, struct str user, const struct merge_clock *clock, struct err *e);
+struct merge_clock merge_clock_of(const struct user *u);
+/* What of a closed user binds the other, as the data of that row. [lane] */
+bool merge_carried(struct flow *f, const struct user *u, const struct alias *x, struct arena *a, struct buf *out, struct err *e);
+/* Ends what an earlier run began: merges, and erasures of merged people; each step is done only where it is missing. While the volumes are
+ * the caller's: at a start, or offline. `flows` by volume. */
+bool merges_resume(struct aliases *all, struct book *b, struct flow *(*flow_of)(void *context, uint32_t volume), void *context,
+                   struct err *e);
+
 /* Erasure: commits what the turn has so far, then destroys the user's key and rows. [lane] */
 bool flow_erase(struct flow *f, struct user *u, struct err *e);

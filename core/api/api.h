@@ -16,7 +16,9 @@ struct api {
   size_t endpoint_count;
   int64_t started_at;
   struct door *door;
-  struct str *kills; /* names killed now, for GET /v1/kill */
+  struct aliases *aliases; /* ids that are one person; NULL before api_restore */
+  struct act *acts;        /* merges, and erasures of merged people: one after the other; the first is under way */
+  struct str *kills;       /* names killed now, for GET /v1/kill */
   size_t kill_count;
   struct str *lifted; /* names that were killed once and may be again: what a start compares */
   size_t lifted_count;

@@ -417,9 +417,14 @@ static bool catch_up_all(struct api *a, struct err *e) {
   return true;
 }
 
+static struct flow *flow_of(void *context, uint32_t volume) {
+  return lanes_flow(((struct api *)context)->lanes, volume);
+}
+
 bool api_restore(struct api *a, struct err *e) {
   if (!control_each(a->book, 0, restore_fact, a, e)) return err_wrap(e, "control facts");
   if (!catch_up_all(a, e)) return err_wrap(e, "control facts that a partition had missed");
+  if (!(a->aliases = aliases_open(a->book, e)) || !merges_resume(a->aliases, a->book, flow_of, a, e)) return err_wrap(e, "merges");
   tell_courier(a);
   return true;
 }
@@ -427,6 +432,7 @@ bool api_restore(struct api *a, struct err *e) {
 void api_close(struct api *a) {
   free_names(a->kills, a->kill_count);
   free_names(a->lifted, a->lifted_count);
+  aliases_close(a->aliases);
   for (size_t i = 0; i < a->stage_count; i++) {
     forget_approvals(&a->stages[i]);
     kit_free(a->stages[i].name);

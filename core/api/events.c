@@ -81,7 +81,7 @@ static void put_all_rejected(struct json_writer *w, const struct posting *p) {
       const struct item *item = &p->jobs[v]->items[i];
       uint32_t index = p->batch.index[p->places[v][i]];
       if (item_lost(p->jobs[v])) put_item_error(w, index, &p->jobs[v]->err, true);
-      else if (item->state == ITEM_REFUSED) put_item_error(w, index, &item->err, false);
+      else if (item->state == ITEM_REFUSED) put_item_error(w, index, &item->err, item->err.kind == ERR_BUSY);
     }
 }
 
@@ -157,8 +157,10 @@ static bool answer_alone_refused(struct posting *p) {
     char pointer[128] = "";
     if (colon) snprintf(pointer, sizeof pointer, "%.*s", (int)(colon - e->text), e->text);
     bool conflict = e->kind == ERR_CONFLICT;
-    request_problem(p->request, conflict ? 409 : 400, conflict ? "conflict" : "event-invalid", colon ? pointer : NULL, "%s",
-                    colon ? colon + 2 : e->text);
+    if (e->kind == ERR_BUSY) request_refuse(p->request, e);
+    else
+      request_problem(p->request, conflict ? 409 : 400, conflict ? "conflict" : "event-invalid", colon ? pointer : NULL, "%s",
+                      colon ? colon + 2 : e->text);
     return true;
   }
   return false;
@@ -202,7 +204,9 @@ static enum entry_kind kind_of(const struct event *e, bool may_identify) {
 static bool share_out(struct posting *p, bool may_identify) {
   uint32_t of[2500];
   size_t counts[BOOK_VOLUMES_MOST] = {0};
+  const bool merged = aliases_count(p->api->aliases) > 0;
   for (size_t i = 0; i < p->batch.count; i++) {
+    if (merged) p->batch.events[i].user = person_meant(p->request, p->api, p->batch.events[i].user);
     of[i] = book_volume_of(p->api->book, book_partition_of(p->api->book, p->batch.events[i].user));
     counts[of[i]]++;
   }
@@ -323,12 +327,12 @@ static void decide_done(struct job *j) {
   job_free(j);
 }
 
-static struct str asked_envelope(struct job *j, const struct json *body, int64_t now) {
+static struct str asked_envelope(struct job *j, struct str user, const struct json *body, int64_t now) {
   char at[32];
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
-  json_pair_str(&w, "userId", json_text(body, json_get(body, 0, "userId"), &j->arena));
+  json_pair_str(&w, "userId", user);
   json_pair_text(&w, "eventType", "decision_asked");
   json_pair_str(&w, "timestamp", (struct str){at, clock_format(now, at)});
   uint32_t trigger = json_get(body, 0, "trigger"), context = json_get(body, 0, "context");
@@ -385,13 +389,14 @@ void api_decide(struct request *r, void *context) {
     request_problem(r, 400, "request-invalid", "/userId", "expected a user's id as text");
     return;
   }
+  user = person_meant(r, api, user);
   if (!asked_trigger(r, api, &body) || !asked_dry(r, &body, &dry)) return;
   struct asking *a = asking_new(r, api);
   if (!a) return;
   struct job *j = job_new(book_volume_of(api->book, book_partition_of(api->book, user)));
   struct item *item = j ? ARENA_NEW(&j->arena, struct item) : NULL;
   struct str source = r->key_name.len ? r->key_name : STR("local");
-  if (!item || !event_parse(&j->arena, asked_envelope(j, &body, r->received), r->received, source, false, &item->event, &e)) {
+  if (!item || !event_parse(&j->arena, asked_envelope(j, user, &body, r->received), r->received, source, false, &item->event, &e)) {
     job_free(j);
     request_problem(r, e.kind == ERR_INPUT ? 400 : 503, "request-invalid", NULL, "%s", e.text[0] ? e.text : "no memory");
     return;

@@ -10,6 +10,7 @@ void api_user_put(struct request *r, void *context);
 void api_user_delete(struct request *r, void *context);
 void api_user_opt_in(struct request *r, void *context);
 void api_user_opt_out(struct request *r, void *context);
+void api_user_merge(struct request *r, void *context);
 void api_user_why(struct request *r, void *context);
 void api_user_timeline(struct request *r, void *context);
 void api_user_export(struct request *r, void *context);
@@ -51,8 +52,24 @@ void api_readyz(struct request *r, void *context);
 
 const char *asked_language(const struct request *r); /* ?language= or ?lang=: "ru", else "en" */
 
+/* Whom an id in a request means by now: a copy in the request's arena. [main] */
+struct str person_meant(struct request *r, const struct api *api, struct str id);
+/* The other ids of that person as a JSON array in the request's arena; empty: there are none. */
+struct str person_merged(struct request *r, const struct api *api, struct str id);
 uint32_t volume_for(const struct api *api, struct str user);
 struct user *known_user(struct job *j, struct flow *f); /* by j->user; NULL sets j->err [lane] */
+
+/* A job with one row about one person, not submitted; NULL with the error set. `source` says who. */
+struct job *item_job(const struct api *api, struct str user, enum entry_kind kind, const char *type, struct str data, int64_t now,
+                     struct str source, struct err *e);
+void erase_in_lane(struct job *j, struct flow *f);
+
+/* ---- merges (merge.c) ---- */
+/* Erases a person of several ids, after what is being merged now; false: it is one id, and nothing is under way about it. */
+bool erase_person(struct request *r, struct api *api);
+/* Withdraws consent and waiting messages under all of the person's ids; then `done`. Takes a request that has a person of several ids;
+ * false: one id. */
+bool opt_out_person(struct request *r, struct api *api);
 
 /* What is known of the user now, into the open object of `w`. [lane] */
 int64_t person_now(const struct user *u); /* as of when people are looked at [lane] */
@@ -69,6 +86,7 @@ struct asking {
   void (*answer)(struct asking *a, struct job *j);
   const char *language; /* of an explanation */
   struct str weather;   /* of insights */
+  struct str merged;    /* the person's other ids, as JSON */
   bool withdraw;        /* the job waits for the courier, as an opt-out does */
 };
 struct asking *asking_new(struct request *r, struct api *api); /* NULL: no memory, and the request is answered; asking_submit takes NULL */

@@ -42,5 +42,6 @@ void api_user_insights(struct request *r, void *context) {
   struct asking *a = asking_new(r, context);
   if (!a) return;
   a->weather = weather;
-  asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, insights_in_lane);
+  const struct str user = person_meant(r, context, r->params[0]);
+  asking_submit(a, volume_for(context, user), user, 0, insights_in_lane);
 }

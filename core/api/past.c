@@ -5,13 +5,20 @@
 #include "inside.h"
 #include "kit/clock.h"
 #include "program/recorded.h"
+#include <stdlib.h>
 
+struct shown { /* a row of the timeline, in walk.out */
+  int64_t at;
+  size_t from, length, order;
+};
 struct chain {
-  bool lines, met; /* lines: the export; met: the first piece is done */
-  int64_t user, seq, most;
-  int64_t fact;              /* the newest control fact of the partition that is older than the row */
-  struct str program;        /* digest of the program that was live at the row; in the request's arena */
-  struct json_writer writer; /* of the timeline's array */
+  bool lines, met; /* lines: the export; met: the first piece of this id's chain is done */
+  struct str *ids; /* of the person: each has a chain */
+  size_t id_count, id;
+  int64_t user, seq, most, here; /* here: rows of this id's chain so far */
+  int64_t fact;                  /* the newest control fact of the partition that is older than the row */
+  struct str program;            /* digest of the program that was live at the row; in the request's arena */
+  struct buf shown;              /* struct shown */
   int64_t rows, decisions, deliveries;
   bool linked; /* that older rows were trimmed has been said */
 };
@@ -19,7 +26,7 @@ struct chain {
 /* ---- one row ---- */
 
 static const char *kind_word(enum entry_kind kind) {
-  static const char *const words[] = {"", "event", "tick", "consent", "profile", "asked", "control", "imported", "filled"};
+  static const char *const words[] = {"", "event", "tick", "consent", "profile", "asked", "control", "imported", "filled", "merge"};
   return words[kind];
 }
 
@@ -106,8 +113,19 @@ static void put_source(struct json_writer *out, const struct entry *row, const s
   if (r->given_id.len) json_pair_str(out, "givenId", r->given_id);
 }
 
-static bool put_row(struct walk *w, struct json_writer *out, struct flow *f, const struct entry *row, struct arena *a, struct err *e) {
+/* What was just written from `from` on is a line of the export, or a thing of the timeline. */
+static bool note_shown(struct walk *w, size_t from, int64_t at, struct err *e) {
   struct chain *c = w->own;
+  const struct shown one = {.at = at, .from = from, .length = w->out.len - from, .order = c->shown.len / sizeof one};
+  if (c->lines) buf_char(&w->out, '\n');
+  else buf_put(&c->shown, &one, sizeof one);
+  return !c->shown.failed || err_set(e, ERR_INTERNAL, "no memory for a timeline");
+}
+
+static bool put_row(struct walk *w, struct flow *f, const struct entry *row, struct arena *a, struct err *e) {
+  struct chain *c = w->own;
+  struct json_writer writer = json_to(&w->out), *out = &writer;
+  const size_t from = w->out.len;
   struct recorded rec;
   char at[32];
   if (!recorded_unpack(row->record, a, &rec, e)) return false;
@@ -123,13 +141,16 @@ static bool put_row(struct walk *w, struct json_writer *out, struct flow *f, con
   for (uint32_t i = 0; i < rec.decision_count; i++) ids[i] = rec.first_decision + i;
   if (!put_decisions(w, out, flow_volume(f), ids, rec.decision_count, a, e)) return false;
   json_close_object(out);
-  return true;
+  return note_shown(w, from, rec.clock, e);
 }
 
 /* ---- what retention left ---- */
 
-static bool put_link(struct walk *w, struct json_writer *out, struct volume *v, struct err *e) {
+/* `clock`: of the row that stands behind it. */
+static bool put_link(struct walk *w, int64_t clock, struct volume *v, struct err *e) {
   struct chain *c = w->own;
+  struct json_writer writer = json_to(&w->out), *out = &writer;
+  const size_t from = w->out.len;
   struct trim t;
   char at[32];
   if (!volume_trim(v, c->user, &t, e)) return false;
@@ -142,34 +163,33 @@ static bool put_link(struct walk *w, struct json_writer *out, struct volume *v, 
   json_put_str(out, buf_view(&text));
   buf_free(&text);
   json_close_object(out);
-  if (c->lines) buf_char(&w->out, '\n');
   c->linked = true;
-  return true;
+  return note_shown(w, from, clock, e);
 }
 
 /* A trimmed row: the first one is the link, the others have decisions. */
-static bool put_stub(struct walk *w, struct json_writer *out, struct volume *v, struct entry *row, struct arena *a, struct err *e) {
+static bool put_stub(struct walk *w, struct volume *v, struct entry *row, struct arena *a, struct err *e) {
   struct chain *c = w->own;
   uint64_t *ids;
   char at[32];
-  if (!volume_stub(v, c->seq, a, row, &ids, e) || (!c->linked && !put_link(w, out, v, e))) return false;
+  if (!volume_stub(v, c->seq, a, row, &ids, e) || (!c->linked && !put_link(w, row->arrived, v, e))) return false;
   if (!row->decisions) return true;
   c->rows++;
-  struct json_writer line = json_to(&w->out);
-  if (c->lines) out = &line;
+  c->here++;
+  struct json_writer writer = json_to(&w->out), *out = &writer;
+  const size_t from = w->out.len;
   json_open_object(out);
   json_pair_text(out, "kind", "trimmed");
   json_pair_int(out, "seq", row->seq);
   json_pair_str(out, "at", (struct str){at, clock_format(row->arrived, at)});
   if (!put_decisions(w, out, v, ids, row->decisions, a, e)) return false;
   json_close_object(out);
-  if (c->lines) buf_char(&w->out, '\n');
-  return true;
+  return note_shown(w, from, row->arrived, e);
 }
 
-static bool put_trimmed(struct walk *w, struct json_writer *out, struct flow *f, struct entry *row, struct arena *a, struct err *e) {
+static bool put_trimmed(struct walk *w, struct flow *f, struct entry *row, struct arena *a, struct err *e) {
   *e = (struct err){0};
-  return put_stub(w, out, flow_volume(f), row, a, e);
+  return put_stub(w, flow_volume(f), row, a, e);
 }
 
 /* ---- the walk ---- */
@@ -177,8 +197,15 @@ static bool put_trimmed(struct walk *w, struct json_writer *out, struct flow *f,
 static void put_person(struct walk *w, struct job *j, struct flow *f, struct user *u) {
   struct json_writer out = json_to(&w->out);
   json_open_object(&out);
-  json_pair_text(&out, "kind", "user");
+  const struct chain *c = w->own;
+  json_pair_text(&out, "kind", c->id ? "alias" : "user");
   person_put(&out, f, u, &j->arena);
+  if (c->id_count > 1 && c->id == 0) {
+    json_key(&out, "mergedFrom");
+    json_open_array(&out);
+    for (size_t i = 1; i < c->id_count; i++) json_put_str(&out, c->ids[i]);
+    json_close_array(&out);
+  }
   json_close_object(&out);
   buf_char(&w->out, '\n');
 }
@@ -200,12 +227,23 @@ static bool begin(struct walk *w, struct job *j, struct flow *f) {
   struct user *u = known_user(j, f);
   if (!u) return false;
   c->met = true;
+  c->here = 0;
+  c->linked = false;
   c->user = u->number;
   c->seq = u->head;
   c->fact = volume_last_fact(flow_volume(f), u->partition);
-  c->writer = json_to(&w->out);
+  c->program = (struct str){0};
   if (c->lines) put_person(w, j, f, u);
-  else json_open_array(&c->writer);
+  return true;
+}
+
+/* The next id's chain lies in another lane, perhaps. */
+static bool next_id(struct walk *w) {
+  struct chain *c = w->own;
+  if (c->id + 1 >= c->id_count) return false;
+  w->user = c->ids[++c->id];
+  w->volume = volume_for(w->api, w->user);
+  c->met = false;
   return true;
 }
 
@@ -213,30 +251,54 @@ static void step(struct walk *w, struct job *j, struct flow *f) {
   struct chain *c = w->own;
   struct arena a = {0};
   bool ok = c->met || begin(w, j, f);
-  while (ok && c->seq > 0 && c->rows < c->most && !walk_spent(w)) {
+  while (ok && c->seq > 0 && c->here < c->most && !walk_spent(w)) {
     struct entry row;
-    struct json_writer line = json_to(&w->out);
-    struct json_writer *out = c->lines ? &line : &c->writer;
     const bool whole = volume_entry(flow_volume(f), c->seq, &a, &row, NULL, &j->err);
-    ok = whole ? put_row(w, out, f, &row, &a, &j->err) : j->err.kind == ERR_MISSING && put_trimmed(w, out, f, &row, &a, &j->err);
-    if (whole && ok && c->lines) buf_char(&w->out, '\n');
+    ok = whole ? put_row(w, f, &row, &a, &j->err) : j->err.kind == ERR_MISSING && put_trimmed(w, f, &row, &a, &j->err);
     c->rows += whole;
+    c->here += whole;
     c->seq = ok ? row.previous : 0;
     arena_reset(&a);
   }
   arena_free(&a);
-  w->done = c->seq == 0 || c->rows >= c->most;
+  w->done = (c->seq == 0 || c->here >= c->most) && !(ok && next_id(w));
   if (ok && w->done && c->lines) put_end(w);
-  if (ok && w->done && !c->lines) json_close_array(&c->writer);
   if (ok && w->out.failed) err_set(&j->err, ERR_INTERNAL, "no memory for an answer of %lld rows", (long long)c->rows);
 }
 
+/* ---- the answer ---- */
+
+static int newest_first(const void *left, const void *right) {
+  const struct shown *a = left, *b = right;
+  if (a->at != b->at) return a->at > b->at ? -1 : 1;
+  return (a->order > b->order) - (a->order < b->order);
+}
+
+/* Each chain is in order; those of several ids are put into one. */
+static void put_timeline(const struct chain *c, const struct buf *rows, struct buf *out) {
+  const size_t count = c->shown.len / sizeof(struct shown);
+  struct shown *shown = (struct shown *)(void *)c->shown.at;
+  if (c->id_count > 1 && count) qsort(shown, count, sizeof *shown, newest_first);
+  buf_char(out, '[');
+  const size_t most = c->id_count > 1 && count > (size_t)c->most ? (size_t)c->most : count;
+  for (size_t i = 0; i < most; i++) {
+    if (i) buf_char(out, ',');
+    buf_put(out, rows->at + shown[i].from, shown[i].length);
+  }
+  buf_char(out, ']');
+}
+
 static void answer(struct walk *w) {
-  const struct chain *c = w->own;
-  struct buf out = w->out; /* the walk lies in the request, which is gone after the answer */
+  struct chain *c = w->own;
+  struct buf rows = w->out, timeline = {0}; /* the walk lies in the request, which is gone after the answer */
+  struct buf shown = c->shown;
+  if (w->err.kind == ERR_NONE && !c->lines) put_timeline(c, &rows, &timeline);
+  if (w->err.kind == ERR_NONE && timeline.failed) err_set(&w->err, ERR_BUSY, "no memory for a timeline");
   if (w->err.kind != ERR_NONE) request_refuse(w->request, &w->err);
-  else request_answer(w->request, 200, c->lines ? "application/x-ndjson" : "application/json", buf_view(&out));
-  buf_free(&out);
+  else request_answer(w->request, 200, c->lines ? "application/x-ndjson" : "application/json", buf_view(c->lines ? &rows : &timeline));
+  buf_free(&rows);
+  buf_free(&timeline);
+  buf_free(&shown);
 }
 
 static void start(struct request *r, struct api *api, bool lines, int64_t most) {
@@ -248,6 +310,13 @@ static void start(struct request *r, struct api *api, bool lines, int64_t most) 
     return;
   }
   *c = (struct chain){.lines = lines, .most = most};
+  c->ids = aliases_person(api->aliases, r->params[0], &r->arena, &c->id_count);
+  if (!c->ids) {
+    request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
+    return;
+  }
+  w->user = c->ids[0];
+  w->volume = volume_for(api, w->user);
   w->own = c;
   w->step = step;
   w->answer = answer;

@@ -20,6 +20,8 @@ static const struct route routes[] = {
     {METHOD_POST, "/v1/users/{id}/opt-in", SCOPE_INGEST, false, 0, api_user_opt_in, "consent given"},
     {METHOD_POST, "/v1/users/{id}/opt-out", SCOPE_INGEST, true, 0, api_user_opt_out,
      "consent withdrawn; answered once no message can start any more"},
+    {METHOD_POST, "/v1/users/{id}/merge", SCOPE_OPERATE, false, 0, api_user_merge,
+     "{into}: from now on both ids are one person, the one of `into`; cannot be taken back"},
     {METHOD_GET, "/v1/users/{id}/why", SCOPE_READ, false, 0, api_user_why,
      "why a trigger does not fire for this user: ?trigger=NAME&at=TIME&lang=en, without a time now"},
     {METHOD_GET, "/v1/users/{id}/timeline", SCOPE_READ, false, 0, api_user_timeline, "events and decisions, newest first; ?limit=50"},

@@ -23,6 +23,11 @@ static void describe_in_lane(struct job *j, struct flow *f) {
   struct json_writer w = json_to(&out);
   json_open_object(&w);
   person_put(&w, f, u, &j->arena);
+  const struct asking *a = j->owner;
+  if (a->merged.len) {
+    json_key(&w, "mergedFrom");
+    json_put_raw(&w, a->merged);
+  }
   json_close_object(&w);
   job_text(j, &out);
 }
@@ -30,7 +35,9 @@ static void describe_in_lane(struct job *j, struct flow *f) {
 void api_user_get(struct request *r, void *context) {
   struct asking *a = asking_new(r, context);
   if (!a) return;
-  asking_submit(a, volume_for(context, r->params[0]), r->params[0], 0, describe_in_lane);
+  const struct str user = person_meant(r, context, r->params[0]);
+  a->merged = person_merged(r, context, user);
+  asking_submit(a, volume_for(context, user), user, 0, describe_in_lane);
 }
 
 /* ---- PUT, opt-in, opt-out ---- */
@@ -59,27 +66,37 @@ static struct str envelope(struct job *j, struct str user, const char *type, int
   return j->text;
 }
 
-static void submit_item(struct request *r, struct api *api, enum entry_kind kind, const char *type, struct str data) {
-  struct err e = {0};
-  struct str user = r->params[0], source = r->key_name.len ? r->key_name : STR("local");
-  struct asking *a = asking_new(r, api);
-  if (!a) return;
+struct job *item_job(const struct api *api, struct str user, enum entry_kind kind, const char *type, struct str data, int64_t now,
+                     struct str source, struct err *e) {
   struct job *j = job_new(volume_for(api, user));
   struct item *item = j ? ARENA_NEW(&j->arena, struct item) : NULL;
-  if (item && event_parse(&j->arena, envelope(j, user, type, r->received, data), r->received, source, false, &item->event, &e)) {
+  if (item && event_parse(&j->arena, envelope(j, user, type, now, data), now, source, false, &item->event, e)) {
     item->kind = kind;
     item->may_identify = true;
     item->asked = NO_ONE;
     j->items = item;
     j->item_count = 1;
-    j->owner = a;
-    j->done = item_done;
     j->withdraw = j->urgent = strcmp(type, "opt_out") == 0;
-    if (lanes_submit(api->lanes, j)) return;
-    err_set(&e, ERR_BUSY, "every place in the queue is taken: send again in a second");
+    return j;
   }
   job_free(j);
-  if (e.kind == ERR_NONE) err_set(&e, ERR_BUSY, "no memory for this request: send again in a second");
+  if (e->kind == ERR_NONE) err_set(e, ERR_BUSY, "no memory for this request: send again in a second");
+  return NULL;
+}
+
+static void submit_item(struct request *r, struct api *api, enum entry_kind kind, const char *type, struct str data) {
+  struct err e = {0};
+  struct str source = r->key_name.len ? r->key_name : STR("local");
+  struct asking *a = asking_new(r, api);
+  if (!a) return;
+  struct job *j = item_job(api, person_meant(r, api, r->params[0]), kind, type, data, r->received, source, &e);
+  if (j) {
+    j->owner = a;
+    j->done = item_done;
+    if (lanes_submit(api->lanes, j)) return;
+    job_free(j);
+    err_set(&e, ERR_BUSY, "every place in the queue is taken: send again in a second");
+  }
   request_refuse(r, &e);
 }
 
@@ -100,12 +117,12 @@ void api_user_opt_in(struct request *r, void *context) {
   submit_item(r, context, ENTRY_CONSENT, "opt_in", (struct str){0});
 }
 void api_user_opt_out(struct request *r, void *context) {
-  submit_item(r, context, ENTRY_CONSENT, "opt_out", (struct str){0});
+  if (!opt_out_person(r, context)) submit_item(r, context, ENTRY_CONSENT, "opt_out", (struct str){0});
 }
 
 /* ---- DELETE ---- */
 
-static void erase_in_lane(struct job *j, struct flow *f) {
+void erase_in_lane(struct job *j, struct flow *f) {
   struct user *u = known_user(j, f);
   if (!u) return;
   j->number = u->number;
@@ -118,6 +135,7 @@ static void erase_in_lane(struct job *j, struct flow *f) {
 }
 
 void api_user_delete(struct request *r, void *context) {
+  if (erase_person(r, context)) return;
   struct asking *a = asking_new(r, context);
   if (!a) return;
   a->withdraw = true; /* the courier lets go of the user's messages before the answer */

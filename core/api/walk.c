@@ -19,7 +19,8 @@ struct walk *walk_new(struct request *r, struct api *api) {
     return NULL;
   }
   struct walk *w = ARENA_NEW(&r->arena, struct walk);
-  if (w) *w = (struct walk){.api = api, .request = r, .user = r->params[0], .volume = volume_for(api, r->params[0])};
+  if (w) *w = (struct walk){.api = api, .request = r, .user = person_meant(r, api, r->params[0])};
+  if (w) w->volume = volume_for(api, w->user);
   else request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
   return w;
 }

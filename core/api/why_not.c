@@ -147,6 +147,11 @@ void api_user_why(struct request *r, void *context) {
   if (!read_question(r, q)) return;
   struct walk *w = walk_new(r, context);
   if (!w) return;
+  if (q->at) { /* before a merge each id answers for itself */
+    const struct str then = aliases_whom_then(w->api->aliases, r->params[0], q->at);
+    w->user = (struct str){arena_text(&r->arena, then.at, then.len), then.len};
+    w->volume = volume_for(w->api, w->user);
+  }
   w->own = q;
   w->step = q->at ? step_past : step_now;
   w->answer = answer;

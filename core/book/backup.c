@@ -124,7 +124,7 @@ static bool restore_into(const char *backup, const char *staging, const struct l
   if (!erasures_read(staging, all, e)) return false; /* the backup's own, made while it was copied */
   const int lock = directory_lock(staging, e);
   struct book *b = lock < 0 ? NULL : book_open_with(staging, lock, master, e);
-  const bool done = b && erase_again(b, all, e);
+  const bool done = b && erase_again(b, all, e) && control_doubt_merges(b, e);
   book_close(b);
   return done;
 }

@@ -34,6 +34,8 @@ uint32_t book_volume_of(const struct book *b, uint32_t partition); /* [any] */
 const char *book_directory(const struct book *b);
 /* Names the SQLite VFS that every file opened from now on goes through; NULL = the default. Tests of power loss and failing disks only. */
 void book_use_vfs(const char *name);
+void user_erasure_mark(const struct user *u,
+                       unsigned char mark[16]); /* made from their key, one way: tells them from somebody new [lane] */
 bool book_move(const char *directory, uint32_t volumes, void (*progress)(void *, double), void *context,
                struct err *e); /* offline: re-homes partitions in order, rewrites the chains' pointers */
 bool book_backup(const char *directory, const char *target,
@@ -64,7 +66,8 @@ enum entry_kind {
   ENTRY_ASKED = 5 /* POST /v1/decide */,
   ENTRY_CONTROL = 6 /* user = 0 */,
   ENTRY_IMPORTED = 7 /* a decision made elsewhere */,
-  ENTRY_FILLED = 8 /* what a definition that came later makes of the chain so far */
+  ENTRY_FILLED = 8 /* what a definition that came later makes of the chain so far */,
+  ENTRY_MERGE = 9 /* two ids are one person: one such row ends the chain that goes, one binds the person who stays */
 };
 
 /* A journal row, decoded. Appending: fill partition, kind, body and record; the rest is set. */

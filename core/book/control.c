@@ -14,6 +14,8 @@ static const char *const steps[] = {
     "CREATE TABLE keys(name TEXT PRIMARY KEY, scopes INTEGER NOT NULL, sha256 BLOB NOT NULL UNIQUE, revoked INTEGER NOT NULL,"
     " created INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE erasures(mark BLOB PRIMARY KEY, digest BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;",
+    "CREATE TABLE merges(mark BLOB PRIMARY KEY, number INTEGER NOT NULL, at INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " ids BLOB NOT NULL) WITHOUT ROWID;",
 };
 #define STEPS ((int)(sizeof steps / sizeof *steps))
 
@@ -86,7 +88,7 @@ static bool last_fact(struct book *b, int64_t *number, unsigned char hash[32], s
   return got >= 0;
 }
 
-static bool insert_fact(struct book *b, struct control_fact *f, struct err *e) {
+bool control_insert_fact(struct book *b, struct control_fact *f, struct err *e) {
   unsigned char hash[32];
   if (!last_fact(b, &f->number, hash, e)) return false;
   f->number++;
@@ -106,7 +108,7 @@ static bool insert_fact(struct book *b, struct control_fact *f, struct err *e) {
 }
 
 /* One durable transaction on control.db; checkpointed at once, as it is small and rare. */
-static bool in_transaction(struct book *b, bool (*work)(struct book *b, void *context, struct err *e), void *context, struct err *e) {
+bool control_transaction(struct book *b, bool (*work)(struct book *b, void *context, struct err *e), void *context, struct err *e) {
   if (!writable(b, e)) return false;
   pthread_mutex_lock(&b->control_lock);
   bool done = sql_exec(b->control, "BEGIN IMMEDIATE", e);
@@ -120,13 +122,13 @@ static bool in_transaction(struct book *b, bool (*work)(struct book *b, void *co
 }
 
 static bool append_work(struct book *b, void *context, struct err *e) {
-  return insert_fact(b, context, e);
+  return control_insert_fact(b, context, e);
 }
 
 bool control_append(struct book *b, const char *author, const char *kind, const char *name, struct str body, int64_t *number,
                     struct err *e) {
   struct control_fact f = {.at = clock_now(), .author = author, .kind = kind, .name = name ? name : "", .body = body};
-  if (!in_transaction(b, append_work, &f, e)) return false;
+  if (!control_transaction(b, append_work, &f, e)) return false;
   if (number) *number = f.number;
   return true;
 }
@@ -181,7 +183,7 @@ static bool erasure_work(struct book *b, void *context, struct err *e) {
   sqlite3_bind_int64(insert, 3, clock_now());
   const bool done = sql_run(insert, "writing an erasure", e);
   sql_finalize(&insert);
-  return done;
+  return done && control_forget_merge(b, erasure->mark, e);
 }
 
 void erasure_of(const struct user *u, struct erasure *out) {
@@ -193,7 +195,15 @@ void erasure_of(const struct user *u, struct erasure *out) {
 
 bool control_add_erasure(struct book *b, const struct erasure *erasure, struct err *e) {
   struct erasure copy = *erasure;
-  return in_transaction(b, erasure_work, &copy, e);
+  if (!control_transaction(b, erasure_work, &copy, e)) return false;
+  control_empty_log(b);
+  return true;
+}
+
+void user_erasure_mark(const struct user *u, unsigned char mark[16]) {
+  struct erasure erasure;
+  erasure_of(u, &erasure);
+  memcpy(mark, erasure.mark, sizeof erasure.mark);
 }
 
 bool control_erasures(struct book *b, bool (*each)(void *context, const struct erasure *erasure), void *context, struct err *e) {

@@ -35,6 +35,7 @@ struct book {
   struct dictionary dictionary;
   pthread_mutex_t control_lock; /* erasures come from lanes, everything else from one thread */
   sqlite3 *control;
+  bool merge_forgotten;  /* under control_lock: the log may still hold it */
   struct beside *beside; /* NULL: volumes checkpoint in their own threads */
 };
 
@@ -57,5 +58,14 @@ struct erasure {
   struct hash_128 digest; /* the user's keyed digest */
 };
 void erasure_of(const struct user *u, struct erasure *out);
+/* One durable transaction; `work` is called with the lock held. */
+bool control_transaction(struct book *b, bool (*work)(struct book *b, void *context, struct err *e), void *context, struct err *e);
+struct control_fact;
+bool control_insert_fact(struct book *b, struct control_fact *f, struct err *e); /* within one; sets the number */
+/* merges, from inside: of an erased user no word stays (within a transaction); after a restore nobody knows which of them the volumes have.
+ */
+void control_empty_log(struct book *b); /* when a merge was forgotten: its sealed ids must not stay in the log */
+bool control_forget_merge(struct book *b, const unsigned char mark[16], struct err *e);
+bool control_doubt_merges(struct book *b, struct err *e);
 bool control_add_erasure(struct book *b, const struct erasure *erasure, struct err *e);
 bool control_erasures(struct book *b, bool (*each)(void *context, const struct erasure *erasure), void *context, struct err *e);

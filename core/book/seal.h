@@ -19,7 +19,7 @@ void sealer_init(struct sealer *s);
 /* What a sealed piece is bound to: moving it to another user, kind or place in the chain makes it unreadable. Row and user numbers are not
  * part of it, since a move to another file changes them. */
 struct seal_place {
-  char what;      /* 'j' journal row, 'd' decision, 'o' outbox, 'l' its log, 's' state, 'i' id, 'k' wrapped key, 'c' control fact */
+  char what; /* 'j' journal row, 'd' decision, 'o' outbox, 'l' its log, 's' state, 'm' merge, 'i' id, 'k' wrapped key, 'c' control fact */
   uint8_t kind;   /* of the journal row */
   uint64_t count; /* of the row in its chain, or the decision's id */
   struct hash_128 digest;

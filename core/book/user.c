@@ -205,6 +205,10 @@ bool user_add_send(struct user *u, const struct send *s) {
   return true;
 }
 
+uint64_t user_closed_key(void) {
+  return mark_key("user", STR("merged"));
+}
+
 struct send *user_send(struct user *u, uint64_t decision) {
   for (uint16_t i = u->send_count; i-- > 0;)
     if (u->sends[i].decision == decision) return &u->sends[i];

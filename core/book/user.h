@@ -77,6 +77,7 @@ struct user {
   enum consent consent;
   int32_t age;           /* years; −1 unknown */
   bool minor_consent;    /* a guardian's consent flag */
+  bool closed;           /* merged into somebody else: a mark says so, this only repeats it */
   struct str zone_name;  /* "" = unknown; malloc'd with the user */
   const struct tz *zone; /* NULL = unknown */
   struct str profile;    /* merged JSON object, "{}" at least; replaced whole */
@@ -130,6 +131,8 @@ bool user_set_profile(struct user *u, struct str json_object); /* replaces; copi
  * what would make the profile longer than PROFILE_MOST are refused with a sentence, and then nothing was merged. */
 struct err;
 bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e);
+
+uint64_t user_closed_key(void); /* of the mark that closes a user */
 
 /* Codec of everything stored. Same content, same bytes. */
 bool user_encode(const struct user *u, struct buf *out);

@@ -207,6 +207,7 @@ static bool decode_all(struct user *u, struct unpack *in, struct err *e) {
   if (!take_i64(in, -TIME_MOST, TIME_MOST, &u->last_event) || !decode_who(u, in)) return false;
   if (!decode_list(u, in, SERIES_MOST, user_decode_series) || !decode_list(u, in, ATTEMPTS_MOST, decode_attempt)) return false;
   if (!decode_list(u, in, UINT16_MAX, decode_mark) || !decode_list(u, in, SENDS_MOST, decode_send)) return false;
+  u->closed = user_mark(u, user_closed_key()) != NULL;
   return seen_decode(u, in) && !in->failed && in->at == in->end;
 }
 

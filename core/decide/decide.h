@@ -204,10 +204,21 @@ bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch
 const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch); /* NULL: nobody any more */
 #define TICK_DECIDES_WITHIN (60 * CLOCK_MINUTE)
 #define HISTORY_TICKS_MOST  2000 /* before one event of history */
+/* The user's mark that says up to which send a trigger has followed up, for each of them; cursor from 0, false after the last. */
+bool ticks_followed(const struct rules *r, size_t *cursor, uint64_t *key);
 bool event_is_tick(const struct event *e);
 /* Types that only the engine makes: ticks, consent, decisions asked for. Posted as events they are refused, or people would think that they
  * act. */
 bool event_is_own(const struct event *e);
+
+/* ---- merges ---- */
+bool event_is_merge(const struct event *e); /* "merged_into" ends a chain, "merged_from" binds the one who stays */
+/* What of `u` binds whoever it is merged into: pairs into an open object. `r` may be NULL. [lane] */
+void merge_carry(const struct rules *r, const struct user *u, struct arena *scratch, struct json_writer *w);
+/* Applies a merge's row: closes the user, or binds it by what was carried. [lane or replay] */
+bool merge_take(struct user *u, const struct event *e, int64_t clock, struct arena *scratch, struct err *err);
+uint64_t merge_mark(struct str from);       /* of the user's mark that says: that id was merged into this one */
+double holdout_place(const struct user *u); /* the person's uniform for holdouts: the lowest of all their ids */
 
 /* ---- words ---- */
 /* Explains a stored record in English or Russian: plain text, one fact a line; and the same as JSON. `rules` and `symbols` are of the

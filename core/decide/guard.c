@@ -2,7 +2,6 @@
  * nothing is sent. Called by slate.c in a lane, before any draw. Reads the user and the controls, changes nothing. */
 #include "goal.h"
 #include "kit/clock.h"
-#include "kit/rng.h"
 #include "reasons_words.h"
 #include "rules_inside.h"
 
@@ -26,7 +25,7 @@ static bool is_quiet(const struct policy *p, int32_t minute) {
 
 /* One uniform for life: who is held out does not depend on the program or the day. */
 static bool held_out(const struct user *u, double share) {
-  return share > 0 && rng_draw(STR("holdout"), u->id, 0, STR("user")) < share;
+  return share > 0 && holdout_place(u) < share;
 }
 
 static const char *guard_who(const struct rules *r, const struct user *u, struct arena *a, struct str *detail) {

@@ -15,8 +15,8 @@ bool event_is_tick(const struct event *e) {
 }
 
 bool event_is_own(const struct event *e) {
-  return event_is_tick(e) || str_is(e->type, "features.filled") || str_is(e->type, "opt_in") || str_is(e->type, "opt_out") ||
-         str_is(e->type, "decision_asked");
+  return event_is_tick(e) || event_is_merge(e) || str_is(e->type, "features.filled") || str_is(e->type, "opt_in") ||
+         str_is(e->type, "opt_out") || str_is(e->type, "decision_asked");
 }
 
 static int64_t spread(const struct user *u, int64_t within) {
@@ -75,6 +75,18 @@ static int64_t next_follow_up(const struct user *u, const struct trigger *t, con
   return first;
 }
 
+bool ticks_followed(const struct rules *r, size_t *cursor, uint64_t *key) {
+  for (size_t n = 0, i = 0; i < r->trigger_count; i++)
+    for (size_t k = 0; k < r->triggers[i].noun->on_count; k++) {
+      const struct moment *m = &r->triggers[i].noun->on[k];
+      if (m->kind != MOMENT_FOLLOW_UP || n++ < *cursor) continue;
+      ++*cursor;
+      *key = moment_key("follow_up", r->triggers[i].noun->at.name, m->text, moment_after(m));
+      return true;
+    }
+  return false;
+}
+
 static int64_t next_silence(const struct user *u, const struct trigger *t, const struct moment *m) {
   if (u->last_event == 0) return 0;
   const struct mark *done = user_mark(u, moment_key("silence", t->noun->at.name, m->text, moment_after(m)));
@@ -116,7 +128,7 @@ static struct due earliest(const struct rules *r, const struct user *u) {
 
 /* Who was last met in history has no ticks of today: they would put an end to that history. Its ticks come with its events. */
 int64_t ticks_next(const struct rules *r, const struct user *u) {
-  return r->any_moment && !user_mark(u, mark_key("user", STR("history"))) ? earliest(r, u).at : 0;
+  return r->any_moment && !u->closed && !user_mark(u, mark_key("user", STR("history"))) ? earliest(r, u).at : 0;
 }
 
 static const char *tick_type(const struct moment *m) {
@@ -145,7 +157,7 @@ static struct str tick_id(const struct due *d, bool missed, struct arena *a) {
 }
 
 bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool live, struct arena *a, struct str *body) {
-  struct due first = earliest(r, u);
+  struct due first = u->closed ? (struct due){0} : earliest(r, u);
   if (!first.at || first.at > now) return false;
   bool missed = live && now - first.at > TICK_DECIDES_WITHIN;
   int64_t sent = first.at - moment_after(first.moment);

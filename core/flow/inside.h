@@ -57,7 +57,8 @@ struct flow {
 };
 
 bool flow_recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e); /* volume_replay.row */
-void flow_drop_sessions(struct flow *f); /* those of a program that no partition runs any more */
+bool merge_lets(const struct step *s, struct err *why); /* false: the user is closed, and this may not happen to them any more */
+void flow_drop_sessions(struct flow *f);                /* those of a program that no partition runs any more */
 void warming_reset(struct flow *f);
 bool warming_program_changed(struct flow *f, struct err *e); /* in the turn that brings the fact */
 /* What one step's program decides, without telling or keeping anything; ids count from `first`. For a step that is the flow's only one. */

@@ -75,7 +75,7 @@ static bool look_at_next(struct flow *f, struct err *e) {
   const struct user *u = volume_user_number(f->volume, number, &why);
   if (why.kind != ERR_NONE) return skip(f, &why, e);
   const struct program *p = u ? f->places.at[u->partition].program : NULL;
-  if (!p || features_lacking(p->features, u) == 0) return true;
+  if (!p || u->closed || features_lacking(p->features, u) == 0) return true;
   w->one = whole_begin(p, u);
   return w->one || err_set(e, ERR_INTERNAL, "no memory for a user's chain");
 }

@@ -20,11 +20,13 @@ bool program_move(const struct program *p, struct user *u, enum entry_kind kind,
   if (p && !features_meet(p->features, u, !user_mark(u, since))) return err_set(e, ERR_INTERNAL, "no memory for a user's features");
   if (kind == ENTRY_FILLED) return !p || features_fill_in(p->features, u, r->filled, e); /* nobody did anything */
   if (kind == ENTRY_CONSENT) u->consent = str_is(ev->type, "opt_in") ? CONSENT_GIVEN : CONSENT_WITHDRAWN;
-  else if (kind == ENTRY_TICK) {
+  else if (kind == ENTRY_MERGE) {
+    if (!merge_take(u, ev, r->clock, scratch, e)) return false;
+  } else if (kind == ENTRY_TICK) {
     if (!ticks_fired(u, ev, scratch)) return err_set(e, ERR_INTERNAL, "no memory for a tick");
   } else if (kind != ENTRY_ASKED && p && !features_update(p->features, u, ev, p->vocabulary, r->may_identify, e)) return false;
   reward_join(u, ev, scratch, learned);
-  if (kind != ENTRY_TICK) u->last_event = r->clock;
+  if (kind != ENTRY_TICK && kind != ENTRY_MERGE) u->last_event = r->clock;
   if (r->clock > u->clock) u->clock = r->clock;
   if ((!user_mark(u, since) && !user_set_mark(u, since, r->clock, 0)) || !mark_history(u, r))
     return err_set(e, ERR_INTERNAL, "no memory for a mark");

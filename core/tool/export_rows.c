@@ -41,7 +41,7 @@ static struct cell raw_said(const struct json *j, uint32_t at) {
 /* ---- events ---- */
 
 static const char *kind_word(enum entry_kind kind) {
-  static const char *const words[] = {"", "event", "tick", "consent", "profile", "asked", "control", "imported", "filled"};
+  static const char *const words[] = {"", "event", "tick", "consent", "profile", "asked", "control", "imported", "filled", "merge"};
   return words[kind];
 }
 
@@ -265,8 +265,10 @@ bool export_readme(struct exporting *x, struct err *e) {
                       " delete it when the question is answered: erasing a user does not reach it.")},
       {"times", STR("Times are UTC text (2025-01-15T22:40:00Z): they sort, and date() and strftime() read them. local_date is the"
                     " user's own day.")},
-      {"users", STR("One row a user, as of the last event: consent, profile (JSON), features (JSON), as GET /v1/users/{id} shows them.")},
-      {"events", STR("One row for everything that happened to a user. kind: event, tick, consent, profile, asked, imported.")},
+      {"users", STR("One row a user, as of the last event: consent, profile (JSON), features (JSON), as GET /v1/users/{id} shows them."
+                    " Two ids of one person are two rows: the event merged_into of the old one says whom it means.")},
+      {"events",
+       STR("One row for everything that happened to a user. kind: event, tick, consent, profile, asked, imported, filled, merge.")},
       {"habits", STR("One row for each kind of workout a user tried; habit_tracking has one row for each attempt, done or skipped.")},
       {"decisions", STR("One row for each decision. record (JSON) holds all that was read; propensity is how likely what was drawn was.")},
       {"deliveries", STR("One row for each message that was to be sent, with its end; attempts has one row for each attempt.")},

@@ -64,6 +64,7 @@ static bool take_line(struct importing *m, struct str line, struct err *e) {
     return true;
   }
   if (str_is(item->event.type, "logged_decision")) item->kind = ENTRY_IMPORTED;
+  item->event.user = aliases_whom(m->engine->aliases, item->event.user);
   m->lines[m->count++] = m->line;
   return m->count < BATCH || flush(m, e);
 }

@@ -49,6 +49,19 @@ static bool open_flows(struct offline *o, struct err *e) {
   return ok;
 }
 
+static struct flow *flow_of(void *context, uint32_t volume) {
+  return ((struct offline *)context)->flows[volume];
+}
+
+/* What an engine that was cut short left behind: who was merged or erased by half. */
+static bool resume_merges(struct offline *o, struct err *e) {
+  if (!(o->aliases = aliases_open(o->book, e)) || !merges_resume(o->aliases, o->book, flow_of, o, e)) return err_wrap(e, "merges");
+  struct user *due[64];
+  for (uint32_t v = 0; v < o->volumes; v++)
+    while (flow_due_take(o->flows[v], due, 64) == 64) continue;
+  return true;
+}
+
 bool offline_open(struct offline *o, const char *data, const char *program, struct err *e) {
   *o = (struct offline){0};
   char layout[4096];
@@ -59,11 +72,12 @@ bool offline_open(struct offline *o, const char *data, const char *program, stru
   struct program_from from = {.plugin_directory = tool_plugin_directory(), .store_directory = o->store};
   if (!(o->library = library_new(o->book, &from))) return err_set(e, ERR_INTERNAL, "no memory for the library");
   if (!control_each(o->book, 0, last_program, o, e) || !choose_program(o, program, &from, e)) return false;
-  return open_flows(o, e);
+  return open_flows(o, e) && resume_merges(o, e);
 }
 
 void offline_close(struct offline *o) {
   for (uint32_t v = 0; v < BOOK_VOLUMES_MOST; v++) flow_close(o->flows[v]);
   library_free(o->library);
+  aliases_close(o->aliases);
   if (o->book) book_close(o->book);
 }

@@ -7,6 +7,7 @@ struct offline {
   struct library *library;
   struct flow *flows[BOOK_VOLUMES_MOST];
   uint32_t volumes;
+  struct aliases *aliases;
   const struct program *program;
   char store[4096], last_digest[65];
   int64_t last_number;

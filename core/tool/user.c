@@ -40,35 +40,55 @@ static bool agreed(const char *user) {
   return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
+static void put_into(struct buf *out, const char *into) {
+  struct json_writer w = json_to(out);
+  json_open_object(&w);
+  json_pair_text(&w, "into", into);
+  json_close_object(&w);
+}
+
 int tool_user(int argc, char **argv) {
-  static const char *const verbs[] = {"show", "timeline", "export", "erase", "opt-in", "opt-out", NULL};
+  static const char *const verbs[] = {"show", "timeline", "export", "erase", "opt-in", "opt-out", "merge", NULL};
   static const struct {
     const char *method, *rest;
     void (*show)(struct str answer);
-  } calls[] = {{"GET", "", live_show_tree}, {"GET", "/timeline", show_timeline}, {"GET", "/export", NULL},
-               {"DELETE", "", NULL},        {"POST", "/opt-in", live_show_tree}, {"POST", "/opt-out", live_show_tree}};
+  } calls[] = {
+      {"GET", "", live_show_tree},         {"GET", "/timeline", show_timeline},  {"GET", "/export", NULL},          {"DELETE", "", NULL},
+      {"POST", "/opt-in", live_show_tree}, {"POST", "/opt-out", live_show_tree}, {"POST", "/merge", live_show_tree}};
   struct live live = {.client = {.url = LIVE_URL}};
-  const char *verb = NULL, *user = NULL;
+  const char *verb = NULL, *user = NULL, *into = NULL;
   int64_t limit = 50;
-  const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "show, timeline, export, erase, opt-in or opt-out", NULL},
+  const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "show, timeline, export, erase, opt-in, opt-out or merge", NULL},
                                   {"U", ARGUMENT_TEXT, &user, NULL, "the user's id", NULL},
+                                  {"INTO", ARGUMENT_TEXT, &into, NULL, "merge: the user who stays", NULL},
                                   {"--limit", ARGUMENT_NUMBER, &limit, "N", "timeline: how many events (default: 50)", NULL},
                                   LIVE_ARGUMENTS(live)};
-  const struct usage usage = {"user", "Looks at one person; exports or erases everything about them; takes their consent or its end.",
-                              "  kairos user show u1\n  kairos user timeline u1 --limit 10\n  kairos user export u1 > u1.ndjson\n"
-                              "  kairos user erase u1\n  kairos user opt-out u1\n",
-                              ARGUMENTS(list)};
+  const struct usage usage = {
+      "user", "Looks at one person; exports or erases everything about them; takes their consent or its end; merges two ids.",
+      "  kairos user show u1\n  kairos user timeline u1 --limit 10\n  kairos user export u1 > u1.ndjson\n"
+      "  kairos user erase u1\n  kairos user opt-out u1\n"
+      "  kairos user merge anonymous-17 u1\n",
+      ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);
   if (place < 0 || !arguments_given(&usage, "U", user)) return EXIT_USAGE;
+  const bool merges = strcmp(verb, "merge") == 0;
+  if (merges && !arguments_given(&usage, "INTO", into)) return EXIT_USAGE;
+  if (!merges && into) {
+    fprintf(stderr, "kairos user %s: one U, but \"%s\" came as well\n", verb, into);
+    return EXIT_USAGE;
+  }
   if (strcmp(verb, "erase") == 0 && !agreed(user)) return EXIT_FAILED;
   struct buf path = {0};
   char rest[64];
   snprintf(rest, sizeof rest, strcmp(verb, "timeline") == 0 ? "%s?limit=%lld" : "%s", calls[place].rest, (long long)limit);
   live_path(&path, "/v1/users/", str_from(user), rest);
-  struct str body = strcmp(calls[place].method, "POST") == 0 ? STR("{}") : (struct str){0};
-  code = live_ask(&live, calls[place].method, path.at, body, calls[place].show);
+  struct buf body = {0};
+  if (merges) put_into(&body, into);
+  else if (strcmp(calls[place].method, "POST") == 0) buf_text(&body, "{}");
+  code = live_ask(&live, calls[place].method, path.at, buf_view(&body), calls[place].show);
   buf_free(&path);
+  buf_free(&body);
   return code;
 }
