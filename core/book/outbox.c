@@ -4,7 +4,7 @@
 #include "volume.h"
 #include <string.h>
 
-static bool seal_row(struct volume *v, const struct user *u, const struct outbox_row *row, struct buf pieces[3], struct err *e) {
+static bool seal_row(struct volume *v, struct user *u, const struct outbox_row *row, struct buf pieces[3], struct err *e) {
   if (!piece_seal(v, u, 'o', row->id, row->body, &pieces[0], e) || !piece_seal(v, u, 'n', row->id, row->names, &pieces[1], e)) return false;
   return !row->log.len || piece_seal(v, u, 'l', row->id, row->log, &pieces[2], e);
 }
@@ -35,7 +35,7 @@ bool volume_add_outbox(struct volume *v, struct user *u, const struct outbox_row
 /* ---- attempts ---- */
 
 /* The log with one more element; a first one opens the array. */
-static bool log_join(struct volume *v, const struct user *u, struct str log, uint64_t id, struct str result, struct err *e) {
+static bool log_join(struct volume *v, struct user *u, struct str log, uint64_t id, struct str result, struct err *e) {
   buf_clear(&v->plain);
   buf_clear(&v->sealed);
   if (log.at && !piece_open(v, u, 'l', id, log, &v->plain, e)) return false;
@@ -128,7 +128,7 @@ bool volume_withdraw(struct volume *v, struct user *u, void (*each)(void *contex
 
 /* ---- reading ---- */
 
-static bool open_piece(struct volume *v, const struct user *u, char what, uint64_t id, struct str sealed, struct arena *a, struct str *out,
+static bool open_piece(struct volume *v, struct user *u, char what, uint64_t id, struct str sealed, struct arena *a, struct str *out,
                        struct err *e) {
   *out = (struct str){"", 0};
   if (!sealed.at) return true;

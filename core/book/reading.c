@@ -69,28 +69,44 @@ bool volume_step_back(struct volume *v, int64_t seq, int64_t *previous, enum ent
   return got > 0;
 }
 
-static bool decision_read(struct volume *v, sqlite3_stmt *select, uint64_t id, struct arena *a, struct str *record, struct err *e) {
+static bool decision_open(struct volume *v, const struct scanned_decision *d, struct arena *a, struct str *record, struct err *e) {
   struct user *u;
-  if (!owner(v, sqlite3_column_int64(select, 1), "decision", (int64_t)id, &u, e)) return false;
+  if (!owner(v, d->user, "decision", (int64_t)d->id, &u, e)) return false;
   buf_clear(&v->plain);
-  if (!piece_open(v, u, 'd', id, sql_column_str(select, 2), &v->plain, e)) return false;
+  if (!piece_open(v, u, 'd', d->id, d->sealed, &v->plain, e)) return false;
   *record = (struct str){arena_text(a, v->plain.at, v->plain.len), v->plain.len};
   return record->at || err_set(e, ERR_STORAGE, "memory for a decision is missing");
 }
 
-bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e) {
-  if (!settled(v, 0, e)) return false;
+static bool no_decision(uint64_t id, struct err *e) {
   char text[32];
   decision_id_text(id, text);
+  return err_set(e, ERR_MISSING, "there is no decision %s", text);
+}
+
+bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e) {
+  if (!settled(v, 0, e)) return false;
   sqlite3_stmt *select = volume_statement(v, SELECT_DECISION);
   sqlite3_bind_int64(select, 1, (int64_t)id);
   const int got = sql_row(select, "reading a decision", e);
   if (got < 0) return false;
-  if (!got) return err_set(e, ERR_MISSING, "there is no decision %s", text);
+  if (!got) return no_decision(id, e);
   if (seq) *seq = sqlite3_column_int64(select, 0);
-  const bool done = decision_read(v, select, id, a, record, e);
+  const struct scanned_decision d = {id, sqlite3_column_int64(select, 1), sql_column_str(select, 2)};
+  const bool done = decision_open(v, &d, a, record, e);
   sqlite3_reset(select);
   return done;
+}
+
+/* As the scan, which has just given the row, read them with it. */
+static bool scanned_decisions(struct volume *v, const struct scanned_decision *from, size_t n, struct arena *a, struct str *records,
+                              uint64_t *ids, struct err *e) {
+  for (size_t i = 0; i < n; i++) {
+    ids[i] = from[i].id;
+    if (!from[i].sealed.at) return no_decision(ids[i], e);
+    if (!decision_open(v, &from[i], a, &records[i], e)) return false;
+  }
+  return true;
 }
 
 static int by_id(const void *a, const void *b) {
@@ -112,17 +128,21 @@ static bool row_ids(struct volume *v, int64_t seq, struct buf *ids, struct err *
 bool volume_scan_decisions(struct volume *v, int64_t seq, struct arena *a, struct str **records, uint64_t **ids, size_t *count,
                            struct err *e) {
   struct buf found = {0};
+  const struct scanned_decision *scanned = NULL;
+  size_t n = 0;
   *count = 0;
-  bool done = settled(v, seq, e) && row_ids(v, seq, &found, e);
-  const size_t n = found.len / sizeof(uint64_t);
+  const bool given = scan_has(v, seq, &scanned, &n);
+  bool done = given || (settled(v, seq, e) && row_ids(v, seq, &found, e));
+  if (!given) n = found.len / sizeof(uint64_t);
   *records = ARENA_ARRAY(a, struct str, n + 1);
   *ids = ARENA_ARRAY(a, uint64_t, n + 1);
   if (done && (!*records || !*ids)) done = err_set(e, ERR_STORAGE, "memory for a row's decisions is missing");
-  if (done && n) {
+  if (done && given) done = scanned_decisions(v, scanned, n, a, *records, *ids, e);
+  if (done && !given && n) {
     memcpy(*ids, found.at, found.len);
     qsort(*ids, n, sizeof **ids, by_id);
   }
-  for (size_t i = 0; done && i < n; i++) done = volume_decision(v, (*ids)[i], a, &(*records)[i], NULL, e);
+  for (size_t i = 0; done && !given && i < n; i++) done = volume_decision(v, (*ids)[i], a, &(*records)[i], NULL, e);
   if (done) *count = n;
   buf_free(&found);
   return done;

@@ -11,13 +11,17 @@ static const unsigned char *row_key(const struct volume *v, const struct user *u
   return u ? u->key : v->book->control_key;
 }
 
+static struct seal_cache *row_cache(struct user *u) {
+  return u ? &u->sealed_with : NULL;
+}
+
 static struct seal_place row_place(const struct user *u, const struct entry *entry) {
   if (!u) return (struct seal_place){.what = 'c', .kind = (uint8_t)entry->kind, .count = entry->partition};
   return (struct seal_place){.what = 'j', .kind = (uint8_t)entry->kind, .count = entry->count, .digest = u->digest};
 }
 
 /* Stored: the row's place in its chain (it is also part of the seal), then the sealed piece. */
-bool row_seal(struct volume *v, const struct user *u, const struct entry *entry, struct buf *out, struct err *e) {
+bool row_seal(struct volume *v, struct user *u, const struct entry *entry, struct buf *out, struct err *e) {
   if (entry->body.len + entry->record.len > PLAIN_MOST)
     return err_set(e, ERR_INPUT, "a journal row of %zu bytes is above the %zu allowed", entry->body.len + entry->record.len, PLAIN_MOST);
   buf_clear(&v->plain);
@@ -28,17 +32,18 @@ bool row_seal(struct volume *v, const struct user *u, const struct entry *entry,
   const struct seal_place place = row_place(u, entry);
   pack_u64(out, entry->count);
   const bool done = !v->plain.failed && packer_pack(&v->packer, buf_view(&v->plain), &v->packed) &&
-                    seal(&v->sealer, row_key(v, u), &place, buf_view(&v->packed), out);
+                    seal(&v->sealer, row_key(v, u), row_cache(u), &place, buf_view(&v->packed), out);
   return (done && !out->failed) || err_set(e, ERR_STORAGE, "memory for a journal row is missing");
 }
 
-bool row_open(struct volume *v, const struct user *u, struct str sealed, struct entry *entry, struct buf *plain, struct err *e) {
+bool row_open(struct volume *v, struct user *u, struct str sealed, struct entry *entry, struct buf *plain, struct err *e) {
   struct unpack stored = unpack_from(sealed);
   entry->count = unpack_u64(&stored);
   const struct seal_place place = row_place(u, entry);
   buf_clear(&v->packed);
   const size_t before = plain->len;
-  if (stored.failed || !unseal(row_key(v, u), &place, (struct str){(const char *)stored.at, (size_t)(stored.end - stored.at)}, &v->packed))
+  if (stored.failed ||
+      !unseal(row_key(v, u), row_cache(u), &place, (struct str){(const char *)stored.at, (size_t)(stored.end - stored.at)}, &v->packed))
     return err_set(e, ERR_STORAGE, "journal row %lld of volume %u does not open: damaged, or not its user's", (long long)entry->seq,
                    v->number);
   if (!packer_unpack(&v->packer, buf_view(&v->packed), plain))
@@ -70,17 +75,18 @@ bool row_decision_ids(sqlite3_stmt *row, int column, struct buf *ids) {
   return !ids->failed && ids->len % 8 == 0;
 }
 
-bool piece_seal(struct volume *v, const struct user *u, char what, uint64_t count, struct str plain, struct buf *out, struct err *e) {
+bool piece_seal(struct volume *v, struct user *u, char what, uint64_t count, struct str plain, struct buf *out, struct err *e) {
   buf_clear(&v->packed);
   const struct seal_place place = {.what = what, .count = count, .digest = u->digest};
-  const bool done = packer_pack(&v->packer, plain, &v->packed) && seal(&v->sealer, u->key, &place, buf_view(&v->packed), out);
+  const bool done =
+      packer_pack(&v->packer, plain, &v->packed) && seal(&v->sealer, u->key, &u->sealed_with, &place, buf_view(&v->packed), out);
   return done || err_set(e, ERR_STORAGE, "memory for sealing is missing");
 }
 
-bool piece_open(struct volume *v, const struct user *u, char what, uint64_t count, struct str sealed, struct buf *out, struct err *e) {
+bool piece_open(struct volume *v, struct user *u, char what, uint64_t count, struct str sealed, struct buf *out, struct err *e) {
   buf_clear(&v->packed);
   const struct seal_place place = {.what = what, .count = count, .digest = u->digest};
-  if (unseal(u->key, &place, sealed, &v->packed) && packer_unpack(&v->packer, buf_view(&v->packed), out)) return true;
+  if (unseal(u->key, &u->sealed_with, &place, sealed, &v->packed) && packer_unpack(&v->packer, buf_view(&v->packed), out)) return true;
   return err_set(e, ERR_STORAGE, "a sealed piece ('%c' %llu of user %lld, volume %u) does not open: damaged, or not its user's", what,
                  (unsigned long long)count, (long long)u->number, v->number);
 }

@@ -1,27 +1,33 @@
-/* A reader's walk over the journal in seq order, for replay, rebuilding and doctor. Promises short looks at the file (a few hundred rows,
- * then the read transaction ends, so that no checkpoint waits for long), users with identity and key but a fresh state, and the same struct
- * for the same user through the whole walk. Never writes. Called on the reader's thread. */
+/* A reader's walk over the journal in seq order, for replay, rebuilding and doctor. Promises short looks at the file (a few hundred rows
+ * with their users and decisions, then the read transaction ends, so that no checkpoint waits for long, whatever the caller does with
+ * them), users with identity and key but a fresh state, and the same struct for the same user through the whole walk. Never writes. Called
+ * on the reader's thread. */
 #include "retaining.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define BATCH 512
 
 struct scanned {
   struct entry row;
+  struct user *user; /* NULL: none, or gone */
   struct str sealed;
+  struct scanned_decision *decisions;
+  size_t decision_count;
 };
 struct scan {
   struct arena arena;
   struct scanned rows[BATCH];
   uint32_t count, next;
   int64_t given; /* the row given last; 0 = at the start */
-  struct buf plain;
+  struct buf plain, ids;
 };
 
 void scan_free(struct scan *s) {
   if (!s) return;
   arena_free(&s->arena);
   buf_free(&s->plain);
+  buf_free(&s->ids);
   kit_free(s);
 }
 
@@ -36,6 +42,59 @@ static bool scan_begin(struct volume *v, struct err *e) {
   return true;
 }
 
+static int by_id(const void *a, const void *b) {
+  const uint64_t x = ((const struct scanned_decision *)a)->id, y = ((const struct scanned_decision *)b)->id;
+  return (x > y) - (x < y);
+}
+
+static bool fill_decision(struct volume *v, struct scanned_decision *d, struct err *e) {
+  sqlite3_stmt *select = volume_statement(v, SELECT_DECISION);
+  sqlite3_bind_int64(select, 1, (int64_t)d->id);
+  const int got = sql_row(select, "reading a decision", e);
+  bool done = got >= 0;
+  if (got == 1) {
+    const struct str sealed = sql_column_str(select, 2);
+    d->user = sqlite3_column_int64(select, 1);
+    d->sealed = (struct str){arena_copy(&v->scan->arena, sealed.at, sealed.len), sealed.len};
+    done = d->sealed.at || err_set(e, ERR_STORAGE, "memory for scanning is missing");
+  }
+  sqlite3_reset(select);
+  return done;
+}
+
+static bool fill_decisions(struct volume *v, sqlite3_stmt *row, struct scanned *scanned, struct err *e) {
+  struct scan *s = v->scan;
+  buf_clear(&s->ids);
+  if (!row_decision_ids(row, 6, &s->ids))
+    return err_set(e, ERR_STORAGE, "the decisions of journal row %lld cannot be read", (long long)scanned->row.seq);
+  const size_t count = s->ids.len / sizeof(uint64_t);
+  scanned->decisions = ARENA_ARRAY(&s->arena, struct scanned_decision, count + 1);
+  if (!scanned->decisions) return err_set(e, ERR_STORAGE, "memory for scanning is missing");
+  scanned->decision_count = count;
+  for (size_t i = 0; i < count; i++) memcpy(&scanned->decisions[i].id, s->ids.at + i * sizeof(uint64_t), sizeof(uint64_t));
+  qsort(scanned->decisions, count, sizeof *scanned->decisions, by_id);
+  for (size_t i = 0; i < count; i++)
+    if (!fill_decision(v, &scanned->decisions[i], e)) return false;
+  return true;
+}
+
+/* One row with what belongs to it. What is read here is read while the rows' statement is open, in the same look at the file: a statement
+ * of its own would take and let go the file's lock. */
+static bool fill_one(struct volume *v, sqlite3_stmt *select, struct scanned *scanned, struct err *e) {
+  struct err why = {0};
+  struct str sealed;
+  *scanned = (struct scanned){0};
+  row_columns(select, &scanned->row, &sealed);
+  scanned->sealed = (struct str){arena_copy(&v->scan->arena, sealed.at, sealed.len), sealed.len};
+  if (!scanned->sealed.at) return err_set(e, ERR_STORAGE, "memory for scanning is missing");
+  scanned->user = scanned->row.user ? volume_user_number(v, scanned->row.user, &why) : NULL;
+  if (why.kind) {
+    if (e) *e = why;
+    return false;
+  }
+  return !scanned->row.decisions || fill_decisions(v, select, scanned, e);
+}
+
 /* Copies the next rows, still sealed, and lets go of the file. */
 static bool fill(struct volume *v, int64_t after, struct err *e) {
   struct scan *s = v->scan;
@@ -46,34 +105,41 @@ static bool fill(struct volume *v, int64_t after, struct err *e) {
   sqlite3_bind_int64(select, 2, BATCH);
   int got = 0;
   while (s->count < BATCH && (got = sql_row(select, "scanning the journal", e)) == 1) {
-    struct scanned *scanned = &s->rows[s->count];
-    struct str sealed;
-    row_columns(select, &scanned->row, &sealed);
-    scanned->sealed = (struct str){arena_copy(&s->arena, sealed.at, sealed.len), sealed.len};
-    if (!scanned->sealed.at) {
-      got = -1;
-      err_set(e, ERR_STORAGE, "memory for scanning is missing");
-      break;
-    }
+    if (!fill_one(v, select, &s->rows[s->count], e)) got = -1;
+    if (got < 0) break;
     s->count++;
   }
   sqlite3_reset(select);
   return got >= 0;
 }
 
+bool scan_has(const struct volume *v, int64_t seq, const struct scanned_decision **decisions, size_t *count) {
+  const struct scan *s = v->scan;
+  const struct scanned *scanned = s && s->next ? &s->rows[s->next - 1] : NULL;
+  if (!scanned || scanned->row.seq != seq) return false;
+  *decisions = scanned->decisions;
+  *count = scanned->decision_count;
+  return true;
+}
+
+/* A walk in the journal's order goes from user to user, whose states lie anywhere: they are asked for some rows ahead. */
+static void warm_next(const struct scan *s) {
+  const struct scanned *next = s->next < s->count ? &s->rows[s->next] : NULL;
+  const struct scanned *after = s->next + 1 < s->count ? next + 1 : NULL;
+  if (next && next->user) user_warm_containers(next->user);
+  if (after && after->user) user_warm(after->user);
+}
+
 /* 1 given, 0 its user is gone, −1 failed. */
 static int open_scanned(struct volume *v, struct scanned *scanned, struct entry *out, struct user **user, struct err *e) {
-  struct err why = {0};
   *out = scanned->row;
-  *user = out->user ? volume_user_number(v, out->user, &why) : NULL;
-  if (out->user && !*user) {
-    if (why.kind && e) *e = why;
-    return why.kind ? -1 : 0;
-  }
+  *user = scanned->user;
+  if (out->user && !*user) return 0;
   /* Whoever walks does not move the heads of fresh users: where one is not 0 it is the checkpoint's. */
   out->settled = out->user && out->seq <= (*user)->head;
   if (out->settled && !v->everything) return 0;
   if (stub_read(scanned->sealed, out)) return 1;
+  warm_next(v->scan);
   buf_clear(&v->scan->plain);
   if (!row_open(v, *user, scanned->sealed, out, &v->scan->plain, e)) return -1;
   v->row_seq = out->seq;

@@ -24,10 +24,14 @@ struct seal_place {
   uint64_t count; /* of the row in its chain, or the decision's id */
   struct hash_128 digest;
 };
+/* What may be remembered of a key from piece to piece, of no other key; NULL in what follows: nothing is. */
+struct seal_cache;
 /* Appends nonce, ciphertext and tag. False only when memory failed. */
-bool seal(struct sealer *s, const unsigned char key[SEAL_KEY], const struct seal_place *place, struct str plain, struct buf *out);
+bool seal(struct sealer *s, const unsigned char key[SEAL_KEY], struct seal_cache *cache, const struct seal_place *place, struct str plain,
+          struct buf *out);
 /* Appends the plain bytes; false when it was not sealed with this key for this place, or memory failed. */
-bool unseal(const unsigned char key[SEAL_KEY], const struct seal_place *place, struct str sealed, struct buf *out);
+bool unseal(const unsigned char key[SEAL_KEY], struct seal_cache *cache, const struct seal_place *place, struct str sealed,
+            struct buf *out);
 /* A key for one purpose from another key. */
 void seal_derive(const unsigned char key[SEAL_KEY], const char *purpose, unsigned char out[SEAL_KEY]);
 struct hash_128 seal_digest(const unsigned char secret[SEAL_KEY], struct str text);

@@ -229,3 +229,22 @@ size_t user_memory(const struct user *u) {
          (u->attempt_count + 7u) / 8u * 8u * sizeof *u->attempts + (u->send_count + 7u) / 8u * 8u * sizeof *u->sends +
          u->mark_cap * sizeof *u->marks + seen_memory(u->seen);
 }
+
+/* ---- hints ---- */
+
+#define LINE 64
+
+static void warm(const void *at, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch((const char *)at + i);
+}
+
+void user_warm(const struct user *u) {
+  warm(u, sizeof *u);
+}
+
+void user_warm_containers(const struct user *u) {
+  warm(u->series, u->series_count * sizeof *u->series);
+  warm(u->marks, u->mark_count * sizeof *u->marks);
+  warm(u->attempts, u->attempt_count * sizeof *u->attempts);
+  warm(u->sends, u->send_count * sizeof *u->sends);
+}

@@ -67,6 +67,10 @@ struct user {
   uint8_t partition;
   struct str id;
   unsigned char key[32]; /* data key */
+  struct seal_cache {    /* the key that one sealer's prefix makes of it: nearly every piece of a user was sealed by the same one */
+    bool known;
+    unsigned char prefix[16], key[32];
+  } sealed_with;
   /* chain */
   int64_t head;       /* newest journal row of this user, 0 = none */
   uint64_t events;    /* rows in the chain */
@@ -141,4 +145,8 @@ struct unpack;
 bool user_decode_series(struct user *u, struct unpack *in); /* false: no ring, or one that is there already */
 /* Identity fields are the caller's. Any bytes are safe; on false the user is as fresh as after user_init, identity kept. */
 bool user_decode(struct user *u, struct str bytes, struct err *e);
+/* Asks the processor for what a row of this user will touch, a while before: the struct, then (once that is there) its containers. Hints
+ * only: neither reads nor changes anything. [any] */
+void user_warm(const struct user *u);
+void user_warm_containers(const struct user *u);
 size_t user_memory(const struct user *u);

@@ -141,10 +141,10 @@ static struct seal_place key_place(const struct user *u) {
 static bool open_identity(struct volume *v, struct user *u, sqlite3_stmt *row, struct err *e) {
   struct buf plain = {0};
   const struct seal_place key = key_place(u), id = {.what = 'i', .digest = u->digest};
-  bool done = unseal(v->book->wrap_key, &key, sql_column_str(row, 5), &plain) && plain.len == sizeof u->key;
+  bool done = unseal(v->book->wrap_key, &v->unwrapping, &key, sql_column_str(row, 5), &plain) && plain.len == sizeof u->key;
   if (done) memcpy(u->key, plain.at, sizeof u->key);
   buf_clear(&plain);
-  done = done && unseal(u->key, &id, sql_column_str(row, 6), &plain) && user_text_copy(buf_view(&plain), &u->id);
+  done = done && unseal(u->key, &u->sealed_with, &id, sql_column_str(row, 6), &plain) && user_text_copy(buf_view(&plain), &u->id);
   buf_free(&plain);
   return done || err_set(e, ERR_STORAGE, "user %lld of volume %u does not open: damaged, or under another master key", (long long)u->number,
                          v->number);
@@ -192,8 +192,8 @@ static bool users_insert(struct volume *v, struct user *u, struct err *e) {
   struct buf key = {0};
   const struct seal_place kp = key_place(u), ip = {.what = 'i', .digest = u->digest};
   buf_clear(&v->sealed);
-  bool done = seal(&v->sealer, v->book->wrap_key, &kp, (struct str){(const char *)u->key, sizeof u->key}, &key) &&
-              seal(&v->sealer, u->key, &ip, u->id, &v->sealed);
+  bool done = seal(&v->sealer, v->book->wrap_key, &v->unwrapping, &kp, (struct str){(const char *)u->key, sizeof u->key}, &key) &&
+              seal(&v->sealer, u->key, &u->sealed_with, &ip, u->id, &v->sealed);
   if (!done) err_set(e, ERR_STORAGE, "memory for a user is missing");
   else {
     sqlite3_stmt *insert = volume_statement(v, INSERT_USER);
@@ -267,7 +267,7 @@ struct user *volume_user_number(struct volume *v, int64_t number, struct err *e)
   uint64_t found;
   if (map_get(&v->by_number, number_key(number), &found)) {
     struct user *u = (struct user *)(uintptr_t)found;
-    list_front(v, u);
+    if (!v->fresh_users) list_front(v, u); /* whoever scans keeps everybody */
     return u;
   }
   if (v->failed) {

@@ -85,6 +85,7 @@ struct volume {
   struct volume_replay replay;
   struct packer packer;
   struct sealer sealer;
+  struct seal_cache unwrapping; /* of the key that wraps the users' */
   /* the turn */
   bool failed;     /* a write or commit failed: only volume_recover helps */
   bool in_turn;    /* a transaction is open */
@@ -138,14 +139,14 @@ void turn_forget(struct volume *v);               /* drops what is pending */
 struct pending *turn_pending(struct volume *v, int64_t seq);
 
 /* rows.c */
-bool row_seal(struct volume *v, const struct user *u, const struct entry *entry, struct buf *out, struct err *e);
+bool row_seal(struct volume *v, struct user *u, const struct entry *entry, struct buf *out, struct err *e);
 /* Opens a sealed body; the views in `entry` lie in `plain`. */
-bool row_open(struct volume *v, const struct user *u, struct str sealed, struct entry *entry, struct buf *plain, struct err *e);
+bool row_open(struct volume *v, struct user *u, struct str sealed, struct entry *entry, struct buf *plain, struct err *e);
 /* Statement columns: seq, part, user, prev, kind, body, decisions. */
 void row_columns(sqlite3_stmt *row, struct entry *entry, struct str *sealed);
 bool row_decision_ids(sqlite3_stmt *row, int column, struct buf *ids); /* appended, 8 bytes each */
-bool piece_seal(struct volume *v, const struct user *u, char what, uint64_t count, struct str plain, struct buf *out, struct err *e);
-bool piece_open(struct volume *v, const struct user *u, char what, uint64_t count, struct str sealed, struct buf *out, struct err *e);
+bool piece_seal(struct volume *v, struct user *u, char what, uint64_t count, struct str plain, struct buf *out, struct err *e);
+bool piece_open(struct volume *v, struct user *u, char what, uint64_t count, struct str sealed, struct buf *out, struct err *e);
 
 /* users.c */
 bool users_write_state(struct volume *v, struct user *u, struct err *e);
@@ -174,3 +175,10 @@ bool erase_by_mark(struct volume *v, const struct erasure *erasure, struct err *
 
 /* scan.c */
 void scan_free(struct scan *s);
+/* The decisions of the row that was given last, in id order, as the scan has read them with it. */
+struct scanned_decision {
+  uint64_t id;
+  int64_t user;
+  struct str sealed; /* without bytes: it was not there */
+};
+bool scan_has(const struct volume *v, int64_t seq, const struct scanned_decision **decisions, size_t *count);

@@ -26,7 +26,7 @@ static struct volume *bare_volume(void) {
   return &volume;
 }
 
-static void as_it_lies(struct volume *v, const struct user *u, struct str stored) {
+static void as_it_lies(struct volume *v, struct user *u, struct str stored) {
   struct entry entry = {.kind = ENTRY_EVENT};
   struct buf plain = {0};
   struct err e = {0};
@@ -40,13 +40,13 @@ static bool inside(struct str view, const struct buf *plain) {
 }
 
 /* `packed` under a good seal: only a thief of the key, or a fault of ours, writes this. */
-static void under_a_good_seal(struct volume *v, const struct user *u, struct str packed) {
+static void under_a_good_seal(struct volume *v, struct user *u, struct str packed) {
   struct entry entry = {.kind = ENTRY_EVENT, .count = 7};
   const struct seal_place place = {.what = 'j', .kind = ENTRY_EVENT, .count = 7, .digest = u->digest};
   struct buf stored = {0}, plain = {0};
   struct err e = {0};
   pack_u64(&stored, entry.count);
-  must(seal(&v->sealer, u->key, &place, packed, &stored));
+  must(seal(&v->sealer, u->key, NULL, &place, packed, &stored));
   if (row_open(v, u, buf_view(&stored), &entry, &plain, &e)) must(inside(entry.body, &plain) && inside(entry.record, &plain));
   else must(e.text[0]);
   must(plain.len <= PACKED_MOST);
@@ -54,7 +54,7 @@ static void under_a_good_seal(struct volume *v, const struct user *u, struct str
   buf_free(&plain);
 }
 
-static void there_and_back(struct volume *v, const struct user *u, struct str text) {
+static void there_and_back(struct volume *v, struct user *u, struct str text) {
   const size_t half = text.len / 2;
   struct entry entry = {
       .kind = ENTRY_EVENT, .count = 3, .arrived = -5, .body = {text.at, half}, .record = {text.at + half, text.len - half}};
@@ -78,7 +78,7 @@ static void there_and_back(struct volume *v, const struct user *u, struct str te
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-  static const struct user u = {.digest = {1, 2}, .number = 1, .key = {3}};
+  static struct user u = {.digest = {1, 2}, .number = 1, .key = {3}};
   if (!size) return 0;
   char *copy = malloc(size); /* no byte to spare behind it */
   if (!copy) return 0;
