@@ -118,10 +118,12 @@ static void a_store_of_the_first_schema_opens(void **state) {
   fill_outbox(&f, ids);
   book_volume_path(f.book, 0, path);
   sqlite3 *db = sql_open(path, SQL_WRITER, &f.e);
-  fine(&f.e, sql_exec(db,
-                      "DROP INDEX outbox_waiting; CREATE INDEX outbox_waiting ON outbox(due) WHERE fate=0;"
-                      "CREATE INDEX outbox_of_user ON outbox(user) WHERE fate=0; PRAGMA user_version=1",
-                      &f.e));
+  fine(&f.e,
+       sql_exec(
+           db,
+           "DROP TABLE checkpoints; DROP TABLE trims; DROP INDEX outbox_waiting; CREATE INDEX outbox_waiting ON outbox(due) WHERE fate=0;"
+           "CREATE INDEX outbox_of_user ON outbox(user) WHERE fate=0; PRAGMA user_version=1",
+           &f.e));
   sql_close(&db);
   struct volume *v = volume_reader(f.book, 0, &f.e);
   struct outbox_row row, *waiting;
@@ -140,7 +142,7 @@ static void a_store_of_the_first_schema_opens(void **state) {
   db = sql_open(path, SQL_READER, &f.e);
   fine(&f.e, sql_int(db, "PRAGMA user_version", 0, &version, &f.e) &&
                  sql_int(db, "SELECT count(*) FROM sqlite_schema WHERE type='index' AND tbl_name='outbox'", 0, &indexes, &f.e));
-  assert_true(version == 2 && indexes == 1);
+  assert_true(version > 1 && indexes == 1);
   sql_close(&db);
   arena_free(&a);
   fixture_close(&f);
