@@ -252,8 +252,9 @@ struct kairos_export {
   const kairos_export *next;                                                                                  /* or NULL */
 };
 
-/* "kairos.explain/1": how far each input moved an output from what the model expects when nothing is known. For each row the base and
- * its contributions add up to the model's own scale: what the output was before link and clamping (log odds where `scale` says so). */
+/* "kairos.explain/1": how far each input moved an output from a base: what the model expects when nothing is known, unless `method` names
+ * another one. For each row the base and its contributions add up to the model's own scale: what the output was before link and clamping
+ * (log odds where `scale` says so). */
 #define KAIROS_EXTENSION_EXPLAIN "kairos.explain/1"
 typedef struct kairos_explain {
   uint32_t size;

@@ -5,6 +5,7 @@
 #include "lstm.h"
 #include "common/memory.h"
 #include "common/refuse.h"
+#include "explain.h"
 #include <string.h>
 
 static void lstm_destroy(kairos_model *model) {
@@ -60,7 +61,14 @@ static const kairos_schema *lstm_outputs(const kairos_model *model) {
   return &model->settings.shape.outputs;
 }
 
+static const char *lstm_scale(const kairos_model *model) {
+  (void)model;
+  return "log odds";
+}
+
 static const void *lstm_extension(const char *id) {
+  static const kairos_explain explain = {sizeof explain, "integrated gradients, 50 steps, from the person's own means", lstm_scale,
+                                         lstm_explain};
   static const kairos_schema_of schema = {sizeof schema, lstm_inputs, lstm_outputs};
   static const kairos_import keras_in = {sizeof keras_in, "safetensors-keras", keras_import, NULL};
   static const kairos_import pytorch_in = {sizeof pytorch_in, "safetensors", pytorch_import, &keras_in};
@@ -69,6 +77,7 @@ static const void *lstm_extension(const char *id) {
   if (strcmp(id, KAIROS_EXTENSION_SCHEMA) == 0) return &schema;
   if (strcmp(id, KAIROS_EXTENSION_IMPORT) == 0) return &pytorch_in;
   if (strcmp(id, KAIROS_EXTENSION_EXPORT) == 0) return &pytorch_out;
+  if (strcmp(id, KAIROS_EXTENSION_EXPLAIN) == 0) return &explain;
   return NULL;
 }
 

@@ -87,6 +87,14 @@ intervention "breathe" {
 }
 LUA
 }
+# with_adherence DIR: a small program with the shipped regression, and the events and features that it reads
+with_adherence() {
+  mkdir -p "$1/models"
+  cp "$KAIROS_SOURCE"/models/adherence.* "$1/models/"
+  sed -i 's/^event "check_in".*//' "$1/rules/all.lua" # the shipped vocabulary has it too
+  cp "$KAIROS_SOURCE/rules/vocabulary.lua" "$1/rules/a1.lua" # names that are read before the others
+  cp "$KAIROS_SOURCE/rules/plans.lua" "$1/rules/a2.lua"
+}
 # A zone in which it is between one and two in the afternoon now: nobody there has quiet hours.
 noon_zone() {
   hour=$(date -u +%H)

@@ -8,12 +8,12 @@ run 0 "$KAIROS" init "$program"
 
 # ---- predict ----
 cat >"$work/rows" <<'ROWS'
-{"inputs": {"workout_frequency_7d": 3, "workout_frequency_30d": 4, "success_rate": 0.8, "completion_rate_trend": 0.0878, "streak_length": 1, "habit_strength": 0.7189, "skip_pattern_frequency": 0.2, "days_since_last_completion": 1, "preferred_time_consistency": 1, "weather_sensitivity": null, "sleep_debt": 0.6667, "sleep_hours": 7.375, "sleep_quality_trend": -0.07917, "stress_level": 8, "stress_level_trend": 0.4989, "hrv_trend": -3.417, "goal_progress_rate": 0.75, "motivation_level": 7, "motivation_trend": -0.1401, "preparation_time": 10}}
+{"inputs": {"habit_frequency": 0.14, "habit_automaticity": 0.1042, "habit_strength": 0.1533, "success_rate": 0.3333, "skip_pattern_frequency": 0.8333, "streak_length": 0, "days_since_last_completion": 3, "planned_hour": 8, "usual_time": 0.4286, "planned_in_gym": 0, "planned_outdoors": 0, "out_in_wet_weather": 0, "slept_last_night": 6.25, "sleep_debt": 1.143, "hrv_last_night": 34, "energy_now": 5, "stress_level": 6, "stress_level_trend": -0.5213, "motivation_level": 6, "motivation_trend": 0.1357, "preparation_time": 8, "wants_fitness": 0}}
 
 {"inputs": {}}
 ROWS
 cat >"$work/expected" <<'ROWS'
-{"outputs":{"adherence_probability":0.77085,"skip_probability":0.22915}}
+{"outputs":{"adherence_probability":0.157295,"skip_probability":0.842705}}
 {"outputs":{"adherence_probability":null,"skip_probability":null}}
 ROWS
 run 0 "$KAIROS" predict adherence "$work/rows" --program "$program"
@@ -89,7 +89,7 @@ card=$work/own.card.md
 grep -q '^# Model card: adherence' "$card" || say "there is no model card"
 grep -q 'nothing about real people' "$card" || say "the card does not say whom it learned from"
 grep -q 'logistic regression, other people' "$card" || say "the card has no champion"
-cp "$work/out" "$work/trained"
+sed 's/"calibration":{[^}]*},//' "$work/out" >"$work/trained" # evaluating learns none
 run 0 "$KAIROS" evaluate adherence --program "$program" --users 150 --days 42 --state "$work/own.state" --json
 cmp "$work/out" "$work/trained" || say "evaluating what was just trained gives other figures"
 run 0 "$KAIROS" evaluate adherence --program "$program" --users 150 --days 42 --seed 9

@@ -11,8 +11,7 @@ find "$KAIROS_BUILD/plugins" -name '*.so' -exec cp {} "$work/bin/plugins/" \;
 KAIROS=$work/bin/kairos
 plugins=$work/bin/plugins
 small_program "$work/p"
-mkdir "$work/p/models"
-cp "$KAIROS_SOURCE"/models/adherence.* "$work/p/models/"
+with_adherence "$work/p"
 cat >"$work/p/rules/use.lua" <<'LUA'
 trigger "tired" { why = "A test.", on = { "check_in" }, when = "skip_probability > 0.1", offer = { "breathe" } }
 LUA

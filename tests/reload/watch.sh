@@ -59,7 +59,7 @@ becomes "the return" is_live "$first"
 grep -q "error program $(printf %.16s "$second"): 100 % of [0-9]* events were refused (guard: 1 %); returning to $(printf %.16s "$first")" \
   "$work/serve.log" || say "the log does not say why"
 run 0 "$KAIROS" programs list
-has '(100 % of [0-9]* events were refused (guard: 1 %) by watch)'
+has '(100 % of [0-9]* events were refused (guard: 1 %), by watch)'
 has 'not live any more: watch: 100 %'
 expect_call 200 GET /metrics
 grep -q '^kairos_program_returned_total 1' "$work/answer" || say "the metrics do not count the return"
