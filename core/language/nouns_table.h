@@ -131,14 +131,16 @@ LIST("rollout", noun_rollout, "gates", KIND_TEXTS, YES, gates, gate_count,
 LIST("rollout", noun_rollout, "stages", KIND_STAGES, YES, stages, stage_count, "the stages in order, shares rising")
 FIELD("rollout", noun_rollout, "advance", KIND_CONDITION, NO, advance, "must be true to go on; unknown: stay")
 FIELD("rollout", noun_rollout, "halt", KIND_CONDITION, NO, halt, "true: halted; unknown: held")
-FIELD("rollout", noun_rollout, "approvals", KIND_COUNT, NO, approvals, "people who must agree to a step before it is taken, each under a name of their own")
+FIELD("rollout", noun_rollout, "approvals", KIND_COUNT, NO, approvals,
+      "people who must agree to a step before it is taken, each under a name of their own")
 LIST("rollout", noun_rollout, "needs", KIND_TEXTS, NO, needs, need_count, "the names that the functions of its stages read")
 
 FIELD("rollout.stages", noun_stage, "name", KIND_NAME, YES, name, "the stage's name")
 FIELD("rollout.stages", noun_stage, "share", KIND_SHARE, YES, share, "the share of users, 0 to 1 or \"5%\"")
 FIELD("rollout.stages", noun_stage, "hold", KIND_DURATION, NO, hold, "seconds it lasts at least")
 FIELD("rollout.stages", noun_stage, "only", KIND_RULE, NO, only, "who may enter; left out: everyone")
-CHOICE("rollout.stages", noun_stage, "order", KIND_CHOICE, NO, order, "risk", "who bears more change enters first: by the segments' `risk`, a quarter of `hold` after each other")
+CHOICE("rollout.stages", noun_stage, "order", KIND_CHOICE, NO, order, "risk",
+       "who bears more change enters first: by the segments' `risk`, a quarter of `hold` after each other")
 
 FIELD("policy", noun_policy, "why", KIND_TEXT, NO, why, "the reason; needed with consent = \"by_enrolment\"")
 FIELD("policy", noun_policy, "quiet", KIND_QUIET, NO, quiet_from, "{ from = \"20:30\", to = \"08:30\" }: holds 21:00 to 08:00 at least")
