@@ -240,7 +240,7 @@ static bool begin_work(struct book *b, void *context, struct err *e) {
   const struct seal_place place = place_for(n->fact.number);
   pack_str(&plain, n->alias->from);
   pack_str(&plain, n->alias->into);
-  bool done = (!plain.failed && seal(&n->all->sealer, b->control_key, &place, buf_view(&plain), &sealed)) ||
+  bool done = (!plain.failed && seal(&n->all->sealer, b->control_key, NULL, &place, buf_view(&plain), &sealed)) ||
               err_set(e, ERR_STORAGE, "memory for a merge is missing");
   sqlite3_stmt *insert = done ? sql_prepare(b->control, "INSERT INTO merges VALUES(?,?,?,?,?)", e) : NULL;
   if (insert) {
@@ -371,7 +371,7 @@ static bool read_one(struct aliases *a, sqlite3_stmt *row, struct buf *plain, st
   const struct seal_place place = place_for(x.number);
   buf_clear(plain);
   bool whole = mark.len == sizeof x.mark && x.state >= ALIAS_BEGUN && x.state <= ALIAS_ENDING;
-  whole = whole && unseal(a->book->control_key, &place, sql_column_str(row, 4), plain);
+  whole = whole && unseal(a->book->control_key, NULL, &place, sql_column_str(row, 4), plain);
   struct unpack in = unpack_from(buf_view(plain));
   if (whole) {
     memcpy(x.mark, mark.at, sizeof x.mark);
