@@ -3,12 +3,14 @@
  * meanwhile are walked in the next step. In pieces, so that somebody with a hundred thousand events keeps nobody waiting. Promises the
  * rings and marks of somebody for whom the definition was always there. Nothing of the live user changes. In the user's lane. */
 #include "accept/accept.h"
+#include "book/retention.h"
 #include "kit/clock.h"
 #include "program/moving.h"
 #include <string.h>
 
 struct whole {
   const struct program *program;
+  bool based; /* what retention trimmed has been asked */
   int64_t number, reached, target,
       seq;         /* reached: the last row walked; target: up to which the rows are listed; seq: next on the way back */
   struct buf seqs; /* rows that are to be walked, newest first */
@@ -52,6 +54,18 @@ static bool go_back(struct whole *w, struct volume *v, struct err *e) {
   return !w->seqs.failed || err_set(e, ERR_INTERNAL, "no memory for a user's chain");
 }
 
+/* Where older rows were trimmed it begins at their checkpoint, with the zone and profile of then. What went is not in any window; those of
+ * days are long past it. */
+static bool begin(struct whole *w, struct volume *v, struct err *e) {
+  int64_t base;
+  w->based = true;
+  if (!volume_base(v, w->number, w->user, &base, e)) return false;
+  if (base == 0) return true;
+  w->user->series_count = w->user->attempt_count = w->user->mark_count = w->user->send_count = 0;
+  w->reached = base;
+  return true;
+}
+
 static bool go_forward(struct whole *w, struct volume *v, struct err *e) {
   struct entry row;
   struct recorded r;
@@ -66,7 +80,9 @@ static bool go_forward(struct whole *w, struct volume *v, struct err *e) {
 
 bool whole_step(struct whole *w, struct volume *v, const struct user *now, bool (*spent)(const void *context), const void *context,
                 bool *done, struct err *e) {
-  bool ok = true;
+  bool ok = w->based || begin(w, v, e);
+  *done = false;
+  if (!ok) return false;
   do {
     if (w->seq == 0 && w->seqs.len == 0 && w->reached < now->head) w->seq = w->target = now->head;
     if (w->seq > 0) ok = go_back(w, v, e);

@@ -1,6 +1,7 @@
 /* rooms: flow program accept compute book kit; libraries: lib_sqlite */
 /* A definition that comes later is unknown until it is filled, and then it is what it would have been, had it always been there: the same
  * bytes of state. The row that fills it is what counts: after a kill, in replay, in a rebuilt past. */
+#include "book/retention.h"
 #include "flow_world.h"
 #include "program/moving.h"
 
@@ -285,6 +286,39 @@ static void test_history_stays_history(void **state) {
   world_free(w);
 }
 
+static uint64_t retained(struct world *w) {
+  const struct retention keep = {.events = 400, .decisions = 1600, .letters = 1600}; /* ms */
+  struct trimmed sums = {0};
+  world_stop(w);
+  fine(&w->e, book_retain(w->data, &keep, false, NULL, NULL, &sums, &w->e));
+  world_start(w);
+  return sums.rows;
+}
+
+/* What is gone cannot be counted, but in whose day the rest lies is still known. */
+static void test_where_rows_were_trimmed(void **state) {
+  (void)state;
+  struct world *w = world_new("warm-trimmed", 1, BEFORE);
+  const int64_t then = at("2025-03-03T00:00:00Z");
+  world_person(w, "anna", then, false); /* Berlin: half past eight is half past seven here */
+  walks(w, "anna", then, 3);
+  uint64_t rows = retained(w);
+  for (int i = 0; i < 20 && rows == 0; i++) { /* checkpoints are taken as time goes by, then rows go behind them */
+    usleep(150000);
+    walks(w, "anna", at("2025-03-04T07:00:00Z") + i * CLOCK_MINUTE, 1);
+    rows += retained(w);
+  }
+  assert_in_range(rows, 1, 40);
+  world_activate(w, world_program(w, AFTER));
+  walks(w, "anna", at("2025-03-05T07:00:00Z"), 1); /* eight in the morning in Berlin */
+  walks(w, "anna", at("2025-03-05T07:45:00Z"), 1); /* a quarter to nine: too late to be early, but not in UTC */
+  warm(w, NULL);
+  struct value all = value_of(w, "anna", "b_count"), early = value_of(w, "anna", "k_early");
+  assert_int_equal(features_lacking(w->program->features, world_user(w, "anna")), 0);
+  assert_true(all.number >= 2 && early.number == all.number - 1);
+  world_free(w);
+}
+
 static void test_damaged_fillings_change_nothing(void **state) {
   (void)state;
   const int64_t noon = at("2025-03-03T12:00:00Z");
@@ -317,6 +351,7 @@ int main(void) {
       cmocka_unit_test(test_the_past_is_as_it_was),
       cmocka_unit_test(test_history_stays_history),
       cmocka_unit_test(test_damaged_fillings_change_nothing),
+      cmocka_unit_test(test_where_rows_were_trimmed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
