@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   size_t record = (size_t)bytes[1] | (size_t)bytes[2] << 8;
   if (record > size - 3) record = size - 3;
   struct arena a = {0};
-  struct entry row = {.kind = (enum entry_kind)(bytes[0] % 8), .record = {text + 3, record}, .seq = 1, .count = 1};
+  struct entry row = {.kind = (enum entry_kind)(bytes[0] % 9), .record = {text + 3, record}, .seq = 1, .count = 1};
   if (row.kind != ENTRY_CONTROL) apply(&row, (struct str){text + 3 + record, size - 3 - record}, &a);
   arena_free(&a);
   free(text);

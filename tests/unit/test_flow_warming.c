@@ -329,6 +329,11 @@ static void test_damaged_fillings_change_nothing(void **state) {
   struct user *anna = world_user(w, "anna"), *whole = user_new();
   struct buf packed = {0};
   assert_true(features_meet(w->program->features, whole, true));
+  struct event walk;
+  struct err why = {0};
+  const char *body = world_envelope(w, "x", NULL, "walk", noon, "{\"steps\":200,\"place\":\"park\"}");
+  fine(&why, event_parse(&w->arena, str_from(body), noon, STR("test"), false, &walk, &why));
+  fine(&why, features_update(w->program->features, whole, &walk, w->program->vocabulary, true, &why));
   features_pack(w->program->features, anna, whole, &packed);
   struct str before = world_state(w, "anna");
   for (size_t cut = 0; cut < packed.len; cut++) {
@@ -336,6 +341,20 @@ static void test_damaged_fillings_change_nothing(void **state) {
     assert_false(features_fill_in(w->program->features, anna, (struct str){packed.at, cut}, &e));
     assert_true(e.text[0] != 0);
     assert_true(str_eq(before, world_state(w, "anna")));
+  }
+  for (size_t bit = 0; bit < 8 * packed.len; bit++) { /* turned bits: refused, or something that is a state all the same */
+    struct user *other = user_new(), *again = user_new();
+    struct buf bytes = {0};
+    struct err e = {0};
+    fine(&e, user_decode(other, before, &e));
+    packed.at[bit / 8] = (char)(packed.at[bit / 8] ^ 1 << bit % 8);
+    if (!features_fill_in(w->program->features, other, buf_view(&packed), &e)) assert_true(e.text[0] != 0);
+    packed.at[bit / 8] = (char)(packed.at[bit / 8] ^ 1 << bit % 8);
+    assert_true(user_encode(other, &bytes));
+    fine(&e, user_decode(again, buf_view(&bytes), &e));
+    buf_free(&bytes);
+    user_free(other);
+    user_free(again);
   }
   buf_free(&packed);
   user_free(whole);
