@@ -120,6 +120,10 @@ bool flow_recover(struct flow *f, struct err *e);
 size_t flow_letters_take(struct flow *f, struct letter **letters, size_t most);
 /* Users whose next tick may have changed since the last call, by number: for the lane's heap. */
 size_t flow_due_take(struct flow *f, struct user **users, size_t most);
+/* Tells every partition what operators said in control.db and it has not heard of: kills, lifted kills, rollout stages; durably. While the
+ * volumes are the caller's: at a start, or offline. */
+bool missed_facts(struct book *b, struct flow *(*flow_of)(void *context, uint32_t volume), void *context, struct err *e);
+
 /* ---- merges (flow/merge.c): two ids are one person ---- */
 /* The row that ends the chain of `from` (closes), or the one that binds `into` by what merge_carried gave. `now`: decision clock of a user
  * of history, else the time. Lies in `a`; NULL with the error set. [any] */

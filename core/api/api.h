@@ -20,8 +20,6 @@ struct api {
   struct act *acts;        /* merges, and erasures of merged people: one after the other; the first is under way */
   struct str *kills;       /* names killed now, for GET /v1/kill */
   size_t kill_count;
-  struct str *lifted; /* names that were killed once and may be again: what a start compares */
-  size_t lifted_count;
   struct api_stage *stages;
   size_t stage_count;
   uint32_t walks;       /* questions about whole pasts that are being answered */

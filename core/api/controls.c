@@ -332,7 +332,7 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
   if (strcmp(fact->kind, "kill") == 0) return add_kill(a, name);
   if (strcmp(fact->kind, "unkill") == 0) {
     remove_kill(a, name);
-    return add_name(&a->lifted, &a->lifted_count, name);
+    return true;
   }
   const bool approval = strcmp(fact->kind, "approval") == 0;
   if (strcmp(fact->kind, "rollout") != 0 && !approval) return true;
@@ -353,77 +353,13 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
   return ok;
 }
 
-/* ---- what control.db says and a partition does not know: a crash between the two stores ---- */
-
-struct numbering { /* the newest fact of a kind and a name */
-  const char *kind;
-  struct str name;
-  int64_t number;
-};
-
-static bool note_number(void *context, const struct control_fact *fact) {
-  struct numbering *n = context;
-  if (strcmp(fact->kind, n->kind) == 0 && str_is(n->name, fact->name)) n->number = fact->number;
-  return true;
-}
-
-static bool say(struct api *a, struct flow *f, uint32_t partition, const char *kind, struct str name, const struct api_stage *stage,
-                struct err *e) {
-  char at[32];
-  struct numbering n = {kind, name, 0};
-  if (!control_each(a->book, 0, note_number, &n, e)) return false;
-  struct buf fact = {0};
-  struct json_writer w = json_to(&fact);
-  json_open_object(&w);
-  json_pair_text(&w, "kind", kind);
-  json_pair_str(&w, "name", name);
-  json_pair_str(&w, "at", (struct str){at, clock_format(clock_now(), at)});
-  if (stage) {
-    json_pair_int(&w, "stage", stage->stage);
-    json_pair_bool(&w, "held", stage->held);
-  }
-  json_pair_int(&w, "number", n.number);
-  json_close_object(&w);
-  bool ok = !fact.failed && flow_fact(f, partition, buf_view(&fact), e);
-  buf_free(&fact);
-  return ok;
-}
-
-static bool knows_kill(const struct controls *c, struct str name) {
-  return str_is(name, "all") ? c->kill_all : controls_named(c, hash_64(name));
-}
-
-static bool catch_up(struct api *a, struct flow *f, uint32_t partition, struct err *e) {
-  const struct controls *c = flow_controls(f, partition);
-  bool ok = true;
-  for (size_t i = 0; ok && i < a->lifted_count; i++)
-    if (!has_name(a->kills, a->kill_count, a->lifted[i]) && knows_kill(c, a->lifted[i]))
-      ok = say(a, f, partition, "unkill", a->lifted[i], NULL, e);
-  for (size_t i = 0; ok && i < a->kill_count; i++)
-    if (!knows_kill(c, a->kills[i])) ok = say(a, f, partition, "kill", a->kills[i], NULL, e);
-  for (size_t i = 0; ok && i < a->stage_count; i++)
-    if (controls_stage(c, hash_64(str_from(a->stages[i].name))) != a->stages[i].stage)
-      ok = say(a, f, partition, "rollout", str_from(a->stages[i].name), &a->stages[i], e);
-  return ok;
-}
-
-static bool catch_up_all(struct api *a, struct err *e) {
-  for (uint32_t v = 0; v < book_volumes(a->book); v++) {
-    struct flow *f = lanes_flow(a->lanes, v);
-    for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
-      if (book_volume_of(a->book, p) == v && !catch_up(a, f, p, e)) return false;
-    if (!flow_commit(f, e)) return false;
-  }
-  return true;
-}
-
 static struct flow *flow_of(void *context, uint32_t volume) {
   return lanes_flow(((struct api *)context)->lanes, volume);
 }
 
 bool api_restore(struct api *a, struct err *e) {
   if (!control_each(a->book, 0, restore_fact, a, e)) return err_wrap(e, "control facts");
-  if (!catch_up_all(a, e)) return err_wrap(e, "control facts that a partition had missed");
+  if (!missed_facts(a->book, flow_of, a, e)) return false;
   if (!(a->aliases = aliases_open(a->book, e)) || !merges_resume(a->aliases, a->book, flow_of, a, e)) return err_wrap(e, "merges");
   tell_courier(a);
   return true;
@@ -431,7 +367,6 @@ bool api_restore(struct api *a, struct err *e) {
 
 void api_close(struct api *a) {
   free_names(a->kills, a->kill_count);
-  free_names(a->lifted, a->lifted_count);
   aliases_close(a->aliases);
   for (size_t i = 0; i < a->stage_count; i++) {
     forget_approvals(&a->stages[i]);

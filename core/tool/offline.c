@@ -72,7 +72,7 @@ bool offline_open(struct offline *o, const char *data, const char *program, stru
   struct program_from from = {.plugin_directory = tool_plugin_directory(), .store_directory = o->store};
   if (!(o->library = library_new(o->book, &from))) return err_set(e, ERR_INTERNAL, "no memory for the library");
   if (!control_each(o->book, 0, last_program, o, e) || !choose_program(o, program, &from, e)) return false;
-  return open_flows(o, e) && resume_merges(o, e);
+  return open_flows(o, e) && missed_facts(o->book, flow_of, o, e) && resume_merges(o, e);
 }
 
 void offline_close(struct offline *o) {

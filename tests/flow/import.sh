@@ -50,3 +50,24 @@ run 0 "$KAIROS" import "$work/events" --data "$work/stopped"
 has '^60 taken'
 "$KAIROS" replay --print --data "$work/stopped" >"$work/b"
 cmp "$work/a" "$work/b" || say "an import after a stopped one decided otherwise"
+
+# A kill that only control.db has, since the engine died before any partition heard of it, stops an import too; so does its lifting.
+say_in_control() { # KIND
+  sqlite3 "$work/kill/control.db" "INSERT INTO facts SELECT max(number) + 1, 0, 'test', '$1', 'all',
+    '{\"kind\":\"$1\",\"name\":\"all\"}', zeroblob(32) FROM facts"
+}
+head -n 20 "$work/events" >"$work/first"
+tail -n 40 "$work/events" | head -n 20 >"$work/second"
+tail -n 20 "$work/events" >"$work/third"
+run 0 "$KAIROS" import "$work/first" --data "$work/kill" --program "$work/program"
+say_in_control kill
+run 0 "$KAIROS" import "$work/second" --data "$work/kill"
+has '^20 taken, 0 duplicates, 0 refused, 20 decisions, 0 of them sends'
+"$KAIROS" replay --print --data "$work/kill" >"$work/a"
+equal "killed" "$(grep -c '"reason":"killed"' "$work/a")" 20
+say_in_control unkill
+run 0 "$KAIROS" import "$work/third" --data "$work/kill"
+"$KAIROS" replay --print --data "$work/kill" >"$work/a"
+equal "killed after it was lifted" "$(grep -c '"reason":"killed"' "$work/a")" 20
+run 0 "$KAIROS" replay --verify --data "$work/kill"
+has ' 60 decisions, 0 different'

@@ -1,0 +1,80 @@
+/* missed: what operators said and control.db holds, told to the partitions that have not heard of it: a crash came between the two stores,
+ * or nothing but an offline tool has run since. Promises that of each name only the newest word counts, that a partition which knows it
+ * already is told nothing, and that the partition's row carries the number of control.db's fact. While the volumes are the caller's: at a
+ * start, or offline. */
+#include "inside.h"
+#include "kit/hash.h"
+#include <string.h>
+
+struct said { /* the newest word about a kill's or a rollout's name */
+  bool rollout, kill;
+  int32_t stage;
+  struct str name, fact; /* in the arena */
+};
+struct missed {
+  struct arena arena, scratch;
+  struct said *all;
+  size_t count, cap;
+  bool failed;
+};
+
+static struct said *said_of(struct missed *m, bool rollout, struct str name) {
+  for (size_t i = 0; i < m->count; i++)
+    if (m->all[i].rollout == rollout && str_eq(m->all[i].name, name)) return &m->all[i];
+  if (m->count == m->cap) {
+    const size_t cap = m->cap ? m->cap * 2 : 16;
+    struct said *grown = kit_realloc(m->all, cap * sizeof *grown);
+    if (!grown) return NULL;
+    m->all = grown;
+    m->cap = cap;
+  }
+  const char *copy = arena_text(&m->arena, name.at, name.len);
+  if (!copy) return NULL;
+  m->all[m->count] = (struct said){.rollout = rollout, .name = {copy, name.len}};
+  return &m->all[m->count++];
+}
+
+static bool note(void *context, const struct control_fact *fact) {
+  struct missed *m = context;
+  const bool kill = strcmp(fact->kind, "kill") == 0, rollout = strcmp(fact->kind, "rollout") == 0;
+  if (!kill && !rollout && strcmp(fact->kind, "unkill") != 0) return true;
+  struct said *s = said_of(m, rollout, str_from(fact->name));
+  struct buf numbered = {0};
+  struct json j;
+  int64_t stage = 0;
+  bool ok = s && json_parse(&j, &m->scratch, fact->body, &json_limits_default, NULL) && fact_numbered(fact->body, fact->number, &numbered);
+  if (ok) {
+    json_int(&j, json_get(&j, 0, "stage"), &stage);
+    s->kill = kill;
+    s->stage = (int32_t)stage;
+    s->fact = (struct str){arena_text(&m->arena, numbered.at, numbered.len), numbered.len};
+    ok = s->fact.at != NULL;
+  }
+  buf_free(&numbered);
+  arena_reset(&m->scratch);
+  m->failed = !ok;
+  return ok;
+}
+
+static bool knows(const struct controls *c, const struct said *s) {
+  if (s->rollout) return controls_stage(c, hash_64(s->name)) == s->stage;
+  return s->kill == (str_is(s->name, "all") ? c->kill_all : controls_named(c, hash_64(s->name)));
+}
+
+static bool tell_volume(const struct missed *m, struct book *b, struct flow *f, struct err *e) {
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
+    for (size_t i = 0; i < m->count && book_volume_of(b, p) == volume_number(f->volume); i++)
+      if (!knows(flow_controls(f, p), &m->all[i]) && !flow_fact(f, p, m->all[i].fact, e)) return false;
+  return flow_commit(f, e);
+}
+
+bool missed_facts(struct book *b, struct flow *(*flow_of)(void *context, uint32_t volume), void *context, struct err *e) {
+  struct missed m = {0};
+  bool ok = control_each(b, 0, note, &m, e);
+  if (ok && m.failed) ok = err_set(e, ERR_STORAGE, "a control fact is no fact, or memory for it is missing");
+  for (uint32_t v = 0; ok && v < book_volumes(b); v++) ok = tell_volume(&m, b, flow_of(context, v), e);
+  kit_free(m.all);
+  arena_free(&m.arena);
+  arena_free(&m.scratch);
+  return ok || err_wrap(e, "control facts that a partition had missed");
+}
