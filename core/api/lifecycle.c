@@ -43,6 +43,7 @@ static void episode_free(struct episode *e) {
   if (!e) return;
   scores_free(e->scores);
   drift_free(e->drift);
+  arena_free(&e->arena);
   kit_free(e);
 }
 
@@ -72,19 +73,15 @@ static void read_baseline(struct episode *e, struct str state) {
 
 static bool describe(struct episode *e, const struct program *p, uint32_t model) {
   const struct noun_model *n = model_noun(p->models, model);
-  const struct node *on = node_get(n->train, "on"), *target = node_get(n->train, "target"), *within = node_get(n->train, "within");
   struct err why = {0};
   char path[600];
   copy_text(e->name, sizeof e->name, n->at.name);
   snprintf(e->state_path, sizeof e->state_path, "models/" STR_FORMAT, STR_ARG(n->state));
   const struct source *state = source_at(p, e->state_path);
   if (n->combine || !n->state.len || !state || !model_retraining(n, &e->rules, &why)) return false;
-  if (!on || !target || !within || on->kind != NODE_TEXT || target->kind != NODE_TEXT || within->kind != NODE_NUMBER) return false;
   if (model_judged(p->models, model) == NO_MODEL) return false;
+  if (!(e->outcomes = outcomes_of(p->models, model, &e->arena, &e->terms, &why))) return false;
   e->declared = n->retrain != NULL;
-  e->within = (int64_t)(within->number * 1000);
-  copy_text(e->on, sizeof e->on, on->text);
-  copy_text(e->target, sizeof e->target, target->text);
   hash_hex(state->sha256, HASH_SHA256, e->served);
   read_baseline(e, state->text);
   const uint32_t beside = model_beside(p->models, model);
@@ -98,7 +95,8 @@ static bool describe(struct episode *e, const struct program *p, uint32_t model)
 
 static bool is_same(const struct episode *a, const struct episode *b) {
   return strcmp(a->name, b->name) == 0 && strcmp(a->served, b->served) == 0 && strcmp(a->beside, b->beside) == 0 && a->role == b->role &&
-         a->within == b->within && strcmp(a->on, b->on) == 0 && strcmp(a->target, b->target) == 0;
+         a->terms.within == b->terms.within && a->terms.after == b->terms.after && a->terms.absent == b->terms.absent &&
+         a->terms.left_out == b->terms.left_out && str_eq(a->terms.on, b->terms.on) && str_eq(a->terms.target, b->terms.target);
 }
 
 /* One that goes on keeps its scores and what was said; its drift is counted anew, since the counts are the program's. */
@@ -109,6 +107,10 @@ static struct episode *continue_or_begin(struct lifecycle *l, const struct episo
     if (is_same(was, is)) {
       was->rules = is->rules;
       was->declared = is->declared;
+      arena_free(&was->arena);
+      was->arena = is->arena;
+      was->outcomes = is->outcomes;
+      was->terms = is->terms;
       l->episodes[i] = NULL;
       return was;
     }
@@ -116,7 +118,8 @@ static struct episode *continue_or_begin(struct lifecycle *l, const struct episo
   struct episode *e = kit_alloc(sizeof *e);
   if (!e) return NULL;
   *e = *is;
-  if (!(e->scores = scores_new(e->within))) {
+  const struct outcome_terms *t = &e->terms;
+  if (!(e->scores = scores_new(&(struct scores_terms){t->after, t->within, t->absent, t->left_out}))) {
     kit_free(e);
     return NULL;
   }
@@ -138,8 +141,9 @@ static void follow(struct lifecycle *l, const struct program *p) {
   bool same = true;
   for (uint32_t m = 0; m < models_count(p->models) && count < EPISODES_MOST; m++) {
     struct episode is = {0};
-    if (model_role(p->models, m) != MODEL_SERVED || !describe(&is, p, m)) continue;
-    struct episode *e = continue_or_begin(l, &is);
+    struct episode *e = NULL;
+    if (model_role(p->models, m) == MODEL_SERVED && describe(&is, p, m)) e = continue_or_begin(l, &is);
+    if (!e) arena_free(&is.arena);
     if (!e) continue;
     e->changing = false;
     drift_free(e->drift);
@@ -152,7 +156,9 @@ static void follow(struct lifecycle *l, const struct program *p) {
   for (uint32_t i = 0; i < l->episode_count; i++) episode_free(l->episodes[i]);
   memcpy(l->episodes, now, count * sizeof *now);
   l->episode_count = count;
-  l->of = p;
+  const struct program *before = l->of;
+  l->of = library_hold(l->api->library, p);
+  library_release(l->api->library, before);
   if (same) return;
   /* Who sits where is asked of the journal again: from its beginning, because only it knows what answered when. */
   memset(l->scan.seats, 0, sizeof l->scan.seats);
@@ -315,6 +321,7 @@ void lifecycle_close(struct api *a) {
   struct lifecycle *l = a->lifecycle;
   if (!l) return;
   for (uint32_t i = 0; i < l->episode_count; i++) episode_free(l->episodes[i]);
+  library_release(l->api->library, l->of);
   arena_free(&l->scan.arena);
   kit_free(l);
   a->lifecycle = NULL;

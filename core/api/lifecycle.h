@@ -32,8 +32,9 @@ struct episode { /* a served model of the live program, with what lies beside it
   char name[128], state_path[400];
   struct retraining rules;
   bool declared; /* its file says `retrain` */
-  int64_t within;
-  char on[128], target[128];
+  struct outcome_terms terms;
+  const struct outcomes *outcomes; /* in `arena`; of the program that the lifecycle holds */
+  struct arena arena;
   char served[DIGEST_TEXT], beside[DIGEST_TEXT]; /* SHA-256 of the states; beside: empty when none is */
   enum model_role role;                          /* of what lies beside */
   double baseline_accuracy, baseline_loss;       /* on test people when it was trained; none: unknown */
@@ -68,7 +69,7 @@ struct training_job; /* lifecycle_train.c */
 struct lifecycle {
   struct api *api;
   struct programs *programs;
-  const struct program *of; /* the live program that the episodes are of; compared, never read */
+  const struct program *of; /* the live program that the episodes are of; held */
   struct episode *episodes[EPISODES_MOST];
   uint32_t episode_count;
   struct scan scan;

@@ -88,6 +88,7 @@ static void take_row(struct scan *s, const struct entry *row, const struct user 
   if (row->kind != ENTRY_EVENT || !u || !recorded_unpack(row->record, &s->arena, &r, &e) ||
       !json_parse(&j, &s->arena, row->body, &json_limits_default, NULL))
     return;
+  struct event event = {0};
   const struct str type = json_text(&j, json_get(&j, 0, "eventType"), &s->arena);
   const int64_t number = u->number;
   const uint64_t user = hash_64((struct str){(const char *)&number, sizeof number});
@@ -95,8 +96,12 @@ static void take_row(struct scan *s, const struct entry *row, const struct user 
     const struct episode *one = l->episodes[i];
     const struct seat *seat = &s->seats[row->partition][i];
     if (!seat->there) continue;
-    if (str_is(type, one->target)) scores_outcome(one->scores, row->partition, user, r.clock);
-    if (!str_is(type, one->on)) continue;
+    bool yes;
+    if (str_eq(type, one->terms.target) &&
+        (event.type.len || event_parse(&s->arena, row->body, r.received, r.source, r.history, &event, &e)) &&
+        outcomes_told(one->outcomes, &event, &s->arena, &yes))
+      scores_outcome(one->scores, row->partition, user, r.clock, yes);
+    if (!str_eq(type, one->terms.on)) continue;
     const double served = belief_in(&r, seat->served), beside = seat->beside == NO_MODEL ? STATS_NONE : belief_in(&r, seat->beside);
     if (!stats_none(served) && (seat->beside == NO_MODEL || !stats_none(beside)))
       scores_answer(one->scores, row->partition, user, r.clock, served, beside);

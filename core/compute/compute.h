@@ -170,6 +170,17 @@ bool model_retraining(const struct noun_model *n, struct retraining *out, struct
 /* Nightly: its time came since `last` (UTC ms), when it was last trained, or the engine began. However long nobody looked, once. [any] */
 bool retraining_due(const struct retraining *r, int64_t last, int64_t now);
 
+/* What a model's `train` counts as an outcome, for whom judges what it said. Lives in `a`; reads the program's text: no longer than it. */
+struct outcomes;
+struct outcome_terms {
+  struct str on, target; /* event types: answers count at these, these may be outcomes */
+  int64_t after, within; /* ms */
+  bool absent, left_out;
+};
+struct outcomes *outcomes_of(const struct models *m, uint32_t model, struct arena *a, struct outcome_terms *terms,
+                             struct err *e);                                                           /* [any] */
+bool outcomes_told(const struct outcomes *o, const struct event *e, struct arena *scratch, bool *yes); /* false: it is none [any] */
+
 /* What a state's figures hold so that it can be watched: the deciles of its inputs and predictions, counted over rows that it was trained
  * on. Into the open object of `w`; `p` are its predictions of the rows. */
 void reference_write(const struct training_rows *rows, const char *const *inputs, const double *p, struct json_writer *w);

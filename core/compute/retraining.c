@@ -1,7 +1,7 @@
 /* retraining: what a model's file says of how it is trained again: when, from what, and what a new state must show before it is served.
  * Promises a bound for each figure and the source document's numbers for what is left out (K02 to K05). Any thread. */
 #include "kit/clock.h"
-#include "models.h"
+#include "training.h"
 #include <string.h>
 
 struct bound {
@@ -72,4 +72,21 @@ bool retraining_due(const struct retraining *r, int64_t last, int64_t now) {
   int64_t newest = now - now % CLOCK_DAY + at; /* today's */
   if (newest > now) newest -= CLOCK_DAY;
   return newest > last;
+}
+
+struct outcomes {
+  struct training_rule rule;
+};
+
+struct outcomes *outcomes_of(const struct models *m, uint32_t model, struct arena *a, struct outcome_terms *terms, struct err *e) {
+  struct outcomes *o = ARENA_NEW(a, struct outcomes);
+  if (!o) err_set(e, ERR_INTERNAL, "no memory for outcomes");
+  if (!o || !training_rule_read(&o->rule, &m->at[model], m->features, a, e)) return NULL;
+  const struct training_rule *r = &o->rule;
+  *terms = (struct outcome_terms){r->on, r->target, r->after, r->within, r->absent, r->left_out};
+  return o;
+}
+
+bool outcomes_told(const struct outcomes *o, const struct event *e, struct arena *scratch, bool *yes) {
+  return training_rule_answer(&o->rule, e, scratch, yes);
 }

@@ -9,16 +9,21 @@
 void reward_join(struct user *u, const struct event *e, struct arena *scratch, bool *learned);
 
 /* ---- what a served model said, against what came; and what a state beside it said of the same ---- */
-/* One target event answers the oldest answer of its user that waits; one that waits longer than `within` was a no. Sums are kept by
+/* One target event tells the oldest answer of its user that waits; one that waits longer than `within` was a no. Sums are kept by
  * partition and day and added in their order, so that they do not depend on how fast partitions are read. [any one thread] */
 #define SCORES_DAYS 30
 struct scores;
-struct scores *scores_new(int64_t within); /* NULL: no memory */
+struct scores_terms {    /* as a model's `train` has them */
+  int64_t after, within; /* ms: an outcome tells of answers given more than `after` and at most `within` before it */
+  bool absent;           /* a yes is that none came: each one that comes is a no for all that wait */
+  bool left_out;         /* where none came, nothing is known */
+};
+struct scores *scores_new(const struct scores_terms *terms); /* NULL: no memory */
 void scores_free(struct scores *s);
 void scores_begin(struct scores *s, uint32_t partition); /* other states answer from here on: what came before says nothing of them */
 /* In order of time within a partition. `served`, `beside`: probabilities; a NaN `beside`: nobody answered beside. False: no memory. */
 bool scores_answer(struct scores *s, uint32_t partition, uint64_t user, int64_t at, double served, double beside);
-void scores_outcome(struct scores *s, uint32_t partition, uint64_t user, int64_t at);
+void scores_outcome(struct scores *s, uint32_t partition, uint64_t user, int64_t at, bool yes);
 void scores_until(struct scores *s, uint32_t partition, int64_t clock); /* judges whoever waited long enough by then */
 struct score {
   uint64_t rows; /* of the last SCORES_DAYS days in which there were any */

@@ -41,17 +41,17 @@ struct part {
   struct map places;
 };
 struct scores {
-  int64_t within;
+  struct scores_terms terms;
   struct part parts[BOOK_PARTITIONS];
   struct adwin stream;
   bool changed;
 };
 
-struct scores *scores_new(int64_t within) {
+struct scores *scores_new(const struct scores_terms *terms) {
   struct scores *s = kit_alloc(sizeof *s);
   if (!s) return NULL;
   memset(s, 0, sizeof *s);
-  s->within = within;
+  s->terms = *terms;
   return s;
 }
 
@@ -164,7 +164,7 @@ static bool make_room(struct part *p) {
 bool scores_answer(struct scores *s, uint32_t partition, uint64_t user, int64_t at, double served, double beside) {
   struct part *p = &s->parts[partition];
   uint64_t newest;
-  scores_until(s, partition, at - s->within);
+  scores_until(s, partition, at - s->terms.within);
   if (!make_room(p)) return false;
   const bool waits = map_get(&p->newest, user, &newest);
   if (!map_set(&p->newest, user, p->count)) return false;
@@ -177,15 +177,23 @@ bool scores_answer(struct scores *s, uint32_t partition, uint64_t user, int64_t 
   return true;
 }
 
-void scores_outcome(struct scores *s, uint32_t partition, uint64_t user, int64_t at) {
+/* Nothing came in its time. */
+static void judge_silence(struct scores *s, struct part *p, struct answer *a) {
+  if (s->terms.left_out) a->judged = true;
+  else judge(s, p, a, s->terms.absent);
+}
+
+void scores_outcome(struct scores *s, uint32_t partition, uint64_t user, int64_t at, bool yes) {
   struct part *p = &s->parts[partition];
   uint64_t oldest;
   while (map_get(&p->oldest, user, &oldest)) {
     struct answer *a = &p->answers[oldest];
-    const bool in_time = a->at + s->within >= at;
+    const bool in_time = a->at + s->terms.within >= at;
+    if (in_time && at <= a->at + s->terms.after) return; /* so are all newer ones */
     forget_oldest(p, a);
-    judge(s, p, a, in_time);
-    if (in_time) return;
+    if (!in_time) judge_silence(s, p, a);
+    else judge(s, p, a, yes && !s->terms.absent);
+    if (in_time && !s->terms.absent) return;
   }
 }
 
@@ -195,7 +203,7 @@ void scores_until(struct scores *s, uint32_t partition, int64_t clock) {
     struct answer *a = &p->answers[p->first];
     if (a->judged) continue;
     forget_oldest(p, a);
-    judge(s, p, a, 0);
+    judge_silence(s, p, a);
   }
 }
 

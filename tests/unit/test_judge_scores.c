@@ -19,14 +19,14 @@ static void close_to(double got, double wanted) {
 
 static void outcomes_and_silence(void **state) {
   (void)state;
-  struct scores *s = scores_new(18 * HOUR);
+  struct scores *s = scores_new(&(struct scores_terms){.within = 18 * HOUR});
   struct score f;
   assert_true(scores_answer(s, 3, 1, 100 * HOUR, .8, .6));
   assert_true(scores_answer(s, 3, 2, 101 * HOUR, .8, .6));
   scores_sum(s, &f);
   assert_int_equal(f.rows, 0);
-  scores_outcome(s, 3, 1, 110 * HOUR);
-  scores_outcome(s, 3, 1, 111 * HOUR); /* nobody waits any more */
+  scores_outcome(s, 3, 1, 110 * HOUR, true);
+  scores_outcome(s, 3, 1, 111 * HOUR, true); /* nobody waits any more */
   scores_sum(s, &f);
   assert_int_equal(f.rows, 1);
   close_to(f.base_rate, 1);
@@ -49,17 +49,17 @@ static void outcomes_and_silence(void **state) {
 
 static void the_oldest_in_time_is_answered(void **state) {
   (void)state;
-  struct scores *s = scores_new(18 * HOUR);
+  struct scores *s = scores_new(&(struct scores_terms){.within = 18 * HOUR});
   struct score f;
   assert_true(scores_answer(s, 0, 7, 0, .9, NONE));
   assert_true(scores_answer(s, 0, 7, 10 * HOUR, .9, NONE));
   assert_true(scores_answer(s, 0, 7, 11 * HOUR, .2, NONE));
-  scores_outcome(s, 0, 7, 20 * HOUR); /* too late for the first: a no; the second was meant */
+  scores_outcome(s, 0, 7, 20 * HOUR, true); /* too late for the first: a no; the second was meant */
   scores_sum(s, &f);
   assert_int_equal(f.rows, 2);
   assert_int_equal(f.both, 0);
   close_to(f.log_loss, -(math_log(1 - .9) + math_log(.9)) / 2);
-  scores_outcome(s, 0, 7, 21 * HOUR);
+  scores_outcome(s, 0, 7, 21 * HOUR, true);
   scores_sum(s, &f);
   assert_int_equal(f.rows, 3);
   close_to(f.accuracy, 1 / 3.);
@@ -71,13 +71,13 @@ static void order_of_partitions_does_not_matter(void **state) {
   (void)state;
   struct score f[2];
   for (int way = 0; way < 2; way++) {
-    struct scores *s = scores_new(HOUR);
+    struct scores *s = scores_new(&(struct scores_terms){.within = HOUR});
     for (uint32_t k = 0; k < 16; k++) {
       const uint32_t part = way ? 15 - k : k;
       for (uint64_t i = 0; i < 1000; i++) {
         const uint64_t user = part * 100 + i % 37;
         assert_true(scores_answer(s, part, user, (int64_t)i * HOUR / 4, .1 + .8 * (double)(i * 7 % 11) / 11, .5));
-        if (i % 3 == 0) scores_outcome(s, part, user, (int64_t)i * HOUR / 4 + 1000);
+        if (i % 3 == 0) scores_outcome(s, part, user, (int64_t)i * HOUR / 4 + 1000, true);
       }
       scores_until(s, part, 10000 * HOUR);
     }
@@ -98,11 +98,11 @@ static void order_of_partitions_does_not_matter(void **state) {
 
 static void only_thirty_days_count(void **state) {
   (void)state;
-  struct scores *s = scores_new(HOUR);
+  struct scores *s = scores_new(&(struct scores_terms){.within = HOUR});
   struct score f;
   for (int64_t day = 1; day <= 100; day++) {
     assert_true(scores_answer(s, 0, 1, day * 24 * HOUR, day > 70 ? .9 : .1, NONE));
-    scores_outcome(s, 0, 1, day * 24 * HOUR + 1);
+    scores_outcome(s, 0, 1, day * 24 * HOUR + 1, true);
   }
   scores_sum(s, &f);
   assert_int_equal(f.rows, 30);
@@ -112,20 +112,57 @@ static void only_thirty_days_count(void **state) {
 
 static void a_change_is_noticed_once(void **state) {
   (void)state;
-  struct scores *s = scores_new(HOUR);
+  struct scores *s = scores_new(&(struct scores_terms){.within = HOUR});
   for (int64_t i = 0; i < 2000; i++) {
     if (i == 1000) assert_false(scores_changed(s));
     assert_true(scores_answer(s, 0, 1, i * HOUR, i < 1000 ? .9 : .1, NONE));
-    scores_outcome(s, 0, 1, i * HOUR + 1);
+    scores_outcome(s, 0, 1, i * HOUR + 1, true);
   }
   assert_true(scores_changed(s));
   assert_false(scores_changed(s));
   scores_free(s);
 }
 
+/* The other terms of a `train`: what comes too soon, a no that is said, outcomes that are an absence, silence that says nothing. */
+static void terms_are_kept(void **state) {
+  (void)state;
+  struct score f;
+  struct scores *s = scores_new(&(struct scores_terms){.after = HOUR, .within = 18 * HOUR});
+  assert_true(scores_answer(s, 0, 1, 0, .9, NONE));
+  scores_outcome(s, 0, 1, HOUR, true); /* too soon */
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 0);
+  scores_outcome(s, 0, 1, 2 * HOUR, false);
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 1);
+  close_to(f.base_rate, 0);
+  scores_free(s);
+  s = scores_new(&(struct scores_terms){.within = 18 * HOUR, .absent = true});
+  assert_true(scores_answer(s, 0, 1, 0, .9, NONE));
+  assert_true(scores_answer(s, 0, 1, HOUR, .9, NONE));
+  assert_true(scores_answer(s, 0, 2, 2 * HOUR, .9, NONE));
+  scores_outcome(s, 0, 1, 3 * HOUR, true); /* it came: a no for both */
+  scores_until(s, 0, 100 * HOUR);
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 3);
+  close_to(f.base_rate, 1 / 3.);
+  scores_free(s);
+  s = scores_new(&(struct scores_terms){.within = 18 * HOUR, .left_out = true});
+  assert_true(scores_answer(s, 0, 1, 0, .9, NONE));
+  assert_true(scores_answer(s, 0, 2, HOUR, .9, NONE));
+  scores_outcome(s, 0, 2, 2 * HOUR, false);
+  scores_until(s, 0, 100 * HOUR);
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 1);
+  scores_free(s);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(outcomes_and_silence), cmocka_unit_test(the_oldest_in_time_is_answered),
-                                     cmocka_unit_test(order_of_partitions_does_not_matter), cmocka_unit_test(only_thirty_days_count),
-                                     cmocka_unit_test(a_change_is_noticed_once)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(outcomes_and_silence),
+                                     cmocka_unit_test(the_oldest_in_time_is_answered),
+                                     cmocka_unit_test(order_of_partitions_does_not_matter),
+                                     cmocka_unit_test(only_thirty_days_count),
+                                     cmocka_unit_test(a_change_is_noticed_once),
+                                     cmocka_unit_test(terms_are_kept)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
