@@ -4,7 +4,6 @@
  * the user, the proposal and the clock; slate.c asks before any draw, decision_apply keeps what was given. In a lane. */
 #include "goal.h"
 #include "kit/clock.h"
-#include "kit/json.h"
 #include "kit/math.h"
 #include "reasons_words.h"
 
@@ -37,16 +36,8 @@ uint64_t goal_mark(const struct goal_kind *k) {
   return mark_key("goal", str_from(k->name));
 }
 
-static bool profile_says(const struct json *j, const char *key) {
-  bool said;
-  return json_bool(j, json_get(j, 0, key), &said) && said;
-}
-
-/* What cannot be read counts as a reason not to raise. */
 static bool may_rise(const struct user *u, struct arena *a) {
-  struct json j;
-  if (guard_minor(u) || !json_parse(&j, a, u->profile, &json_limits_default, NULL)) return false;
-  return !profile_says(&j, "ill") && !profile_says(&j, "injured") && !profile_says(&j, "pregnant");
+  return !guard_minor(u) && !guard_unwell(u, a);
 }
 
 static bool usable(double value) {

@@ -2,11 +2,24 @@
  * nothing is sent. Called by slate.c in a lane, before any draw. Reads the user and the controls, changes nothing. */
 #include "goal.h"
 #include "kit/clock.h"
+#include "kit/json.h"
 #include "reasons_words.h"
 #include "rules_inside.h"
 
 bool guard_minor(const struct user *u) {
   return u->age < ADULT_AGE;
+}
+
+static bool profile_says(const struct json *j, const char *key) {
+  bool said;
+  return json_bool(j, json_get(j, 0, key), &said) && said;
+}
+
+/* What cannot be read counts as a reason to take care. */
+bool guard_unwell(const struct user *u, struct arena *a) {
+  struct json j;
+  if (!json_parse(&j, a, u->profile, &json_limits_default, NULL)) return true;
+  return profile_says(&j, "ill") || profile_says(&j, "injured") || profile_says(&j, "pregnant");
 }
 
 static void count_sends(const struct user *u, int64_t clock, struct guard_figures *g) {
@@ -132,6 +145,11 @@ const char *guard_option(const struct moment_input *in, uint32_t option, bool mi
   *detail = o->noun->at.name;
   if (controls_killed(in->controls, o->kill_name)) return REASON_KILLED;
   if (minor && (o->noun->raises_goal || o->noun->vigorous)) return REASON_MINOR;
+  if (o->noun->vigorous && guard_unwell(in->user, a)) return REASON_UNWELL;
+  if (o->strained && expression_truth(o->strained, in->slots) == TRUTH_TRUE) {
+    *detail = expression_source(o->strained);
+    return REASON_RECOVERY;
+  }
   if (cooling(in->user, o->hash, true, o->noun->cooldown, in->clock)) return REASON_COOLDOWN;
   if (o->available && expression_truth(o->available, in->slots) != TRUTH_TRUE) {
     *detail = o->noun->available;

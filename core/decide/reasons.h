@@ -14,6 +14,10 @@ REASON(WEEK_CAP, "week_cap", "the most for 7 days has been sent", "достиг�
 REASON(COOLDOWN, "cooldown", "it was sent a short while ago", "это уже отправлялось недавно")
 REASON(NOT_AVAILABLE, "not_available", "its availability condition is not true", "условие доступности не выполнено")
 REASON(NOT_ACCEPTED, "not_accepted", "its accept condition is not true", "условие приёма варианта не выполнено")
+REASON(UNWELL, "unwell", "it asks for hard effort, and the profile says ill, injured or pregnant",
+       "вариант требует больших усилий, а в профиле болезнь, травма или беременность")
+REASON(RECOVERY, "recovery", "it asks for hard effort after short sleep, under stress or without a rest day",
+       "вариант требует больших усилий после недосыпа, при стрессе или без дня отдыха")
 REASON(GOAL_STANDS, "goal_stands", "the goal holds for seven days, and changes only by what the safeguards allow",
        "цель действует семь дней и меняется только в допустимых пределах")
 REASON(GOAL_UNKNOWN, "goal_unknown", "no goal that the safeguards allow can be made of what is known",

@@ -99,6 +99,10 @@ static struct gates gates_of(struct building *b, const char *kind, struct str na
   return (struct gates){at, count};
 }
 
+/* Who has recovered too little for hard effort (PROMISES C6), by built-in features: two hours short of sleep a night, stress above seven of
+ * ten (the source document's own bounds), or six days in a row without a rest. What is not known holds nobody back. */
+#define STRAINED "sleep_debt > 2 or stress_level > 7 or streak_length >= 6"
+
 static void build_options(struct building *b) {
   struct rules *r = b->rules;
   r->option_count = b->nouns->intervention_count;
@@ -111,6 +115,7 @@ static void build_options(struct building *b) {
     o->available = compile(b, &n->at, "intervention", "available", n->available, WANT_TRUTH);
     o->match = compile(b, &n->at, "intervention", "match", n->match, WANT_NUMBER);
     o->fits = compile(b, &n->at, "intervention", "fits", n->fits, WANT_NUMBER);
+    o->strained = compile(b, &n->at, "intervention", "vigorous", n->vigorous ? STR(STRAINED) : (struct str){0}, WANT_TRUTH);
     o->goal_value = compile(b, &n->at, "intervention", "goal_value", n->goal_value, WANT_NUMBER);
     o->goal_usual = compile(b, &n->at, "intervention", "goal_usual", n->goal_usual, WANT_NUMBER);
     o->goal = o->goal_value && o->goal_usual ? goal_kind(n->goal) : NULL;
@@ -368,6 +373,7 @@ static void add_rest_slots(const struct building *b, unsigned char *set, const s
     add_slots(set, o->available);
     add_slots(set, o->match);
     add_slots(set, o->fits);
+    add_slots(set, o->strained);
     add_slots(set, o->goal_value);
     add_slots(set, o->goal_usual);
     add_gate_slots(r, set, &o->gates);

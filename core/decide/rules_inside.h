@@ -26,6 +26,7 @@ struct option {
   const struct noun_intervention *noun;
   struct expression *accept, *available, *match, *fits;
   struct expression *goal_value, *goal_usual;
+  struct expression *strained;  /* true: too little recovered for hard effort; NULL: it asks for none */
   const struct goal_kind *goal; /* NULL: sets none */
   struct gates gates;
   uint64_t hash, kill_name;
@@ -107,6 +108,7 @@ const char *guard_trigger(const struct rules *r, const struct controls *c, const
 const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail,
                          struct goal_given *goal);
 bool guard_minor(const struct user *u);
+bool guard_unwell(const struct user *u, struct arena *a);                     /* ill, injured or pregnant, or the profile cannot be read */
 void put_guard_figures(struct json_writer *w, const struct guard_figures *g); /* record.c: an object */
 /* The next moment at which quiet hours begin in the user's zone, strictly after `clock`. */
 int64_t guard_next_quiet(const struct rules *r, const struct user *u, int64_t clock);
