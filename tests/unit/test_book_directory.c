@@ -127,7 +127,7 @@ static void a_store_of_the_first_schema_opens(void **state) {
   sql_close(&db);
   struct volume *v = volume_reader(f.book, 0, &f.e);
   struct outbox_row row, *waiting;
-  size_t count;
+  size_t count = 0;
   fine(&f.e, v && volume_outbox(v, ids[0], &a, &row, &f.e) && row.end == OUTBOX_WAITING);
   volume_close(v);
 
