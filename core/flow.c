@@ -144,6 +144,7 @@ static void set_recorded(struct step *s) {
                                   .source = i->event.source,
                                   .filled = i->filled};
   if (!i->event.id_given) s->recorded.given_id = i->event.id;
+  if (i->trace) s->recorded.trace = *i->trace;
 }
 
 /* POST /v1/decide names its trigger; which one that is, the program of this moment says. */
@@ -415,8 +416,8 @@ static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
     struct letter *l = k->letters[i];
     if (!l) continue;
     struct buf names = {0};
-    for (int n = 0; n < LETTER_NAMES; n++)
-      if (l->names[n]) pack_u64(&names, l->names[n]);
+    l->trace = k->recorded->trace;
+    letter_pack(l, &names);
     struct outbox_row row = {.id = l->id,
                              .user = l->user,
                              .send_before = l->send_before,

@@ -22,6 +22,7 @@ struct item {
   uint32_t asked;                  /* ASKED: the trigger asked for, or NO_ONE for the whole slate */
   bool dry_run;                    /* ASKED: decides on a copy of the moment, keeps nothing */
   struct str filled;               /* FILLED: the packed windows */
+  const struct trace *trace;       /* of the request that brought it; NULL: none */
   const struct recorded *recorded; /* replay: what was recorded; NULL live */
   struct arena *results;           /* where told and records are laid; NULL: the walk's own arena */
   struct user *user;               /* the walk's own: who it is about, once found */

@@ -41,7 +41,7 @@ static const struct known {
     KNOWN("host", host),
     KNOWN("expect", expect),
     KNOWN("origin", origin),
-    KNOWN("traceparent", traceparent),
+    {"traceparent", sizeof "traceparent" - 1, offsetof(struct http_head, traceparent), NULL}, /* twice counts as not there */
     KNOWN("content-type", content_type),
     KNOWN("authorization", authorization),
     KNOWN("content-length", length_text),
@@ -56,7 +56,7 @@ static void header_done(struct reader *r) {
     if (k->length != r->name.len || strncasecmp(k->name, r->name.at, k->length) != 0) continue;
     struct str *field = (struct str *)(void *)((char *)r->head + k->place);
     if (field->at) r->twice = k->twice;
-    *field = trim_blanks(r->value);
+    *field = field->at && !k->twice ? (struct str){"", 0} : trim_blanks(r->value);
     if (!field->at) *field = (struct str){"", 0}; /* there, though empty */
     return;
   }

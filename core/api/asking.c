@@ -45,6 +45,14 @@ void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t n
   request_refuse(a->request, &busy);
 }
 
+const struct trace *request_trace(struct request *r) {
+  struct trace t;
+  if (!r->traceparent.len || !trace_parse(r->traceparent, &t)) return NULL;
+  struct trace *kept = ARENA_NEW(&r->arena, struct trace);
+  if (kept) *kept = t;
+  return kept;
+}
+
 void job_text(struct job *j, struct buf *b) {
   const char *copy = b->failed ? NULL : arena_text(&j->arena, b->at ? b->at : "", b->len);
   if (copy) j->text = (struct str){copy, b->len};

@@ -202,6 +202,7 @@ static enum entry_kind kind_of(const struct event *e, bool may_identify) {
 }
 
 static bool share_out(struct posting *p, bool may_identify) {
+  const struct trace *trace = request_trace(p->request);
   uint32_t of[2500];
   size_t counts[BOOK_VOLUMES_MOST] = {0};
   const bool merged = aliases_count(p->api->aliases) > 0;
@@ -219,6 +220,7 @@ static bool share_out(struct posting *p, bool may_identify) {
                                               .event = p->batch.events[i],
                                               .may_identify = may_identify,
                                               .asked = NO_ONE,
+                                              .trace = trace,
                                               .results = &j->arena};
   }
   return true;
@@ -405,6 +407,7 @@ void api_decide(struct request *r, void *context) {
   item->results = &j->arena;
   item->asked = NO_ONE;
   item->dry_run = dry;
+  item->trace = request_trace(r);
   j->items = item;
   j->item_count = 1;
   j->owner = a;

@@ -1,8 +1,10 @@
 /* history: one stored decision, as it is and in words. Functions named *_in_lane run on the lane. */
+#include "book/retention.h"
 #include "inside.h"
 #include "kit/clock.h"
 #include "program/recorded.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- one decision ---- */
 
@@ -35,23 +37,53 @@ static const struct program *program_of(struct library *l, struct flow *f, const
   return then ? then : live ? library_hold(l, live) : NULL;
 }
 
+/* What the row that it was decided on says beside the record; of a trimmed one only when that was. */
+static bool beside_record(struct volume *v, int64_t seq, struct arena *a, struct why_input *in, struct err *e) {
+  struct entry row;
+  struct recorded r;
+  struct trim t;
+  struct user *u;
+  uint64_t *ids;
+  struct err why = {0};
+  char *text = ARENA_ARRAY(a, char, TRACE_TEXT + 1);
+  if (!text) return err_set(e, ERR_INTERNAL, "no memory for an explanation");
+  if (volume_entry(v, seq, a, &row, &u, &why)) {
+    if (!recorded_unpack(row.record, a, &r, e)) return false;
+    if (r.trace.there) trace_text(&r.trace, text);
+    if (r.trace.there) in->traceparent = (struct str){text, TRACE_TEXT};
+    return true;
+  }
+  if (why.kind != ERR_MISSING || !volume_stub(v, seq, a, &row, &ids, NULL)) return err_set(e, why.kind, "%s", why.text);
+  if (!volume_trim(v, row.user, &t, e)) return false;
+  in->trimmed_at = (struct str){text, clock_format(t.at, text)};
+  return true;
+}
+
 static void decision_in_lane(struct job *j, struct flow *f, const char *language) {
   struct asking *a = j->owner;
   struct str record;
   struct json parsed;
   struct buf out = {0};
-  if (!volume_decision(flow_volume(f), (uint64_t)j->number, &j->arena, &record, NULL, &j->err)) return;
+  int64_t seq;
+  if (!volume_decision(flow_volume(f), (uint64_t)j->number, &j->arena, &record, &seq, &j->err)) return;
   if (!json_parse(&parsed, &j->arena, record, &json_limits_default, &j->err)) return;
   struct why_input in = {.record = record,
                          .outbox_json = delivery_json(flow_volume(f), (uint64_t)j->number, &j->arena),
                          .language = language ? language : "en"};
+  if (!beside_record(flow_volume(f), seq, &j->arena, &in, &j->err)) return;
   struct library *l = a->api->library;
   const struct program *p = program_of(l, f, &parsed, (uint32_t)((uint64_t)j->number >> 48), &j->arena);
   if (p) {
     in.rules = p->rules;
     in.symbols = &p->symbols;
   }
-  if (language ? why_text(&in, &j->arena, &out, &j->err) : why_json(&in, &j->arena, &out, &j->err)) job_text(j, &out);
+  const bool told = language ? why_text(&in, &j->arena, &out, &j->err) : why_json(&in, &j->arena, &out, &j->err);
+  if (told && language && in.trimmed_at.len)
+    buf_printf(&out,
+               strcmp(language, "ru") == 0 ? "Само событие удалено %.10s: срок его хранения истёк.\n"
+                                           : "The event itself was trimmed on %.10s: it had been kept long enough.\n",
+               in.trimmed_at.at);
+  if (told) job_text(j, &out);
   else buf_free(&out);
   library_release(l, p);
 }

@@ -92,6 +92,8 @@ struct asking {
 struct asking *asking_new(struct request *r, struct api *api); /* NULL: no memory, and the request is answered; asking_submit takes NULL */
 void asking_submit(struct asking *a, uint32_t volume, struct str user, int64_t number, void (*call)(struct job *, struct flow *));
 void asking_answer_json(struct asking *a, struct job *j); /* job->text as application/json, or the job's error */
+/* What the request says of the trace it belongs to; NULL: nothing, or nothing that the standard allows. [main] */
+const struct trace *request_trace(struct request *r);
 /* Copies `b` into the job's arena as its text and frees it. [lane] */
 void job_text(struct job *j, struct buf *b);
 /* The same fact into control.db, then into every volume; the answer is given once all have it. False: control.db did not take it, nothing

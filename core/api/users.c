@@ -74,6 +74,7 @@ struct job *item_job(const struct api *api, struct str user, enum entry_kind kin
     item->kind = kind;
     item->may_identify = true;
     item->asked = NO_ONE;
+    item->trace = request_trace(r);
     j->items = item;
     j->item_count = 1;
     j->withdraw = j->urgent = strcmp(type, "opt_out") == 0;

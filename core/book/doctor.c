@@ -189,7 +189,8 @@ bool book_doctor(const char *directory, struct arena *a, struct doctor_line **li
   struct report r = {.arena = a};
   struct book *b = book_open(directory, false, e);
   if (!b) return false;
-  bool done = say(&r, "layout", true, arena_printf(a, "format %u, %u files", b->layout.format, b->layout.volumes));
+  bool done = say(&r, "layout", true,
+                  arena_printf(a, "format %u, %u file%s", b->layout.format, b->layout.volumes, b->layout.volumes == 1 ? "" : "s"));
   done = done && check_key_file(&r, b) && check_store(&r, b) && check_control(&r, b);
   for (uint32_t n = 0; done && n < b->layout.volumes; n++) done = check_volume(&r, b, n);
   book_close(b);

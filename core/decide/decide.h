@@ -228,6 +228,8 @@ struct why_input {
   const struct symbols *symbols;
   struct str record;
   struct str outbox_json; /* attempts and end, or empty */
+  struct str traceparent; /* of the request that caused it, or empty */
+  struct str trimmed_at;  /* when retention took the event away, or empty */
   const char *language;   /* "en", "ru" */
 };
 bool why_text(const struct why_input *in, struct arena *a, struct buf *out, struct err *e);

@@ -159,6 +159,8 @@ bool why_json(const struct why_input *in, struct arena *a, struct buf *out, stru
     json_key(&w, "delivery");
     json_put_raw(&w, in->outbox_json);
   }
+  if (in->traceparent.len) json_pair_str(&w, "traceparent", in->traceparent);
+  if (in->trimmed_at.len) json_pair_str(&w, "event_trimmed_at", in->trimmed_at);
   json_close_object(&w);
   if (more.len > 2) {
     buf_char(out, ',');

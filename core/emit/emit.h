@@ -4,6 +4,7 @@
 #pragma once
 #include "kit/arena.h"
 #include "kit/err.h"
+#include "kit/trace.h"
 #include "language/language.h"
 
 /* ---- rendering [builder] then [lane] ---- */
@@ -56,10 +57,14 @@ struct letter {
                                    may name; hash_64("any"): more than fit, so that any kill of a rollout or a model stops it */
   uint32_t endpoint;            /* 0: the first endpoint whose breaker allows; n: endpoint n − 1 alone */
   bool notice;                  /* not an intervention: the long table of pauses (W2), ≥ 60 s after 429 or a timeout */
+  struct trace trace;           /* of the request that caused it: sent on under a span of its own */
   struct str body;              /* copied by letter_new, set by it */
 };
 struct letter *letter_new(struct str body); /* zeroed but for the body; NULL when memory failed. [any] */
-void letter_free(struct letter *l);         /* only for a letter that was not taken; NULL is fine. [any] */
+/* What its row keeps beside the body: the names, and the trace if there is one. [lane] */
+void letter_pack(const struct letter *l, struct buf *out);
+void letter_unpack(struct letter *l, struct str packed);
+void letter_free(struct letter *l); /* only for a letter that was not taken; NULL is fine. [any] */
 
 struct attempt_result {
   uint64_t id;
@@ -127,4 +132,5 @@ struct sink;
 struct sink *sink_open(struct uv_loop_s *loop, const char *listen, const char *secret,
                        void (*each)(void *context, bool verified, const char *why, struct str body), void *context, struct err *e);
 int sink_port(const struct sink *s);
+struct str sink_traceparent(const struct sink *s); /* inside `each`: that webhook's; empty: none */
 void sink_close(struct sink *s);

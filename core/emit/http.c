@@ -35,14 +35,14 @@ struct http_target {
   struct http_target_options options;
   struct transfer *idle;
 };
-enum header_line { HEADER_TYPE, HEADER_ID, HEADER_TIMESTAMP, HEADER_SIGNATURE, HEADER_EXPECT, HEADERS };
+enum header_line { HEADER_TYPE, HEADER_ID, HEADER_TIMESTAMP, HEADER_SIGNATURE, HEADER_EXPECT, HEADER_TRACE, HEADERS };
 struct transfer {
   CURL *easy;
   struct http_target *target;
   struct transfer *next; /* idle */
   void *owner;
   struct curl_slist headers[HEADERS];
-  char id[128], seconds[48], signature[32 + SIGNATURES * (SIGNATURE_TEXT + 1)];
+  char id[128], seconds[48], signature[32 + SIGNATURES * (SIGNATURE_TEXT + 1)], trace[16 + TRACE_TEXT];
   char error[CURL_ERROR_SIZE];
   char forbidden[INET6_ADDRSTRLEN]; /* the address that was refused, if any */
   bool sent, refused, complete;
@@ -283,7 +283,7 @@ static struct transfer *transfer_new(struct http_target *target) {
   if (!t) return NULL;
   memset(t, 0, sizeof *t);
   t->target = target;
-  char *lines[HEADERS] = {content_type, t->id, t->seconds, t->signature, no_expect};
+  char *lines[HEADERS] = {content_type, t->id, t->seconds, t->signature, no_expect, t->trace};
   for (int i = 0; i < HEADERS; i++) t->headers[i] = (struct curl_slist){lines[i], i + 1 < HEADERS ? &t->headers[i + 1] : NULL};
   t->easy = curl_easy_init();
   if (t->easy && transfer_setup(t)) return t;
@@ -318,6 +318,9 @@ bool http_post(struct http_target *target, void *owner, const struct http_messag
   snprintf(t->id, sizeof t->id, "webhook-id: " STR_FORMAT, STR_ARG(m->id));
   snprintf(t->seconds, sizeof t->seconds, "webhook-timestamp: " STR_FORMAT, STR_ARG(m->seconds));
   signature_write(t, m);
+  /* The last line, so that it is there only when it says something. */
+  if (m->traceparent.len) snprintf(t->trace, sizeof t->trace, "traceparent: " STR_FORMAT, STR_ARG(m->traceparent));
+  t->headers[HEADER_EXPECT].next = m->traceparent.len ? &t->headers[HEADER_TRACE] : NULL;
   curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, m->body.at);
   curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE, (long)m->body.len);
   if (curl_multi_add_handle(target->http->multi, t->easy) == CURLM_OK) return true;

@@ -47,6 +47,7 @@ struct http_target *http_target_new(struct http *h, const struct http_target_opt
 void http_target_free(struct http_target *t);
 struct http_message {
   struct str id, seconds, body; /* `body` is borrowed until done; the others are copied */
+  struct str traceparent;       /* empty: none */
   char signatures[SIGNATURES][SIGNATURE_TEXT];
   size_t signature_count;
 };

@@ -68,11 +68,25 @@ bool outbox_results(struct outbox *o, const struct attempt_result *results, size
   return ok;
 }
 
+void letter_pack(const struct letter *l, struct buf *out) {
+  for (int i = 0; i < LETTER_NAMES; i++)
+    if (l->names[i]) pack_u64(out, l->names[i]);
+  if (!l->trace.there) return;
+  pack_u64(out, 0); /* no name */
+  trace_pack(&l->trace, out);
+}
+
+void letter_unpack(struct letter *l, struct str packed) {
+  struct unpack in = unpack_from(packed);
+  uint64_t name = 1;
+  for (int i = 0; i < LETTER_NAMES && name; i++) l->names[i] = name = unpack_u64(&in);
+  if (!name || unpack_u64(&in) == 0) trace_unpack(&in, &l->trace);
+}
+
 static struct letter *letter_of(const struct outbox *o, const struct outbox_row *row) {
   struct letter *l = letter_new(row->body);
   if (!l) return NULL;
-  struct unpack names = unpack_from(row->names);
-  for (int i = 0; i < LETTER_NAMES; i++) l->names[i] = unpack_u64(&names);
+  letter_unpack(l, row->names);
   l->id = row->id;
   l->volume = volume_number(o->volume);
   l->user = row->user;

@@ -20,6 +20,7 @@ struct sink {
   char *secret;
   void (*each)(void *context, bool verified, const char *why, struct str body);
   void *context;
+  struct str traceparent; /* of the webhook that is being handed over */
   struct sink_connection *first;
   size_t handles;       /* still open: the struct is freed with the last */
   char received[65536]; /* taken out of before the next read, so one for all connections is enough */
@@ -101,6 +102,7 @@ static void request_take(struct sink_connection *c, const struct sink_request *r
   struct err e = {.text = ""};
   bool verified = s->secret && webhook_verify(s->secret, r->id, r->timestamp, r->signature, r->body, clock_now(), &e);
   if (!s->secret) err_set(&e, ERR_NONE, "no secret to verify with");
+  s->traceparent = r->traceparent;
   s->each(s->context, verified, verified ? "" : e.text, r->body);
   answer(c, verified || !s->secret ? "HTTP/1.1 204 No Content\r\n\r\n" : "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
   if (r->close) connection_close(c);
@@ -220,6 +222,10 @@ struct sink *sink_open(struct uv_loop_s *loop, const char *listen, const char *s
   if (sink_listen(s, listen, e)) return s;
   uv_close((uv_handle_t *)&s->listener, on_listener_closed);
   return NULL;
+}
+
+struct str sink_traceparent(const struct sink *s) {
+  return s->traceparent;
 }
 
 int sink_port(const struct sink *s) {

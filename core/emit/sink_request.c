@@ -52,6 +52,7 @@ static bool header_read(struct reading *r, struct str line) {
   if (name_is(name, "webhook-id")) r->out->id = value;
   else if (name_is(name, "webhook-timestamp")) r->out->timestamp = value;
   else if (name_is(name, "webhook-signature")) r->out->signature = value;
+  else if (name_is(name, "traceparent")) r->out->traceparent = value;
   else if (name_is(name, "connection")) r->out->close = name_is(value, "close");
   return true;
 }

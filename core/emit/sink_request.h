@@ -7,7 +7,7 @@
 #define SINK_BODY_MOST    65536
 
 struct sink_request { /* views into the bytes */
-  struct str id, timestamp, signature, body;
+  struct str id, timestamp, signature, traceparent, body;
   bool close; /* the sender wants the connection closed after the answer */
 };
 enum sink_parsed { SINK_MORE, SINK_READY, SINK_BAD };

@@ -189,6 +189,12 @@ static void attempt_start(struct courier *c, struct parcel *parcel, struct outle
                            {seconds, (size_t)seconds_length},
                            parcel->letter.body,
                            .signature_count = o->key_count};
+  char trace[TRACE_TEXT + 1];
+  if (parcel->letter.trace.there) {
+    const struct trace span = trace_child(&parcel->letter.trace);
+    trace_text(&span, trace);
+    m.traceparent = (struct str){trace, TRACE_TEXT};
+  }
   for (size_t i = 0; i < o->key_count; i++) signing_key_sign(&o->keys[i], m.id, m.seconds, m.body, m.signatures[i]);
   parcels_run(&c->parcels, parcel);
   parcel->outlet = o;

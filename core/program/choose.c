@@ -94,7 +94,7 @@ static bool say_nothing_to_run(const struct chosen *c, const char *directory, st
   if (c->last.identity) return false; /* said by whoever tried */
   if (!d) return err_set(e, ERR_MISSING, "no program has ever run here: name one with --program DIR (kairos init DIR makes one)");
   if (d->digest[0] == 0) return err_set(e, ERR_MISSING, "%s", d->findings[0].text);
-  return err_set(e, ERR_INPUT, "%s: the program has %zu errors", directory, d->errors);
+  return err_set(e, ERR_INPUT, "%s: the program has %zu error%s", directory, d->errors, d->errors == 1 ? "" : "s");
 }
 
 /* What operators did after they had seen these very sources. */

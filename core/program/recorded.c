@@ -5,12 +5,12 @@
 #define RECORDED_VERSION 1
 #define BELIEFS_MOST     4096
 #define CLOCK_MOST       (INT64_C(1) << 52) /* ms: far beyond the year 9999 */
-enum { FLAG_HISTORY = 1, FLAG_IDENTIFY = 2, FLAG_DECIDES = 4, FLAG_FILLED = 8 };
+enum { FLAG_HISTORY = 1, FLAG_IDENTIFY = 2, FLAG_DECIDES = 4, FLAG_FILLED = 8, FLAG_TRACED = 16 };
 
 void recorded_pack(const struct recorded *r, struct buf *out) {
   pack_u64(out, RECORDED_VERSION);
   pack_u64(out, (r->history ? FLAG_HISTORY : 0u) | (r->may_identify ? FLAG_IDENTIFY : 0u) | (r->decides ? FLAG_DECIDES : 0u) |
-                    (r->filled.len ? FLAG_FILLED : 0u));
+                    (r->filled.len ? FLAG_FILLED : 0u) | (r->trace.there ? FLAG_TRACED : 0u));
   pack_i64(out, r->clock);
   pack_i64(out, r->received - r->clock);
   pack_str(out, r->source);
@@ -25,6 +25,7 @@ void recorded_pack(const struct recorded *r, struct buf *out) {
     if (b->value.kind == VALUE_NUMBER) pack_f64(out, b->value.number);
   }
   if (r->filled.len) pack_str(out, r->filled);
+  if (r->trace.there) trace_pack(&r->trace, out);
 }
 
 static bool unpack_beliefs(struct unpack *u, struct arena *a, struct recorded *out) {
@@ -61,6 +62,7 @@ bool recorded_unpack(struct str bytes, struct arena *a, struct recorded *out, st
   if (out->decision_count) out->first_decision = unpack_u64(&u);
   bool whole = unpack_beliefs(&u, a, out);
   if (whole && (flags & FLAG_FILLED)) out->filled = unpack_str(&u);
+  if (whole && (flags & FLAG_TRACED)) whole = trace_unpack(&u, &out->trace);
   if (!whole || u.failed)
     return err_set(e, ERR_STORAGE, "journal record: ends early at byte %zu of %zu", bytes.len - (size_t)(u.end - u.at), bytes.len);
   return true;

@@ -4,6 +4,7 @@
 #include "kit/arena.h"
 #include "kit/err.h"
 #include "kit/str.h"
+#include "kit/trace.h"
 #include "language/value.h"
 
 struct recorded_belief {
@@ -22,7 +23,8 @@ struct recorded {
   uint32_t decision_count;
   struct recorded_belief *beliefs;
   uint32_t belief_count;
-  struct str filled; /* ENTRY_FILLED: the windows, packed (features_pack); empty otherwise */
+  struct trace trace; /* of the request that brought it; decides nothing */
+  struct str filled;  /* ENTRY_FILLED: the windows, packed (features_pack); empty otherwise */
 };
 void recorded_pack(const struct recorded *r, struct buf *out);
 bool recorded_unpack(struct str bytes, struct arena *a, struct recorded *out, struct err *e); /* views into `bytes`; beliefs in `a` */

@@ -38,7 +38,7 @@ static const struct program *from_directory(struct finding_two *t, const char *d
   program_print_findings(p, &out);
   fwrite(out.at, 1, out.len, stderr);
   buf_free(&out);
-  err_set(e, ERR_INPUT, "%s: the program has %zu errors", directory, p->findings.errors);
+  err_set(e, ERR_INPUT, "%s: the program has %zu error%s", directory, p->findings.errors, p->findings.errors == 1 ? "" : "s");
   program_free(p);
   return NULL;
 }

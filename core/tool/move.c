@@ -28,6 +28,6 @@ int tool_move(int argc, char **argv) {
   bool ok = book_move(data, (uint32_t)files, progress, NULL, &e);
   tool_progress_end();
   if (!ok) return tool_fail(&e);
-  fprintf(stderr, "%s lies in %lld files now\n", data, (long long)files);
+  fprintf(stderr, "%s lies in %lld file%s now\n", data, (long long)files, files == 1 ? "" : "s");
   return EXIT_OK;
 }

@@ -24,7 +24,7 @@ static bool choose_program(struct offline *o, const char *directory, const struc
     program_print_findings(p, &out);
     fwrite(out.at, 1, out.len, stderr);
     buf_free(&out);
-    err_set(e, ERR_INPUT, "%s: the program has %zu errors", directory, p->findings.errors);
+    err_set(e, ERR_INPUT, "%s: the program has %zu error%s", directory, p->findings.errors, p->findings.errors == 1 ? "" : "s");
   } else if (program_store(p, o->book, e)) return (o->program = library_add(o->library, p)) != NULL;
   program_free(p);
   return false;

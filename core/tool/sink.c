@@ -16,7 +16,7 @@ struct receiving {
   bool json;
 };
 
-static void print_json(bool verified, const char *why, struct str body) {
+static void print_json(bool verified, const char *why, struct str traceparent, struct str body) {
   struct arena a = {0};
   struct json j;
   struct buf out = {0};
@@ -24,6 +24,7 @@ static void print_json(bool verified, const char *why, struct str body) {
   json_open_object(&w);
   json_pair_bool(&w, "verified", verified);
   if (!verified) json_pair_text(&w, "why", why);
+  if (traceparent.len) json_pair_str(&w, "traceparent", traceparent);
   json_key(&w, "body");
   if (body.len && json_parse(&j, &a, body, &json_limits_default, NULL)) json_put_raw(&w, body);
   else json_put_str(&w, body);
@@ -52,7 +53,7 @@ static void print_line(bool verified, const char *why, struct str body) {
 
 static void on_webhook(void *context, bool verified, const char *why, struct str body) {
   const struct receiving *r = context;
-  if (r->json) print_json(verified, why, body);
+  if (r->json) print_json(verified, why, sink_traceparent(r->sink), body);
   else print_line(verified, why, body);
   fflush(stdout);
 }

@@ -32,6 +32,11 @@ static void show_timeline(struct str answer) {
   arena_free(&a);
 }
 
+static void show_erased(struct str answer) {
+  (void)answer;
+  printf("erased: nothing about them can be read any more, in backups neither; a restore erases them again\n");
+}
+
 /* Erasure cannot be taken back: on a terminal it is asked for once more. */
 static bool agreed(const char *user) {
   char line[16] = "";
@@ -52,9 +57,9 @@ int tool_user(int argc, char **argv) {
   static const struct {
     const char *method, *rest;
     void (*show)(struct str answer);
-  } calls[] = {
-      {"GET", "", live_show_tree},         {"GET", "/timeline", show_timeline},  {"GET", "/export", NULL},          {"DELETE", "", NULL},
-      {"POST", "/opt-in", live_show_tree}, {"POST", "/opt-out", live_show_tree}, {"POST", "/merge", live_show_tree}};
+  } calls[] = {{"GET", "", live_show_tree},       {"GET", "/timeline", show_timeline}, {"GET", "/export", NULL},
+               {"DELETE", "", show_erased},       {"POST", "/opt-in", live_show_tree}, {"POST", "/opt-out", live_show_tree},
+               {"POST", "/merge", live_show_tree}};
   struct live live = {.client = {.url = LIVE_URL}};
   const char *verb = NULL, *user = NULL, *into = NULL;
   int64_t limit = 50;

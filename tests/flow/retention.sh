@@ -128,6 +128,9 @@ grep -q 'older events were trimmed on 2025-02-04' "$work/answer" || say "why doe
 expect_call 200 GET "/v1/users/$who/why?at=2023-11-29T00:00:00Z"
 id=$(grep "\"user\":\"$who\"" "$work/data.decisions" | head -n 1 | sed 's/.*"id":"\(d[0-9]*-[0-9]*\)".*/\1/')
 expect_call 200 GET "/v1/decisions/$id/why" # of a trimmed event
+grep -q 'event itself was trimmed on 2025-02-04' "$work/answer" || say "why of a decision does not say that its event was trimmed"
+expect_call 200 GET "/v1/decisions/$id"
+grep -q '"event_trimmed_at":"2025-02-04T12:00:00Z"' "$work/answer" || say "a decision does not say that its event was trimmed"
 expect_call 200 DELETE "/v1/users/$who"
 stop
 run 0 "$KAIROS" doctor --data "$work/data"

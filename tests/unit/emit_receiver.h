@@ -24,7 +24,7 @@
 /* ---- the receiver ---- */
 
 struct seen {
-  char id[96], timestamp[24], signature[128];
+  char id[96], timestamp[24], signature[128], traceparent[80];
   bool verified;
 };
 struct receiver;
@@ -100,6 +100,7 @@ static inline size_t receiver_read(struct receiver *r, int connection) {
   receiver_copy(seen.id, sizeof seen.id, id);
   receiver_copy(seen.timestamp, sizeof seen.timestamp, timestamp);
   receiver_copy(seen.signature, sizeof seen.signature, signature);
+  receiver_copy(seen.traceparent, sizeof seen.traceparent, receiver_header(text, "\r\ntraceparent:"));
   seen.verified = webhook_verify(TEST_SECRET, id, timestamp, signature, body, clock_now(), NULL);
   pthread_mutex_lock(&r->lock);
   size_t n = r->count;

@@ -65,6 +65,52 @@ static void a_webhook_is_signed_and_delivered(void **state) {
   receiver_stop(r);
 }
 
+static bool refuse_once(struct receiver *r, int connection, size_t n) {
+  return n == 0 ? answer_500(r, connection, n) : answer_204(r, connection, n);
+}
+
+/* Whoever is sent a message can find what caused it; a message that nobody traces says nothing, on the same connection too. */
+static void a_trace_goes_on_under_spans_of_its_own(void **state) {
+  (void)state;
+  static const char given[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  struct receiver *r = receiver_start(refuse_once, NULL);
+  struct desk d;
+  desk_init(&d, &r->port, 1);
+  desk_open(&d);
+  struct letter *l = desk_letter(1, START, START + CLOCK_HOUR), *again = desk_letter(2, START, START + CLOCK_HOUR);
+  struct buf packed = {0};
+  assert_true(trace_parse(str_from(given), &l->trace));
+  l->names[0] = 77;
+  letter_pack(l, &packed); /* as it lies in the outbox over a restart */
+  letter_unpack(again, buf_view(&packed));
+  assert_memory_equal(&again->trace, &l->trace, sizeof l->trace);
+  assert_memory_equal(again->names, l->names, sizeof l->names);
+  for (uint64_t i = 0; i < LETTER_NAMES; i++) l->names[i] = i + 1;
+  buf_clear(&packed);
+  letter_pack(l, &packed);
+  letter_unpack(again, buf_view(&packed));
+  assert_memory_equal(&again->trace, &l->trace, sizeof l->trace);
+  assert_memory_equal(again->names, l->names, sizeof l->names);
+  buf_free(&packed);
+  letter_free(again);
+  desk_push(&d, l);
+  assert_int_equal(result_at(&d, 0).end, LETTER_AGAIN);
+  advance(&d, CLOCK_MINUTE);
+  assert_int_equal(result_at(&d, 1).end, LETTER_DELIVERED);
+  desk_push(&d, desk_letter(3, START, START + CLOCK_HOUR));
+  assert_int_equal(result_at(&d, 2).end, LETTER_DELIVERED);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(strlen(r->seen[i].traceparent), TRACE_TEXT);
+    assert_memory_equal(r->seen[i].traceparent, given, 36);          /* version and trace */
+    assert_memory_equal(r->seen[i].traceparent + 52, given + 52, 3); /* flags */
+    assert_memory_not_equal(r->seen[i].traceparent + 36, given + 36, 16);
+  }
+  assert_memory_not_equal(r->seen[0].traceparent + 36, r->seen[1].traceparent + 36, 16);
+  assert_string_equal(r->seen[2].traceparent, "");
+  desk_close(&d);
+  receiver_stop(r);
+}
+
 /* Fails four times in the ways receivers fail, then takes it. */
 static bool four_failures(struct receiver *r, int connection, size_t n) {
   if (n == 0) return answer_500(r, connection, n);
@@ -450,6 +496,7 @@ static void settings_that_cannot_work_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_CLOCK(a_webhook_is_signed_and_delivered),
+      ON_CLOCK(a_trace_goes_on_under_spans_of_its_own),
       ON_CLOCK(one_id_over_all_attempts_on_schedule),
       ON_CLOCK(five_attempts_and_no_sixth),
       ON_CLOCK(nothing_leaves_at_or_after_send_before),
