@@ -74,7 +74,6 @@ struct job *item_job(const struct api *api, struct str user, enum entry_kind kin
     item->kind = kind;
     item->may_identify = true;
     item->asked = NO_ONE;
-    item->trace = request_trace(r);
     j->items = item;
     j->item_count = 1;
     j->withdraw = j->urgent = strcmp(type, "opt_out") == 0;
@@ -92,6 +91,7 @@ static void submit_item(struct request *r, struct api *api, enum entry_kind kind
   if (!a) return;
   struct job *j = item_job(api, person_meant(r, api, r->params[0]), kind, type, data, r->received, source, &e);
   if (j) {
+    j->items->trace = request_trace(r);
     j->owner = a;
     j->done = item_done;
     if (lanes_submit(api->lanes, j)) return;

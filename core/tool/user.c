@@ -34,7 +34,7 @@ static void show_timeline(struct str answer) {
 
 static void show_erased(struct str answer) {
   (void)answer;
-  printf("erased: nothing about them can be read any more, in backups neither; a restore erases them again\n");
+  printf("erased: their key, events and decisions are gone; a backup of before erases them again when it is restored\n");
 }
 
 /* Erasure cannot be taken back: on a terminal it is asked for once more. */
