@@ -8,6 +8,7 @@ secret="whsec_$(head -c 24 /dev/urandom | base64)"
 trace=4bf92f3577b34da6a3ce929d0e0e4736
 header="traceparent: 00-$trace-00f067aa0ba902b7-01"
 sink() { # PORT
+  : >"$work/sink.log" # or what the last one said would be read
   "$KAIROS" sink --port "$1" --secret "$secret" --json >>"$work/webhooks" 2>"$work/sink.log" &
   helpers="$helpers $!"
   sink=$!
