@@ -1,13 +1,14 @@
 /* What the plugins' own work costs on one thread, without the engine round it: the .so is opened as the engine opens it, given the shapes
  * of the speed table (100 trees of depth 3, 2 000 support vectors, 12 inputs; windows of 30 steps x 10 inputs through 64, 32, 16, 1), and
  * its functions are called in a loop. Prints one line `NAME {json}` a run, as run.sh collects them. usage: plugins DIRECTORY [gbm_one |
- * gbm_rows | gbm_train | svr_one | svr_train | lstm_one | lstm_rows | lstm_train]… */
+ * gbm_rows | gbm_train | svr_one | svr_train | lstm_one | lstm_rows | lstm_two | lstm_train]… */
 #include "kairos_plugin.h"
 #include "kit/clock.h"
 #include "kit/rng.h"
 #include "kit/str.h"
 #include <dlfcn.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,40 @@ static double predict(const struct subject *s, uint32_t rows) {
   return spent / (double)calls;
 }
 
+/* ---- two threads, each with a session of its own, as two lanes ask one model: by the clock, so other work on the machine counts ---- */
+
+struct worker {
+  const struct subject *subject;
+  uint32_t rows;
+  double per_second;
+};
+
+static void *work(void *argument) {
+  struct worker *w = argument;
+  const struct subject *s = w->subject;
+  kairos_error error = {.size = sizeof error};
+  struct table *t = table_new(w->rows, s->inputs, s->steps);
+  kairos_session *session = NULL;
+  expect(s->plugin->open(s->model, w->rows, &session, &error), &error);
+  const int64_t begun = clock_monotonic();
+  int64_t spent = 0, calls = 0;
+  for (; spent < 1000000000; spent = clock_monotonic() - begun, calls++)
+    expect(s->plugin->predict(s->model, session, &t->x, &t->y, &error), &error);
+  w->per_second = (double)calls * w->rows / ((double)spent / 1e9);
+  s->plugin->close(session);
+  table_free(t);
+  return NULL;
+}
+
+static double predict_by_two(const struct subject *s, uint32_t rows) {
+  struct worker workers[2] = {{s, rows, 0}, {s, rows, 0}};
+  pthread_t other;
+  if (pthread_create(&other, NULL, work, &workers[1]) != 0) stop("threads", "there is none to be had");
+  work(&workers[0]);
+  pthread_join(other, NULL);
+  return workers[0].per_second + workers[1].per_second;
+}
+
 /* ---- an svr with exactly as many support vectors as asked for, from libsvm's text ---- */
 
 struct source {
@@ -219,6 +254,7 @@ static void measure(const char *directory, const char *line) {
     train(&s, 12500, strcmp(line, "lstm_train") == 0 ? line : NULL);
     if (strcmp(line, "lstm_one") == 0) printf("%s {\"us\":%.4f}\n", line, 1e6 * predict(&s, 1));
     if (strcmp(line, "lstm_rows") == 0) printf("%s {\"per_second\":%.0f}\n", line, 1024 / predict(&s, 1024));
+    if (strcmp(line, "lstm_two") == 0) printf("%s {\"per_second\":%.0f}\n", line, predict_by_two(&s, 1024));
   } else {
     stop(line, "no such line");
   }
@@ -226,7 +262,8 @@ static void measure(const char *directory, const char *line) {
 }
 
 int main(int argc, char **argv) {
-  static char *const all[] = {"gbm_one", "gbm_rows", "gbm_train", "svr_one", "svr_train", "lstm_one", "lstm_rows", "lstm_train"};
+  static char *const all[] = {"gbm_one",  "gbm_rows",  "gbm_train", "svr_one",   "svr_train",
+                              "lstm_one", "lstm_rows", "lstm_two",  "lstm_train"};
   if (argc < 2) stop("usage", "plugins DIRECTORY [line…]");
   char *const *lines = argc > 2 ? argv + 2 : all;
   for (int i = 0; i < (argc > 2 ? argc - 2 : (int)(sizeof all / sizeof *all)); i++) measure(argv[1], lines[i]);
