@@ -128,12 +128,47 @@ static void every_line_is_taken_in_order(void **state) {
   world_free(w);
 }
 
+/* Of each plan the population says how likely it is kept, and as many are: within four standard errors, likely and unlikely ones apart. */
+static void its_word_on_a_plan_is_true(void **state) {
+  (void)state;
+  enum { PEOPLE = 200, DAYS = 42 };
+  struct err e = {0};
+  struct buf line = {0};
+  double waiting[PEOPLE], expected[2] = {0}, kept[2] = {0}, variance[2] = {0};
+  struct population *p = population_new(PEOPLE, DAYS, 5, START, &e);
+  if (!p) fail_msg("%s", e.text);
+  for (int i = 0; i < PEOPLE; i++) waiting[i] = -1;
+  while (population_next(p, &line)) {
+    const double truth = population_truth(p);
+    buf_char(&line, 0);
+    const char *who = strstr(line.at, "\"sim-");
+    assert_non_null(who);
+    const long person = strtol(who + 5, NULL, 10);
+    assert_in_range(person, 0, PEOPLE - 1);
+    if (strstr(line.at, "\"workout_planned\"")) {
+      assert_true(truth > 0 && truth < 1);
+      waiting[person] = truth;
+      expected[truth > .6] += truth;
+      variance[truth > .6] += truth * (1 - truth);
+      continue;
+    }
+    assert_true(truth != truth);
+    if (strstr(line.at, "\"workout_completed\"") && waiting[person] >= 0) kept[waiting[person] > .6]++;
+  }
+  for (int side = 0; side < 2; side++) {
+    const double apart = kept[side] - expected[side];
+    if (variance[side] < 100 || apart * apart > 16 * variance[side])
+      fail_msg("%s plans: %g kept, %g expected (variance %g)", side ? "likely" : "unlikely", kept[side], expected[side], variance[side]);
+  }
+  population_free(p);
+  buf_free(&line);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(who_walks_lives_as_who_does_not),
-      cmocka_unit_test(the_same_seed_gives_the_same_lines),
-      cmocka_unit_test(more_people_change_nobodys_life),
-      cmocka_unit_test(every_line_is_taken_in_order),
+      cmocka_unit_test(who_walks_lives_as_who_does_not), cmocka_unit_test(the_same_seed_gives_the_same_lines),
+      cmocka_unit_test(more_people_change_nobodys_life), cmocka_unit_test(every_line_is_taken_in_order),
+      cmocka_unit_test(its_word_on_a_plan_is_true),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

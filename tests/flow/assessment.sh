@@ -1,0 +1,40 @@
+#!/bin/sh
+# The default program's own models about people who live now: the assessment's predictions come from trained models and say so, injury risk
+# from a rule that says what it is; each model that answers is explained, the network by integrated gradients; and what was learned is told
+# beside the ceiling of the population that it was learned on.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+run 0 "$KAIROS" init "$work/program"
+"$KAIROS" simulate --users 4 --days 30 --seed 5 --start "$(date -u -d '30 days ago' +%Y-%m-%d)" >"$work/events"
+run 0 "$KAIROS" import "$work/events" --data "$work/data" --program "$work/program"
+start "$work/data" --program "$work/program"
+
+told=0
+for user in sim-0000 sim-0001 sim-0002 sim-0003; do
+  expect_call 200 GET "/v1/users/$user/insights"
+  sed 's/.*"assessment":/"assessment":/' "$work/answer" >"$work/out"
+  : >"$work/err"
+  has '"injury_risk":"1: a spike of training load; describes, does not predict"'
+  for name in adherence performance plateau churn; do
+    grep -q "\"explanation\":{.*\"$name\":\"\(platt\|isotonic\|none\|model, not calibrated\)\"" "$work/out" || continue
+    grep -q "\"individual_predictions\":{[^}]*\"$name\":[0-9]" "$work/out" || say "$user: a model answers for $name, and no number is there"
+    told=$((told + 1))
+  done
+done
+[ $told -ge 8 ] || { cat "$work/out" >&2; say "of 16 predictions only $told come from a model"; }
+
+expect_call 200 GET /v1/users/sim-0001
+cp "$work/answer" "$work/out"
+has '"sequence":{"calibration":"platt",.*"method":"integrated gradients, 50 steps, from the person.s own means","scale":"log odds"'
+has '"trees":{"calibration":"platt",.*"method":"TreeSHAP'
+has '"churn_risk":0\.'
+stop
+
+# ---- how good a model of these people could be ----
+run 0 "$KAIROS" evaluate trees --program "$work/program" --users 150 --days 42 --seed 3 --json
+has '"ceiling":{"rows":[1-9]'
+ceiling=$(sed -n 's/.*"ceiling":{[^}]*"log_loss":\([0-9.]*\).*/\1/p' "$work/out")
+model=$(sed -n 's/.*"test":{[^}]*"log_loss":\([0-9.]*\).*/\1/p' "$work/out")
+awk -v c="$ceiling" -v m="$model" 'BEGIN { exit !(c > 0.3 && c < m && m < 0.66) }' || say "log loss $model, ceiling $ceiling: no model is better than who knows everything"
+run 0 "$KAIROS" evaluate churn --program "$work/program" --users 300 --days 84 --seed 3 --json
+has '"ceiling":null'
