@@ -1,0 +1,238 @@
+/* rooms: kit book; inside: book; libraries: lib_sqlite */
+/* Retention over the toy: the daily look trims by itself in small steps on a virtual clock; a process that dies at any unit of it, inside a
+ * transaction or between two, leaves chains, states and decisions whole; what is left reads back, and nothing recent is touched. */
+#include "book_toy.h"
+#include "kit/log.h"
+#include "kit/rng.h"
+#include "retaining.h"
+#include <sys/wait.h>
+
+#define USERS 5
+#define OLD   40 /* events of each user that are to go */
+#define NEW   12 /* and that are to stay */
+
+static const struct retention keep = {.events = 400 * RETENTION_DAY, .decisions = 1095 * RETENTION_DAY, .letters = 30 * RETENTION_DAY};
+
+static void user_name(int i, char name[16]) {
+  snprintf(name, 16, "person-%d", i);
+}
+
+static void live(struct volume *v, int from, int to, struct err *e) {
+  char name[16];
+  for (int n = from; n < to; n++) {
+    user_name(n % USERS, name);
+    fine(e, toy_event(v, name, n, n % 3 == 0, e) && volume_commit(v, e));
+  }
+}
+
+/* A past whose rows arrived at TOY_NOW, and newer rows that the toy is told arrived 400 days later. */
+static struct volume *past(struct fixture *f) {
+  struct volume *v = toy_open(f, 0, NULL);
+  live(v, 0, USERS * OLD, &f->e);
+  fine(&f->e, settle_all(v, &f->e));
+  return v;
+}
+
+static void newer(struct volume *v, struct err *e) {
+  char name[16], body[64];
+  for (int n = 0; n < USERS * NEW; n++) {
+    user_name(n % USERS, name);
+    struct user *u = volume_user(v, str_from(name), false, e);
+    snprintf(body, sizeof body, "{\"newer\":%d}", n);
+    struct entry entry = {.partition = u->partition,
+                          .kind = ENTRY_EVENT,
+                          .body = str_from(body),
+                          .record = STR("toy"),
+                          .arrived = TOY_NOW + 390 * RETENTION_DAY + n};
+    const uint64_t events = u->events;
+    fine(e, volume_append(v, u, &entry, e));
+    u->events = events;
+    assert_true(toy_apply(v, u, &entry));
+    u->events = events + 1;
+    fine(e, volume_commit(v, e));
+  }
+}
+
+static int64_t count(struct volume *v, const char *text) {
+  int64_t n;
+  struct err e = {0};
+  fine(&e, sql_int(v->db, text, 0, &n, &e));
+  return n;
+}
+
+/* Every chain leads from its head to its beginning or to a link, and everything on the way opens; the number of whole rows. */
+static int whole_rows(struct volume *v, struct err *e) {
+  int rows = 0;
+  char name[16];
+  for (int i = 0; i < USERS; i++) {
+    user_name(i, name);
+    struct arena a = {0};
+    struct entry row;
+    uint64_t *ids;
+    struct user *u = volume_user(v, str_from(name), false, e);
+    if (!u) fail_msg("%s is gone: %s", name, e->text);
+    uint64_t next = u->events;
+    int64_t seq = u->head;
+    for (; seq; seq = row.previous, next = row.count - 1) {
+      const bool whole = volume_entry(v, seq, &a, &row, NULL, e);
+      if (!whole && !volume_stub(v, seq, &a, &row, &ids, e)) fail_msg("row %lld of %s: %s", (long long)seq, name, e->text);
+      if (whole) assert_int_equal(row.count, next);
+      assert_int_equal(row.user, u->number);
+      assert_true(row.previous < seq);
+      rows += whole;
+    }
+    arena_free(&a);
+  }
+  *e = (struct err){0};
+  return rows;
+}
+
+static void states(struct volume *v, struct buf *out, struct err *e) {
+  struct buf one = {0};
+  char name[16];
+  buf_clear(out);
+  for (int i = 0; i < USERS; i++) {
+    user_name(i, name);
+    toy_state(v, name, &one, e);
+    buf_str(out, buf_view(&one));
+  }
+  buf_free(&one);
+}
+
+/* The look in a process that dies after so many units; without a commit after the last few. */
+static void die_trimming(struct fixture *f, int units) {
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    struct err e = {0};
+    const struct volume_replay replay = {.row = toy_replay};
+    struct volume *v = volume_open(f->book, 0, &replay, &e);
+    if (!v) _exit(1);
+    volume_retain(v, &keep);
+    struct retaining *r = v->retaining;
+    r->now = clock_now();
+    r->phase = RETAIN_USERS;
+    for (int n = 0; n < units; n++) {
+      if (r->phase == RETAIN_USERS && r->number == USERS) _exit(volume_commit(v, &e) ? 0 : 5); /* it got to the end */
+      if (r->phase == RETAIN_USERS) { /* as next_user does: they are numbered from 1 */
+        r->number++;
+        fine(&e, settle_all(v, &e));
+        sqlite3_stmt *applied = sql_prepare(v->db, "SELECT applied FROM users WHERE number=?", &e);
+        sqlite3_bind_int64(applied, 1, r->number);
+        if (sql_row(applied, "test", &e) == 1) r->applied = sqlite3_column_int64(applied, 0);
+        sql_finalize(&applied);
+        if (!trim_begin(v, r, &e)) _exit(2);
+      } else if (!trim_step(v, r, &e)) _exit(3);
+      if (n % 7 == 6 && !volume_commit(v, &e)) _exit(4);
+    }
+    _exit(0); /* nothing is closed or given back: like kill -9 */
+  }
+  int status = 0;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  if (status) fail_msg("the look failed with %d", WEXITSTATUS(status));
+}
+
+static void whoever_dies_while_trimming_loses_nothing(void **state) {
+  (void)state;
+  struct fixture f;
+  struct buf before = {0}, after = {0};
+  clock_freeze(TOY_NOW + 401 * RETENTION_DAY);
+  fixture_open(&f, "book-retention-dies", 1);
+  struct volume *v = past(&f);
+  newer(v, &f.e);
+  states(v, &before, &f.e);
+  const int64_t decisions = count(v, "SELECT count(*) FROM decisions");
+  volume_close(v);
+  int rows = USERS * (OLD + NEW), least = rows;
+  for (int units = 1; units < 3 * USERS * (OLD + NEW); units += 29) {
+    die_trimming(&f, units);
+    v = toy_open(&f, 0, NULL);
+    states(v, &after, &f.e);
+    assert_int_equal(before.len, after.len);
+    assert_memory_equal(before.at, after.at, before.len);
+    assert_int_equal(count(v, "SELECT count(*) FROM decisions"), decisions);
+    assert_int_equal(count(v, "SELECT count(*) FROM decisions d WHERE NOT EXISTS(SELECT 1 FROM journal j WHERE j.seq=d.seq)"), 0);
+    const int left = whole_rows(v, &f.e);
+    assert_true(left <= least && left >= USERS * NEW);
+    least = left;
+    volume_close(v);
+  }
+  assert_int_equal(least, USERS * NEW);
+  buf_free(&before);
+  buf_free(&after);
+  fixture_close(&f);
+  clock_thaw();
+}
+
+/* As a lane does: it settles when it has nothing to do. */
+static void let_time_pass(struct volume *v, int64_t ms, struct err *e) {
+  clock_advance(ms);
+  for (int i = 0; i < 400; i++) {
+    clock_advance(25);
+    fine(e, volume_settle(v, true, e));
+  }
+}
+
+static void a_volume_trims_by_itself(void **state) {
+  (void)state;
+  struct fixture f;
+  struct arena a = {0};
+  struct outbox_row letter;
+  clock_freeze(TOY_NOW + 1000);
+  fixture_open(&f, "book-retention-itself", 1);
+  struct volume *v = past(&f);
+  struct err e = {0};
+  fine(&e, sql_exec(v->db, "UPDATE outbox SET fate=2", &e)); /* all of them failed when they were due */
+  const int64_t first = count(v, "SELECT min(id) FROM outbox");
+  volume_retain(v, &keep);
+  assert_false(volume_retain_waits(v));
+  let_time_pass(v, 2000, &e); /* the first look comes a day after the first quiet moment */
+  let_time_pass(v, 2 * RETENTION_DAY, &e);
+  assert_false(volume_retain_waits(v)); /* a look is over */
+  assert_int_equal(count(v, "SELECT count(*) FROM checkpoints"), USERS);
+  assert_int_equal(whole_rows(v, &e), USERS * OLD);
+  fine(&e, volume_outbox(v, (uint64_t)first, &a, &letter, &e));
+  assert_true(letter.body.len > 0); /* a dead letter is kept for 30 days … */
+  let_time_pass(v, 30 * RETENTION_DAY, &e);
+  fine(&e, volume_outbox(v, (uint64_t)first, &a, &letter, &e));
+  assert_int_equal(letter.body.len, 0); /* … and its end for as long as its decision */
+  assert_int_equal(letter.end, OUTBOX_FAILED);
+  newer(v, &e);
+  let_time_pass(v, 369 * RETENTION_DAY, &e);
+  assert_int_equal(whole_rows(v, &e), USERS * NEW);
+  /* What is still in the duplicates' memory is known, trimmed or not. */
+  struct user *u = volume_user(v, STR("person-0"), false, &e);
+  assert_int_equal(volume_duplicate(v, u, STR("toy"), STR("{\"newer\":0}"), STR("{\"newer\":0}"), TOY_NOW + 390 * RETENTION_DAY, &e),
+                   DUPLICATE_SAME);
+  let_time_pass(v, 700 * RETENTION_DAY, &e);
+  assert_int_equal(count(v, "SELECT count(*) FROM decisions"), 0);
+  assert_int_equal(count(v, "SELECT count(*) FROM outbox"), 0);
+  const uint64_t next = volume_next_decision(v, u->partition);
+  volume_close(v);
+  v = toy_open(&f, 0, NULL);
+  u = volume_user(v, STR("person-0"), false, &e);
+  assert_int_equal(volume_next_decision(v, u->partition), next); /* numbers are never given again */
+  volume_close(v);
+  arena_free(&a);
+  fixture_close(&f);
+  clock_thaw();
+}
+
+static void days_that_make_no_sense_are_refused(void **state) {
+  (void)state;
+  struct retention out;
+  struct err e = {0};
+  assert_true(retention_from_days(&out, 400, 1095, 30, &e));
+  assert_true(retention_from_days(&out, 0, 0, 0, &e)); /* for ever */
+  assert_false(retention_from_days(&out, 7, 1095, 30, &e));
+  assert_false(retention_from_days(&out, 400, 399, 30, &e));
+  assert_false(retention_from_days(&out, 0, 399, 30, &e)); /* decisions of rows that stay must stay */
+  assert_false(retention_from_days(&out, -1, 0, 30, &e));
+}
+
+int main(void) {
+  log_setup(LOG_ERROR, 0);
+  const struct CMUnitTest tests[] = {cmocka_unit_test(whoever_dies_while_trimming_loses_nothing),
+                                     cmocka_unit_test(a_volume_trims_by_itself), cmocka_unit_test(days_that_make_no_sense_are_refused)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
