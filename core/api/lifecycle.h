@@ -11,10 +11,11 @@
 #include "judge/judge.h"
 #include "programs.h"
 
-#define DIGEST_TEXT    65
-#define EPISODES_MOST  32
-#define ALERTS_MOST    8
-#define LIFECYCLE_NAME "lifecycle" /* as author, and where its programs come from */
+#define DIGEST_TEXT      65
+#define EPISODES_MOST    32
+#define ALERTS_MOST      8
+#define LIFECYCLE_NAME   "lifecycle" /* as author, and where its programs come from */
+#define LIFECYCLE_FOLDER "retrain"   /* in the data directory, while a model is trained */
 
 struct drift; /* lifecycle_drift.c */
 struct drift_figures {
@@ -50,6 +51,7 @@ struct episode { /* a served model of the live program, with what lies beside it
   char wanted[200];                  /* why it should be trained again; empty: it should not */
   char last[500];                    /* what the last training said */
   bool changing;
+  int64_t not_before; /* UTC ms: a step that was refused is not tried again at once */
 };
 struct seat { /* a partition's program, for one episode */
   bool there;

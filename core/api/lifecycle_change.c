@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define STATE_MOST ((size_t)64 << 20)
+#define AGAIN_MS   (10 * CLOCK_MINUTE) /* before a step that was refused is tried again */
 
 struct state_change {
   struct errand errand; /* first */
@@ -73,6 +74,9 @@ static bool take_file(struct state_change *c, struct err *e) {
   if (fine) hash_hex(sha256, HASH_SHA256, digest);
   if (fine) c->ask.beside = digest;
   buf_free(&bytes);
+  char folder[4200];
+  snprintf(folder, sizeof folder, "%s/" LIFECYCLE_FOLDER, book_directory(c->lifecycle->api->book));
+  file_remove_tree(folder, NULL); /* here: whoever trains next writes it anew on this thread */
   return fine;
 }
 
@@ -152,6 +156,7 @@ static void done(struct errand *errand) {
   else {
     log_warn("models", "%s: %s: %s", c->model, c->ask.event, c->err.text);
     if (e) snprintf(e->last, sizeof e->last, "%s: %s", c->ask.event, c->err.text);
+    if (e && !c->ask.request) e->not_before = clock_now() + AGAIN_MS;
     if (c->ask.request) request_refuse(c->ask.request, &c->err);
   }
   free_change(c);

@@ -13,7 +13,6 @@
 
 #define SECONDS_MOST "3600"
 #define OUTPUT_MOST  65536
-#define FOLDER       "retrain"
 
 struct training_job {
   struct errand errand; /* first: the folder is written */
@@ -111,7 +110,7 @@ static void take_verdict(struct training_job *j) {
   arena_free(&a);
 }
 
-/* The state's file is read on the builder's thread, after this: the folder goes with the next training, or now when nobody needs it. */
+/* The state's file is read on the builder's thread, after this, and the folder goes then; or now when nobody needs it. */
 static void finish(struct training_job *j) {
   struct lifecycle *l = j->lifecycle;
   const uint32_t changes = l->changes;
@@ -220,7 +219,7 @@ bool training_start(struct lifecycle *l, struct episode *e, const char *author, 
   snprintf(j->author, sizeof j->author, "%s", author);
   snprintf(j->why, sizeof j->why, "%s", why);
   snprintf(j->state_path, sizeof j->state_path, "%s", e->state_path);
-  snprintf(j->folder, sizeof j->folder, "%s/" FOLDER, data);
+  snprintf(j->folder, sizeof j->folder, "%s/" LIFECYCLE_FOLDER, data);
   snprintf(j->program, sizeof j->program, "%s/program", j->folder);
   snprintf(j->out, sizeof j->out, "%s/new.state", j->folder);
   j->base = library_hold(l->programs->library, l->programs->live->draft->program);

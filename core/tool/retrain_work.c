@@ -127,10 +127,9 @@ static void say(struct contest *c) {
   c->verdict = better ? "better" : "kept";
   snprintf(c->why, sizeof c->why,
            "log loss %.4f against %.4f of the served state on %zu later rows of people nobody was trained on: %.1f %% %s (%.4f ± %.4f); "
-           "%s asked for more than %.3g %% with a lower bound above 0",
+           "more than %.3g %% with a lower bound above 0 is asked for",
            c->is.log_loss, c->was.log_loss, c->is.rows, 100 * (c->improvement < 0 ? -c->improvement : c->improvement),
-           c->improvement < 0 ? "worse" : "better", c->gain, SURE * c->error, better ? "it is what was" : "not what was",
-           100 * c->rules.gain);
+           c->improvement < 0 ? "worse" : "better", c->gain, SURE * c->error, 100 * c->rules.gain);
 }
 
 static bool compare(struct contest *c, struct err *e) {
