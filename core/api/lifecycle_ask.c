@@ -129,9 +129,10 @@ static void history_work(struct errand *errand) {
 static void history_done(struct errand *errand) {
   struct history *h = (struct history *)errand;
   if (!errand->worked) err_set(&h->err, ERR_BUSY, "the engine is stopping");
+  struct buf out = h->out; /* h goes with its request */
   if (h->err.kind != ERR_NONE) request_refuse(h->request, &h->err);
-  else request_answer(h->request, 200, "application/json", buf_view(&h->out));
-  buf_free(&h->out);
+  else request_answer(h->request, 200, "application/json", buf_view(&out));
+  buf_free(&out);
 }
 
 void api_model_history(struct request *r, void *context) {
