@@ -84,8 +84,8 @@ static int64_t walk_row(const struct pack *p, const float *lanes) {
 bool pack_row(const struct pack *p, enum way way, const kairos_batch *in, uint32_t row, float *lanes, int64_t *sum) {
 #if defined(__x86_64__)
   if (way == WAY_AVX512 && p->ranks.blocks) {
-    const bool found = fill_keys(p, in, row, lanes);
-    *sum = p->base + wide_row(p, lanes);
+    const bool whole = wide_row_whole(p, in, row, sum), found = whole || fill_keys(p, in, row, lanes);
+    *sum = p->base + (whole ? *sum : wide_row(p, lanes));
     return found;
   }
 #endif

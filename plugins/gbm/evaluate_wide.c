@@ -80,7 +80,7 @@ WIDE void wide_rows(const struct pack *p, const kairos_batch *in, uint32_t first
 
 /* ---- one row ---- */
 
-/* What a key's value leaves of a block's trees. */
+/* What a value that is there leaves of a block's trees. */
 WIDE static inline __attribute__((always_inline)) const uint8_t *mask_of(const struct rank_lane *lane, const float **threshold,
                                                                          float value) {
   const __m512 all = _mm512_set1_ps(value);
@@ -94,7 +94,7 @@ WIDE static inline __attribute__((always_inline)) const uint8_t *mask_of(const s
     at += RANK_PACK;
   } while (at != lane->thresholds_end);
   *threshold = at;
-  return value == value ? lane->masks[rank] : lane->missing;
+  return lane->masks[rank];
 }
 
 /* The number of the lowest bit of each byte; of those with none, any. */
@@ -107,32 +107,63 @@ WIDE static inline __attribute__((always_inline)) __m512i lowest_bit(__m512i byt
   return _mm512_or_si512(_mm512_shuffle_epi8(of_low, low), _mm512_shuffle_epi8(of_high, high));
 }
 
-/* The leaf of every tree of a block. */
-WIDE static inline __attribute__((always_inline)) void leaves_of(const struct ranks *r, const struct rank_block *block, const float *values,
-                                                                 uint8_t leaf[RANK_TREES]) {
-  __m512i first = _mm512_set1_epi8(-1), second = first;
-  _Static_assert(RANK_TREES == 2 * sizeof(__m512i), "two halves");
-  const float *threshold = block->thresholds;
-  for (const struct rank_lane *lane = r->lanes + block->first_lane, *end = lane + block->lanes; lane < end; lane++) {
-    const uint8_t *mask = mask_of(lane, &threshold, values[lane->key]);
-    first = _mm512_and_si512(first, _mm512_load_si512(mask));
-    second = _mm512_and_si512(second, _mm512_load_si512(mask + sizeof first));
-  }
-  _mm512_store_si512(leaf, lowest_bit(first));
-  _mm512_store_si512(leaf + sizeof first, lowest_bit(second));
+struct reach { /* the leaves of a block's trees that can still be reached */
+  __m512i first, second;
+};
+_Static_assert(RANK_TREES == sizeof(struct reach), "two halves");
+
+WIDE static inline __attribute__((always_inline)) struct reach all_leaves(void) {
+  return (struct reach){_mm512_set1_epi8(-1), _mm512_set1_epi8(-1)};
 }
 
+WIDE static inline __attribute__((always_inline)) void narrow(struct reach *r, const uint8_t *mask) {
+  r->first = _mm512_and_si512(r->first, _mm512_load_si512(mask));
+  r->second = _mm512_and_si512(r->second, _mm512_load_si512(mask + sizeof r->first));
+}
+
+/* The sum of what is left over: a leaf a tree. */
 #define CHAINS 4
-WIDE int64_t wide_row(const struct pack *p, const float *values) {
+WIDE static inline __attribute__((always_inline)) int64_t add_up(const struct pack *p, const struct rank_block *block, struct reach r) {
+  const struct small_leaves *tree = p->small_leaves + block->first_tree, *end = tree + block->trees;
   int64_t sum[CHAINS] = {0};
+  _Alignas(64) uint8_t leaves[RANK_TREES];
+  _mm512_store_si512(leaves, lowest_bit(r.first));
+  _mm512_store_si512(leaves + sizeof r.first, lowest_bit(r.second));
+  for (const uint8_t *leaf = leaves; tree < end; tree += PACK_CHAINS, leaf += PACK_CHAINS)
+    for (uint32_t k = 0; k < PACK_CHAINS; k++) sum[k % CHAINS] += tree[k].leaf[leaf[k]]; /* faster than a gather */
+  return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+WIDE int64_t wide_row(const struct pack *p, const float *values) {
+  int64_t sum = 0;
   for (uint32_t b = 0; b < p->ranks.block_count; b++) {
     const struct rank_block *block = &p->ranks.blocks[b];
-    const struct small_leaves *tree = p->small_leaves + block->first_tree, *end = tree + block->trees;
-    _Alignas(64) uint8_t leaves[RANK_TREES];
-    leaves_of(&p->ranks, block, values, leaves);
-    for (const uint8_t *leaf = leaves; tree < end; tree += PACK_CHAINS, leaf += PACK_CHAINS)
-      for (uint32_t k = 0; k < PACK_CHAINS; k++) sum[k % CHAINS] += tree[k].leaf[leaf[k]]; /* faster than a gather */
+    const float *threshold = block->thresholds;
+    struct reach r = all_leaves();
+    for (const struct rank_lane *lane = p->ranks.lanes + block->first_lane, *end = lane + block->lanes; lane < end; lane++) {
+      const float value = values[lane->key];
+      const uint8_t *mask = mask_of(lane, &threshold, value);
+      narrow(&r, value == value ? mask : lane->missing);
+    }
+    sum += add_up(p, block, r);
   }
-  return sum[0] + sum[1] + (sum[2] + sum[3]);
+  return sum;
+}
+
+WIDE bool wide_row_whole(const struct pack *p, const kairos_batch *in, uint32_t row, int64_t *sum) {
+  const struct rank_block *block = p->ranks.blocks;
+  if (p->ranks.block_count != 1 || !p->single || p->ranks.zero_missing || block->lanes == 0) return false;
+  const float *threshold = block->thresholds;
+  struct reach r = all_leaves();
+  double odd = 0; /* v - v is 0 for finite values only */
+  for (const struct rank_lane *lane = p->ranks.lanes, *end = lane + block->lanes; lane < end; lane++) {
+    const kairos_column *column = in->columns[lane->input];
+    const double value = ((const double *)column->data)[row];
+    if (column->valid && !(column->valid[row / 64] >> (row % 64) & 1)) return false;
+    odd += value - value;
+    narrow(&r, mask_of(lane, &threshold, (float)value));
+  }
+  *sum = add_up(p, block, r);
+  return odd == 0;
 }
 #endif

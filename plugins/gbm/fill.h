@@ -43,26 +43,11 @@ static inline bool fill_row(const struct pack *p, const kairos_batch *in, uint32
   return any;
 }
 
-/* The short way: all inputs are there and neither zero nor rank asks for more; false: they were not after all. */
-static inline bool fill_plain(const struct pack *p, const kairos_batch *in, uint32_t row, float *values) {
-  const struct rank_key *keys = p->ranks.keys;
-  double odd = 0; /* v - v is 0 for finite values only */
-  for (uint32_t k = 0; k < p->ranks.key_count; k++) {
-    const kairos_column *column = in->columns[keys[k].input];
-    const double value = ((const double *)column->data)[row];
-    if (column->valid && !(column->valid[row / 64] >> (row % 64) & 1)) return false;
-    values[k] = (float)value;
-    odd += value - value;
-  }
-  return odd == 0 && p->ranks.key_count > 0;
-}
-
 /* One row's values by key, NaN where there is none; false: it has no input at all. */
 static inline bool fill_keys(const struct pack *p, const kairos_batch *in, uint32_t row, float *values) {
   const struct rank_key *keys = p->ranks.keys;
   bool any = false;
   double value;
-  if (p->single && !p->ranks.zero_missing && fill_plain(p, in, row, values)) return true;
   for (uint32_t k = 0; k < p->ranks.key_count; k++) {
     const bool there = column_value(in->columns[keys[k].input], row, &value);
     const bool zero = keys[k].zero_missing && value >= -FILL_ZERO && value <= FILL_ZERO;

@@ -34,7 +34,7 @@ struct rank_key { /* inputs of which zero counts as missing are another key */
   bool zero_missing;
 };
 struct rank_lane { /* of one key */
-  uint32_t key;
+  uint32_t key, input;
   const float *thresholds_end;        /* rising, in packs, one at least, filled up with infinity; they begin where those before end */
   const uint8_t (*masks)[RANK_TREES]; /* mask n is for rows that are above n thresholds, */
   const uint8_t *missing;             /* this one for a missing value */
@@ -105,5 +105,7 @@ bool pack_row(const struct pack *p, enum way way, const kairos_batch *in, uint32
 void wide_rows(const struct pack *p, const kairos_batch *in, uint32_t first, uint32_t count, float *lanes, int64_t sums[PACK_ROWS],
                uint64_t *answered);
 int64_t wide_row(const struct pack *p, const float *values); /* when there are ranks; of each key, NaN where it is missing */
+/* The short way, for a model of floats and one block: false when a value is missing or it is no such model; then *sum is nothing. */
+bool wide_row_whole(const struct pack *p, const kairos_batch *in, uint32_t row, int64_t *sum);
 
 #endif

@@ -69,7 +69,8 @@ static uint32_t fill_lane(struct ranks *r, struct rank_lane *lane, const struct 
   memcpy(masks[distinct + 1], missing, RANK_TREES);
   const uint32_t packs = (distinct + RANK_PACK - 1) / RANK_PACK;
   for (uint32_t rest = distinct; rest < packs * RANK_PACK; rest++) thresholds[rest] = INFINITY; /* nothing is above */
-  *lane = (struct rank_lane){cuts[0].key, thresholds + packs * RANK_PACK, (const uint8_t(*)[RANK_TREES])masks, masks[distinct + 1]};
+  *lane = (struct rank_lane){cuts[0].key, r->keys[cuts[0].key].input, thresholds + packs * RANK_PACK, (const uint8_t(*)[RANK_TREES])masks,
+                             masks[distinct + 1]};
   r->threshold_count += packs * RANK_PACK;
   r->mask_count += distinct + 2;
   return i;
