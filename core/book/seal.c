@@ -82,3 +82,10 @@ struct hash_128 seal_digest(const unsigned char secret[SEAL_KEY], struct str tex
   crypto_generichash((unsigned char *)&digest, sizeof digest, (const unsigned char *)text.at, text.len, secret, SEAL_KEY);
   return digest;
 }
+
+uint64_t seal_short_digest(const unsigned char secret[SEAL_KEY], struct str text) {
+  uint64_t digest;
+  _Static_assert(crypto_shorthash_KEYBYTES <= SEAL_KEY && crypto_shorthash_BYTES == sizeof digest, "SipHash-2-4 as it is");
+  crypto_shorthash((unsigned char *)&digest, (const unsigned char *)text.at, text.len, secret);
+  return digest;
+}

@@ -35,3 +35,5 @@ bool unseal(const unsigned char key[SEAL_KEY], struct seal_cache *cache, const s
 /* A key for one purpose from another key. */
 void seal_derive(const unsigned char key[SEAL_KEY], const char *purpose, unsigned char out[SEAL_KEY]);
 struct hash_128 seal_digest(const unsigned char secret[SEAL_KEY], struct str text);
+/* For tables in memory: a tenth of the time, and still nobody without the secret can make two texts meet (SipHash-2-4). */
+uint64_t seal_short_digest(const unsigned char secret[SEAL_KEY], struct str text);

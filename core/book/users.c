@@ -30,14 +30,18 @@ static uint64_t number_key(int64_t number) {
   return (uint64_t)number * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+static uint64_t id_key(const struct volume *v, struct str id) {
+  return seal_short_digest(v->book->layout.secret, id);
+}
+
 /* Takes the user into memory; frees it when there is no room. */
 static struct user *users_keep(struct volume *v, struct user *u, struct err *e) {
-  if (map_set(&v->by_digest, u->digest.low, (uint64_t)(uintptr_t)u)) {
+  if (map_set(&v->by_id, id_key(v, u->id), (uint64_t)(uintptr_t)u)) {
     if (map_set(&v->by_number, number_key(u->number), (uint64_t)(uintptr_t)u)) {
       list_front(v, u);
       return u;
     }
-    map_remove(&v->by_digest, u->digest.low);
+    map_remove(&v->by_id, id_key(v, u->id));
   }
   user_free(u);
   err_set(e, ERR_STORAGE, "memory for a user is missing");
@@ -46,7 +50,7 @@ static struct user *users_keep(struct volume *v, struct user *u, struct err *e) 
 
 void users_forget(struct volume *v, struct user *u) {
   must(!u->first_dirty);
-  map_remove(&v->by_digest, u->digest.low);
+  map_remove(&v->by_id, id_key(v, u->id));
   map_remove(&v->by_number, number_key(u->number));
   list_remove(v, u);
   user_free(u);
@@ -59,7 +63,7 @@ void users_forget_all(struct volume *v) {
   }
   v->newest = v->oldest = v->dirty_first = v->dirty_last = NULL;
   v->dirty = 0;
-  map_free(&v->by_digest);
+  map_free(&v->by_id);
   map_free(&v->by_number);
 }
 
@@ -243,14 +247,14 @@ struct user *volume_user(struct volume *v, struct str id, bool create, struct er
     err_set(e, ERR_INTERNAL, "a user of partition %u was looked for in volume %u", partition_of(id), v->number);
     return NULL;
   }
-  const struct hash_128 digest = seal_digest(v->book->layout.secret, id);
   uint64_t found;
-  if (map_get(&v->by_digest, digest.low, &found)) {
+  if (map_get(&v->by_id, id_key(v, id), &found)) {
     struct user *u = (struct user *)(uintptr_t)found;
-    must(u->digest.high == digest.high); /* 2^64 users would be needed */
+    must(str_eq(u->id, id)); /* 2^32 users would be needed, or the secret */
     list_front(v, u);
     return u;
   }
+  const struct hash_128 digest = seal_digest(v->book->layout.secret, id);
   struct err why = {0};
   sqlite3_stmt *select = volume_statement(v, SELECT_USER_DIGEST);
   sqlite3_bind_blob(select, 1, &digest, sizeof digest, SQLITE_STATIC);

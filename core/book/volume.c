@@ -234,7 +234,7 @@ static void volume_free(struct volume *v) {
   buf_free(&v->plain);
   buf_free(&v->packed);
   buf_free(&v->sealed);
-  map_free(&v->by_digest);
+  map_free(&v->by_id);
   map_free(&v->by_number);
   sodium_memzero(v, sizeof *v);
   kit_free(v);

@@ -103,7 +103,7 @@ struct volume {
   int64_t whole;     /* volume_whole */
   int64_t watermark; /* rows up to here are in stored states */
   /* users */
-  struct map by_digest, by_number;
+  struct map by_id, by_number;
   struct user *newest, *oldest; /* recently used */
   struct user *dirty_first, *dirty_last;
   uint64_t dirty;
