@@ -1,13 +1,14 @@
 /* Overload: far more requests than the engine can do, offered open loop over many pipelined connections. What is due and finds every
  * pipeline full is withheld, as by a sender that gives up; the rest is sent, and answers are counted by what they say: done (200) or
- * refused (429, 503), each with its own latency from sending. Meanwhile one more connection opts a user out and sets a kill, twenty times
- * a second: those must be answered whatever else is. And patient senders (probe.c) keep to Retry-After and say what a well-made client
- * sees. One thread, epoll, beside theirs. Shares the machine with the engine. */
+ * refused (429, 503), each with its own latency from sending. Meanwhile one more connection (urgent.c) opts a user out and sets a kill,
+ * twenty times a second: those must be answered whatever else is. And patient senders (probe.c) keep to Retry-After and say what a
+ * well-made client sees. One thread, epoll, beside theirs, which go before it. Shares the machine with the engine. */
 #include "events.h"
 #include "histogram.h"
 #include "kit/clock.h"
 #include "kit/rng.h"
 #include "probe.h"
+#include "urgent.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,6 @@
 #define DEPTH_MOST 32
 #define IN_ROOM    (256 * 1024)
 #define HEAD_ROOM  256
-#define URGENT_GAP (SECOND / 20)
 
 struct peer {
   int file;
@@ -47,15 +47,16 @@ static struct {
   uint32_t connections, depth, batch;
   double rate, seconds;
   struct events events;
-  struct peer *peers, urgent; /* the last of all */
+  struct peer *peers;
   uint32_t turn, *dirty, dirty_count;
   uint64_t out; /* requests that wait for their answers */
   int poll;
   size_t out_room;
-  int64_t start, end, urgent_at;
-  uint64_t sent, withheld, accepted, in_time, urgent_sent, lost, reopened;
-  struct tally done, refused, pressed;
+  int64_t start, end;
+  uint64_t sent, withheld, accepted, in_time, lost, reopened;
+  struct tally done, refused;
   struct probe patient;
+  struct urgent urgent;
 } o = {.connections = 256, .depth = 16, .batch = 1, .seconds = 10, .patient = {.connections = 300}};
 
 static bool peer_open(struct peer *p, uint32_t number) {
@@ -71,7 +72,7 @@ static bool peer_open(struct peer *p, uint32_t number) {
 }
 
 static uint32_t peer_number(const struct peer *p) {
-  return p == &o.urgent ? UINT32_MAX : (uint32_t)(p - o.peers);
+  return (uint32_t)(p - o.peers);
 }
 
 /* A refusal may close: then the next request goes over a new connection. What was out on the old one is lost. */
@@ -137,23 +138,9 @@ static struct peer *peer_free(void) {
   return NULL;
 }
 
-static void send_urgent(int64_t now) {
-  struct peer *p = &o.urgent;
-  if (now < o.urgent_at || p->count || p->file < 0) return;
-  o.urgent_at = now + URGENT_GAP;
-  const uint64_t n = o.urgent_sent++;
-  p->out_length =
-      (size_t)(n % 4 == 3 ? sprintf(p->out, "PUT /v1/kill/trigger/nobody HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
-                          : sprintf(p->out, "POST /v1/users/user-%07lu/opt-out HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
-                                    n % o.events.users));
-  peer_started(p, now);
-  peer_push(p);
-}
-
 /* Sends what is due; how long until the next (ns). */
 static int64_t send_due(int64_t now) {
   if (now >= o.end) return SECOND / 20;
-  send_urgent(now);
   const double due = (double)(now - o.start) / 1e9 * o.rate;
   uint32_t round = 0;
   while ((double)(o.sent + o.withheld) < due && round++ < 4096) {
@@ -179,10 +166,9 @@ static void answered(struct peer *p, int status, const char *head, const char *b
   p->first = (p->first + 1) % DEPTH_MOST;
   p->count--;
   o.out--;
-  struct tally *t = p == &o.urgent ? &o.pressed : status == 200 ? &o.done : &o.refused;
+  struct tally *t = status == 200 ? &o.done : &o.refused;
   t->count++;
   histogram_add(&t->latency, took);
-  if (t == &o.pressed) t->other += status != 200;
   if (t == &o.refused) {
     t->other += status != 429 && status != 503;
     if (!strcasestr(head, "\r\nRetry-After:")) t->without_retry_after++;
@@ -236,7 +222,7 @@ static void run(void) {
     const struct timespec timeout = {0, wait};
     const int n = epoll_pwait2(o.poll, events, 512, &timeout, NULL);
     for (int i = 0; i < n; i++) {
-      struct peer *p = events[i].data.u32 == UINT32_MAX ? &o.urgent : &o.peers[events[i].data.u32];
+      struct peer *p = &o.peers[events[i].data.u32];
       if (events[i].events & EPOLLOUT) peer_push(p);
       if (p->file >= 0 && events[i].events & ~(uint32_t)EPOLLOUT) peer_read(p);
     }
@@ -255,17 +241,23 @@ static void put_patient(const char *name, const struct probe_tally *t) {
          name, (double)histogram_quantile(&t->latency, 0.99) / 1e6);
 }
 
+static void put_urgent(void) {
+  printf("\"urgent\":%lu,\"urgent_p50_ms\":%.3f,\"urgent_p99_ms\":%.3f,", o.urgent.count,
+         (double)histogram_quantile(&o.urgent.latency, 0.5) / 1e6, (double)histogram_quantile(&o.urgent.latency, 0.99) / 1e6);
+}
+
 static void report(void) {
   printf("{\"offered\":%lu,\"sent\":%lu,\"withheld\":%lu,\"events_accepted\":%lu,\"goodput_per_second\":%.0f,", o.sent + o.withheld, o.sent,
          o.withheld, o.accepted, (double)o.in_time / o.seconds);
   put_tally("done", &o.done);
   put_tally("refused", &o.refused);
-  put_tally("urgent", &o.pressed);
+  put_urgent();
   put_patient("patient_done", &o.patient.done);
   put_patient("patient_refused", &o.patient.refused);
   printf("\"patient_late\":%lu,\"other_status\":%lu,\"without_retry_after\":%lu,\"urgent_not_200\":%lu,\"unanswered\":%lu,\"lost\":%lu,"
          "\"reopened\":%lu}\n",
-         o.patient.late, o.refused.other + o.patient.other, o.refused.without_retry_after, o.pressed.other, o.out, o.lost, o.reopened);
+         o.patient.late, o.refused.other + o.patient.other, o.refused.without_retry_after, o.urgent.other, o.out, o.lost + o.urgent.lost,
+         o.reopened);
 }
 
 static bool read_options(int count, char **arguments) {
@@ -303,8 +295,8 @@ int main(int count, char **arguments) {
   o.peers = calloc(o.connections, sizeof *o.peers);
   o.dirty = calloc(o.connections, sizeof *o.dirty);
   o.out_room = (HEAD_ROOM + (size_t)o.batch * (EVENT_BYTES + 1) + 2) * (o.batch > 1 ? 2 : o.depth);
-  for (uint32_t i = 0; o.peers && o.dirty && i <= o.connections; i++) {
-    if (peer_open(i < o.connections ? &o.peers[i] : &o.urgent, i < o.connections ? i : UINT32_MAX)) continue;
+  for (uint32_t i = 0; o.peers && o.dirty && i < o.connections; i++) {
+    if (peer_open(&o.peers[i], i)) continue;
     perror("overload: no connection");
     return 4;
   }
@@ -312,11 +304,15 @@ int main(int count, char **arguments) {
   o.patient.batch = o.batch;
   o.patient.seconds = o.seconds;
   o.patient.gap_ns = SECOND / (o.rate > 10000 ? 200 : o.rate < 1000 ? 20 : (int64_t)o.rate / 50); /* a trickle beside the flood */
-  if (!probe_start(&o.patient)) {
-    perror("overload: no patient senders");
+  o.urgent.port = o.port;
+  o.urgent.users = o.events.users;
+  o.urgent.seconds = o.seconds;
+  if (!probe_start(&o.patient) || !urgent_start(&o.urgent)) {
+    perror("overload: no patient or urgent senders");
     return 4;
   }
   run();
+  urgent_stop();
   probe_stop();
   report();
   return 0;

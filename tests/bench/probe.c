@@ -5,6 +5,7 @@
 #include "events.h"
 #include "kit/clock.h"
 #include "kit/rng.h"
+#include "urgent.h"
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -124,6 +125,7 @@ static void send_due(int64_t now) {
 static void *probe_main(void *unused) {
   (void)unused;
   struct epoll_event events[64];
+  urgent_first();
   o.due = clock_monotonic();
   const int64_t end = o.due + (int64_t)(o.p->seconds * 1e9);
   while (!o.stop) {
