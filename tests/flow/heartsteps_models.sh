@@ -31,30 +31,25 @@ number() { # line of figures, figure
 gain() { sed -n "s/.*\"$1\":\([-0-9.e]*\).*/\1/p" "$work/figures"; }
 
 judge active_trees
-cp "$work/figures" "$work/first"
 has '"test":{"rows":7233,"base_rate":0.490806,"majority_accuracy":0.509194'
 awk -v a="$(number test accuracy)" -v m="$(number test majority_accuracy)" -v g="$(gain over_base_rate)" -v s="$(gain over_base_rate_error)" \
   'BEGIN { exit !(a > m && g > 2 * s) }' || say "boosted trees say nothing about the next half hour that the base rate does not"
-judge active_trees
-cmp "$work/figures" "$work/first" || say "the same people judged again have other figures"
-
-judge good_trees
-has '"test":{"rows":1962,"base_rate":0.719164'
 judge good_machine
 judge good_sequence # where the plugin refuses to make a model, the base rate stands for it
 has '"folds_refused":[0-3]'
+judge good_trees
+has '"test":{"rows":1962,"base_rate":0.719164'
 
-run 0 "$KAIROS" evaluate good_trees --program "$program" --from "$events" --folds 2
-has 'Cross-validated: the people were dealt to 2 groups'
+run 0 "$KAIROS" evaluate good_trees --program "$program" --from "$events" --folds 3 # the same figures again, as a card
+has 'Cross-validated: the people were dealt to 3 groups'
+has "| \*\*other people\*\* | 1962 | 0.7192 | 0.7192 | $(awk -v a="$(number test accuracy)" 'BEGIN { printf "%.4f", a }') |"
 has '| the base rate alone, other people | 1962 | 0.7192 |'
 has 'Log loss 0.[0-9]* on people it has not seen: .* logistic regression .* the base rate alone'
 
 # ---- they may not be served ----
-for model in active_trees good_machine good_sequence; do
-  run 1 "$KAIROS" train $model --program "$program" --from "$events"
-  has 'too little to learn from: 37 people, .* expected at least 50 people and 100 of it'
-  has 'no state was written'
-done
+run 1 "$KAIROS" train good_trees --program "$program" --from "$events"
+has 'too little to learn from: 37 people, .* expected at least 50 people and 100 of it'
+has 'no state was written'
 [ -z "$(find "$program" -name '*.state' -o -name '*.card.md')" ] || say "a state or card was written"
 
 # ---- slips ----

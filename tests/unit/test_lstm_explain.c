@@ -5,7 +5,7 @@
 #include "lstm_parts.h"
 
 #define SMALL   "{\"inputs\":[\"a\",\"b\",\"c\"],\"steps\":5,\"lstm\":[6,5],\"dense\":[8],\"precision\":\"double\",\"missing_flags\":true}"
-#define DEFAULT "{\"inputs\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\"]}"
+#define DEFAULT "{\"inputs\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\"],\"steps\":14,\"lstm\":[20,12],\"dense\":[8]}"
 #define ROWS    3
 
 static int open_all(void **state) {
