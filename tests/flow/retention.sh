@@ -92,7 +92,7 @@ equal "features and profiles" "$(sqlite3 "$work/plain.db" "SELECT user_id, profi
 
 # kill -9 wherever it may hit: what is left is whole, and the next look finishes.
 round=0
-while [ $round -lt 6 ]; do
+while [ $round -lt 4 ]; do
   round=$((round + 1))
   rm -rf "$work/killed"
   cp -r "$work/never" "$work/killed"
