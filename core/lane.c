@@ -392,6 +392,7 @@ static bool open_all(struct lanes *l, struct err *e) {
 
 bool lanes_run(struct lanes *l, struct err *e) {
   for (uint32_t i = 0; i < l->lane_count; i++) {
+    count_turn(&l->lanes[i], 0); /* who asks before the first turn is told what was opened */
     if (pthread_create(&l->lanes[i].thread, NULL, lane_main, &l->lanes[i]) != 0)
       return err_set(e, ERR_INTERNAL, "cannot start the thread of lane %u", i);
     l->lanes[i].started = true;

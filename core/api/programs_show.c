@@ -68,7 +68,7 @@ static void put_warming(struct json_writer *w, const struct programs *s, const s
   struct lanes_figures f;
   if (e != s->live) return;
   lanes_figures(s->api->lanes, &f);
-  if (!f.flow.warming) return;
+  if (!f.flow.warming || !f.flow.warm_users) return;
   json_key(w, "warming");
   json_open_object(w);
   json_pair_int(w, "users", (int64_t)f.flow.warm_users);

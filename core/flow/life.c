@@ -20,6 +20,7 @@ struct flow *flow_open(struct book *b, uint32_t volume, struct library *library,
     return NULL;
   }
   f->book = b;
+  warming_reset(f);
   struct volume_replay replay = {.row = flow_recover_row, .context = f};
   if ((f->volume = volume_open(b, volume, &replay, e))) return f;
   flow_close(f);

@@ -9,7 +9,8 @@
 void warming_reset(struct flow *f) {
   whole_free(f->warming.one);
   f->warming = (struct warming){0};
-  f->figures.warming = f->figures.warm_users = f->figures.warm_looked = 0;
+  f->figures.warming = 1; /* until somebody has looked */
+  f->figures.warm_users = f->figures.warm_looked = 0;
 }
 
 /* The sets of the volume's partitions as one number; 0: no program keeps windows. */

@@ -58,7 +58,8 @@ run 0 "$KAIROS" import "$work/events.ndjson" --data "$work/whole" --program "$wo
 # ---- it was always there: nothing to fill, now and after a start ----
 start "$work/whole" --program "$work/always"
 KAIROS_URL=$url
-until_true [ "$(metric warming)" = 0 ]
+filled() { [ "$(metric warming)" = 0 ]; }
+until_true filled
 equal "filled where it was always there" "$(metric filled_total)" 0
 everyone "$work/wanted"
 grep -q '"calm":[0-9]' "$work/wanted" || say "nobody has a value"
@@ -85,7 +86,6 @@ start "$work/data" --program "$work/p"
 KAIROS_URL=$url
 expect_call 200 POST /v1/events "{\"userId\":\"newcomer\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":6}}"
 equal "a new user's feature" "$(user newcomer hard)" 1
-filled() { [ "$(metric warming)" = 0 ]; }
 until_true filled
 everyone "$work/got"
 cmp "$work/wanted" "$work/got" || { diff "$work/wanted" "$work/got" | head >&2; say "filled is not what it would have been"; }
@@ -109,7 +109,7 @@ stop
 # ---- done is done: a start does not look again; the row is in the person's timeline, once ----
 start "$work/data" --program "$work/p"
 KAIROS_URL=$url
-equal "a walk that was over" "$(metric warming)" 0
+until_true filled
 equal "filled after a start" "$(metric filled_total)" 0
 expect_call 200 GET '/v1/users/u0/timeline?limit=1000'
 equal "rows that filled u0" "$(grep -o '"features.filled"' "$work/answer" | wc -l)" 1
