@@ -196,6 +196,7 @@ static bool note_zone(struct flow *f, struct step *s, const struct tz *before, s
 static bool move(struct flow *f, struct step *s, struct err *e) {
   struct err why = {0};
   const struct tz *zone = s->user->zone;
+  s->before = s->user->consent;
   if (program_move(s->program, s->user, s->item->kind, &s->item->event, &s->recorded, &f->scratch, &s->item->learned, &why))
     return note_zone(f, s, zone, e);
   if (s->item->kind == ENTRY_MERGE) { /* half applied: the turn is lost, and the merge goes on from the rows */
@@ -490,6 +491,7 @@ static bool walk_wave(struct flow *f, struct err *e) {
     if (s->item->dry_run) continue;
     if (!program_enter(s->program, s->user, &s->recorded)) return err_set(e, ERR_INTERNAL, "no memory for a rollout's entry");
     if (!keep(f, s, e)) return false;
+    flow_count_rollouts(f, s);
     note_due(f, s);
     count_step(f, s);
   }

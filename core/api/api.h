@@ -22,6 +22,7 @@ struct api {
   size_t kill_count;
   struct api_stage *stages;
   size_t stage_count;
+  int64_t halts_at;     /* clock_monotonic: when rollouts are looked at again */
   uint32_t walks;       /* questions about whole pasts that are being answered */
   uint64_t loop_lag_ms; /* of the main loop, by its watch */
   bool draining;
@@ -32,6 +33,9 @@ struct api_stage { /* where operators moved a rollout */
   bool held;
   struct str *approvers; /* who agreed to the next step since the last one */
   size_t approver_count;
+  struct rate_count from[RATES];   /* what had been counted when it came here */
+  const struct program *counts_of; /* only compared */
+  int32_t counts_at;
 };
 const struct route *api_routes(size_t *count); /* context of the handlers is the struct api */
 /* Reads the control facts that are in force (kills, rollout stages) from control.db and gives the kills to the courier. Before serving.

@@ -2,6 +2,7 @@
  * themselves. */
 #include "inside.h"
 #include "kit/clock.h"
+#include "kit/log.h"
 #include <string.h>
 
 bool api_room(void *context) {
@@ -71,13 +72,19 @@ struct telling {
   struct err err;
 };
 
+static void told_all(struct telling *t) {
+  if (!t->request) {
+    if (t->err.kind != ERR_NONE) log_error("control", "%s", t->err.text); /* a start catches up */
+    kit_free(t);
+  } else if (t->err.kind != ERR_NONE) request_refuse(t->request, &t->err);
+  else request_answer(t->request, 200, "application/json", t->answer);
+}
+
 static void told_volume(struct job *j) {
   struct telling *t = j->owner;
   if (j->err.kind != ERR_NONE) t->err = j->err;
   job_free(j);
-  if (--t->waiting > 0) return;
-  if (t->err.kind != ERR_NONE) request_refuse(t->request, &t->err);
-  else request_answer(t->request, 200, "application/json", t->answer);
+  if (--t->waiting == 0) told_all(t);
 }
 
 static struct str fact_text(struct arena *a, const char *kind, struct str name, const char *more_json) {
@@ -138,8 +145,27 @@ bool fact_submit(struct request *r, struct api *api, const char *kind, struct st
   *t = (struct telling){.api = api, .request = r, .answer = answer_json, .waiting = 1, .stops = strcmp(kind, "kill") == 0};
   fact = with_number(&r->arena, fact, number);
   for (uint32_t v = 0; v < book_volumes(api->book); v++) tell_volume(t, v, fact);
-  if (--t->waiting > 0) return true;
-  if (t->err.kind != ERR_NONE) request_refuse(r, &t->err);
-  else request_answer(r, 200, "application/json", answer_json);
+  if (--t->waiting == 0) told_all(t);
   return true;
+}
+
+bool fact_tell(struct api *api, const char *author, const char *kind, struct str name, const char *more_json) {
+  struct err e = {0};
+  struct arena scratch = {0};
+  struct telling *t = kit_alloc(sizeof *t);
+  struct str fact = fact_text(&scratch, kind, name, more_json);
+  const char *named = arena_text(&scratch, name.at, name.len);
+  int64_t number;
+  const bool ok = t && fact.at && named && control_append(api->book, author, kind, named, fact, &number, &e);
+  if (ok) {
+    *t = (struct telling){.api = api, .waiting = 1};
+    fact = with_number(&scratch, fact, number);
+    for (uint32_t v = 0; v < book_volumes(api->book); v++) tell_volume(t, v, fact);
+    if (--t->waiting == 0) told_all(t);
+  } else {
+    log_error("control", "%s", e.kind == ERR_NONE ? "no memory for a fact" : e.text);
+    kit_free(t);
+  }
+  arena_free(&scratch);
+  return ok;
 }

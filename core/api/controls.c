@@ -162,14 +162,13 @@ static void free_names(struct str *names, size_t count) {
   kit_free(names);
 }
 
-/* What was agreed to is done, or no longer meant. */
-static void forget_approvals(struct api_stage *s) {
+void forget_approvals(struct api_stage *s) {
   free_names(s->approvers, s->approver_count);
   s->approvers = NULL;
   s->approver_count = 0;
 }
 
-static struct api_stage *stage_of(struct api *a, struct str name) {
+struct api_stage *stage_of(struct api *a, struct str name) {
   for (size_t i = 0; i < a->stage_count; i++)
     if (str_is(name, a->stages[i].name)) return &a->stages[i];
   struct api_stage *grown = kit_realloc(a->stages, (a->stage_count + 1) * sizeof *grown);
@@ -215,13 +214,34 @@ static bool next_stage(const struct noun_rollout *n, struct str verb, struct api
   return true;
 }
 
-static void put_rollout(struct json_writer *w, const struct noun_rollout *n, const struct api_stage *s) {
+/* What `halt` is judged by: shares since the stage began. */
+static void put_rates(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
+  struct rate_count rates[RATES];
+  uint32_t i = 0;
+  while (i < rules_rollouts(a->program->rules) && rollout_noun(a->program->rules, i) != n) i++;
+  if (!n->halt.len || i == rules_rollouts(a->program->rules) || i >= ROLLOUTS_MOST) return;
+  rollout_rates(a, i, s, rates);
+  json_pair_str(w, "halt", n->halt);
+  json_key(w, "rates");
+  json_open_object(w);
+  for (int k = 0; k < RATES; k++) {
+    json_key(w, rate_word((enum rate)k));
+    json_open_object(w);
+    json_pair_int(w, "bad", (int64_t)rates[k].bad);
+    json_pair_int(w, "of", (int64_t)rates[k].all);
+    json_close_object(w);
+  }
+  json_close_object(w);
+}
+
+static void put_rollout(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
   json_open_object(w);
   json_pair_str(w, "name", n->at.name);
   json_pair_str(w, "why", n->why);
   json_pair_int(w, "stage", s->stage);
   json_pair_bool(w, "held", s->held);
   json_pair_bool(w, "halted", s->stage < 0);
+  put_rates(w, a, n, s);
   if (n->approvals > 0) {
     json_pair_int(w, "approvals", (int64_t)n->approvals);
     json_key(w, "approved");
@@ -248,18 +268,18 @@ void api_rollouts(struct request *r, void *context) {
   json_open_array(&w);
   for (uint32_t i = 0; i < rules_rollouts(a->program->rules); i++) {
     const struct noun_rollout *n = rollout_noun(a->program->rules, i);
-    const struct api_stage *s = stage_of(a, n->at.name);
-    if (s) put_rollout(&w, n, s);
+    struct api_stage *s = stage_of(a, n->at.name);
+    if (s) put_rollout(&w, a, n, s);
   }
   json_close_array(&w);
   request_answer(r, 200, "application/json", buf_view(&out));
   buf_free(&out);
 }
 
-static struct str rollout_answer(struct request *r, const struct noun_rollout *n, const struct api_stage *s) {
+static struct str rollout_answer(struct request *r, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
-  put_rollout(&w, n, s);
+  put_rollout(&w, a, n, s);
   struct str answer = {arena_text(&r->arena, out.at, out.len), out.len};
   buf_free(&out);
   return answer;
@@ -294,7 +314,7 @@ static void approve(struct request *r, struct api *a, const struct noun_rollout 
   json_put_str(&w, who);
   const char *said = arena_printf(&r->arena, "\"stage\":%d,\"by\":" STR_FORMAT, next, STR_ARG(buf_view(&more)));
   buf_free(&more);
-  if (!said || !fact_submit(r, a, "approval", n->at.name, said, rollout_answer(r, n, s)))
+  if (!said || !fact_submit(r, a, "approval", n->at.name, said, rollout_answer(r, a, n, s)))
     kit_free((void *)(uintptr_t)s->approvers[--s->approver_count].at);
 }
 
@@ -318,7 +338,7 @@ void api_rollout_move(struct request *r, void *context) {
     return;
   }
   if (s->stage != before.stage) s->approvers = NULL, s->approver_count = 0;
-  struct str answer = rollout_answer(r, n, s);
+  struct str answer = rollout_answer(r, a, n, s);
   const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s", s->stage, s->held ? "true" : "false");
   if (!fact_submit(r, a, "rollout", n->at.name, place, answer)) *s = before; /* or the next step would skip one */
   else if (s->stage != before.stage) forget_approvals(&before);

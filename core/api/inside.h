@@ -98,7 +98,15 @@ const struct trace *request_trace(struct request *r);
 void job_text(struct job *j, struct buf *b);
 /* The same fact into control.db, then into every volume; the answer is given once all have it. False: control.db did not take it, nothing
  * of it will act, and the request is answered. */
+bool fact_tell(struct api *api, const char *author, const char *kind, struct str name, const char *more_json); /* nobody waits for it */
 bool fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json);
+
+/* ---- rollouts ---- */
+struct api_stage *stage_of(struct api *a, struct str name); /* NULL: no memory */
+void forget_approvals(struct api_stage *s);                 /* what was agreed to is done, or no longer meant */
+/* What is counted of a rollout of the live program since it came to its stage. */
+void rollout_rates(struct api *a, uint32_t rollout, struct api_stage *s, struct rate_count out[RATES]);
+void rollouts_watch(struct api *a); /* once a second */
 
 /* ---- questions about a whole past (walk.c) ---- */
 /* Answered in pieces, so that nobody else in the lane waits for one person's long life: each turn of the lane a piece. Lies in the

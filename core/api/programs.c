@@ -248,6 +248,7 @@ static void wake(void *context) {
 static void on_watch(uv_timer_t *timer) {
   lifecycle_tick(((struct programs *)timer->data)->api);
   programs_watch(timer->data);
+  rollouts_watch(((struct programs *)timer->data)->api);
   programs_drain(timer->data);
 }
 

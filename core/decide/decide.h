@@ -188,6 +188,20 @@ size_t decision_kill_names(const struct rules *r, const struct decision *d, uint
 bool decision_apply(struct user *u, const struct rules *r, const struct decision *d);
 bool decision_apply_record(struct user *u, struct str record, struct arena *scratch, struct err *e);
 
+/* ---- rollouts that halt by themselves ---- */
+enum rate { RATE_OPT_OUT, RATE_WEBHOOK_ERROR, RATES };
+struct rate_count {
+  uint64_t bad, all;
+};
+#define RATE_ALPHA 0.05 /* how often a bound is wrong, over a whole stage */
+const char *rate_word(enum rate r);
+/* TRUE: its `halt` holds on these counts, and `why` says with which figures. UNKNOWN without a `halt`, or while nothing is counted. */
+enum truth rollout_halts(const struct rules *r, uint32_t rollout, const struct rate_count rates[RATES], struct arena *a, struct str *why);
+/* The user came into the rollout at that time, UTC ms; 0: is not in. */
+int64_t rollout_since(const struct rules *r, uint32_t rollout, const struct user *u);
+bool rules_gate_models(const struct rules *r);                  /* does any rollout gate a model? */
+uint64_t rollout_hash(const struct rules *r, uint32_t rollout); /* as controls name it */
+
 /* ---- rollouts that gate models ---- */
 /* Does a rollout keep the user from the model, by the number of its noun? Reads the slots of the screen. [lane] */
 bool model_gated(const struct moment_input *in, uint32_t model);

@@ -58,6 +58,8 @@ struct tier { /* a segment that says how much change its users bear */
 struct rollout {
   const struct noun_rollout *noun;
   struct stage *stages;
+  struct expression *halt;       /* NULL: none; reads `rates` and nothing else */
+  const struct symbols *figures; /* its slots */
   uint64_t hash, kill_name, entry;
 };
 /* All policies of a program in one: each field the strictest that anybody said. */
@@ -116,6 +118,10 @@ int64_t guard_next_quiet(const struct rules *r, const struct user *u, int64_t cl
 /* ---- rollout.c ---- */
 /* The first gate that keeps the user out, or NO_ONE; sets bits of `entered` for rollouts that the user enters with this decision. */
 uint32_t rollout_gate(const struct moment_input *in, const struct gates *gates, uint64_t *entered);
+
+/* ---- halt.c ---- */
+/* Compiles `halt`; what nothing measures is a warning. [builder] */
+void halt_build(struct arena *a, struct rollout *o, struct findings *f);
 
 /* ---- experiment.c ---- */
 /* Draws an arm; candidates' propensities and d->silence are set for every option of the point. */

@@ -15,6 +15,7 @@ struct step {
   const struct program *program;
   const struct listening *listening;
   struct recorded recorded;
+  enum consent before; /* the event */
   struct working working;
   struct value *slots, *beliefs;
   unsigned char *maybe;
@@ -59,6 +60,7 @@ struct flow {
 bool flow_recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e); /* volume_replay.row */
 bool merge_lets(const struct step *s, struct err *why); /* false: the user is closed, and this may not happen to them any more */
 void flow_drop_sessions(struct flow *f);                /* those of a program that no partition runs any more */
+void flow_count_rollouts(const struct flow *f, const struct step *s); /* of a kept row */
 void warming_reset(struct flow *f);
 bool warming_program_changed(struct flow *f, struct err *e); /* in the turn that brings the fact */
 /* What one step's program decides, without telling or keeping anything; ids count from `first`. For a step that is the flow's only one. */

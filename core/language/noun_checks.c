@@ -218,7 +218,7 @@ static void warn_of_later_fields(struct setting *s, int noun, const struct node 
     int noun;
     const char *field;
   } later[] = {{EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"},
-               {EXPERIMENT, "minors"},  {ROLLOUT, "advance"},       {ROLLOUT, "halt"}};
+               {EXPERIMENT, "minors"},  {ROLLOUT, "advance"}};
   for (size_t i = 0; i < sizeof later / sizeof *later; i++)
     if (later[i].noun == noun && node_get(table, later[i].field))
       setting_warning(s, "\"%s\" is kept, but nothing acts on it in this version", later[i].field);

@@ -127,10 +127,10 @@ FIELD("experiment.outcome", noun_experiment, "within", KIND_DURATION, YES, outco
 
 FIELD("rollout", noun_rollout, "why", KIND_TEXT, YES, why, "the reason for the change")
 LIST("rollout", noun_rollout, "gates", KIND_TEXTS, YES, gates, gate_count,
-     "what it gates: \"trigger:x\", \"intervention:x\", \"experiment:x\"")
+     "what it gates: \"trigger:x\", \"intervention:x\", \"experiment:x\", \"model:x\"")
 LIST("rollout", noun_rollout, "stages", KIND_STAGES, YES, stages, stage_count, "the stages in order, shares rising")
 FIELD("rollout", noun_rollout, "advance", KIND_CONDITION, NO, advance, "must be true to go on; unknown: stay")
-FIELD("rollout", noun_rollout, "halt", KIND_CONDITION, NO, halt, "true: halted; unknown: held")
+FIELD("rollout", noun_rollout, "halt", KIND_CONDITION, NO, halt, "halts the rollout by itself, over opt_out_rate and webhook_error_rate")
 FIELD("rollout", noun_rollout, "approvals", KIND_COUNT, NO, approvals,
       "people who must agree to a step before it is taken, each under a name of their own")
 LIST("rollout", noun_rollout, "needs", KIND_TEXTS, NO, needs, need_count, "the names that the functions of its stages read")

@@ -3,6 +3,7 @@
  * only. */
 #include "derived.h"
 #include "inside.h"
+#include "kit/clock.h"
 #include "kit/hash.h"
 #include "sense.h"
 #include "served.h"
@@ -163,7 +164,9 @@ static struct program *program_new(struct err *e) {
   struct program *p = kit_alloc(sizeof *p);
   if (p) *p = (struct program){.findings.arena = &p->arena};
   if (p) p->health = arena_zero(&p->arena, 1, sizeof *p->health);
-  if (p && p->health) return p;
+  if (p) p->rollouts = arena_zero(&p->arena, ROLLOUTS_MOST, sizeof *p->rollouts);
+  if (p) p->born = clock_now();
+  if (p && p->health && p->rollouts) return p;
   if (p) arena_free(&p->arena);
   kit_free(p);
   err_set(e, ERR_INTERNAL, "no memory for a program");

@@ -17,6 +17,11 @@ bool program_apply(const struct program *p, struct user *u, const struct entry *
 /* Whoever a model was asked for is in the rollouts that gate it: of every row, after its decisions. `p` NULL: nothing. False: no memory. */
 bool program_enter(const struct program *p, struct user *u, const struct recorded *r);
 
+/* Counts whom the row brought into a rollout, and who left by it; `before`: the consent before it. Nothing hangs on it but when a rollout
+ * halts by itself. [lane] */
+void program_count(const struct program *p, const struct controls *c, const struct user *u, const struct recorded *r, bool decided,
+                   enum consent before);
+
 /* The messages of one moment, rendered at most once an option. */
 struct speech {
   const struct program *program;

@@ -35,12 +35,19 @@ struct program {
   const uint32_t *profile_slots; /* symbols that read the profile */
   size_t profile_count;
   struct findings findings;
-  uint64_t stamp;                /* unique in this process: for users' caches */
-  bool strict;                   /* types without an event noun are refused */
-  struct program_health *health; /* the one thing in it that changes: counted in lanes, word by word */
+  uint64_t stamp;                 /* unique in this process: for users' caches */
+  bool strict;                    /* types without an event noun are refused */
+  struct program_health *health;  /* what changes in it: counted in lanes, word by word */
+  struct rollout_count *rollouts; /* the same, by rollout */
+  int64_t born;                   /* UTC ms: who entered before is not counted */
 };
-void program_note(const struct program *p, const struct program_health *more); /* [lane] */
-struct program_health program_health(const struct program *p);                 /* a moment's view [any] */
+/* Of the users who came into a rollout under this program, and in its stage. */
+struct rollout_count {
+  uint64_t entered, opted_out;
+};
+struct rollout_count program_rollout(const struct program *p, uint32_t rollout); /* a moment's view [any] */
+void program_note(const struct program *p, const struct program_health *more);   /* [lane] */
+struct program_health program_health(const struct program *p);                   /* a moment's view [any] */
 
 struct served;
 struct program_from {

@@ -129,6 +129,8 @@ struct reliability {
 };
 /* Expected calibration error over ten bins of equal width, and the bins. */
 double calibration_error(const double *p, const double *y, size_t n, struct reliability bins[RELIABILITY_BINS]);
+/* The one-sided lower bound of a share of `done` in `n` that holds at all times together with confidence 1 − alpha; 0 for none. */
+double share_low(double done, double n, double alpha);
 void wilson_interval(double done, double n, double z, double *low, double *high); /* none for n = 0 */
 
 /* ---- conformal prediction ---- */
