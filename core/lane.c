@@ -35,6 +35,7 @@ struct lane {
   struct lanes *all;
   pthread_t thread;
   bool started, stopping;
+  struct note stop; /* made beforehand: an end must not fail */
   struct mailbox *in;
   struct owned owned[BOOK_VOLUMES_MOST];
   uint32_t owned_count;
@@ -106,7 +107,10 @@ static void work_job(struct lane *lane, struct job *job) {
 
 static void work_note(struct lane *lane, struct note *n) {
   struct owned *o = owned_of(lane, n->volume);
-  if (n->message.kind == NOTE_STOP) lane->stopping = true;
+  if (n->message.kind == NOTE_STOP) {
+    lane->stopping = true;
+    return;
+  }
   if (n->message.kind == NOTE_HUNGRY && o) o->outbox.refused = o->outbox.hungry = true; /* refilled after the commit */
   if (n->message.kind == NOTE_RESULTS && o) {
     struct note **last = &o->results;
@@ -271,30 +275,34 @@ static void post_note(struct lanes *l, struct note *n) {
   }
 }
 
-static struct note *note_new(enum note_kind kind, uint32_t volume) {
+/* With room for `count` results behind it; NULL: no memory, and the courier keeps what it has. */
+static struct note *note_new(enum note_kind kind, uint32_t volume, size_t count) {
   struct note *n = kit_alloc(sizeof *n);
-  must(n != NULL); /* a lost note would be an attempt nobody knows of */
-  *n = (struct note){.message.kind = kind, .volume = volume};
-  return n;
+  struct attempt_result *results = n && count ? kit_alloc(count * sizeof *results) : NULL;
+  if (n) *n = (struct note){.message.kind = kind, .volume = volume, .results = results, .count = count};
+  if (n && (results || !count)) return n;
+  kit_free(n);
+  return NULL;
 }
 
-static void on_results(void *context, const struct attempt_result *results, size_t count) {
+static size_t on_results(void *context, const struct attempt_result *results, size_t count) {
   struct lanes *l = context;
   for (size_t i = 0; i < count;) { /* one note for each run of the same volume */
     size_t end = i + 1;
     while (end < count && results[end].volume == results[i].volume) end++;
-    struct note *n = note_new(NOTE_RESULTS, results[i].volume);
-    n->results = kit_alloc((end - i) * sizeof *results);
-    must(n->results != NULL);
+    struct note *n = note_new(NOTE_RESULTS, results[i].volume, end - i);
+    if (!n) return i;
     memcpy(n->results, results + i, (end - i) * sizeof *results);
-    n->count = end - i;
     post_note(l, n);
     i = end;
   }
+  return count;
 }
 
-static void on_hungry(void *context, uint32_t volume) {
-  post_note(context, note_new(NOTE_HUNGRY, volume));
+static bool on_hungry(void *context, uint32_t volume) {
+  struct note *n = note_new(NOTE_HUNGRY, volume, 0);
+  if (n) post_note(context, n);
+  return n != NULL;
 }
 
 static void on_withdrawn(void *context, void *token) {
@@ -440,8 +448,8 @@ void lanes_close(struct lanes *l) {
   if (!l) return;
   for (uint32_t i = 0; i < l->lane_count && l->lanes; i++)
     if (l->lanes[i].started) {
-      struct note *stop = note_new(NOTE_STOP, 0);
-      while (!mailbox_offer(l->lanes[i].in, stop)) nanosleep(&(struct timespec){0, 1000000}, NULL);
+      l->lanes[i].stop = (struct note){.message.kind = NOTE_STOP};
+      while (!mailbox_offer(l->lanes[i].in, &l->lanes[i].stop)) nanosleep(&(struct timespec){0, 1000000}, NULL);
       pthread_join(l->lanes[i].thread, NULL);
     }
   if (l->courier) courier_stop(l->courier);

@@ -32,6 +32,7 @@ static bool thread_start(struct courier *c) {
 }
 
 static void courier_free(struct courier *c) {
+  kit_free(c->results);
   kit_free(c->origin);
   kit_free(c->killed);
   mailbox_free(c->box);
@@ -50,7 +51,9 @@ static bool options_take(struct courier *c, const struct courier_options *option
     return err_set(e, ERR_INPUT, "the webhook origin must have at most 64 characters and no full stop, got \"%.80s\"", o->origin);
   c->origin = kit_alloc(length + 1);
   c->box = mailbox_new((size_t)o->letters_most + COMMANDS_MOST);
-  if (!c->origin || !c->box) return err_set(e, ERR_INTERNAL, "the courier could not start: out of memory");
+  c->result_most = (size_t)o->letters_most + attempts_most(c);
+  c->results = kit_alloc(c->result_most * sizeof *c->results); /* pages that nothing is written to cost nothing */
+  if (!c->origin || !c->box || !c->results) return err_set(e, ERR_INTERNAL, "the courier could not start: out of memory");
   memcpy(c->origin, length ? o->origin : "", length);
   c->origin[length] = 0;
   return true;

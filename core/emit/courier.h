@@ -48,13 +48,20 @@ struct courier {
   struct outlets outlets;
   struct parcels parcels;
   struct kill_message *killed; /* NULL: nothing is */
-  struct attempt_result results[RESULTS_BATCH];
-  size_t result_count;
-  int64_t now, tick;   /* of this turn: UTC ms, monotonic ms */
-  int64_t short_until; /* tick until which nobody is asked for letters, since memory failed */
+  /* Room, made at the start, for the end of every letter that may be held and for every attempt that may be under way: whatever happens to
+   * the lanes' memory, no result is lost. A letter counts as held until its end was taken. */
+  struct attempt_result *results;
+  size_t result_count, result_most;
+  int64_t results_later; /* tick until which nobody is asked to take them, since memory failed */
+  int64_t now, tick;     /* of this turn: UTC ms, monotonic ms */
+  int64_t short_until;   /* tick until which nobody is asked for letters, since memory failed */
   size_t running;
   bool stopping, closed;
 };
+/* Results of attempts that are to be tried again, kept or under way, at most. */
+static inline size_t attempts_most(const struct courier *c) {
+  return c->options.endpoint_count * IN_FLIGHT_MOST + RESULTS_BATCH;
+}
 /* turn.c */
 bool turn_open(struct courier *c, struct err *e); /* [main] loop and handles, before the thread starts */
 void turn_run(struct courier *c);                 /* [courier] until stopped */

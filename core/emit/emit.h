@@ -83,10 +83,12 @@ struct courier_options {
   const struct endpoint *endpoints; /* each letter goes to the first whose breaker allows; one endpoint is the usual case */
   size_t endpoint_count;
   uint32_t letters_most; /* held at once; 0 = 65 536 */
-  /* Called on the courier's thread for every attempt and every end; must not block. A batch, so that one message serves many. */
-  void (*results)(void *context, const struct attempt_result *results, size_t count);
-  /* Called on the courier's thread when room is there again after a refused push: the lane of this volume should push its waiting rows. */
-  void (*hungry)(void *context, uint32_t volume);
+  /* Called on the courier's thread for every attempt and every end; must not block. A batch, so that one message serves many. How many were
+   * taken: without memory for all of them the courier keeps the others, for which it has room since its start, and comes again. */
+  size_t (*results)(void *context, const struct attempt_result *results, size_t count);
+  /* Called on the courier's thread when room is there again after a refused push: the lane of this volume should push its waiting rows.
+   * False: no memory to say so; the courier comes again. */
+  bool (*hungry)(void *context, uint32_t volume);
   void (*withdrawn)(
       void *context,
       void *token); /* acknowledges courier_withdraw / courier_kill: no attempt starts after this; not called for a NULL token */

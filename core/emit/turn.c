@@ -13,19 +13,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MESSAGES_A_TURN 1024
 #define SLEEP_MOST      1000         /* ms: a wall clock that is set forward is noticed within a second */
 #define PAUSE_MOST      CLOCK_MINUTE /* what Retry-After may hold a whole endpoint for; the letter itself waits as long as it says */
 #define MEMORY_PAUSE    CLOCK_SECOND
+#define RESULTS_PAUSE   100 /* ms */
 
 /* ---- results ---- */
 
+/* What is not taken stays, and is offered again. */
 static void results_flush(struct courier *c) {
-  if (c->result_count == 0) return;
-  size_t count = c->result_count;
-  c->result_count = 0;
-  c->options.results(c->options.context, c->results, count);
+  size_t given = 0;
+  uint32_t ends = 0;
+  bool all = c->tick >= c->results_later;
+  while (all && given < c->result_count) {
+    const size_t left = c->result_count - given, count = left < RESULTS_BATCH ? left : RESULTS_BATCH;
+    const size_t taken = c->options.results(c->options.context, c->results + given, count);
+    for (size_t i = 0; i < taken; i++) ends += c->results[given + i].end != LETTER_AGAIN;
+    given += taken;
+    all = taken == count;
+    if (!all) c->results_later = c->tick + RESULTS_PAUSE;
+  }
+  if (given == 0) return;
+  c->result_count -= given;
+  memmove(c->results, c->results + given, c->result_count * sizeof *c->results);
+  atomic_fetch_sub(&c->held, ends);
 }
 
 /* Results are durable only with a commit, and a commit of two hundred costs little more than one of two: while attempts are on their way a
@@ -44,7 +58,8 @@ static void results_offer(struct courier *c) {
 }
 
 static struct attempt_result *result_new(struct courier *c, const struct letter *l) {
-  if (c->result_count == RESULTS_BATCH) results_flush(c);
+  if (c->result_count >= RESULTS_BATCH) results_flush(c);
+  must(c->result_count < c->result_most); /* an end a letter that is held, and attempts start only while there is room for theirs */
   struct attempt_result *r = &c->results[c->result_count++];
   *r = (struct attempt_result){.id = l->id, .volume = l->volume, .user = l->user, .at = c->now};
   return r;
@@ -73,15 +88,9 @@ static void say_end(struct courier *c, const struct letter *l, enum letter_end e
   count_end(c, end);
 }
 
-static void parcel_drop(struct courier *c, struct parcel *parcel) { /* one that is not in the store */
-  kit_free(parcel);
-  atomic_fetch_sub(&c->held, 1);
-}
-
 static void parcel_end(struct courier *c, struct parcel *parcel, enum letter_end end, const char *reason) {
   say_end(c, &parcel->letter, end, reason);
   parcels_end(&c->parcels, parcel, end == LETTER_DELIVERED);
-  atomic_fetch_sub(&c->held, 1);
 }
 
 /* ---- what may not be sent ---- */
@@ -161,17 +170,14 @@ void attempt_ended(void *context, const struct http_outcome *outcome) {
   struct attempt_result *r = result_new(c, l);
   enum verdict verdict = attempt_judge(&facts, r);
   char why[sizeof r->reason];
-  memcpy(why, r->reason, sizeof why); /* a flush below may reuse the result's place */
+  memcpy(why, r->reason, sizeof why); /* a flush below may move the result */
   if (r->attempt) count_one(&c->attempts);
   count_end(c, r->end);
   if (r->end == LETTER_AGAIN) {
     l->attempts = r->attempt;
     l->due = r->next_due;
     parcels_wait(&c->parcels, parcel);
-  } else {
-    parcels_end(&c->parcels, parcel, r->end == LETTER_DELIVERED);
-    atomic_fetch_sub(&c->held, 1);
-  }
+  } else parcels_end(&c->parcels, parcel, r->end == LETTER_DELIVERED);
   outlet_judge(c, o, verdict, outcome, why);
 }
 
@@ -224,7 +230,8 @@ static void letter_in(struct courier *c, struct parcel *parcel) {
   const char *reason = NULL;
   enum letter_end end = LETTER_WITHDRAWN;
   if (parcels_hold(&c->parcels, l->id) || c->stopping) { /* the same row, read again */
-    parcel_drop(c, parcel);
+    kit_free(parcel);
+    atomic_fetch_sub(&c->held, 1);
     return;
   }
   if (parcels_delivered(&c->parcels, l->id)) end = LETTER_DELIVERED, reason = "already delivered";
@@ -237,7 +244,7 @@ static void letter_in(struct courier *c, struct parcel *parcel) {
   }
   if (reason) {
     say_end(c, l, end, reason);
-    parcel_drop(c, parcel);
+    kit_free(parcel);
   } else if (l->due <= c->now) {
     parcel_queue(c, parcel);
   }
@@ -324,8 +331,11 @@ static void hungry_call(struct courier *c) {
   uint32_t most = c->options.letters_most, slack = most / 8 ? most / 8 : 1;
   if (atomic_load(&c->hungry) == 0 || atomic_load(&c->held) > most - slack || c->tick < c->short_until) return;
   uint64_t bits = atomic_exchange(&c->hungry, 0);
-  for (uint32_t volume = 0; volume < VOLUMES_MOST; volume++)
-    if (bits >> volume & 1) c->options.hungry(c->options.context, volume);
+  for (uint32_t volume = 0; volume < VOLUMES_MOST; volume++) {
+    if (!(bits >> volume & 1) || c->options.hungry(c->options.context, volume)) continue;
+    atomic_fetch_or(&c->hungry, UINT64_C(1) << volume);
+    c->short_until = c->tick + MEMORY_PAUSE;
+  }
 }
 
 static void on_wake(uv_timer_t *timer) {
@@ -341,11 +351,12 @@ static void on_busy(uv_idle_t *idle) {
 static void sleep_plan(struct courier *c) {
   int64_t wait = SLEEP_MOST, outlets = outlets_wake(&c->outlets, c->tick);
   const struct parcel *top = parcels_top(&c->parcels);
-  if (!top && atomic_load(&c->hungry) == 0) {
+  if (!top && atomic_load(&c->hungry) == 0 && c->results_later <= c->tick) {
     uv_timer_stop(&c->wake);
     return;
   }
   if (c->short_until > c->tick && c->short_until - c->tick < wait) wait = c->short_until - c->tick;
+  if (c->results_later > c->tick && c->results_later - c->tick < wait) wait = c->results_later - c->tick;
   if (top && parcel_moment(top) - c->now < wait) wait = parcel_moment(top) - c->now;
   if (outlets >= 0 && outlets < wait) wait = outlets;
   uv_timer_start(&c->wake, on_wake, (uint64_t)(wait < 1 ? 1 : wait), 0);
@@ -362,6 +373,11 @@ static void turn_close(struct courier *c) {
   uv_close((uv_handle_t *)&c->busy, NULL);
 }
 
+/* No attempt without room for what becomes of it. */
+static bool may_start(const struct courier *c) {
+  return !c->stopping && c->result_count + c->running < attempts_most(c);
+}
+
 static void on_turn(uv_prepare_t *prepare) {
   struct courier *c = prepare->data;
   if (c->closed) return;
@@ -372,7 +388,7 @@ static void on_turn(uv_prepare_t *prepare) {
   letters_due(c);
   struct outlet *o;
   bool started = false;
-  for (struct parcel *parcel; !c->stopping && (parcel = outlets_next(&c->outlets, c->tick, &o)); started = true)
+  for (struct parcel *parcel; may_start(c) && (parcel = outlets_next(&c->outlets, c->tick, &o)); started = true)
     attempt_start(c, parcel, o);
   if (started) http_turn(c->http);
   results_offer(c);
@@ -386,12 +402,22 @@ static void on_turn(uv_prepare_t *prepare) {
   else uv_idle_stop(&c->busy);
 }
 
+/* At the end somebody has to take them; after five seconds without memory their rows wait, and what was sent is sent once more. */
+static void results_last(struct courier *c) {
+  for (int tries = 0; c->result_count && tries < 500; tries++) {
+    if (tries) nanosleep(&(struct timespec){0, 10 * 1000000}, NULL);
+    c->results_later = 0;
+    results_flush(c);
+  }
+  if (c->result_count) log_error("emit", "no memory for %zu results at the end: their messages may be sent again", c->result_count);
+}
+
 void turn_run(struct courier *c) {
   uv_run(&c->loop, UV_RUN_DEFAULT);
   must(uv_loop_close(&c->loop) == 0);
   while (messages_in(c)) {
   } /* commands that came behind the stop are acknowledged: nothing is sent any more */
-  results_flush(c);
+  results_last(c);
   parcels_free(&c->parcels);
 }
 

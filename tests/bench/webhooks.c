@@ -69,7 +69,7 @@ static bool fill(struct bench *b, struct err *e) {
 }
 
 /* [courier] */
-static void take_results(void *context, const struct attempt_result *results, size_t count) {
+static size_t take_results(void *context, const struct attempt_result *results, size_t count) {
   struct bench *b = context;
   pthread_mutex_lock(&b->lock);
   if (b->result_count + count > b->result_cap) {
@@ -81,15 +81,17 @@ static void take_results(void *context, const struct attempt_result *results, si
   b->result_count += count;
   pthread_cond_signal(&b->news);
   pthread_mutex_unlock(&b->lock);
+  return count;
 }
 
-static void be_hungry(void *context, uint32_t volume) {
+static bool be_hungry(void *context, uint32_t volume) {
   struct bench *b = context;
   (void)volume;
   pthread_mutex_lock(&b->lock);
   b->hungry = true;
   pthread_cond_signal(&b->news);
   pthread_mutex_unlock(&b->lock);
+  return true;
 }
 
 static void withdrawn(void *context, void *token) {

@@ -16,7 +16,7 @@
 static _Atomic size_t ended, delivered;
 static _Atomic int64_t next_due;
 
-static void results(void *context, const struct attempt_result *r, size_t count) {
+static size_t results(void *context, const struct attempt_result *r, size_t count) {
   (void)context;
   for (size_t i = 0; i < count; i++) {
     printf("%llu attempt %u status %d %s\n", (unsigned long long)r[i].id, r[i].attempt, (int)r[i].status, r[i].reason);
@@ -24,9 +24,11 @@ static void results(void *context, const struct attempt_result *r, size_t count)
     if (r[i].end == LETTER_AGAIN && r[i].next_due > next_due) next_due = r[i].next_due;
     ended += r[i].end != LETTER_AGAIN;
   }
+  return count;
 }
-static void hungry(void *context, uint32_t volume) {
+static bool hungry(void *context, uint32_t volume) {
   (void)context, (void)volume;
+  return true;
 }
 static void withdrawn(void *context, void *token) {
   (void)context, (void)token;

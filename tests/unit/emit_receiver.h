@@ -173,6 +173,8 @@ struct desk {
   pthread_cond_t news;
   struct attempt_result *results;
   size_t count, cap, ends, hungry, acknowledged, changes;
+  bool refuses; /* results: no memory */
+  size_t refused;
   char state[16]; /* what endpoint_changed said last */
   struct courier *courier;
   char urls[64][96];
@@ -180,9 +182,13 @@ struct desk {
   struct courier_options options;
 };
 
-static inline void desk_results(void *context, const struct attempt_result *results, size_t count) {
+static inline size_t desk_results(void *context, const struct attempt_result *results, size_t count) {
   struct desk *d = context;
   pthread_mutex_lock(&d->lock);
+  if (d->refuses) { /* as a lane without memory: takes a part, or nothing */
+    d->refused++;
+    count = count > 3 ? 3 : 0;
+  }
   if (d->count + count > d->cap) {
     d->cap = (d->count + count) * 2;
     d->results = realloc(d->results, d->cap * sizeof *d->results);
@@ -192,14 +198,16 @@ static inline void desk_results(void *context, const struct attempt_result *resu
   for (size_t i = 0; i < count; i++) d->ends += results[i].end != LETTER_AGAIN;
   pthread_cond_broadcast(&d->news);
   pthread_mutex_unlock(&d->lock);
+  return count;
 }
-static inline void desk_hungry(void *context, uint32_t volume) {
+static inline bool desk_hungry(void *context, uint32_t volume) {
   struct desk *d = context;
   (void)volume;
   pthread_mutex_lock(&d->lock);
   d->hungry++;
   pthread_cond_broadcast(&d->news);
   pthread_mutex_unlock(&d->lock);
+  return true;
 }
 static inline void desk_withdrawn(void *context, void *token) {
   struct desk *d = context;

@@ -447,8 +447,80 @@ static void a_full_courier_refuses_and_calls_when_there_is_room(void **state) {
   desk_wait(&d, &d.hungry, 1);
   desk_push(&d, over);
   desk_wait(&d, &d.ends, 17);
+  settle(&d);
   assert_int_equal(courier_figures(d.courier).waiting, 0);
   desk_close(&d);
+  receiver_stop(r);
+}
+
+static void refuse_results(struct desk *d, bool refuses) {
+  pthread_mutex_lock(&d->lock);
+  d->refuses = refuses;
+  pthread_mutex_unlock(&d->lock);
+}
+
+/* What is reported while the lanes have no memory is kept, letters count as held until their ends were taken, and none is lost or said
+ * twice. */
+static void results_wait_for_memory(size_t letters, size_t taken_meanwhile) {
+  struct receiver *r = receiver_start(answer_204, NULL);
+  struct desk d;
+  desk_init(&d, &r->port, 1);
+  d.options.letters_most = (uint32_t)letters;
+  desk_open(&d);
+  refuse_results(&d, true);
+  /* Every third is too late already: an end without an attempt. */
+  for (uint64_t i = 1; i <= letters; i++) desk_push(&d, desk_letter(i, START, i % 3 ? START + CLOCK_HOUR : START - 1));
+  desk_wait(&d, &d.refused, 1);
+  settle(&d); /* every letter was taken in */
+  const size_t refused = d.refused;
+  advance(&d, CLOCK_SECOND);
+  desk_wait(&d, &d.refused, refused + 1); /* it comes again */
+  settle(&d);
+  assert_in_range(courier_figures(d.courier).attempts, 0, 8 + 256); /* none without room for what becomes of it */
+  assert_in_range(d.ends, taken_meanwhile, letters - 1);
+  for (size_t room = d.ends; taken_meanwhile == 0 && room == 0; room = 1) {
+    struct letter *over = desk_letter(letters + 1, START, START + CLOCK_HOUR);
+    assert_false(courier_push(d.courier, over));
+    letter_free(over);
+  }
+  refuse_results(&d, false);
+  advance(&d, CLOCK_SECOND);
+  desk_wait(&d, &d.ends, letters);
+  settle(&d);
+  assert_int_equal(d.count, letters);
+  unsigned char *seen = calloc(letters + 1, 1);
+  for (size_t i = 0; i < d.count; i++) {
+    assert_int_equal(d.results[i].end, d.results[i].id % 3 ? LETTER_DELIVERED : LETTER_EXPIRED);
+    assert_int_equal(seen[d.results[i].id]++, 0);
+  }
+  free(seen);
+  desk_push(&d, desk_letter(letters + 1, START, START + CLOCK_HOUR));
+  desk_wait(&d, &d.ends, letters + 1);
+  desk_close(&d);
+  receiver_stop(r);
+}
+
+static void few_results_wait_for_memory(void **state) {
+  (void)state;
+  results_wait_for_memory(3, 0); /* so few that none is taken */
+}
+static void many_results_wait_for_memory(void **state) {
+  (void)state;
+  results_wait_for_memory(1500, 3); /* more than one batch; a part is taken each time */
+}
+
+static void the_last_results_are_waited_for(void **state) {
+  (void)state;
+  struct receiver *r = receiver_start(answer_204, NULL);
+  struct desk d;
+  desk_init(&d, &r->port, 1);
+  desk_open(&d);
+  refuse_results(&d, true);
+  desk_push(&d, desk_letter(1, START, START + CLOCK_HOUR));
+  desk_wait(&d, &d.refused, 1);
+  refuse_results(&d, false);
+  desk_close(&d);
+  assert_int_equal(d.count, 1);
   receiver_stop(r);
 }
 
@@ -510,6 +582,9 @@ int main(void) {
       ON_CLOCK(the_bucket_spaces_attempts_out),
       ON_CLOCK(a_row_read_twice_is_one_letter),
       ON_CLOCK(a_full_courier_refuses_and_calls_when_there_is_room),
+      ON_CLOCK(few_results_wait_for_memory),
+      ON_CLOCK(many_results_wait_for_memory),
+      ON_CLOCK(the_last_results_are_waited_for),
       ON_CLOCK(stopping_lets_attempts_end_and_keeps_the_rest),
       ON_CLOCK(settings_that_cannot_work_are_refused),
   };

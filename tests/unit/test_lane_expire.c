@@ -184,6 +184,53 @@ static void test_what_comes_back_is_pushed_again(void **state) {
   clock_thaw();
 }
 
+static void count_delivered(struct job *j, struct flow *f) {
+  looked = (struct looked){0};
+  for (size_t i = 0; i < USERS; i++) {
+    struct outbox_row row;
+    assert_true(volume_outbox(flow_volume(f), asked[i], &j->arena, &row, &j->err));
+    looked.ends[row.end]++;
+    assert_in_range(row.attempts, 1, 5);
+  }
+}
+
+static bool behind_a_gate(struct receiver *r, int connection, size_t n) {
+  while (!*(_Atomic bool *)r->context && !r->closing) usleep(200);
+  return answer_204(r, connection, n);
+}
+
+/* Memory fails again and again while the courier reports: nothing aborts, and every message's end is in its row. */
+static void test_reports_without_memory(void **state) {
+  (void)state;
+  _Atomic bool open = false;
+  clock_freeze(NOON);
+  struct receiver *receiver = receiver_start(behind_a_gate, (void *)&open);
+  struct desk d;
+  desk_init(&d, &receiver->port, 1);
+  struct fleet *f = fleet_new(world_new("expire-reports", 1, RULES), 1, d.endpoints, 1);
+  send_to_all(f);
+  open = true;
+  for (int burst = 0; burst < 60; burst++) {
+    kit_fail_allocation(1 + burst % 3); /* in the courier, or in the lane; this thread asks for nothing */
+    usleep(1000);
+    kit_fail_allocation(0);
+    if (burst % 10 == 9) clock_advance(200);
+    courier_nudge(lanes_courier(f->lanes));
+  }
+  for (int i = 0; waiting(f) > 0; i++) {
+    if (i > TEST_WAIT_SECONDS * 100) fail_msg("%zu messages wait for ever", looked.waiting);
+    if (i % 10 == 9) clock_advance(200); /* not much faster than time goes: attempts have time-outs by this clock */
+    courier_nudge(lanes_courier(f->lanes));
+    usleep(10000);
+  }
+  fleet_call(f, "u0", count_delivered, false, NULL);
+  fleet_wait(f);
+  assert_int_equal(looked.ends[OUTBOX_DELIVERED], USERS);
+  world_free(fleet_close(f));
+  receiver_stop(receiver);
+  clock_thaw();
+}
+
 static int quiet(void **state) {
   (void)state;
   log_setup((enum log_level)(LOG_ERROR + 1), false); /* lost turns are what is wanted here */
@@ -194,11 +241,9 @@ static int quiet(void **state) {
 int main(void) {
   signal(SIGPIPE, SIG_IGN);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_without_an_endpoint),
-      cmocka_unit_test(test_over_a_restart_and_a_lost_turn),
-      cmocka_unit_test(test_a_courier_without_memory),
-      cmocka_unit_test(test_what_comes_back_is_pushed_again),
-      cmocka_unit_test(test_what_comes_back_is_pushed_again),
+      cmocka_unit_test(test_without_an_endpoint),      cmocka_unit_test(test_over_a_restart_and_a_lost_turn),
+      cmocka_unit_test(test_a_courier_without_memory), cmocka_unit_test(test_what_comes_back_is_pushed_again),
+      cmocka_unit_test(test_reports_without_memory),
   };
   return cmocka_run_group_tests(tests, quiet, NULL);
 }
