@@ -193,7 +193,7 @@ static inline size_t desk_results(void *context, const struct attempt_result *re
     d->cap = (d->count + count) * 2;
     d->results = realloc(d->results, d->cap * sizeof *d->results);
   }
-  memcpy(d->results + d->count, results, count * sizeof *results);
+  if (count) memcpy(d->results + d->count, results, count * sizeof *results);
   d->count += count;
   for (size_t i = 0; i < count; i++) d->ends += results[i].end != LETTER_AGAIN;
   pthread_cond_broadcast(&d->news);
