@@ -131,37 +131,6 @@ bool sql_file_size(const char *path, int64_t *bytes) {
   return true;
 }
 
-static bool cut_file(sqlite3_file *file, sqlite3_int64 keep, const char *name, struct err *e) {
-  sqlite3_int64 size = 0;
-  int rc = file->pMethods->xFileSize(file, &size);
-  if (rc == SQLITE_OK && size > keep) {
-    rc = file->pMethods->xTruncate(file, keep);
-    if (rc == SQLITE_OK) rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
-  }
-  return rc == SQLITE_OK || err_set(e, ERR_STORAGE, "%s cannot be cut to %lld bytes: %s", name, (long long)keep, sqlite3_errstr(rc));
-}
-
-bool sql_cut_log(const char *path, uint64_t frames, struct err *e) {
-  struct {
-    char path[600];
-    char end[4]; /* SQLite's file names end in two NULs: no parameters follow */
-  } log = {0};
-  sqlite3_vfs *vfs = sqlite3_vfs_find(sql_vfs());
-  must(snprintf(log.path, sizeof log.path, "%s-wal", path) < (int)sizeof log.path);
-  sqlite3_file *file = sqlite3_malloc(vfs->szOsFile);
-  if (!file) return err_set(e, ERR_STORAGE, "memory for cutting a log is missing");
-  int there = 0;
-  bool done = vfs->xAccess(vfs, log.path, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK;
-  if (done && there) {
-    int rc = vfs->xOpen(vfs, log.path, file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_WAL, NULL);
-    done = rc == SQLITE_OK && cut_file(file, frames ? 32 + (sqlite3_int64)frames * 4120 : 0, log.path, e);
-    if (rc != SQLITE_OK) err_set(e, ERR_STORAGE, "%s cannot be opened: %s", log.path, sqlite3_errstr(rc));
-    if (file->pMethods) file->pMethods->xClose(file);
-  } else if (!done) err_set(e, ERR_STORAGE, "%s cannot be looked for", log.path);
-  sqlite3_free(file);
-  return done;
-}
-
 bool sql_migrate(sqlite3 *db, const char *const *steps, int count, struct err *e) {
   int64_t version;
   if (!sql_int(db, "PRAGMA user_version", 0, &version, e)) return false;

@@ -200,6 +200,7 @@ static bool bring_in(struct volume *v, struct err *e) {
 }
 
 bool volume_prepare(struct volume *v, struct err *e) {
+  if (v->writer && !sql_renew_log(v->path, e)) return false;
   v->db = sql_open(v->path, v->writer ? SQL_WRITER : SQL_READER, e);
   if (!v->db) return false;
   if (v->writer && !bring_in(v, e)) return false;
