@@ -23,7 +23,7 @@ bool control_open(struct book *b, struct err *e) {
   char path[BOOK_PATH];
   book_file(b->directory, "control.db", path);
   if (!b->writer && !file_exists(path)) return true; /* no engine ever ran here: no facts */
-  if (b->writer && !sql_renew_log(path, e)) return false;
+  if (b->writer && !sql_drop_unfinished(path, STEPS, "SELECT (SELECT count(*) FROM facts) + (SELECT count(*) FROM keys)", e)) return false;
   b->control = sql_open(path, b->writer ? SQL_WRITER : SQL_READER, e);
   if (!b->control) return false;
   if (b->writer) return sql_migrate(b->control, steps, STEPS, e) && sql_exec(b->control, "PRAGMA wal_checkpoint(TRUNCATE)", e);

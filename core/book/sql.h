@@ -31,9 +31,11 @@ bool sql_file_size(const char *path, int64_t *bytes); /* 0 when it is not there 
 
 /* Cuts the log of a closed database to its first `frames` frames and syncs it. */
 bool sql_cut_log(const char *path, uint64_t frames, struct err *e);
-/* Writes the log of a closed database again, as it is, and syncs it. After a failed sync the kernel may hold pages as clean that never
- * reached the disk: such a log can be read, but a checkpoint of it that a power loss cuts short would leave a file that nothing mends. */
-bool sql_renew_log(const char *path, struct err *e);
+/* Takes back the first schema of a closed database that stands in its log and not in its file, and holds no row yet (`rows` is the question
+ * that counts them, of schema `version`). Whether its sync was done nobody knows any more; after a failed one the kernel may hold pages as
+ * clean that never reached the disk, and a checkpoint of them that a power loss cuts short would leave a file that nothing mends. Whoever
+ * makes a schema brings it into the file before anything is told. */
+bool sql_drop_unfinished(const char *path, int version, const char *rows, struct err *e);
 
 /* The schema steps that are missing, in one transaction that ends by setting user_version. A newer file is refused. */
 bool sql_migrate(sqlite3 *db, const char *const *steps, int count, struct err *e);

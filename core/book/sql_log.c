@@ -1,9 +1,13 @@
-/* The log (WAL) of a database that nobody has open: cut, or made durable again. Promises that what is left of it is on the disk when it
+/* The log (WAL) of a database that nobody has open, cut to what was told to be durable. Promises that the cut is on the disk when it
  * returns true. Called before a writer opens a file, on the thread that opens it. */
 #include "sql.h"
 #include <stdio.h>
+#include <string.h>
 
-#define CHUNK ((size_t)64 << 10)
+/* In a database's header, by SQLite's file format. */
+#define VERSION_AT  60
+#define RESERVED_AT 72
+#define RESERVED    20
 
 /* True without asking `work` when there is no log. */
 static bool with_log(const char *path, sqlite3_int64 keep, bool (*work)(sqlite3_file *, sqlite3_int64, const char *, struct err *),
@@ -42,21 +46,46 @@ bool sql_cut_log(const char *path, uint64_t frames, struct err *e) {
   return with_log(path, frames ? 32 + (sqlite3_int64)frames * 4120 : 0, cut, e);
 }
 
-static bool renew(sqlite3_file *file, sqlite3_int64 from, const char *name, struct err *e) {
-  sqlite3_int64 size = 0;
-  char *bytes = sqlite3_malloc((int)CHUNK);
-  if (!bytes) return err_set(e, ERR_STORAGE, "memory for renewing a log is missing");
-  int rc = file->pMethods->xFileSize(file, &size);
-  for (sqlite3_int64 at = from; rc == SQLITE_OK && at < size; at += (sqlite3_int64)CHUNK) {
-    const int length = size - at < (sqlite3_int64)CHUNK ? (int)(size - at) : (int)CHUNK;
-    rc = file->pMethods->xRead(file, bytes, length, at);
-    if (rc == SQLITE_OK) rc = file->pMethods->xWrite(file, bytes, length, at);
+/* The file alone, without its log, has a header of version 0: SQLite made it, and no schema has reached it. Through SQLite's VFS: closing a
+ * descriptor of one's own would take this process's locks on the file away. */
+static bool is_blank(const char *path, bool *blank, struct err *e) {
+  static const unsigned char nothing[RESERVED] = {0};
+  struct {
+    char path[600];
+    char end[4];
+  } file_name = {0};
+  unsigned char header[100] = {0};
+  int there = 0;
+  sqlite3_vfs *vfs = sqlite3_vfs_find(sql_vfs());
+  must(snprintf(file_name.path, sizeof file_name.path, "%s", path) < (int)sizeof file_name.path);
+  sqlite3_file *file = sqlite3_malloc(vfs->szOsFile);
+  if (!file) return err_set(e, ERR_STORAGE, "memory for opening a file is missing");
+  int rc = vfs->xAccess(vfs, file_name.path, SQLITE_ACCESS_EXISTS, &there);
+  if (rc == SQLITE_OK && there) {
+    rc = vfs->xOpen(vfs, file_name.path, file, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB, NULL);
+    if (rc == SQLITE_OK) rc = file->pMethods->xRead(file, header, sizeof header, 0);
+    if (file->pMethods) file->pMethods->xClose(file);
   }
-  if (rc == SQLITE_OK && size > 0) rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
-  sqlite3_free(bytes);
-  return rc == SQLITE_OK || err_set(e, ERR_STORAGE, "%s cannot be made durable: %s", name, sqlite3_errstr(rc));
+  sqlite3_free(file);
+  /* A header that a power loss tore has noise where zeroes must stand. */
+  *blank = memcmp(header, "SQLite format 3", 16) == 0 && memcmp(header + RESERVED_AT, nothing, RESERVED) == 0 &&
+           memcmp(header + VERSION_AT, nothing, 4) == 0;
+  return rc == SQLITE_OK || rc == SQLITE_IOERR_SHORT_READ || err_set(e, ERR_STORAGE, "%s cannot be read: %s", path, sqlite3_errstr(rc));
 }
 
-bool sql_renew_log(const char *path, struct err *e) {
-  return with_log(path, 0, renew, e);
+/* Engines before this rule told rows while the first schema stood in the log alone: where there are rows, nothing is taken back. */
+static bool is_unfinished(const char *path, int version, const char *rows, bool *unfinished, struct err *e) {
+  int64_t in_log, count = 0;
+  sqlite3 *db = sql_open(path, SQL_WRITER, e);
+  const bool known = db && sql_int(db, "PRAGMA user_version", 0, &in_log, e) && (in_log != version || sql_int(db, rows, 0, &count, e));
+  sql_close(&db);
+  *unfinished = known && in_log == version && count == 0;
+  return known;
+}
+
+bool sql_drop_unfinished(const char *path, int version, const char *rows, struct err *e) {
+  bool blank, unfinished;
+  if (!is_blank(path, &blank, e)) return false;
+  if (!blank) return true;
+  return is_unfinished(path, version, rows, &unfinished, e) && (!unfinished || sql_cut_log(path, 0, e));
 }

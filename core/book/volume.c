@@ -199,13 +199,30 @@ static bool bring_in(struct volume *v, struct err *e) {
   return true;
 }
 
+/* A new schema reaches the file before anything is told. One whose commit failed is cut off the log, which was empty before it: what the
+ * failed sync left there may be readable and yet never reach the disk. */
+static bool migrate(struct volume *v, struct err *e) {
+  int64_t before;
+  if (!sql_int(v->db, "PRAGMA user_version", 0, &before, e)) return false;
+  if (before == STEPS) return true;
+  if (!volume_migrate(v->db, e)) {
+    if (v->wal_pages == 0 && before < STEPS) {
+      sql_close(&v->db);
+      sql_cut_log(v->path, 0, NULL);
+    }
+    return false;
+  }
+  if (!bring_in(v, e)) return false;
+  return v->wal_pages == 0 || err_set(e, ERR_BUSY, "%s: another program reads it while its schema changes; end that first", v->path);
+}
+
 bool volume_prepare(struct volume *v, struct err *e) {
-  if (v->writer && !sql_renew_log(v->path, e)) return false;
+  if (v->writer && !sql_drop_unfinished(v->path, STEPS, "SELECT count(*) FROM journal", e)) return false;
   v->db = sql_open(v->path, v->writer ? SQL_WRITER : SQL_READER, e);
   if (!v->db) return false;
   if (v->writer && !bring_in(v, e)) return false;
   if (v->writer) sqlite3_wal_hook(v->db, wal_grew, v);
-  if (v->writer && !volume_migrate(v->db, e)) return false;
+  if (v->writer && !migrate(v, e)) return false;
   int64_t version;
   if (!sql_int(v->db, "PRAGMA user_version", 0, &version, e)) return false;
   if (version < OLDEST_READ || version > STEPS)
