@@ -100,12 +100,18 @@ const struct program *places_program(struct places *p, uint32_t partition, struc
   return place->program = program;
 }
 
-bool places_features(struct places *p, uint32_t partition, uint64_t *set, struct err *e) {
+bool places_plain(struct places *p, uint32_t partition, const struct program **program, struct err *e) {
   struct place *place = &p->at[partition];
-  *set = 0;
-  if (!place->program && place->identity && !(place->program = library_plain(p->library, str_from(place->identity), e))) return false;
-  if (place->program) *set = features_set(place->program->features);
-  return true;
+  if (!place->program && place->identity) place->program = library_plain(p->library, str_from(place->identity), e);
+  *program = place->program;
+  return place->program || !place->identity;
+}
+
+bool places_features(struct places *p, uint32_t partition, uint64_t *set, struct err *e) {
+  const struct program *program;
+  const bool ok = places_plain(p, partition, &program, e);
+  *set = program ? features_set(program->features) : 0;
+  return ok;
 }
 
 /* ---- facts ---- */
@@ -128,9 +134,9 @@ bool places_fact(struct places *p, uint32_t partition, struct str fact_json, str
 
 bool places_row(struct places *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count, struct err *e) {
   struct arena_mark mark = arena_mark(&p->scratch);
-  struct place *place = &p->at[row->partition];
-  bool ok = !place->identity || place->program || (place->program = library_plain(p->library, str_from(place->identity), e));
-  ok = ok && program_apply(place->program, u, row, stored, stored_count, &p->scratch, e);
+  const struct program *program;
+  bool ok = places_plain(p, row->partition, &program, e);
+  ok = ok && program_apply(program, u, row, stored, stored_count, &p->scratch, e);
   arena_rewind(&p->scratch, mark);
   return ok || err_wrap(e, "journal row %lld", (long long)row->seq);
 }

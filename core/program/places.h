@@ -25,6 +25,8 @@ struct places {
 bool places_fact(struct places *p, uint32_t partition, struct str fact_json, struct err *e);
 /* The partition's program, its models open unless the library opens none. NULL with e empty: none was ever active. */
 const struct program *places_program(struct places *p, uint32_t partition, struct err *e);
+/* The partition's program for applying rows and reading features, its models open or not; NULL with true: none was ever active. */
+bool places_plain(struct places *p, uint32_t partition, const struct program **program, struct err *e);
 /* features_set of the partition's program, whether its models are open or not; 0: none was ever active. */
 bool places_features(struct places *p, uint32_t partition, uint64_t *set, struct err *e);
 /* Moves a user by a stored row and its stored decisions, without deciding. */

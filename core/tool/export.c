@@ -38,7 +38,8 @@ static bool take_row(struct walking *w, struct user *u, const struct entry *row,
 
 static bool take_user(void *context, struct user *u) {
   struct walking *w = context;
-  w->ok = export_user(&w->out, u, w->places.at[u->partition].program, w->e);
+  const struct program *program; /* the last change of it may have had no row behind it that needed it yet */
+  w->ok = places_plain(&w->places, u->partition, &program, w->e) && export_user(&w->out, u, program, w->e);
   arena_reset(&w->arena);
   return w->ok;
 }

@@ -89,8 +89,16 @@ has 'expected a time'
 run 2 "$KAIROS" export --data "$work/data"
 has 'sqlite FILE'
 
+# A program that no event has come under yet: features are read by it all the same.
+cat >>"$work/program/rules/export.lua" <<'LUA'
+trigger "skipped_late" { why = "A test.", on = { "workout_skipped" }, when = "event.local_hour > 22", offer = { "try_again" } }
+LUA
+start "$work/data" --program "$work/program"
+stop
+
 # The queries of docs/OPERATIONS.md, as they are written there.
 run 0 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data" --force
+is "users with features" "SELECT count(features) FROM users" 11
 sed -n '/^<!-- queries/,/^<!-- end/s/^    sqlite> //p' "$KAIROS_SOURCE/docs/OPERATIONS.md" >"$work/queries"
 [ -s "$work/queries" ] || say "no queries in docs/OPERATIONS.md"
 while read -r query; do
