@@ -128,7 +128,11 @@ struct sheet {
 static bool open_partial(struct sheet *s, struct err *e) {
   /* Another's link or file under this name is not followed or read; one that a killed export left behind is emptied and used. */
   s->lock = open(s->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (s->lock < 0) return err_set(e, ERR_STORAGE, "%s cannot be written: %s", s->partial, strerror(errno));
+  if (s->lock < 0) {
+    const int why = errno;
+    struct stat there; /* unless something under this very name is in the way, it is about the name that was typed */
+    return err_set(e, ERR_STORAGE, "%s cannot be written: %s", lstat(s->partial, &there) == 0 ? s->partial : s->path, strerror(why));
+  }
   if (flock(s->lock, LOCK_EX | LOCK_NB) != 0) {
     close(s->lock);
     s->lock = -1;
@@ -146,6 +150,11 @@ static bool open_partial(struct sheet *s, struct err *e) {
 struct sheet *sheet_begin(const char *path, bool replace, struct err *e) {
   if (strlen(path) >= BOOK_PATH) {
     err_set(e, ERR_INPUT, "the name of the file is longer than %d bytes", BOOK_PATH - 1);
+    return NULL;
+  }
+  struct stat there;
+  if (lstat(path, &there) == 0 && S_ISDIR(there.st_mode)) {
+    err_set(e, ERR_CONFLICT, "%s is a directory: expected the name of a file", path);
     return NULL;
   }
   if (!replace && access(path, F_OK) == 0) {

@@ -74,6 +74,11 @@ static bool parse_time(const char *name, const char *text, int64_t *at, struct e
          err_set(e, ERR_INPUT, "%s: expected a time like 2025-01-15T22:40:00Z, got \"%s\"", name, text);
 }
 
+static bool parse_span(const char *since, const char *until, struct exporting *out, struct err *e) {
+  if (!parse_time("--since", since, &out->since, e) || !parse_time("--until", until, &out->until, e)) return false;
+  return out->since < out->until || err_set(e, ERR_INPUT, "--until: expected a time after --since %s, got \"%s\"", since, until);
+}
+
 static bool write_file(struct walking *w, const char *data, const char *path, bool force, struct err *e) {
   const struct program_from from = {0}; /* what models said is recorded: no plugin is opened */
   if (!(w->book = book_open(data, false, e))) return false;
@@ -111,8 +116,11 @@ int tool_export(int argc, char **argv) {
   w.out.arena = &w.arena;
   if (!path) fprintf(stderr, "kairos export: where to? --sqlite FILE (one person's data: kairos user export U)\n");
   if (!path) return EXIT_USAGE;
-  const bool ok = parse_time("--since", since, &w.out.since, &e) && parse_time("--until", until, &w.out.until, &e) &&
-                  write_file(&w, data, path, force, &e);
+  if (!parse_span(since, until, &w.out, &e)) {
+    tool_fail(&e);
+    return EXIT_USAGE;
+  }
+  const bool ok = write_file(&w, data, path, force, &e);
   places_clear(&w.places);
   library_free(w.library);
   if (w.book) book_close(w.book);

@@ -84,10 +84,15 @@ is "events before" "SELECT count(*) FROM events" "$before"
 run 0 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data" --force --since "$middle"
 is "events since" "SELECT count(*) FROM events" $((all - before))
 is "references" "PRAGMA foreign_key_check" ""
-run 1 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data" --force --since yesterday
-has 'expected a time'
+run 2 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data" --force --since yesterday
+has 'since: expected a time'
+run 2 "$KAIROS" export --sqlite "$work/none.db" --data "$work/data" --since 2025-04-01T00:00:00Z --until 2025-03-01T00:00:00Z
+has 'until: expected a time after --since 2025-04-01T00:00:00Z, got "2025-03-01T00:00:00Z"'
+[ ! -e "$work/none.db" ] || say "a span that holds nothing was exported"
 run 2 "$KAIROS" export --data "$work/data"
 has 'sqlite FILE'
+run 1 "$KAIROS" export --sqlite "$work/nodir/x.db" --data "$work/data"
+has 'nodir/x.db cannot be written'
 
 # A program that no event has come under yet: features are read by it all the same.
 cat >>"$work/program/rules/export.lua" <<'LUA'
@@ -112,5 +117,8 @@ run 5 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/program" --force
 cp -r "$work/data" "$work/broken"
 sqlite3 "$work/broken/volume-00.db" "UPDATE journal SET body=zeroblob(200) WHERE seq=(SELECT max(seq) FROM journal WHERE user>0)"
 run 1 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/broken" --force
+run 6 "$KAIROS" export --sqlite "$work/program" --data "$work/broken" --force # said before anything is read
+has 'program is a directory'
+[ ! -e "$work/program.partial" ] || say "an export onto a directory left something behind"
 equal "the file after failed exports" "$(sha256sum <"$work/plain.db")" "$sum"
 [ ! -e "$work/plain.db.partial" ] || say "a failed export left something behind"
