@@ -13,9 +13,16 @@
 #define LETTERS_A_GO  64
 #define UNITS_OFFLINE 2048
 
+/* By the names of the options, which are the same wherever they are asked for. */
+static bool days_make_sense(const char *option, int64_t days, struct err *e) {
+  return (days >= 0 && days <= 100000) ||
+         err_set(e, ERR_INPUT, "%s: expected 0 (for ever) to 100000 days, got %lld", option, (long long)days);
+}
+
 bool retention_from_days(struct retention *out, int64_t events, int64_t decisions, int64_t letters, struct err *e) {
-  if (events < 0 || decisions < 0 || letters < 0 || events > 100000 || decisions > 100000 || letters > 100000)
-    return err_set(e, ERR_INPUT, "days to keep: expected 0 (for ever) to 100000");
+  if (!days_make_sense("--keep-events", events, e) || !days_make_sense("--keep-decisions", decisions, e) ||
+      !days_make_sense("--keep-messages", letters, e))
+    return false;
   if (events && events < RETENTION_EVENTS_LEAST)
     return err_set(e, ERR_INPUT, "events are kept for %d days at least, or duplicates of the last seven would not be known; got %lld",
                    RETENTION_EVENTS_LEAST, (long long)events);

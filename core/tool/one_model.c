@@ -37,7 +37,9 @@ static bool find_model(struct one_model *m, const char *name, struct err *e) {
 
 static bool open_plugin(struct one_model *m, const char *plugins, struct err *e) {
   char path[4096] = "";
-  if (m->noun->combine) return err_set(e, ERR_INPUT, "it combines other models and has no weights of its own; ask or train those");
+  if (m->noun->combine)
+    return err_set(e, ERR_INPUT, "%s combines other models and has no weights of its own; ask or train those",
+                   model_name(m->program->models, m->index));
   snprintf(m->store, sizeof m->store, "%s/kairos-model-XXXXXX", P_tmpdir);
   if (!mkdtemp(m->store)) {
     m->store[0] = 0;

@@ -41,10 +41,9 @@ int tool_simulate(int argc, char **argv) {
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};
-  if (users < 1 || users > 1000000 || days < 1 || days > 3660) {
-    err_set(&e, ERR_INPUT, "expected 1 to 1000000 users and 1 to 3660 days");
-    return tool_fail(&e);
-  }
+  if (users < 1 || users > 1000000) err_set(&e, ERR_INPUT, "--users: expected 1 to 1000000, got %lld", (long long)users);
+  else if (days < 1 || days > 3660) err_set(&e, ERR_INPUT, "--days: expected 1 to 3660, got %lld", (long long)days);
+  if (e.kind != ERR_NONE) return tool_fail(&e);
   if (!read_start(date, &start, &e)) return tool_fail(&e);
   struct population *p = population_new((uint32_t)users, (uint32_t)days, (uint64_t)seed, start, &e);
   if (!p) return tool_fail(&e);

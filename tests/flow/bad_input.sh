@@ -121,6 +121,8 @@ ask GET /v1/decisions/d1-99/why
 refused 404 'there is no decision d1-99'
 ask GET /v1/decisions/zzz/why
 refused 404 'expected a decision.s id like d3-17, got \\"zzz\\"'
+ask GET /v1/decisions/d99-1/why
+refused 404 'expected a decision.s id like d3-17, got \\"d99-1\\"'
 ask PUT /v1/users/u '{"timezone":"Mars/Olympus"}'
 refused 400 'timezone: no time zone is called \\"Mars/Olympus\\"'
 ask PUT /v1/users/u '{"timezone":"Europe/Berlin\u0000x"}'

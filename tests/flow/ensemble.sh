@@ -42,7 +42,7 @@ has '^  combine = { by_[a-z]* = 0\.[0-9]*, by_[a-z]* = 0\.[0-9]*, },$'
 run 0 "$KAIROS" train both --program "$program" --users 60 --days 12 # few people: the weights stay
 has '"learned":false'
 run 1 "$KAIROS" predict both --program "$program"
-has 'combines other models'
+has 'both combines other models'
 run 0 "$KAIROS" model show trees --program "$program"
 has '"method":"platt"'
 run 0 "$KAIROS" check "$program"

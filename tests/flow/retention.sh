@@ -160,6 +160,10 @@ run 0 "$KAIROS" doctor --data "$work/data"
 at 2029-01-02T12:00:00Z 0 import "$work/one" --data "$work/data" # who comes back is decided for
 verified "$work/data"
 
+for option in events decisions messages; do
+  run 1 "$KAIROS" retention --keep-$option -5 --data "$work/data"
+  has "^kairos: --keep-$option: expected 0 (for ever) to 100000 days, got -5"
+done
 run 1 "$KAIROS" retention --keep-events 7 --data "$work/data"
 has 'for 8 days at least'
 run 1 "$KAIROS" retention --keep-events 400 --keep-decisions 100 --data "$work/data"
