@@ -190,6 +190,11 @@ bool arguments_given(const struct usage *u, const char *place, const char *value
   return false;
 }
 
+bool arguments_unused(const struct usage *u, const char *value) {
+  if (value) usage_error(u, "nothing takes \"%s\"", value);
+  return !value;
+}
+
 int tool_fail(const struct err *e) {
   static const int codes[] = {
       [ERR_NONE] = EXIT_FAILED,   [ERR_INPUT] = EXIT_FAILED,     [ERR_MISSING] = EXIT_NOT_FOUND, [ERR_CONFLICT] = EXIT_CONFLICT,

@@ -34,6 +34,8 @@ int arguments_parse_settings(const struct usage *u, int argc, char **argv);
 int arguments_word(const struct usage *u, const char *place, const char *word, const char *const *words);
 /* True when the place was filled; otherwise says so. Leave with EXIT_USAGE then. */
 bool arguments_given(const struct usage *u, const char *place, const char *value);
+/* True when the place was left empty, for verbs that have nothing to put there; otherwise says so. Leave with EXIT_USAGE then. */
+bool arguments_unused(const struct usage *u, const char *value);
 
 /* Says the error on stderr and gives the exit code of its kind. */
 int tool_fail(const struct err *e);

@@ -184,8 +184,17 @@ static int show_directory(const char *directory, struct buf *out) {
   return tool_fail(&e);
 }
 
+/* Whoever named something may have meant a directory, unless the word has a meaning of its own. */
+static int neither(const char *name, int code) {
+  static const char *const words[] = {"live", "previous", "shadow", "off"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strcmp(name, words[i]) == 0) return code;
+  if (code == EXIT_NOT_FOUND) fprintf(stderr, "kairos: nor is there a directory \"%s\"\n", name);
+  return code;
+}
+
 static int get_side(const struct asking *k, const char *name, struct buf *answer) {
-  return is_directory(name) ? show_directory(name, answer) : get_program(k, name, answer);
+  return is_directory(name) ? show_directory(name, answer) : neither(name, get_program(k, name, answer));
 }
 
 /* Nothing named: what the last change did. One named: what it would change. */
@@ -237,7 +246,7 @@ static int change(const struct asking *k, const char *name, const char *verb) {
 static int change_named(const struct asking *k, const struct usage *usage) {
   char digest[65];
   if (!arguments_given(usage, "WHAT", k->what)) return EXIT_USAGE;
-  if (!is_directory(k->what)) return change(k, k->what, k->verb);
+  if (!is_directory(k->what)) return neither(k->what, change(k, k->what, k->verb));
   int code = send_directory(k, digest);
   return code == EXIT_OK ? change(k, digest, k->verb) : code;
 }
@@ -262,7 +271,10 @@ int tool_programs(int argc, char **argv) {
                               ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
-  switch (arguments_word(&usage, "VERB", k.verb, verbs)) {
+  const int verb = arguments_word(&usage, "VERB", k.verb, verbs);
+  const bool none = verb == 0 || verb == 5, one = verb == 3 || verb == 4 || verb == 6;
+  if ((none && !arguments_unused(&usage, k.what)) || ((none || one) && !arguments_unused(&usage, k.other))) return EXIT_USAGE;
+  switch (verb) {
   case 0: return live_ask(&k.live, "GET", "/v1/programs", (struct str){0}, show_all);
   case 1: return verb_show(&k);
   case 2: return verb_diff(&k);

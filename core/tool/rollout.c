@@ -54,6 +54,7 @@ int tool_rollout(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);
   if (place < 0) return EXIT_USAGE;
+  if (place == 0 && !arguments_unused(&usage, name)) return EXIT_USAGE;
   if (place == 0) return live_ask(&live, "GET", "/v1/rollouts", (struct str){0}, show);
   if (!arguments_given(&usage, "NAME", name)) return EXIT_USAGE;
   struct buf path = {0};

@@ -36,6 +36,12 @@ has 'did you mean "high_stress"?'
 run 2 "$KAIROS" programs show rules/skip.lua
 has 'kairos programs show live rules/skip.lua'
 run 0 "$KAIROS" programs show live rules/skip.lua
+run 5 "$KAIROS" programs publish "$work/nodir"
+has 'nor is there a directory "'"$work/nodir"'"'
+for words in 'programs list zz' 'programs undo zz' 'programs discard abcdef zz' 'rollout list zz'; do
+  run 2 "$KAIROS" $words
+  has 'nothing takes "zz"'
+done
 run 0 "$KAIROS" programs list
 hasnt 'by directory'
 expect_call 400 POST /v1/decide '{"userId":"u1","dryRun":"yes"}'
@@ -79,3 +85,7 @@ for verb in train evaluate; do
   run 1 "$KAIROS" $verb adherence --program "$KAIROS_SOURCE" --users 200000
   has '^kairos: --users: expected 1 to 100000, got 200000'
 done
+run 1 "$KAIROS" simulate --users 0
+has '^kairos: --users: expected 1 to 1000000, got 0'
+run 1 "$KAIROS" simulate --days 4000
+has '^kairos: --days: expected 1 to 3660, got 4000'
