@@ -30,7 +30,7 @@ static const char schema[] =
     "CREATE TABLE events(\n"
     "  event_id INTEGER PRIMARY KEY,              -- of this file alone\n"
     "  user_id TEXT NOT NULL REFERENCES users,\n"
-    "  kind TEXT NOT NULL,  -- event, tick, consent, profile, asked, imported, filled\n"
+    "  kind TEXT NOT NULL,  -- event, tick, consent, profile, asked, imported, filled, merge\n"
     "  type TEXT NOT NULL,\n"
     "  source TEXT,\n"
     "  id TEXT,             -- the sender's, or the one that was given\n"

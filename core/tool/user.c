@@ -12,7 +12,11 @@ static void show_row(const struct json *j, uint32_t row, struct arena *a) {
   if (text.len) printf("    (" STR_FORMAT ")\n", STR_ARG(text)); /* older events were trimmed */
   if (text.len) return;
   if (json_text_is(j, json_get(j, row, "kind"), "trimmed")) what = STR("(trimmed)");
-  printf(STR_FORMAT "  " STR_FORMAT "\n", STR_ARG(json_text(j, json_get(j, row, "at"), a)), STR_ARG(what));
+  struct str other = {0}; /* of a merge: the other id */
+  if (str_is(what, "merged_from")) other = json_text(j, json_path(j, row, "event.data.from"), a);
+  else if (str_is(what, "merged_into")) other = json_text(j, json_path(j, row, "event.data.into"), a);
+  printf(STR_FORMAT "  " STR_FORMAT "%s" STR_FORMAT "\n", STR_ARG(json_text(j, json_get(j, row, "at"), a)), STR_ARG(what),
+         other.len ? " " : "", STR_ARG(other));
   uint32_t list = json_get(j, row, "decisions");
   for (uint32_t i = 0; list != JSON_NONE && i < j->tokens[list].count; i++) {
     uint32_t d = json_child(j, list, i);

@@ -76,6 +76,9 @@ for id in kim anon-1; do
   expect_call 200 GET "/v1/users/$id/why"
   in_answer 'too little time has passed'
 done
+run 0 "$KAIROS" user timeline kim --limit 100
+has '  merged_from anon-1$'
+has '  merged_into kim$'
 expect_call 200 GET "/v1/users/anon-1/timeline?limit=1"
 in_answer '"eventType":"profile_updated"'
 not_in_answer '"seq".*"seq"'
