@@ -19,6 +19,26 @@ other_than() { # DIGEST: within a minute another program is live
   done
 }
 
+# What the page says of features holds in the program that a newcomer has: of two workouts, 39 and 49 minutes in seconds, and no stress said.
+cp -r myprogram features
+for name in strain training_7d; do
+  awk -v first="feature \"$name\" {" '$0 == first { on = 1 } on { print } on && /^}$/ { exit }' "$page"
+done >features/rules/page.lua
+cat >>features/rules/page.lua <<'END'
+trigger "strained" { why = "A test.", on = "pain_said", when = "training_7d == 5280 and strain > 0.39 and strain < 0.4", offer = "barrier_prevention" }
+event "pain_said" {}
+scenario "strain" {
+  given = { events = { { type = "workout_completed", ago = 1 * days, data = { duration = 2340, completionRate = 1 } },
+    { type = "workout_completed", ago = 2 * days, data = { duration = 2940, completionRate = 1 } } } },
+  event = { type = "pain_said" }, expect = { trigger = "strained" },
+}
+END
+run 0 "$KAIROS" check features
+has 'no errors'
+run 0 "$KAIROS" test features
+has 'ok .*: strain$'
+has ', 0 failed'
+
 awk '/^## A first rule/ { on = 1 } on && /^```$/ { exit } on && block { print } on && /^```lua$/ { block = 1 }' "$page" >rule.lua
 grep -q 'trigger "late_stress"' rule.lua || say "the page has no such rule"
 cp rule.lua myprogram/rules/late_stress.lua
