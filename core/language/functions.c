@@ -9,6 +9,7 @@
 #define REPLAY_MEMORY (8u << 20)                     /* who had enough then has enough now, whatever lies about in this sandbox */
 #define REPLAY_TIME   (INT64_C(60) << 30)            /* about a minute */
 #define GARBAGE_MOST  (1u << 20)                     /* bytes between two collections */
+#define SENTENCE_MOST 199                            /* bytes of what a function said when it failed */
 enum { PLACE_CALLED = 1, PLACE_VIEWS, PLACE_CELLS }; /* what lies at the bottom of every runner's stack */
 
 /* ---- sandboxes ---- */
@@ -85,19 +86,32 @@ static void give_back(struct functions *f, struct runner *r) {
 }
 
 /* ---- failures ---- */
-static void note_failure(struct functions *f, struct function *x, enum missing_reason reason, int line, struct str sentence) {
+/* What a rule raises may be long and of many lines; whole letters of it are kept. */
+static struct str first_line(struct str sentence) {
+  const char *end = sentence.len ? memchr(sentence.at, '\n', sentence.len) : NULL;
+  if (end) sentence.len = (size_t)(end - sentence.at);
+  if (sentence.len > SENTENCE_MOST) sentence.len = SENTENCE_MOST;
+  while (sentence.len && !str_utf8(sentence)) sentence.len--;
+  return sentence;
+}
+
+/* A replay (`again`), which scenarios are as well, keeps what was said; it counts and stops nothing. */
+static void note_failure(struct functions *f, struct function *x, enum missing_reason reason, int line, struct str sentence, bool again) {
   atomic_uint_fast64_t *counter = reason == MISSING_SPENT    ? &x->spent
                                   : reason == MISSING_MEMORY ? &x->memory
                                   : reason == MISSING_LATE   ? &x->late
                                                              : &x->raised;
-  atomic_fetch_add(counter, 1);
+  const struct str said = first_line(sentence);
   pthread_mutex_lock(&f->lock);
   x->line = line;
-  snprintf(x->sentence, sizeof x->sentence, STR_FORMAT, STR_ARG(sentence));
+  snprintf(x->sentence, sizeof x->sentence, STR_FORMAT, STR_ARG(said));
   pthread_mutex_unlock(&f->lock);
+  if (again) return;
+  atomic_fetch_add(counter, 1);
   if (atomic_fetch_add(&x->in_row, 1) + 1 < FUNCTION_FAILURES_MOST || atomic_exchange(&x->stopped, true)) return;
-  log_error("language", STR_FORMAT " is stopped after %d failures in a row; the last: %s, line %d", STR_ARG(x->noun->name),
-            FUNCTION_FAILURES_MOST, missing_word(reason), line);
+  const bool told = reason == MISSING_RAISED; /* of the other ends the word says all */
+  log_error("language", STR_FORMAT " is stopped after %d failures in a row; the last: %s, %s:%d%s" STR_FORMAT, STR_ARG(x->noun->name),
+            FUNCTION_FAILURES_MOST, missing_word(reason), x->noun->at->file, line, told ? ": " : "", told ? (int)said.len : 0, said.at);
 }
 
 /* What lua_pcall left on the stack, as a reason. */
@@ -115,16 +129,31 @@ static struct value failed(struct functions *f, struct function *x, struct runne
   if (r->sandbox.spent) reason = r->sandbox.spent == SPENT_TIME ? MISSING_LATE : MISSING_SPENT;
   else if (status == LUA_ERRMEM && r->sandbox.text_too_long) sentence = STR("a text may have at most 4096 bytes");
   else if (status == LUA_ERRMEM) reason = MISSING_MEMORY, sentence = STR("the function needs more than 1 MiB");
-  if (!again) note_failure(f, x, reason, line, sentence);
+  note_failure(f, x, reason, line, sentence, again);
   return value_missing(reason);
 }
 
 static struct value raised(struct functions *f, struct function *x, bool again, const char *sentence) {
-  if (!again) note_failure(f, x, MISSING_RAISED, 0, str_from(sentence));
+  note_failure(f, x, MISSING_RAISED, x->noun->line, str_from(sentence), again);
   return value_missing(MISSING_RAISED);
 }
 
 /* ---- the call ---- */
+static struct value wrong_type(struct functions *f, struct function *x, lua_State *L, bool again) {
+  static const char *const wanted[] = {[GIVES_TRUTH] = "a truth is expected: true, false or nil",
+                                       [GIVES_NUMBER] = "a number or nil is expected",
+                                       [GIVES_ANY] = "a number, a text, true, false or nil is expected"};
+  const int type = lua_type(L, -1);
+  char sentence[120];
+  snprintf(sentence, sizeof sentence, "the function returned %s where %s",
+           type == LUA_TSTRING   ? "a text"
+           : type == LUA_TTABLE  ? "a table"
+           : type == LUA_TNUMBER ? "a number"
+                                 : "a function",
+           wanted[x->noun->gives]);
+  return raised(f, x, again, sentence);
+}
+
 static struct value number_given(lua_State *L) {
   double v = lua_tonumber(L, -1);
   return v - v == 0 ? value_number(v) : value_missing(MISSING_ABSENT);
@@ -135,11 +164,9 @@ static struct value given(struct functions *f, struct function *x, lua_State *L,
   enum function_gives gives = x->noun->gives;
   if (type == LUA_TNIL) return value_missing(MISSING_ABSENT);
   if (type == LUA_TBOOLEAN) return value_bool(lua_toboolean(L, -1));
-  if (gives == GIVES_TRUTH) return raised(f, x, again, "a condition gives true, false or nil");
+  if (gives == GIVES_TRUTH) return wrong_type(f, x, L, again);
   if (type == LUA_TNUMBER) return number_given(L);
-  if (type != LUA_TSTRING || gives == GIVES_NUMBER)
-    return raised(f, x, again,
-                  gives == GIVES_NUMBER ? "this place wants a number or nil" : "a value is a number, a text, true, false or nil");
+  if (type != LUA_TSTRING || gives == GIVES_NUMBER) return wrong_type(f, x, L, again);
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);
   if (!str_utf8((struct str){text, length})) return raised(f, x, again, "the text that it gives is not UTF-8");

@@ -72,13 +72,16 @@ static void what_it_does_not_need_it_does_not_see(void **state) {
                {"user.profile.a = 5", "what a function is given cannot be changed", 2},
                {"for k in pairs(user) do end", "table expected", 2},
                {"return #user", "what a function is given is no list", 2},
-               {"return 5", "a condition gives true, false or nil", 0},
-               {"return user", "a condition gives true, false or nil", 0},
+               {"return 5", "the function returned a number where a truth is expected: true, false or nil", 2},
+               {"return 'yes'", "the function returned a text where a truth is expected", 2},
+               {"return user.nobody and 1 or user", "is not in needs", 2},
+               {"return user", "the function returned a table where a truth is expected", 2},
                {"return user[1]", "names are texts", 2},
                {"return user.steps.x", "attempt to index a number value", 2},
                {"trigger 'x' {}", "a trigger is declared while its file loads", 2},
                {"x = 5", "global variables are not in the language", 2},
                {"error('no!')", "no!", 2},
+               {"error('no!\\nnever')", "no!", 2},
                {"error({})", "the error is no text", 2}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     functions_body(&w, "\"steps\", \"profile.a.b\"", cases[i].body);
