@@ -4,7 +4,7 @@
 #include "why.h"
 #include <string.h>
 
-static const char *const words[2][64] = {
+static const char *const words[2][W_CONSENT_GIVEN + 1] = {
     {
 #define WORD(name, english, russian) english,
 #include "why_table.h"
