@@ -89,12 +89,14 @@ static bool unknown_segment(struct program *p, struct str name, struct err *e) {
 }
 
 /* Says who somebody is, whatever happens: an event in it would make it another question. */
-static bool only_the_user(struct program *p, const struct symbol *out, struct err *e) {
+static bool only_the_user(struct program *p, struct str name, const struct symbol *out, struct err *e) {
   for (uint32_t i = 0; i < out->read_count; i++) {
     const struct symbol *s = &p->symbols.at[out->reads[i]];
     if (s->kind == SYMBOL_EVENT || s->kind == SYMBOL_CLOCK || s->kind == SYMBOL_ARM)
-      return err_set(e, ERR_INPUT, "a segment says who somebody is: it reads features, profile.… and predictions, not \"" STR_FORMAT "\"",
-                     STR_ARG(s->name));
+      return err_set(e, ERR_INPUT,
+                     "segment \"" STR_FORMAT "\" says who somebody is: it reads features, profile.… and predictions, not \"" STR_FORMAT
+                     "\"",
+                     STR_ARG(name), STR_ARG(s->name));
   }
   return true;
 }
@@ -138,7 +140,7 @@ static bool find_segment(struct program *p, struct str name, struct symbol *out,
                          .index = (uint32_t)(number < total ? number : total + first),
                          .unit = "",
                          .doc = number < total ? "the user belongs to this segment" : "the user's segment of this family"};
-  return marks && set_reads(p, marks, out, e) && only_the_user(p, out, e);
+  return marks && set_reads(p, marks, out, e) && only_the_user(p, name, out, e);
 }
 
 /* A feature that a function works out: its name stands for the function's value. */

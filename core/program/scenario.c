@@ -171,6 +171,37 @@ static void explain_silence(struct outcome_of *o, uint32_t trigger) {
   buf_free(&words);
 }
 
+/* A function that failed is unknown to the rule; its author wants to read what Lua said. */
+static void put_failures(struct outcome_of *o) {
+  const struct program *p = o->scene.program;
+  for (uint32_t i = 0; o->slots && i < p->symbols.count; i++) {
+    const struct symbol *s = &p->symbols.at[i];
+    const enum missing_reason reason = (enum missing_reason)o->slots[i].reason;
+    if (s->kind != SYMBOL_FUNCTION || o->slots[i].kind != VALUE_MISSING || reason < MISSING_RAISED || reason > MISSING_STOPPED) continue;
+    struct function_figures f;
+    functions_figures(p->functions, s->index, &f);
+    if (f.line) buf_printf(&o->text, "    " STR_FORMAT " failed in line %d: %s\n", STR_ARG(f.name), f.line, f.sentence);
+  }
+}
+
+/* Why the trigger that `expect` names decided nothing: before all others, for it is what the reader asks. Its place among those that
+ * listen; NO_PLACE: it decided, or listens to something else, or none is named. */
+#define NO_PLACE SIZE_MAX
+static size_t explain_expected(struct outcome_of *o) {
+  const struct rules *r = o->scene.program->rules;
+  const struct node *named = node_get(o->scene.noun->expect, "trigger");
+  if (!named || named->kind != NODE_TEXT || !o->listening) return NO_PLACE;
+  for (size_t i = 0; i < o->count; i++)
+    if (str_eq(trigger_name(r, o->decisions[i].trigger), named->text)) return NO_PLACE;
+  for (size_t i = 0; i < o->listening->count; i++) {
+    if (!str_eq(trigger_name(r, o->listening->triggers[i]), named->text)) continue;
+    explain_silence(o, o->listening->triggers[i]);
+    return i;
+  }
+  buf_printf(&o->text, "    trigger \"" STR_FORMAT "\" does not listen to this event\n", STR_ARG(named->text));
+  return NO_PLACE;
+}
+
 static void put_came(struct outcome_of *o) {
   const struct rules *r = o->scene.program->rules;
   for (size_t i = 0; i < o->count; i++) {
@@ -182,10 +213,11 @@ static void put_came(struct outcome_of *o) {
     buf_char(&o->text, '\n');
     explain(o, d);
   }
-  if (o->count) return;
-  if (!o->listening) buf_text(&o->text, "  came: no trigger listens to this event\n");
-  else buf_text(&o->text, "  came: no trigger was true\n");
-  for (size_t i = 0; o->listening && i < o->listening->count && i < 3; i++) explain_silence(o, o->listening->triggers[i]);
+  if (!o->count) buf_printf(&o->text, "  came: no trigger %s\n", o->listening ? "was true" : "listens to this event");
+  const size_t named = explain_expected(o), listeners = o->listening && !o->count ? o->listening->count : 0;
+  for (size_t i = 0, more = named < listeners ? 2 : 3; i < listeners && more; i++)
+    if (i != named) explain_silence(o, o->listening->triggers[i]), more--;
+  put_failures(o);
 }
 
 static bool fail(struct outcome_of *o, const char *format, ...) __attribute__((format(printf, 2, 3)));

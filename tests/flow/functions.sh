@@ -94,6 +94,20 @@ run 0 "$KAIROS" check "$work/p"
 run 0 "$KAIROS" test "$work/p"
 has ', 0 failed'
 
+# ---- a scenario that fails speaks of the trigger that it names, and of what its function said ----
+cp -r "$work/p" "$work/failing"
+cat >"$work/failing/rules/z.lua" <<'END'
+event "other" {}
+trigger "z_text" { why = "w", on = "ping", offer = "rest", needs = {}, when = function() return "yes" end }
+scenario "z" { given = { profile = { timezone = "Europe/Berlin" } }, event = { type = "ping", data = { n = 0 } }, expect = { trigger = "z_text" } }
+scenario "z of another event" { event = { type = "other" }, expect = { trigger = "z_text" } }
+trigger "z_other" { why = "w", on = "other", offer = "rest", when = "profile.level > 3" }
+END
+run 3 "$KAIROS" test "$work/failing"
+[ "$(grep -A 3 'expected: trigger "z_text" to be true' "$work/out" | sed -n 3p)" = '    z_text: unknown' ] || say "the trigger that is named is not explained first"
+has 'function trigger z_text.when (rules/z.lua:2) failed in line 2: the function returned a text where a truth is expected'
+has 'trigger "z_text" does not listen to this event'
+
 # ---- what cannot be ----
 mkdir -p "$work/bad/rules"
 cat >"$work/bad/rules/all.lua" <<'END'
@@ -112,7 +126,7 @@ has 'all.lua:1: error: feature "a": value: needs: needs: feature "a" reads itsel
 has 'all.lua:3: error: feature "c": value: needs: unknown name "minutes"'
 has 'all.lua:4: error: model "m": input "c" is worked out by a function; models read windows and expressions'
 has 'all.lua:9: error: feature "h": value: .*"g" is worked out by a function.* make this feature a function as well, with "g" among its needs'
-has 'all.lua:6: error: a segment says who somebody is'
+has 'all.lua:6: error: segment "z" says who somebody is'
 has 'all.lua:7: error: trigger "t": when: needs: no segment and no family of segments is named "a.b"'
 
 # ---- the journal ----
@@ -154,5 +168,5 @@ grep -q 'kairos_function_failures_total{function="trigger endless.when (rules/pe
   { grep function "$work/answer" >&2 || true; say "nobody counts the endless function"; }
 grep -q 'kairos_function_failures_total{function="trigger raises.when (rules/people.lua:[0-9]*)",end="raised"} [1-9]' "$work/answer" || say "nobody counts errors"
 grep -q 'kairos_function_stopped{function="trigger endless.when (rules/people.lua:[0-9]*)"} 1' "$work/answer" || say "the endless function was not stopped"
-grep -q 'trigger raises.when (rules/people.lua:[0-9]*) is stopped after 8 failures in a row' "$work/serve.log" || say "the log says nothing of a stop"
+grep -q 'trigger raises.when (rules/people.lua:[0-9]*) is stopped after 8 failures in a row; the last: function raised an error, rules/people.lua:[0-9]*: .*"m" is not in needs' "$work/serve.log" || say "the log says nothing of a stop"
 stop
