@@ -88,7 +88,8 @@ static void check_feature(struct setting *s, const struct noun_feature *n) {
   if (counts && n->field.len) setting_problem(s, "window \"" STR_FORMAT "\" has no \"field\"", STR_ARG(n->window));
   bool endless = str_is(n->window, "since_last") || str_is(n->window, "streak");
   if (n->days == 0 && endless) return;
-  if (!(n->days >= 1 && n->days <= 35)) setting_problem(s, "\"days\" must be from 1 to 35");
+  if (n->days == 0) setting_problem(s, "field \"days\" is missing: from 1 to 35");
+  else if (!(n->days >= 1 && n->days <= 35)) setting_problem(s, "\"days\" must be from 1 to 35, got %.10g", n->days);
 }
 
 #define BUDGET_LEAST 1e-4 /* seconds */

@@ -310,7 +310,9 @@ static void what_a_single_field_cannot_say(void **state) {
   expect("feature \"f\" { value = \"1\", window = \"sum\" }",
          "rules/x.lua:1: feature \"f\": a feature has a \"window\" or a \"value\", not both\n");
   expect("feature \"f\" { window = \"sum\", of = \"e\", field = \"x\", days = 40 }",
-         "rules/x.lua:1: feature \"f\": \"days\" must be from 1 to 35\n");
+         "rules/x.lua:1: feature \"f\": \"days\" must be from 1 to 35, got 40\n");
+  expect("feature \"f\" { window = \"sum\", of = \"e\", field = \"x\" }",
+         "rules/x.lua:1: feature \"f\": field \"days\" is missing: from 1 to 35\n");
   expect("feature \"hours\" { value = \"1\" }",
          "rules/x.lua:1: feature \"hours\": a feature's name is a word that conditions can read: letters, "
          "digits and _, none of the language's own\n");
