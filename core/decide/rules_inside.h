@@ -120,8 +120,8 @@ int64_t guard_next_quiet(const struct rules *r, const struct user *u, int64_t cl
 uint32_t rollout_gate(const struct moment_input *in, const struct gates *gates, uint64_t *entered);
 
 /* ---- halt.c ---- */
-/* Compiles `halt`; what nothing measures is a warning. [builder] */
-void halt_build(struct arena *a, struct rollout *o, struct findings *f);
+/* Compiles `halt`; a name that is no share is an error; what nothing measures yet, or what can never be true, a warning. [builder] */
+void halt_build(struct arena *a, const struct nouns *nouns, struct rollout *o, struct findings *f);
 
 /* ---- experiment.c ---- */
 /* Draws an arm; candidates' propensities and d->silence are set for every option of the point. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A rollout halts by itself when more people than its `halt` allows leave: on a bound, not on the first few; as a control fact of an author
-# of its own, with its figures; never twice for the same people; and what nothing measures is a warning.
+# of its own, with its figures; never twice for the same people; a name that is no share is an error, and what can never act a warning.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 small_program "$work/program"
@@ -8,20 +8,31 @@ cat >"$work/program/rules/halt.lua" <<'END'
 policy "paper" { why = "Signed on paper.", consent = "by_enrolment" }
 event "profile_updated" { fields = { timezone = "text", age = "number" } }
 rollout "carefully" {
-  why = "As long as people stay.", gates = "trigger:stress", halt = "opt_out_rate > 20 * percent or webhook_error_rate > 1.1",
+  why = "As long as people stay.", gates = "trigger:stress", halt = "opt_out_rate > 20 * percent or webhook_error_rate > 99 * percent",
   stages = { { name = "all", share = 1 }, { name = "still_all", share = 1 } },
 }
 END
 run 0 "$KAIROS" check "$work/program"
 [ ! -s "$work/out" ] || say "a rollout in order was warned of: $(cat "$work/out")"
 cp -r "$work/program" "$work/wrong"
-sed -i 's/opt_out_rate > 20/opt_out_rat > 20/; s/webhook_error_rate/complaint_rate/' "$work/wrong/rules/halt.lua"
+sed -i 's/webhook_error_rate/complaint_rate/' "$work/wrong/rules/halt.lua"
 run 0 "$KAIROS" check "$work/wrong"
-has 'warning: rollout "carefully": halt: nothing measures "opt_out_rat" in this version, it stays unknown (did you mean "opt_out_rate"?)'
-has 'nothing measures "complaint_rate"'
-sed -i 's/opt_out_rat > 20 . percent/opt_out_rate + 1/' "$work/wrong/rules/halt.lua"
-run 3 "$KAIROS" check "$work/wrong"
-has 'rollout "carefully": halt: '
+has 'warning: rollout "carefully": halt: nothing measures "complaint_rate" in this version, it stays unknown'
+wrong() { # CONDITION CODE SENTENCE: what check says of it
+  sed -i "s/halt = \".*\"/halt = \"$1\"/" "$work/wrong/rules/halt.lua"
+  run "$2" "$KAIROS" check "$work/wrong"
+  has "rollout \"carefully\": halt: $3"
+}
+wrong 'opt_out_rate + 1' 3 ''
+wrong 'opt_out_rat > 0.05' 3 '.*"opt_out_rat" is no share that halts a rollout (did you mean "opt_out_rate"?)'
+wrong 'opt_out_rate.estimte > 0.1' 3 '.*"opt_out_rate.estimte" is no share .*(did you mean "opt_out_rate.estimate"?)'
+wrong 'stress_level > 5' 3 '.*"stress_level" is no share that halts a rollout: opt_out_rate and webhook_error_rate are'
+wrong 'opt_out_rate > 5' 0 '"opt_out_rate > 5" can never be true, .*5 \* percent'
+wrong 'opt_out_rate.estimate > 5 or webhook_error_rate > 0.1' 0 '"opt_out_rate.estimate > 5" can never be true'
+hasnt '"webhook_error_rate > 0.1"'
+printf 'metric "steps_walked" { doc = "Steps.", per = "decision", measure = "count", of = "check_in", window = 30 * minutes }\n' >>"$work/wrong/rules/halt.lua"
+wrong 'steps_walked < 3' 0 'nothing measures "steps_walked" in this version'
+hasnt 'never be true'
 
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
