@@ -137,7 +137,8 @@ LIST("rollout", noun_rollout, "needs", KIND_TEXTS, NO, needs, need_count, "the n
 
 FIELD("rollout.stages", noun_stage, "name", KIND_NAME, YES, name, "the stage's name")
 FIELD("rollout.stages", noun_stage, "share", KIND_SHARE, YES, share, "the share of users, 0 to 1 or \"5%\"")
-FIELD("rollout.stages", noun_stage, "hold", KIND_DURATION, NO, hold, "seconds it lasts at least")
+FIELD("rollout.stages", noun_stage, "hold", KIND_DURATION, NO, hold,
+      "seconds it is meant to last; `order` counts by it, and nothing keeps you from advancing sooner")
 FIELD("rollout.stages", noun_stage, "only", KIND_RULE, NO, only, "who may enter; left out: everyone")
 CHOICE("rollout.stages", noun_stage, "order", KIND_CHOICE, NO, order, "risk",
        "who bears more change enters first: by the segments' `risk`, a quarter of `hold` after each other")
