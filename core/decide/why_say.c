@@ -110,7 +110,8 @@ void say_if(const struct speaking *s, enum word what, const char *bound, const c
 void say_if_reason(const struct speaking *s, const struct policy *p, struct str reason, const struct guard_figures *g) {
   struct arena *a = s->arena;
   if (str_is(reason, REASON_QUIET_HOURS))
-    say_if(s, W_IF_LATER, arena_printf(a, "%02d:%02d", p->quiet_to / 60, p->quiet_to % 60),
+    say_if(s, W_IF_DAYTIME,
+           arena_printf(a, "%02d:%02d–%02d:%02d", p->quiet_to / 60, p->quiet_to % 60, p->quiet_from / 60, p->quiet_from % 60),
            arena_printf(a, "%02d:%02d", g->local_minute / 60, g->local_minute % 60));
   if (str_is(reason, REASON_TOO_SOON))
     say_if(s, W_IF_GAP, arena_printf(a, "%lld", (long long)(p->gap / CLOCK_MINUTE)),

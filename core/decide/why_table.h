@@ -40,7 +40,7 @@ WORD(TEXT, "message", "текст")
 WORD(WHEN, "condition", "условие")
 WORD(ALWAYS, "always (no condition)", "всегда (без условия)")
 /* what would have had to be otherwise, for reasons that no term holds; a bound and what it was may follow */
-WORD(IF_LATER, "the local time were not before", "по местному времени было не раньше")
+WORD(IF_DAYTIME, "the local time were within", "по местному времени было в пределах")
 WORD(IF_GAP, "the minutes since the last message were at least", "минут с прошлого сообщения было не меньше")
 WORD(IF_DAY, "the messages of the last 24 hours were fewer than", "сообщений за последние 24 часа было меньше")
 WORD(IF_WEEK, "the messages of the last 7 days were fewer than", "сообщений за последние 7 дней было меньше")

@@ -78,8 +78,10 @@ has '"outranked_by":{"trigger":"first","priority":50,"file":"rules/all.lua","lin
 run 0 "$KAIROS" why "$(id_of '"reason":"too_soon"')"
 has 'unavailable, because too little time has passed since the last intervention$'
 has '  it would have been otherwise if the minutes since the last message were at least 60 (was 30)'
+run 0 "$KAIROS" why "$(id_of '"reason":"quiet_hours"')"
+has '  it would have been otherwise if the local time were within 08:00–21:00 (was 22:15)'
 run 0 "$KAIROS" why "$(id_of '"reason":"quiet_hours"')" --language ru
-has '  было бы иначе, если бы по местному времени было не раньше 08:00 (сейчас 22:15)'
+has '  было бы иначе, если бы по местному времени было в пределах 08:00–21:00 (сейчас 22:15)'
 run 0 "$KAIROS" why "$(id_of '"outcome":"gated"')"
 has 'held back by a rollout, because the rollout has not reached this user (third)'
 has '  it would have been otherwise if the rollout had reached the user'
