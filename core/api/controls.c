@@ -190,7 +190,7 @@ static bool is_agreed(const struct noun_rollout *n, const struct api_stage *s, s
   if ((double)s->approver_count >= n->approvals) return true;
   return err_set(e, ERR_CONFLICT,
                  "this step needs %.0f approvals and has %zu: POST /v1/rollouts/" STR_FORMAT
-                 "/approve, or kairos rollout approve " STR_FORMAT,
+                 "/approve, or kairos rollout approve " STR_FORMAT " (of an engine without keys with --by NAME)",
                  n->approvals, s->approver_count, STR_ARG(n->at.name), STR_ARG(n->at.name));
 }
 
@@ -291,9 +291,16 @@ static bool approver(struct request *r, struct str *who, struct err *e) {
   *who = r->key_name;
   if (r->key_name.len) return true;
   if (r->body.len && !json_parse(&j, &r->arena, r->body, &json_limits_default, e)) return false;
-  *who = r->body.len ? json_text(&j, json_get(&j, 0, "by"), &r->arena) : (struct str){0};
-  return (who->len > 0 && who->len <= 64) ||
-         err_set(e, ERR_INPUT, "/by: who approves? Without keys a name of at most 64 bytes is expected, as in {\"by\":\"anna\"}");
+  const uint32_t by = r->body.len ? json_get(&j, 0, "by") : JSON_NONE;
+  if (by == JSON_NONE)
+    return err_set(e, ERR_INPUT,
+                   "/by: who approves? Without keys a name is expected, as in kairos rollout approve NAME --by anna, or {\"by\":\"anna\"}");
+  *who = json_text(&j, by, &r->arena);
+  if (json_type(&j, by) == JSON_STRING && who->len > 0 && who->len <= 64) return true;
+  struct str came = json_raw(&j, by);
+  const bool cut = came.len > 80;
+  return err_set(e, ERR_INPUT, "/by: expected the name of who approves, a text of at most 64 bytes, got %.*s%s", cut ? 40 : (int)came.len,
+                 came.at, cut ? "…" : "");
 }
 
 static void approve(struct request *r, struct api *a, const struct noun_rollout *n, struct api_stage *s) {

@@ -6,20 +6,27 @@
 #include <stdio.h>
 #include <string.h>
 
+static void show_approvals(const struct json *j, uint32_t at, int64_t needed, struct arena *a) {
+  uint32_t approved = json_get(j, at, "approved");
+  printf("     the next step needs %lld approvals; it has %u", (long long)needed, j->tokens[approved].count);
+  for (uint32_t i = 0; i < j->tokens[approved].count; i++)
+    printf("%s" STR_FORMAT, i ? ", " : ": ", STR_ARG(json_text(j, json_child(j, approved, i), a)));
+  putchar('\n');
+}
+
 static void show_one(const struct json *j, uint32_t at, struct arena *a) {
   int64_t stage = 0, needed;
   bool held = false;
+  uint32_t stages = json_get(j, at, "stages");
+  const uint32_t count = stages == JSON_NONE ? 0 : j->tokens[stages].count;
   json_int(j, json_get(j, at, "stage"), &stage);
   json_bool(j, json_get(j, at, "held"), &held);
   printf(STR_FORMAT ": %s%s\n", STR_ARG(json_text(j, json_get(j, at, "name"), a)), stage < 0 ? "halted" : "running", held ? ", held" : "");
-  uint32_t stages = json_get(j, at, "stages"), approved = json_get(j, at, "approved");
-  if (json_int(j, json_get(j, at, "approvals"), &needed)) {
-    printf("     the next step needs %lld approvals; it has %u", (long long)needed, j->tokens[approved].count);
-    for (uint32_t i = 0; i < j->tokens[approved].count; i++)
-      printf("%s" STR_FORMAT, i ? ", " : ": ", STR_ARG(json_text(j, json_child(j, approved, i), a)));
-    putchar('\n');
-  }
-  for (uint32_t i = 0; stages != JSON_NONE && i < j->tokens[stages].count; i++) {
+  if (stage < 0 && count)
+    printf("     resume begins again at the first stage, " STR_FORMAT "\n",
+           STR_ARG(json_text(j, json_get(j, json_child(j, stages, 0), "name"), a)));
+  if (stage + 1 < (int64_t)count && json_int(j, json_get(j, at, "approvals"), &needed)) show_approvals(j, at, needed, a);
+  for (uint32_t i = 0; i < count; i++) {
     uint32_t s = json_child(j, stages, i);
     double share = 0;
     json_double(j, json_get(j, s, "share"), &share);
@@ -47,9 +54,10 @@ int tool_rollout(int argc, char **argv) {
       {"NAME", ARGUMENT_TEXT, &name, NULL, "the rollout (not for list)", NULL},
       {"--by", ARGUMENT_TEXT, &by, "NAME", "who approves, of an engine without keys; otherwise the key says it", NULL},
       LIVE_ARGUMENTS(live)};
-  const struct usage usage = {
-      "rollout", "Where each rollout stands; moves one by hand.",
-      "  kairos rollout list\n  kairos rollout advance first_interventions\n  kairos rollout halt first_interventions\n", ARGUMENTS(list)};
+  const struct usage usage = {"rollout", "Where each rollout stands; moves one by hand.",
+                              "  kairos rollout list\n  kairos rollout advance first_interventions\n  kairos rollout approve "
+                              "first_interventions --by anna\n  kairos rollout halt first_interventions\n",
+                              ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);

@@ -46,9 +46,11 @@ has '"order" needs "hold"'
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
 run 6 "$KAIROS" rollout advance carefully
-has 'needs 2 approvals and has 0'
+has 'needs 2 approvals and has 0.*kairos rollout approve carefully .*--by NAME'
 run 1 "$KAIROS" rollout approve carefully
-has 'who approves?'
+has 'who approves?.*--by anna'
+expect_call 400 POST /v1/rollouts/carefully/approve '{"by":7}'
+grep -q 'expected the name of who approves.*, got 7' "$work/answer" || say "what came is not said: $(cat "$work/answer")"
 run 0 "$KAIROS" rollout approve carefully --by anna
 has 'needs 2 approvals; it has 1: anna'
 run 6 "$KAIROS" rollout approve carefully --by anna
@@ -65,12 +67,14 @@ has 'held'
 run 0 "$KAIROS" rollout resume carefully
 run 0 "$KAIROS" rollout advance carefully
 has '-> all'
+hasnt 'the next step needs'
 run 6 "$KAIROS" rollout approve carefully --by anna
 has 'last stage'
 run 0 "$KAIROS" rollout back carefully
 has 'it has 0'
 run 6 "$KAIROS" rollout advance carefully
 run 0 "$KAIROS" rollout halt carefully
+has 'resume begins again at the first stage, none'
 run 6 "$KAIROS" rollout resume carefully
 has 'needs 2 approvals and has 0'
 stop
