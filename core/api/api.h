@@ -20,6 +20,7 @@ struct api {
   struct act *acts;        /* merges, and erasures of merged people: one after the other; the first is under way */
   struct str *kills;       /* names killed now, for GET /v1/kill */
   size_t kill_count;
+  struct telling *tellings; /* facts for which nobody waits, until every volume has them */
   struct api_stage *stages;
   size_t stage_count;
   int64_t halts_at;     /* clock_monotonic: when rollouts are looked at again */

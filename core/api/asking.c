@@ -1,5 +1,6 @@
-/* asking: one question to one lane, and one fact to all of them. The patterns that most handlers share. Main thread, but for the calls
- * themselves. */
+/* asking: one question to one lane, and one fact to all of them. The patterns that most handlers share. Promises that a fact for which
+ * nobody waits is told again until every volume has it; whoever waits for one gets the error instead, and says it again. Main thread, but
+ * for the calls themselves. */
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
@@ -65,24 +66,39 @@ void job_text(struct job *j, struct buf *b) {
 
 struct telling {
   struct api *api;
-  struct request *request;
-  struct str answer;
+  struct request *request; /* who waits for it; NULL: nobody, and it is said again until all volumes have it */
+  struct telling *next;    /* of the api's, without a request */
+  struct arena arena;
+  const char *kind;
+  struct str name, fact, answer;
+  uint64_t volumes; /* bits: those that do not have it */
   uint32_t waiting;
-  bool stops;
+  bool stops, replaced, stuck;
   struct err err;
 };
 
+static void end_telling(struct telling *t) {
+  struct telling **at = &t->api->tellings;
+  while (*at != t) at = &(*at)->next;
+  *at = t->next;
+  arena_free(&t->arena);
+  kit_free(t);
+}
+
 static void told_all(struct telling *t) {
-  if (!t->request) {
-    if (t->err.kind != ERR_NONE) log_error("control", "%s", t->err.text); /* a start catches up */
-    kit_free(t);
-  } else if (t->err.kind != ERR_NONE) request_refuse(t->request, &t->err);
-  else request_answer(t->request, 200, "application/json", t->answer);
+  if (t->request && t->err.kind != ERR_NONE) request_refuse(t->request, &t->err);
+  else if (t->request) request_answer(t->request, 200, "application/json", t->answer);
+  else if (!t->volumes || t->replaced) end_telling(t);
+  else {
+    if (!t->stuck) log_error("control", "a volume does not take a %s, and is told again until it does: %s", t->kind, t->err.text);
+    t->stuck = true;
+  }
 }
 
 static void told_volume(struct job *j) {
   struct telling *t = j->owner;
-  if (j->err.kind != ERR_NONE) t->err = j->err;
+  if (j->err.kind == ERR_NONE) t->volumes &= ~(UINT64_C(1) << j->volume);
+  else t->err = j->err;
   job_free(j);
   if (--t->waiting == 0) told_all(t);
 }
@@ -114,20 +130,51 @@ static struct str with_number(struct arena *a, struct str fact, int64_t number) 
   return numbered;
 }
 
-static void tell_volume(struct telling *t, uint32_t volume, struct str fact) {
+static void tell_volume(struct telling *t, uint32_t volume) {
   struct job *j = job_new(volume);
   if (j) {
-    j->fact = (struct str){arena_text(&j->arena, fact.at, fact.len), fact.len};
+    j->fact = (struct str){arena_text(&j->arena, t->fact.at, t->fact.len), t->fact.len};
     j->owner = t;
     j->done = told_volume;
     j->urgent = true;
     j->stops = t->stops;
     t->waiting++;
-    if (lanes_submit(t->api->lanes, j)) return;
+    if (j->fact.at && lanes_submit(t->api->lanes, j)) return;
     t->waiting--;
     job_free(j);
   }
   err_set(&t->err, ERR_BUSY, "volume %u did not take the fact: send again", volume);
+}
+
+static void tell_volumes(struct telling *t) {
+  t->waiting = 1;
+  t->err = (struct err){0};
+  for (uint32_t v = 0; v < book_volumes(t->api->book); v++)
+    if (t->volumes >> v & 1) tell_volume(t, v);
+  if (--t->waiting == 0) told_all(t);
+}
+
+static void tell_first(struct telling *t) {
+  for (uint32_t v = 0; v < book_volumes(t->api->book); v++) t->volumes |= UINT64_C(1) << v;
+  tell_volumes(t);
+}
+
+/* A later word about the same: an older one must not come after it. */
+static void replace_tellings(struct api *api, const char *kind, struct str name) {
+  for (struct telling *t = api->tellings; t; t = t->next) t->replaced |= strcmp(t->kind, kind) == 0 && str_eq(t->name, name);
+}
+
+void facts_again(struct api *api) {
+  for (struct telling *t = api->tellings, *next; t; t = next) {
+    next = t->next;
+    if (t->waiting) continue;
+    if (t->replaced) end_telling(t);
+    else tell_volumes(t);
+  }
+}
+
+void facts_forget(struct api *api) {
+  while (api->tellings) end_telling(api->tellings);
 }
 
 bool fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json) {
@@ -142,30 +189,30 @@ bool fact_submit(struct request *r, struct api *api, const char *kind, struct st
     request_refuse(r, &e);
     return false;
   }
-  *t = (struct telling){.api = api, .request = r, .answer = answer_json, .waiting = 1, .stops = strcmp(kind, "kill") == 0};
-  fact = with_number(&r->arena, fact, number);
-  for (uint32_t v = 0; v < book_volumes(api->book); v++) tell_volume(t, v, fact);
-  if (--t->waiting == 0) told_all(t);
+  replace_tellings(api, kind, name);
+  *t = (struct telling){.api = api, .request = r, .answer = answer_json, .kind = kind, .stops = strcmp(kind, "kill") == 0};
+  t->fact = with_number(&r->arena, fact, number);
+  tell_first(t);
   return true;
 }
 
 bool fact_tell(struct api *api, const char *author, const char *kind, struct str name, const char *more_json) {
   struct err e = {0};
-  struct arena scratch = {0};
+  struct arena arena = {0};
   struct telling *t = kit_alloc(sizeof *t);
-  struct str fact = fact_text(&scratch, kind, name, more_json);
-  const char *named = arena_text(&scratch, name.at, name.len);
+  struct str fact = fact_text(&arena, kind, name, more_json);
+  const char *named = arena_text(&arena, name.at, name.len);
   int64_t number;
-  const bool ok = t && fact.at && named && control_append(api->book, author, kind, named, fact, &number, &e);
-  if (ok) {
-    *t = (struct telling){.api = api, .waiting = 1};
-    fact = with_number(&scratch, fact, number);
-    for (uint32_t v = 0; v < book_volumes(api->book); v++) tell_volume(t, v, fact);
-    if (--t->waiting == 0) told_all(t);
-  } else {
+  if (!t || !fact.at || !named || !control_append(api->book, author, kind, named, fact, &number, &e)) {
     log_error("control", "%s", e.kind == ERR_NONE ? "no memory for a fact" : e.text);
+    arena_free(&arena);
     kit_free(t);
+    return false;
   }
-  arena_free(&scratch);
-  return ok;
+  replace_tellings(api, kind, name);
+  fact = with_number(&arena, fact, number);
+  *t = (struct telling){.api = api, .next = api->tellings, .arena = arena, .kind = kind, .name = {named, name.len}, .fact = fact};
+  api->tellings = t;
+  tell_first(t);
+  return true;
 }

@@ -393,6 +393,7 @@ bool api_restore(struct api *a, struct err *e) {
 }
 
 void api_close(struct api *a) {
+  facts_forget(a);
   free_names(a->kills, a->kill_count);
   aliases_close(a->aliases);
   for (size_t i = 0; i < a->stage_count; i++) {

@@ -98,8 +98,10 @@ const struct trace *request_trace(struct request *r);
 void job_text(struct job *j, struct buf *b);
 /* The same fact into control.db, then into every volume; the answer is given once all have it. False: control.db did not take it, nothing
  * of it will act, and the request is answered. */
-bool fact_tell(struct api *api, const char *author, const char *kind, struct str name, const char *more_json); /* nobody waits for it */
+bool fact_tell(struct api *api, const char *author, const char *kind, struct str name, const char *more_json); /* nobody waits */
 bool fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json);
+void facts_again(struct api *api);  /* to the volumes that did not take what fact_tell said: now and then [main] */
+void facts_forget(struct api *api); /* after lanes_close: the next start has them from control.db [main] */
 
 /* ---- rollouts ---- */
 struct api_stage *stage_of(struct api *a, struct str name); /* NULL: no memory */

@@ -1,5 +1,6 @@
 /* rollouts_watch: halts a rollout whose `halt` holds on what the engine counts, once a second, as an operator would: a control fact with
  * its author, "halt", and the figures as its reason. Promises that a rollout is halted on bounds that hold however often anybody looks;
+ * that a volume which could not take the halt is told again each second;
  * that what is counted begins anew with each stage, program and start; and that nothing is resumed by itself. Main thread. */
 #include "inside.h"
 #include "kit/clock.h"
@@ -61,6 +62,7 @@ void rollouts_watch(struct api *a) {
   const int64_t now = clock_monotonic();
   if (now < a->halts_at) return;
   a->halts_at = now + EVERY;
+  if (!a->draining) facts_again(a);
   for (uint32_t i = 0; a->program && !a->draining && i < rules_rollouts(a->program->rules) && i < ROLLOUTS_MOST; i++)
     look_at(a, i, &scratch);
   arena_free(&scratch);

@@ -3,8 +3,10 @@
 #include "book/book.h"
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <string.h>
 
 static _Atomic int disk_sync_failures, disk_write_failures; /* this many more fail */
+static const char *disk_spared;                             /* files whose path has it never fail; NULL: none */
 static struct {
   const sqlite3_io_methods *below;
   sqlite3_io_methods methods;
@@ -31,7 +33,7 @@ static int disk_write(sqlite3_file *f, const void *bytes, int length, sqlite3_in
 static int disk_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *f, int flags, int *out) {
   (void)vfs;
   int rc = disk_vfs_below->xOpen(disk_vfs_below, path, f, flags, out);
-  if (!f->pMethods) return rc;
+  if (!f->pMethods || (disk_spared && path && strstr(path, disk_spared))) return rc;
   size_t i = 0;
   while (i < 3 && disk_kinds[i].below && disk_kinds[i].below != f->pMethods) i++;
   if (!disk_kinds[i].below) {

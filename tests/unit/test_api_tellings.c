@@ -1,0 +1,140 @@
+/* rooms: api lane flow program book kit; inside: api */
+/* A fact for which nobody waits, as a halt by itself, reaches every volume though they could not take it when it was said: it is said again
+ * until they do. A later word about the same replaces it. */
+#include "failing_disk.h"
+#include "inside.h"
+#include "kit/file.h"
+#include "kit/hash.h"
+#include "kit/log.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define FAILURES 1000000
+
+struct world {
+  char directory[64];
+  struct api api;
+  uv_loop_t loop;
+  struct err e;
+};
+
+static void fine(struct world *w, bool ok) {
+  if (!ok) fail_msg("%s", w->e.text);
+}
+
+static void start(struct world *w) {
+  static const struct program_from from = {0};
+  fine(w, (w->api.book = book_open(w->directory, true, &w->e)) != NULL);
+  w->api.library = library_new(w->api.book, &from);
+  struct program *p = program_from_directory(KAIROS_SOURCE_DIR "/tests/heartsteps", &from, &w->e);
+  assert_non_null(p);
+  fine(w, program_store(p, w->api.book, &w->e));
+  w->api.program = library_add(w->api.library, p);
+  uv_loop_init(&w->loop);
+  const struct lanes_options options = {.book = w->api.book, .library = w->api.library, .lanes = 1, .loop = &w->loop};
+  fine(w, (w->api.lanes = lanes_open(&options, &w->e)) != NULL);
+  fine(w, lanes_activate(w->api.lanes, w->api.program, 7, &w->e));
+  fine(w, api_restore(&w->api, &w->e));
+  fine(w, lanes_run(w->api.lanes, &w->e));
+}
+
+static void stop(struct world *w) {
+  lanes_close(w->api.lanes);
+  uv_loop_close(&w->loop);
+  api_close(&w->api);
+  library_free(w->api.library);
+  book_close(w->api.book);
+  file_remove_tree(w->directory, NULL);
+}
+
+static void turn(struct world *w) {
+  uv_run(&w->loop, UV_RUN_NOWAIT);
+  facts_again(&w->api);
+  nanosleep(&(struct timespec){0, 2000000}, NULL);
+}
+
+static void until_told(struct world *w) {
+  for (int tries = 0; w->api.tellings; tries++) {
+    if (tries > 30000) fail_msg("the fact is told still");
+    turn(w);
+  }
+}
+
+struct look {
+  const struct book *book;
+  int32_t stages[BOOK_PARTITIONS];
+  int waiting;
+};
+
+static void look(struct job *j, struct flow *f) {
+  struct look *l = j->owner;
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
+    if (book_volume_of(l->book, p) == j->volume) l->stages[p] = controls_stage(flow_controls(f, p), hash_64(STR("beta")));
+}
+
+static void looked(struct job *j) {
+  ((struct look *)j->owner)->waiting--;
+  job_free(j);
+}
+
+/* The stage of "beta": the same one in all partitions, or the test fails. */
+static int32_t stage(struct world *w) {
+  struct look l = {.book = w->api.book, .waiting = 2};
+  for (uint32_t v = 0; v < 2; v++) {
+    struct job *j = job_new(v);
+    assert_non_null(j);
+    j->owner = &l;
+    j->call = look;
+    j->done = looked;
+    assert_true(lanes_submit(w->api.lanes, j));
+  }
+  for (int tries = 0; l.waiting; tries++) {
+    if (tries > 30000) fail_msg("no answer of a lane");
+    turn(w);
+  }
+  for (uint32_t p = 1; p < BOOK_PARTITIONS; p++) assert_int_equal(l.stages[p], l.stages[0]);
+  return l.stages[0];
+}
+
+static void a_lost_turn_is_made_good(void **state) {
+  (void)state;
+  struct world w = {.directory = "/tmp/kairos-tellings-XXXXXX"};
+  assert_non_null(mkdtemp(w.directory));
+  fine(&w, file_remove_tree(w.directory, &w.e) && book_create(w.directory, 2, &w.e));
+  start(&w);
+  fine(&w, fact_tell(&w.api, "test", "rollout", STR("beta"), "\"stage\":1,\"held\":false"));
+  until_told(&w);
+  assert_int_equal(stage(&w), 1);
+
+  disk_sync_failures = FAILURES; /* of the volumes: control.db's disk is well */
+  fine(&w, fact_tell(&w.api, "halt", "rollout", STR("beta"), "\"stage\":-1,\"held\":false"));
+  for (int tries = 0; disk_sync_failures > FAILURES - 4; tries++) {
+    if (tries > 30000) fail_msg("the volumes did not try");
+    turn(&w);
+  }
+  assert_non_null(w.api.tellings);
+  disk_sync_failures = 0;
+  until_told(&w);
+  assert_int_equal(stage(&w), -1);
+
+  disk_sync_failures = FAILURES;
+  fine(&w, fact_tell(&w.api, "halt", "rollout", STR("beta"), "\"stage\":0,\"held\":false"));
+  fine(&w, fact_tell(&w.api, "test", "rollout", STR("beta"), "\"stage\":2,\"held\":false"));
+  disk_sync_failures = 0;
+  until_told(&w);
+  assert_int_equal(stage(&w), 2);
+  stop(&w);
+}
+
+int main(void) {
+  log_setup((enum log_level)(LOG_ERROR + 1), false);
+  disk_spared = "control.db";
+  disk_register();
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_lost_turn_is_made_good)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
