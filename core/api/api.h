@@ -32,6 +32,7 @@ struct api_stage { /* where operators moved a rollout */
   char *name;
   int32_t stage;
   bool held;
+  char *halted_on;       /* the figures by which it was halted by itself; NULL: by hand, or not halted */
   struct str *approvers; /* who agreed to the next step since the last one */
   size_t approver_count;
   struct rate_count from[RATES];   /* what had been counted when it came here */

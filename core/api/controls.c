@@ -168,6 +168,12 @@ void forget_approvals(struct api_stage *s) {
   s->approver_count = 0;
 }
 
+/* Without memory nothing is shown of it: the control fact has it. */
+void halted_on(struct api_stage *s, struct str figures) {
+  kit_free(s->halted_on);
+  s->halted_on = figures.len ? keep_text(figures) : NULL;
+}
+
 struct api_stage *stage_of(struct api *a, struct str name) {
   for (size_t i = 0; i < a->stage_count; i++)
     if (str_is(name, a->stages[i].name)) return &a->stages[i];
@@ -241,6 +247,7 @@ static void put_rollout(struct json_writer *w, struct api *a, const struct noun_
   json_pair_int(w, "stage", s->stage);
   json_pair_bool(w, "held", s->held);
   json_pair_bool(w, "halted", s->stage < 0);
+  if (s->stage < 0) json_pair_text(w, "halted_on", s->halted_on);
   put_rates(w, a, n, s);
   if (n->approvals > 0) {
     json_pair_int(w, "approvals", (int64_t)n->approvals);
@@ -348,7 +355,10 @@ void api_rollout_move(struct request *r, void *context) {
   struct str answer = rollout_answer(r, a, n, s);
   const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s", s->stage, s->held ? "true" : "false");
   if (!fact_submit(r, a, "rollout", n->at.name, place, answer)) *s = before; /* or the next step would skip one */
-  else if (s->stage != before.stage) forget_approvals(&before);
+  else if (s->stage != before.stage) {
+    forget_approvals(&before);
+    halted_on(s, (struct str){0});
+  }
 }
 
 /* ---- after a start ---- */
@@ -373,6 +383,7 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
     ok = stage != s->stage + 1 || add_name(&s->approvers, &s->approver_count, who);
   } else if (ok) {
     if (s->stage != stage) forget_approvals(s);
+    if (s->stage != stage) halted_on(s, stage < 0 ? json_text(&j, json_get(&j, 0, "why"), &scratch) : (struct str){0});
     s->stage = (int32_t)stage;
     json_bool(&j, json_get(&j, 0, "held"), &s->held);
   }
@@ -399,6 +410,7 @@ void api_close(struct api *a) {
   for (size_t i = 0; i < a->stage_count; i++) {
     forget_approvals(&a->stages[i]);
     kit_free(a->stages[i].name);
+    kit_free(a->stages[i].halted_on);
   }
   kit_free(a->stages);
 }

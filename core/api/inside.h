@@ -106,6 +106,7 @@ void facts_forget(struct api *api); /* after lanes_close: the next start has the
 /* ---- rollouts ---- */
 struct api_stage *stage_of(struct api *a, struct str name); /* NULL: no memory */
 void forget_approvals(struct api_stage *s);                 /* what was agreed to is done, or no longer meant */
+void halted_on(struct api_stage *s, struct str figures);    /* empty: by hand, or no longer halted */
 /* What is counted of a rollout of the live program since it came to its stage. */
 void rollout_rates(struct api *a, uint32_t rollout, struct api_stage *s, struct rate_count out[RATES]);
 void rollouts_watch(struct api *a); /* once a second */

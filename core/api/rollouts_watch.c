@@ -54,6 +54,7 @@ static void look_at(struct api *a, uint32_t rollout, struct arena *scratch) {
   if (more && fact_tell(a, "halt", "rollout", n->at.name, more)) {
     s->stage = -1;
     forget_approvals(s);
+    halted_on(s, why);
   }
 }
 

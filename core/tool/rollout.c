@@ -22,6 +22,10 @@ static void show_one(const struct json *j, uint32_t at, struct arena *a) {
   json_int(j, json_get(j, at, "stage"), &stage);
   json_bool(j, json_get(j, at, "held"), &held);
   printf(STR_FORMAT ": %s%s\n", STR_ARG(json_text(j, json_get(j, at, "name"), a)), stage < 0 ? "halted" : "running", held ? ", held" : "");
+  struct str figures = json_text(j, json_get(j, at, "halted_on"), a);
+  if (figures.len)
+    printf("     by itself: " STR_FORMAT ", by its halt = " STR_FORMAT "\n", STR_ARG(figures),
+           STR_ARG(json_raw(j, json_get(j, at, "halt"))));
   if (stage < 0 && count)
     printf("     resume begins again at the first stage, " STR_FORMAT "\n",
            STR_ARG(json_text(j, json_get(j, json_child(j, stages, 0), "name"), a)));

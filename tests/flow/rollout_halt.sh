@@ -58,7 +58,14 @@ leave 9 18
 wait_for "$work/serve.log" 'carefully is halted: opt_out_rate 0.[0-9]* ([0-9]* of 30)'
 run 0 "$KAIROS" rollout list
 has 'carefully: halted'
+has 'by itself: opt_out_rate 0.[0-9]* ([0-9]* of 30), by its halt = "opt_out_rate > 20'
+stop_hard
+start "$work/data" --program "$work/program"
+export KAIROS_URL="$url"
+run 0 "$KAIROS" rollout list
+has 'by itself: opt_out_rate 0.[0-9]* ([0-9]* of 30)' # over a restart too
 run 0 "$KAIROS" rollout resume carefully
+hasnt 'by itself'
 equal "the rates of the stage that begins" "$(rates)" '"bad":0,"of":0'
 leave 19 26
 equal "the rates when those of before leave" "$(rates)" '"bad":0,"of":0'
