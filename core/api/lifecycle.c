@@ -295,7 +295,8 @@ static bool restore(void *context, const struct control_fact *fact) {
   struct episode *e = strcmp(fact->kind, "model") == 0 ? episode_of(l, str_from(fact->name)) : NULL;
   if (e && json_parse(&j, &a, fact->body, &json_limits_default, NULL)) {
     const struct str event = json_text(&j, json_get(&j, 0, "event"), &a), why = json_text(&j, json_get(&j, 0, "why"), &a);
-    if (str_is(event, "kept") || str_is(event, "failed") || str_is(event, "candidate")) {
+    const bool trained = str_is(event, "candidate") && !str_is(why, "by hand");
+    if (str_is(event, "kept") || str_is(event, "failed") || trained) {
       e->trained = fact->at;
       snprintf(e->last, sizeof e->last, STR_FORMAT ": " STR_FORMAT, STR_ARG(event), STR_ARG(why));
     }

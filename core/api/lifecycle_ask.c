@@ -161,7 +161,14 @@ static bool read_version(struct request *r, const struct episode *e, char versio
     request_refuse(r, &why);
     return false;
   }
-  if (r->body.len) named = json_text(&j, json_get(&j, 0, "version"), &r->arena);
+  const uint32_t at = r->body.len ? json_get(&j, 0, "version") : JSON_NONE;
+  if (at != JSON_NONE && json_type(&j, at) != JSON_STRING) {
+    const struct str came = json_raw(&j, at);
+    request_problem(r, 400, "version", "/version", "expected the 64 hex digits of a version as text, got %.*s",
+                    (int)(came.len < 40 ? came.len : 40), came.at);
+    return false;
+  }
+  if (at != JSON_NONE) named = json_text(&j, at, &r->arena);
   if (named.len == 0 && e->beside[0]) memcpy(version, e->beside, DIGEST_TEXT);
   else if (named.len == 64) {
     memcpy(version, named.at, 64);
@@ -170,7 +177,8 @@ static bool read_version(struct request *r, const struct episode *e, char versio
     request_problem(r, 409, "nothing-beside", "/version", "nothing lies beside the served state: name a version (kairos models history)");
     return false;
   } else {
-    request_problem(r, 400, "version", "/version", "expected the 64 hex digits of a version (kairos models history)");
+    request_problem(r, 400, "version", "/version", "expected the 64 hex digits of a version, got %zu characters (kairos models history)",
+                    named.len);
     return false;
   }
   return true;
@@ -197,6 +205,10 @@ static void deploy(struct request *r, struct lifecycle *l, struct episode *e) {
 static void put_back(struct request *r, struct lifecycle *l, struct episode *e) {
   char version[DIGEST_TEXT];
   if (!read_version(r, e, version)) return;
+  if (strcmp(version, e->served) == 0) {
+    request_problem(r, 409, "nothing-changed", NULL, "this version is served (what lies beside goes with kairos models drop)");
+    return;
+  }
   const struct change_ask ask = {.event = "returned", .served = version, .author = author_of(r), .why = "by hand", .request = r};
   change_begin(l, e, &ask);
 }
@@ -226,7 +238,10 @@ static void add(struct request *r, struct lifecycle *l, struct episode *e) {
   unsigned char *bytes = arena_alloc(&r->arena, coded.len + 1);
   if (!bytes || !coded.len ||
       sodium_base642bin(bytes, coded.len + 1, coded.at, coded.len, NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
-    request_problem(r, 400, "state", "/state", "expected a state as base64 (kairos models add MODEL FILE)");
+    const uint32_t at = json_get(&j, 0, "state");
+    const struct str came = at != JSON_NONE ? json_raw(&j, at) : STR("nothing");
+    request_problem(r, 400, "state", "/state", "expected a state as base64, got %.*s (kairos models add MODEL FILE)",
+                    (int)(came.len < 40 ? came.len : 40), came.at);
     return;
   }
   if (e->beside[0]) {

@@ -155,7 +155,7 @@ static void done(struct errand *errand) {
   if (c->err.kind == ERR_NONE) make_live(c);
   else {
     log_warn("models", "%s: %s: %s", c->model, c->ask.event, c->err.text);
-    if (e) snprintf(e->last, sizeof e->last, "%s: %s", c->ask.event, c->err.text);
+    if (e && c->ask.file) snprintf(e->last, sizeof e->last, "failed: %s: %s", c->ask.event, c->err.text); /* a training's */
     if (e && !c->ask.request) e->not_before = clock_now() + AGAIN_MS;
     if (c->ask.request) request_refuse(c->ask.request, &c->err);
   }

@@ -70,9 +70,18 @@ static void conclude(struct training_job *j, const char *event, const char *why,
   registry_note(l, j->model, event, j->author, why, figures);
 }
 
+/* Why a process ended is its last line; what lies before tells how far it came. */
+static struct str last_line(struct str said) {
+  size_t from = said.len;
+  while (from > 0 && said.at[from - 1] != '\n') from--;
+  said = (struct str){said.at + from, said.len - from};
+  if (str_starts(said, "kairos: ")) said = (struct str){said.at + 8, said.len - 8};
+  return said;
+}
+
 static void fail(struct training_job *j) {
   if (j->err.kind == ERR_NONE) {
-    const struct str said = str_trim(buf_view(&j->said[1]));
+    const struct str said = last_line(str_trim(buf_view(&j->said[1])));
     const size_t from = said.len > 300 ? said.len - 300 : 0;
     if (said.len) err_set(&j->err, ERR_INTERNAL, STR_FORMAT, (int)(said.len - from), said.at + from);
     else err_set(&j->err, ERR_INTERNAL, "the process that trained ended with %lld", (long long)j->status);
@@ -164,7 +173,8 @@ static bool spawn(struct training_job *j, struct err *e) {
     if (!is_secret(environ[i])) env[kept++] = environ[i];
   char data[4200];
   snprintf(data, sizeof data, "%s", book_directory(j->lifecycle->api->book));
-  char *args[] = {"kairos", "retrain", j->model, "--out", j->out, "--program", j->program, "--data", data, "--seconds", SECONDS_MOST, NULL};
+  char *args[] = {"kairos", "retrain", j->model,    "--out",      j->out,   "--program", j->program,
+                  "--data", data,      "--seconds", SECONDS_MOST, "--json", NULL};
   uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
                                   {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&j->pipes[0]},
                                   {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&j->pipes[1]}};

@@ -285,8 +285,8 @@ bool training_table_calibrates(const struct training_table *t, bool *isotonic);
 void training_table_lookback(struct training_table *t, int64_t ms);
 /* After training_table_finish: how much there is to learn from in all, tested people included. */
 struct training_size {
-  uint32_t rows, users, positives;
-  int64_t from, until; /* UTC ms, when rows were taken */
+  uint32_t rows, users, positives, old; /* old: before the lookback, not among the rows */
+  int64_t from, until;                  /* UTC ms, when rows were taken */
 };
 struct training_size training_table_size(const struct training_table *t);
 void training_table_free(struct training_table *t);

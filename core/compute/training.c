@@ -296,7 +296,7 @@ bool training_table_finish(struct training_table *t, struct err *e) {
   t->middle = first + (t->clock - first) / 2;
   t->folds = 0;
   if (!split(t, e)) return false;
-  if (t->parts[0].rows >= 50 && t->parts[1].rows >= 20) return true;
+  if (t->lookback || (t->parts[0].rows >= 50 && t->parts[1].rows >= 20)) return true; /* with a lookback the caller asks for more */
   return err_set(e, ERR_INPUT, "model \"%s\": %u rows to train on and %u to test with; expected at least 50 and 20 of \"" STR_FORMAT "\"",
                  t->model->name, t->parts[0].rows, t->parts[1].rows, STR_ARG(t->rule.on));
 }
@@ -354,7 +354,9 @@ struct training_size training_table_size(const struct training_table *t) {
   for (uint32_t i = 0; i < t->count; i++) {
     const struct sample *s = &t->samples[i];
     const int64_t taken = s->until - t->rule.within;
-    if (!is_known(t, s) || is_old(t, s)) continue;
+    if (!is_known(t, s)) continue;
+    if (is_old(t, s)) size.old++;
+    if (is_old(t, s)) continue;
     size.rows++;
     size.positives += s->done;
     if (taken < size.from) size.from = taken;
@@ -362,6 +364,7 @@ struct training_size training_table_size(const struct training_table *t) {
     if (!map_get(&seen, s->user, &there) && map_set(&seen, s->user, 1)) size.users++;
   }
   map_free(&seen);
+  if (size.rows == 0) size.until = size.from;
   return size;
 }
 

@@ -23,7 +23,7 @@ static const char *format_of(const struct options *o, char *room, size_t size) {
 }
 
 /* What the state keeps of where it is from. */
-static void describe_origin(const char *format, struct str file, struct buf *metrics) {
+static void describe_origin(const char *format, struct str file, bool elsewhere, struct buf *metrics) {
   unsigned char sha256[HASH_SHA256];
   char hex[2 * HASH_SHA256 + 1];
   struct json_writer w = json_to(metrics);
@@ -35,6 +35,11 @@ static void describe_origin(const char *format, struct str file, struct buf *met
   json_pair_text(&w, "format", format);
   json_pair_text(&w, "sha256", hex);
   json_close_object(&w);
+  if (elsewhere) { /* the golden rows of the model's file are of the state that lies there */
+    json_key(&w, "golden");
+    json_open_array(&w);
+    json_close_array(&w);
+  }
   json_close_object(&w);
 }
 
@@ -43,7 +48,7 @@ static bool import_model(const struct options *o, struct one_model *m, struct er
   char room[80];
   const char *format = format_of(o, room, sizeof room);
   bool fine = file_read(o->file, &file, FILE_MOST, e) && (model_import(m->model, format, buf_view(&file), e) || err_wrap(e, "%s", o->file));
-  if (fine) describe_origin(format, buf_view(&file), &metrics);
+  if (fine) describe_origin(format, buf_view(&file), o->out != NULL, &metrics);
   fine = fine && one_model_write(m, buf_view(&metrics), o->out, e);
   buf_free(&file);
   buf_free(&metrics);

@@ -39,11 +39,11 @@ static void print_beside(const struct json *j, uint32_t at, struct arena *a) {
 
 static void print_model(const struct json *j, uint32_t at, struct arena *a) {
   const uint32_t alerts = json_get(j, at, "alerts");
-  printf(STR_FORMAT "  %.*s", STR_ARG(words(j, at, "model", a)), SHORT, words(j, at, "version", a).at);
+  printf(STR_FORMAT "  serves %.*s", STR_ARG(words(j, at, "model", a)), SHORT, words(j, at, "version", a).at);
   if (number(j, at, "live.outcomes") > 0)
     printf("  accuracy %.3f, log loss %.4f on %.0f outcomes", number(j, at, "live.accuracy"), number(j, at, "live.log_loss"),
            number(j, at, "live.outcomes"));
-  if (number(j, at, "live.baseline_accuracy") > 0) printf(" (when trained %.3f)", number(j, at, "live.baseline_accuracy"));
+  if (number(j, at, "live.baseline_accuracy") > 0) printf(" (accuracy when trained %.3f)", number(j, at, "live.baseline_accuracy"));
   if (number(j, at, "drift.score") >= 0) printf("  drift %.3f", number(j, at, "drift.score"));
   if (words(j, at, "retrain.at", a).len) printf("  trained at " STR_FORMAT " UTC", STR_ARG(words(j, at, "retrain.at", a)));
   printf("\n");
@@ -82,7 +82,8 @@ static void show_history(struct str answer) {
       print_version(&j, at, "version", &a);
       print_version(&j, at, "served", &a);
       print_version(&j, at, "beside", &a);
-      printf("  by " STR_FORMAT ": " STR_FORMAT "\n", STR_ARG(words(&j, at, "author", &a)), STR_ARG(words(&j, at, "why", &a)));
+      const struct str why = words(&j, at, "why", &a);
+      printf("  by " STR_FORMAT "%s" STR_FORMAT "\n", STR_ARG(words(&j, at, "author", &a)), why.len ? ": " : "", STR_ARG(why));
     }
   arena_free(&a);
 }
@@ -120,6 +121,11 @@ static int find_version(const struct models_ask *k, char version[65]) {
   struct json j;
   struct err e = {0};
   size_t found = 0;
+  if (strlen(k->what) < SHORT_LEAST) {
+    err_set(&e, ERR_MISSING, "expected at least %d digits of a version, got \"%s\" (kairos models history %s)", SHORT_LEAST, k->what,
+            k->model);
+    return tool_fail(&e);
+  }
   int code = ask_history(k, &answer);
   if (code == EXIT_OK && json_parse(&j, &a, buf_view(&answer), &json_limits_default, NULL))
     for (uint32_t i = 0; i < j.tokens[0].count * 3; i++) {
@@ -131,7 +137,7 @@ static int find_version(const struct models_ask *k, char version[65]) {
     }
   arena_free(&a);
   buf_free(&answer);
-  if (code != EXIT_OK || (found == 1 && strlen(k->what) >= SHORT_LEAST)) return code;
+  if (code != EXIT_OK || found == 1) return code;
   err_set(&e, found > 1 ? ERR_CONFLICT : ERR_MISSING, "%s version of %s begins with \"%s\" (kairos models history %s)",
           found > 1 ? "more than one" : "no", k->model, k->what, k->model);
   return tool_fail(&e);
@@ -211,6 +217,11 @@ int tool_models(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   const int verb = arguments_word(&usage, "VERB", k.verb, verbs);
   if (verb < 0 || (verb > 0 && !arguments_given(&usage, "MODEL", k.model))) return EXIT_USAGE;
+  const char *extra = verb == 0 ? k.model : verb < 3 || verb == 5 ? k.what : NULL;
+  if (extra) {
+    fprintf(stderr, "kairos models: %s takes no more than %s, got \"%s\"\n", k.verb, verb == 0 ? "its name" : "a MODEL", extra);
+    return EXIT_USAGE;
+  }
   switch (verb) {
   case 0: return live_ask(&k.live, "GET", "/v1/models", (struct str){0}, show_models);
   case 1: return show_one(&k);

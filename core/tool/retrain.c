@@ -6,6 +6,8 @@
 #include "live.h"
 #include "tools_list.h"
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* ---- at the engine ---- */
@@ -43,16 +45,33 @@ static int ask_engine(const struct live *live, const char *model, bool wait) {
   if (fine && live->json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&answer)));
   else if (fine && !wait) printf("%s is being trained: kairos models show %s\n", model, model);
   else if (fine) printf("%s: " STR_FORMAT "\n", model, STR_ARG(buf_view(&last)));
+  const bool failed = str_starts(buf_view(&last), "failed: ");
   buf_free(&path);
   buf_free(&answer);
   buf_free(&last);
-  return fine ? EXIT_OK : tool_fail(&e);
+  return !fine ? tool_fail(&e) : failed ? EXIT_FAILED : EXIT_OK;
+}
+
+/* What only a training here takes: without --out nobody would look at it. What the environment says is for every command. */
+static bool goes_with_out(const struct retrain_work *work) {
+  const struct {
+    const char *name, *given, *environment;
+  } list[] = {{"--from", work->file, NULL},
+              {"--program", work->program, getenv("KAIROS_PROGRAM")},
+              {"--data", work->data, getenv("KAIROS_DATA")},
+              {"--plugins", work->plugins, NULL}};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    if (list[i].given && (!list[i].environment || strcmp(list[i].given, list[i].environment) != 0)) {
+      fprintf(stderr, "kairos retrain: %s goes with --out: without it the engine trains, on its own program and data\n", list[i].name);
+      return false;
+    }
+  return true;
 }
 
 int tool_retrain(int argc, char **argv) {
   struct live live = {.client = {.url = LIVE_URL}};
   bool no_wait = false;
-  struct retrain_work work = {.program = ".", .data = "data", .seconds = 3600};
+  struct retrain_work work = {.seconds = 3600};
   const struct argument list[] = {
       {"MODEL", ARGUMENT_TEXT, &work.model, NULL, "name of the model in the program", NULL},
       {"--no-wait", ARGUMENT_FLAG, &no_wait, NULL, "ask the engine and leave", NULL},
@@ -63,9 +82,9 @@ int tool_retrain(int argc, char **argv) {
       {"--plugins", ARGUMENT_TEXT, &work.plugins, "DIR", "with --out: where plugins lie (default: the engine's)", NULL},
       {"--seconds", ARGUMENT_NUMBER, &work.seconds, "S", "limit of the training (3600)", NULL},
       LIVE_ARGUMENTS(live)};
-  const struct usage usage = {"retrain", "Trains a model again on the last 90 days, and serves the new state if it is better.",
-                              "  kairos retrain adherence\n  kairos retrain adherence --data data --program . --out new.state\n",
-                              ARGUMENTS(list)};
+  const struct usage usage = {
+      "retrain", "Trains a model again on the last 90 days; a state that is better lies beside the served one as a candidate.",
+      "  kairos retrain adherence\n  kairos retrain adherence --data data --program . --out new.state\n", ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   if (!arguments_given(&usage, "MODEL", work.model)) return EXIT_USAGE;
@@ -73,6 +92,10 @@ int tool_retrain(int argc, char **argv) {
     fprintf(stderr, "kairos retrain: --seconds: expected 1 to 86400, got %lld\n", (long long)work.seconds);
     return EXIT_USAGE;
   }
+  if (!work.out && !goes_with_out(&work)) return EXIT_USAGE;
+  if (!work.program) work.program = ".";
+  if (!work.data) work.data = "data";
+  work.json = live.json;
   if (work.out) return retrain_work(&work);
   return ask_engine(&live, work.model, !no_wait);
 }

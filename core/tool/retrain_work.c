@@ -21,6 +21,8 @@
 #define NICER       10
 #define MEMORY_MOST ((size_t)4 << 30) /* of address space above what the process has at its start */
 #define STATE_MOST  ((size_t)64 << 20)
+#define TRAIN_LEAST 50 /* rows of their people */
+#define TEST_LEAST  20
 #define SURE        1.96 /* standard errors */
 
 struct contest {
@@ -90,11 +92,18 @@ static bool name_parents(struct contest *c, struct err *e) {
 static bool is_enough(struct contest *c) {
   const struct training_size *s = &c->size;
   const struct retraining *r = &c->rules;
-  if (s->rows >= r->samples && s->users >= r->users && s->positives >= r->positives) return true;
+  struct training_rows train, test;
+  training_table_rows(c->table, TRAINING_TRAIN, &train);
+  training_table_rows(c->table, TRAINING_TEST, &test);
+  const bool split = train.rows >= TRAIN_LEAST && test.rows >= TEST_LEAST;
+  if (split && s->rows >= r->samples && s->users >= r->users && s->positives >= r->positives) return true;
   c->verdict = "too_few";
   snprintf(c->why, sizeof c->why,
            "%u rows of %u people with %u positives in the last %lld days are too few to learn from; expected %u rows of %u people with %u",
            s->rows, s->users, s->positives, (long long)(r->lookback / CLOCK_DAY), r->samples, r->users, r->positives);
+  const size_t said = strlen(c->why);
+  if (s->old) snprintf(c->why + said, sizeof c->why - said, "; %u older rows are left out", s->old);
+  else if (!split) snprintf(c->why + said, sizeof c->why - said, "; %u of them to train on, %u to test with", train.rows, test.rows);
   return false;
 }
 
@@ -185,53 +194,6 @@ static void put_contest(const struct contest *c, struct json_writer *w) {
   put_number(w, "error", c->error);
 }
 
-static void put_input(struct json_writer *w, const struct training_rows *rows, uint32_t c, uint32_t r) {
-  const uint32_t width = rows->widths[c];
-  if (width > 1) json_open_array(w);
-  for (size_t i = (size_t)r * width; i < ((size_t)r + 1) * width; i++)
-    if (rows->valid[c][i / 64] >> (i % 64) & 1) json_put_double(w, rows->inputs[c][i]);
-    else json_put_text(w, "missing");
-  if (width > 1) json_close_array(w);
-}
-
-static void put_golden_row(struct json_writer *w, const struct one_model *m, const struct training_rows *rows, uint32_t r, double answer) {
-  const struct models *all = m->program->models;
-  json_open_object(w);
-  json_key(w, "inputs");
-  json_open_object(w);
-  for (uint32_t c = 0; c < rows->input_count; c++) {
-    json_key(w, m->spec.inputs[c]);
-    put_input(w, rows, c, r);
-  }
-  json_close_object(w);
-  json_key(w, "outputs");
-  json_open_object(w);
-  for (uint32_t b = 0; b < beliefs_count(all); b++) {
-    if (belief_model(all, b) != m->index) continue;
-    json_key(w, belief_name(all, b));
-    if (answer == answer) json_put_double(w, belief_from_output(all, b, answer).number);
-    else json_put_text(w, "missing");
-  }
-  json_close_object(w);
-  json_close_object(w);
-}
-
-/* A state that came by itself brings its own golden rows: nobody writes them into the model's file. */
-static bool put_golden(struct json_writer *w, const struct contest *c, struct err *e) {
-  struct training_rows all, few;
-  struct arena a = {0};
-  double answers[GOLDEN_ROWS];
-  training_table_rows(c->table, TRAINING_TEST, &all);
-  teach_golden(&all, &a, &few);
-  const bool fine = report_answers(c->fresh.model, &few, answers, e);
-  json_key(w, "golden");
-  json_open_array(w);
-  for (uint32_t r = 0; fine && r < GOLDEN_ROWS; r++) put_golden_row(w, &c->fresh, &few, r, answers[r]);
-  json_close_array(w);
-  arena_free(&a);
-  return fine;
-}
-
 static bool write_state(struct contest *c, struct json_writer *w, struct buf *figures, const char *out, struct err *e) {
   struct report report;
   if (!report_make(&report, &c->fresh, c->table, e)) return false;
@@ -240,9 +202,16 @@ static bool write_state(struct contest *c, struct json_writer *w, struct buf *fi
   json_open_object(w);
   put_contest(c, w);
   json_close_object(w);
-  if (!put_golden(w, c, e) || !report_reference(&c->fresh, c->table, w, e)) return false;
+  if (!teach_golden_write(&c->fresh, c->table, w, e) || !report_reference(&c->fresh, c->table, w, e)) return false;
   json_close_object(w);
   return one_model_write(&c->fresh, buf_view(figures), out, e);
+}
+
+static void print_words(const struct contest *c, const char *out) {
+  const bool better = str_is(str_from(c->verdict), "better");
+  printf("%s: %s: %s\n", c->fresh.spec.name, better ? "better" : "kept", c->why);
+  if (better) printf("%s holds the new state: kairos models add %s %s\n", out, c->fresh.spec.name, out);
+  else printf("%s was not written: the state that is served stays\n", out);
 }
 
 static void print_verdict(const struct contest *c) {
@@ -284,7 +253,8 @@ int retrain_work(const struct retrain_work *o) {
   struct err e = {0};
   step_back(o->seconds);
   const bool fine = work(&c, o, &e);
-  if (fine) print_verdict(&c);
+  if (fine && o->json) print_verdict(&c);
+  else if (fine) print_words(&c, o->out);
   training_table_free(c.table);
   one_model_close(&c.fresh);
   one_model_close(&c.served);

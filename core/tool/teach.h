@@ -10,5 +10,7 @@ bool teach_calibration(struct one_model *m, const struct training_table *table, 
 /* A few rows of `all` as a table of their own, spread over it, inputs rounded to what a person can read. */
 #define GOLDEN_ROWS 4
 void teach_golden(const struct training_rows *all, struct arena *a, struct training_rows *few);
+/* The same of the table's test rows with the model's answers, as the member "golden" of an open object. [main] */
+bool teach_golden_write(const struct one_model *m, const struct training_table *table, struct json_writer *w, struct err *e);
 /* Are there enough people and outcomes to make a model that may be served? Else the sentence that says what is missing. [main] */
 bool teach_enough(const struct one_model *m, const struct training_table *table, struct err *e);

@@ -59,9 +59,15 @@ send "$work/first"
 wait_for "$work/serve.log" 'trees: drift 0\.[0-9]*, more than 0\.2: [0-9]* of its inputs are distributed otherwise'
 wait_for "$work/serve.log" 'trees: trained because of its [a-z]* [a-z]*: kept: [0-9]* rows of [0-9]* people with .* are too few to learn from'
 run 0 "$KAIROS" models
-has '^trees  [0-9a-f]\{12\}'
+has '^trees  serves [0-9a-f]\{12\}'
 expect_call 200 GET /metrics
 grep -q '^kairos_model_drift{model="trees"} 0\.[2-9]' "$work/answer" || say "the drift is no metric"
+run 2 "$KAIROS" retrain trees --from nofile
+has '--from goes with --out'
+run 2 "$KAIROS" retrain trees --data nodata
+has '--data goes with --out'
+run 2 "$KAIROS" models list foo
+run 2 "$KAIROS" models history trees extra
 old=$(served)
 run 6 "$KAIROS" models deploy trees # nothing lies beside
 run 5 "$KAIROS" models show treees
@@ -70,8 +76,40 @@ stop
 
 # ---- by hand, here: too little to learn from is a sentence and no state ----
 run 0 "$KAIROS" retrain trees --program "$program" --data "$work/data" --out "$work/new"
-has '"verdict":"too_few","why":"[0-9]* rows of [0-9]* people with [0-9]* positives in the last 90 days are too few to learn from; expected 1000000'
+has '^trees: kept: [0-9]* rows of [0-9]* people with [0-9]* positives in the last 90 days are too few to learn from; expected 1000000'
+has 'new was not written'
+run 0 "$KAIROS" retrain trees --program "$program" --data "$work/data" --out "$work/new" --json
+has '"verdict":"too_few","why":"[0-9]* rows'
 [ ! -e "$work/new" ] || say "a state was written all the same"
+
+# ---- a state that was trained elsewhere carries its own golden rows: those of the model's file, which refuse it, are of another ----
+golden='golden = { { inputs = { success_rate = 0.5 }, outputs = { by_trees = GOT } } }, retrain = { samples = 1000000 },'
+model "$(echo "$golden" | sed 's/GOT/7/')"
+run 3 "$KAIROS" check "$program" --json
+got=$(sed -n 's/.*golden row 1: .*, got \([0-9.]*\).*/\1/p' "$work/out" "$work/err" | head -n 1)
+[ -n "$got" ] || say "no golden row was asked"
+model "$(echo "$golden" | sed "s/GOT/$got/")"
+run 0 "$KAIROS" check "$program"
+run 0 "$KAIROS" train trees --program "$program" --from "$work/first" --out "$work/elsewhere.state" --json
+start "$work/data2" --program "$program"
+KAIROS_URL=$url
+run 0 "$KAIROS" models add trees "$work/elsewhere.state"
+wait_for "$work/serve.log" 'is live (trees: candidate: by hand'
+run 0 "$KAIROS" models deploy trees
+has 'trees: deployed: by hand'
+run 0 "$KAIROS" models list
+hasnt 'last training'
+elsewhere=$(sha256sum "$work/elsewhere.state" | cut -c1-64)
+serves "$elsewhere" "the state from elsewhere"
+run 5 "$KAIROS" models return trees "$(echo "$elsewhere" | cut -c1-3)"
+has 'at least 4 digits'
+run 6 "$KAIROS" models return trees "$elsewhere"
+has 'this version is served'
+expect_call 400 POST /v1/models/trees/deploy '{"version":7}'
+grep -q 'got 7' "$work/answer" || say "a number as version is not named"
+expect_call 400 POST /v1/models/trees/add '{"state":"@@"}'
+grep -q 'got .*@@' "$work/answer" || say "what came as state is not named"
+stop
 
 # ---- at the engine, with enough: the new state lies beside ----
 model "retrain = { samples = 300, users = 20, positives = 50, shadow = 3 * days, outcomes = 100 },"

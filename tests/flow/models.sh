@@ -56,6 +56,12 @@ run 0 "$KAIROS" model show foreign --program "$program"
 has '"state":null'
 run 0 "$KAIROS" model import foreign "$work/foreign.model" --format libsvm --program "$program"
 run 0 "$KAIROS" check "$program" # with the golden row: 2 - 0.5 + 0.25
+hasnt 'foreign.*no golden rows'
+cp "$program/models/foreign.state" "$work/here.state" # one for elsewhere is held to nothing, and says so
+run 0 "$KAIROS" model import foreign "$work/foreign.model" --format libsvm --program "$program" --out "$program/models/foreign.state"
+run 0 "$KAIROS" check "$program"
+has 'foreign.*no golden rows'
+cp "$work/here.state" "$program/models/foreign.state"
 run 0 "$KAIROS" model show foreign --program "$program"
 has '"imported":{"format":"libsvm","sha256":"'
 echo '{"inputs": {"success_rate": 1, "habit_strength": 1}}' >"$work/rows"
