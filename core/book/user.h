@@ -132,9 +132,11 @@ bool user_set_profile(struct user *u, struct str json_object); /* replaces; copi
 /* Merges a JSON object into the profile, top-level keys replaced, null removes; and reads zone ("timezone"), age ("demographics.age" or
  * "age") and "guardianConsent" from it when `may_identify` (scope above track); without it these keys, "demographics" and "consent" are
  * left out of the merge, so that a public write key moves none of them. Unknown zones, ages outside 0–130 and
- * what would make the profile longer than PROFILE_MOST are refused with a sentence, and then nothing was merged. */
+ * what would make the profile longer than PROFILE_MOST, and longer than it is, are refused with a sentence, and then nothing was merged. */
 struct err;
 bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e);
+/* The engine's own few keys, which protect the person: whoever filled the profile to its bound cannot keep them out. */
+bool user_merge_own(struct user *u, struct str json_object, struct err *e);
 
 uint64_t user_closed_key(void); /* of the mark that closes a user */
 

@@ -93,7 +93,7 @@ static void write_merged(const struct json *old, const struct json *patch, bool 
   json_close_object(&w);
 }
 
-static bool merge(struct user *u, struct str json_object, bool may_identify, struct arena *a, struct err *e) {
+static bool merge(struct user *u, struct str json_object, bool may_identify, size_t most, struct arena *a, struct err *e) {
   struct json old, patch;
   if (!json_parse(&patch, a, json_object, &json_limits_default, e)) return err_wrap(e, "profile");
   if (json_type(&patch, 0) != JSON_OBJECT) return err_set(e, ERR_INPUT, "profile: expected an object of traits");
@@ -103,10 +103,10 @@ static bool merge(struct user *u, struct str json_object, bool may_identify, str
   struct buf merged = {0};
   write_merged(&old, &patch, may_identify, a, &merged);
   struct str zone_name = {0};
-  if (merged.len > PROFILE_MOST) {
+  if (merged.len > most && merged.len > u->profile.len) { /* what is too long already may stay as long, or become shorter */
     const size_t length = merged.len;
     buf_free(&merged);
-    return err_set(e, ERR_INPUT, "profile: it would be %zu bytes long; at most %d are kept of a user", length, PROFILE_MOST);
+    return err_set(e, ERR_INPUT, "profile: it would be %zu bytes long; at most %zu are kept of a user", length, most);
   }
   bool done = !merged.failed && (!said.zone_said || user_text_copy(said.zone_name, &zone_name));
   if (done && !str_eq(buf_view(&merged), u->profile)) done = user_set_profile(u, buf_view(&merged));
@@ -125,9 +125,17 @@ static bool merge(struct user *u, struct str json_object, bool may_identify, str
   return true;
 }
 
-bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e) {
+static bool merge_within(struct user *u, struct str json_object, bool may_identify, size_t most, struct err *e) {
   struct arena a = {0};
-  const bool done = merge(u, json_object, may_identify, &a, e);
+  const bool done = merge(u, json_object, may_identify, most, &a, e);
   arena_free(&a);
   return done;
+}
+
+bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e) {
+  return merge_within(u, json_object, may_identify, PROFILE_MOST, e);
+}
+
+bool user_merge_own(struct user *u, struct str json_object, struct err *e) {
+  return merge_within(u, json_object, true, SIZE_MAX, e);
 }

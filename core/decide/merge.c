@@ -201,7 +201,7 @@ static bool take_who(struct user *u, const struct json *j, uint32_t data, struct
   }
   const struct str zone = json_text(j, json_get(j, data, "timezone"), a);
   if (!zone.len || !u->zone_name.len || str_eq(zone, u->zone_name)) return true;
-  return user_merge_profile(u, STR("{\"timezone\":null}"), true, e);
+  return user_merge_own(u, STR("{\"timezone\":null}"), e);
 }
 
 static bool take_health(struct user *u, const struct json *j, uint32_t list, struct err *e) {
@@ -211,7 +211,7 @@ static bool take_health(struct user *u, const struct json *j, uint32_t list, str
       char patch[32];
       if (!json_text_is(j, json_child(j, list, i), health[k])) continue;
       snprintf(patch, sizeof patch, "{\"%s\":true}", health[k]);
-      if (!user_merge_profile(u, str_from(patch), true, e)) return false;
+      if (!user_merge_own(u, str_from(patch), e)) return false;
     }
   return true;
 }

@@ -100,6 +100,30 @@ static void profiles_merge_whole_or_not(void **state) {
   user_clear(&u);
 }
 
+/* A profile at its bound takes the engine's own keys, and after them what does not make it longer. */
+static void a_full_profile_takes_what_protects(void **state) {
+  (void)state;
+  struct user u;
+  struct err e = {0};
+  static char full[PROFILE_MOST + 1];
+  assert_true(user_init(&u));
+  memset(full, 'x', PROFILE_MOST);
+  memcpy(full, "{\"x\":\"", 6);
+  memcpy(full + PROFILE_MOST - 2, "\"}", 2);
+  fine(&e, user_merge_profile(&u, str_from(full), false, &e));
+  assert_int_equal(u.profile.len, PROFILE_MOST);
+  assert_false(user_merge_profile(&u, STR("{\"ill\":true}"), true, &e));
+  assert_int_equal(e.kind, ERR_INPUT);
+  fine(&e, user_merge_own(&u, STR("{\"ill\":true}"), &e));
+  assert_true(u.profile.len > PROFILE_MOST);
+  fine(&e, user_merge_profile(&u, str_from(full), false, &e)); /* sent again: it became no longer */
+  fine(&e, user_merge_profile(&u, STR("{\"timezone\":null}"), true, &e));
+  assert_false(user_merge_profile(&u, STR("{\"y\":1}"), false, &e));
+  fine(&e, user_merge_profile(&u, STR("{\"x\":null,\"y\":1}"), false, &e));
+  assert_true(str_is(u.profile, "{\"ill\":true,\"y\":1}"));
+  user_clear(&u);
+}
+
 static void fill(struct user *u, uint64_t seed) {
   struct rng r = rng_from(seed);
   u->head = (int64_t)(rng_next(&r) % 1000000);
@@ -155,6 +179,7 @@ int main(void) {
       cmocka_unit_test(day_rings_age_by_time_alone),
       cmocka_unit_test(attempts_and_sends_keep_the_newest),
       cmocka_unit_test(profiles_merge_whole_or_not),
+      cmocka_unit_test(a_full_profile_takes_what_protects),
       cmocka_unit_test(states_read_back_to_the_same_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

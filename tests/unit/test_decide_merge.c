@@ -164,6 +164,26 @@ static void what_was_given_is_not_given_again(void **state) {
   program_free(p);
 }
 
+/* Whoever fills the profile of the one who stays does not stop a merge. */
+static void a_full_profile_is_no_way_out(void **state) {
+  (void)state;
+  struct user *from = person_new("from"), *into = person_new("into");
+  struct err e = {0};
+  static char full[PROFILE_MOST + 1];
+  memset(full, 'x', PROFILE_MOST);
+  memcpy(full, "{\"x\":\"", 6);
+  memcpy(full + PROFILE_MOST - 2, "\"}", 2);
+  if (!user_merge_profile(into, str_from(full), false, &e)) fail_msg("%s", e.text);
+  if (!user_merge_profile(from, STR("{\"injured\":true,\"ill\":true,\"pregnant\":true}"), true, &e)) fail_msg("%s", e.text);
+  merge_into(NULL, into, from, at("2026-03-02T12:00:00Z"));
+  struct str end = into->profile;
+  assert_true(end.len > PROFILE_MOST);
+  end = (struct str){end.at + PROFILE_MOST - 1, end.len - PROFILE_MOST + 1};
+  assert_true(str_is(end, ",\"ill\":true,\"injured\":true,\"pregnant\":true}"));
+  user_free(from);
+  user_free(into);
+}
+
 /* The newest sends are kept when both have as many as there is room for. */
 static void too_many_sends_keep_the_newest(void **state) {
   (void)state;
@@ -231,8 +251,9 @@ static void rows_that_are_no_merge(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(no_merge_allows_what_was_refused),
-                                     cmocka_unit_test(what_was_given_is_not_given_again), cmocka_unit_test(too_many_sends_keep_the_newest),
-                                     cmocka_unit_test(a_closed_user_stays_closed), cmocka_unit_test(rows_that_are_no_merge)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(no_merge_allows_what_was_refused), cmocka_unit_test(what_was_given_is_not_given_again),
+      cmocka_unit_test(too_many_sends_keep_the_newest),   cmocka_unit_test(a_full_profile_is_no_way_out),
+      cmocka_unit_test(a_closed_user_stays_closed),       cmocka_unit_test(rows_that_are_no_merge)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
