@@ -134,7 +134,8 @@ struct item *opt_out_item(struct arena *a, struct str user, const struct merge_c
 struct merge_clock merge_clock_of(const struct user *u);
 /* What of a closed user binds the other, as the data of that row. [lane] */
 bool merge_carried(struct flow *f, const struct user *u, const struct alias *x, struct arena *a, struct buf *out, struct err *e);
-/* Ends what an earlier run began: merges, and erasures of merged people; each step is done only where it is missing. While the volumes are
+/* Ends what an earlier run began: merges, and erasures of merged people; each step is done only where it is missing. A merge that cannot be
+ * ended is logged and stays begun; false: volumes cannot be recovered, or an erasure failed. While the volumes are
  * the caller's: at a start, or offline. `flows` by volume. */
 bool merges_resume(struct aliases *all, struct book *b, struct flow *(*flow_of)(void *context, uint32_t volume), void *context,
                    struct err *e);

@@ -13,8 +13,9 @@
 struct aliases {
   struct book *book;
   struct sealer sealer;
-  struct alias *at; /* in order of their facts; forgotten ones have no ids */
+  struct alias *at; /* in order of their facts, until a forgotten one's place is taken again; forgotten ones have no ids */
   size_t count, cap, known;
+  size_t spare;          /* the place + 1 of a forgotten one, the next by `same`; 0: none */
   struct map from, into; /* hash_64 of the id → place + 1 of the newest */
 };
 
@@ -48,7 +49,7 @@ static bool link_in(struct aliases *a, size_t place) {
 
 /* Takes copies of the ids. */
 static struct alias *add(struct aliases *a, const struct alias *x, struct err *e) {
-  if (a->count == a->cap) {
+  if (!a->spare && a->count == a->cap) {
     const size_t cap = a->cap ? a->cap * 2 : 16;
     struct alias *grown = kit_realloc(a->at, cap * sizeof *grown);
     if (!grown) {
@@ -60,16 +61,20 @@ static struct alias *add(struct aliases *a, const struct alias *x, struct err *e
   }
   char *text = kit_alloc(x->from.len + x->into.len + 1);
   if (text) {
+    const size_t place = a->spare ? a->spare : a->count + 1, spare = a->spare ? a->at[place - 1].same : 0;
+    struct alias *fresh = &a->at[place - 1];
     memcpy(text, x->from.at, x->from.len);
     memcpy(text + x->from.len, x->into.at, x->into.len);
-    a->at[a->count] = *x;
-    a->at[a->count].from = (struct str){text, x->from.len};
-    a->at[a->count].into = (struct str){text + x->from.len, x->into.len};
-    a->count++;
-    a->known++;
-    if (link_in(a, a->count)) return &a->at[a->count - 1];
-    a->count--;
-    a->known--;
+    *fresh = *x;
+    fresh->from = (struct str){text, x->from.len};
+    fresh->into = (struct str){text + x->from.len, x->into.len};
+    if (link_in(a, place)) {
+      if (a->spare) a->spare = spare;
+      else a->count++;
+      a->known++;
+      return fresh;
+    }
+    *fresh = (struct alias){.same = spare}; /* still spare, or still beyond the last */
   }
   kit_free(text);
   err_set(e, ERR_BUSY, "memory for a merge is missing");
@@ -105,7 +110,8 @@ static void drop(struct aliases *a, size_t place) {
   unlink_from(a, place);
   unlink_into(a, place);
   kit_free((void *)(uintptr_t)x->from.at);
-  *x = (struct alias){0};
+  *x = (struct alias){.same = a->spare};
+  a->spare = place;
   a->known--;
 }
 
@@ -141,21 +147,37 @@ static int by_number(const void *left, const void *right) {
   return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
 }
 
-struct str *aliases_person(const struct aliases *a, struct str id, struct arena *arena, size_t *count) {
-  *count = 1;
-  const size_t most = aliases_count(a);
-  struct str *ids = ARENA_ARRAY(arena, struct str, most + 1);
-  const struct alias **found = most ? ARENA_ARRAY(arena, const struct alias *, most) : NULL;
-  if (!ids || (most && !found)) return NULL;
-  ids[0] = most ? one_who_stays(a, id) : id;
-  size_t n = 0, looked = 0;
-  for (struct str into = ids[0]; most;) {
-    for (size_t p = place_of(&a->into, into); p && n < most; p = a->at[p - 1].siblings)
-      if (str_eq(a->at[p - 1].into, into)) found[n++] = &a->at[p - 1];
-    if (looked == n) break;
-    into = found[looked++]->from;
+/* Everybody who was merged into `id`, by whatever way. */
+static bool collect(const struct aliases *a, struct str id, struct arena *arena, const struct alias ***found, size_t *count) {
+  size_t cap = 0, looked = 0;
+  for (struct str into = id;; into = (*found)[looked++]->from) {
+    for (size_t p = place_of(&a->into, into); p; p = a->at[p - 1].siblings) {
+      if (!str_eq(a->at[p - 1].into, into)) continue;
+      if (*count == cap) {
+        const size_t more = cap ? cap * 2 : 8;
+        const struct alias **grown = ARENA_ARRAY(arena, const struct alias *, more);
+        if (!grown) return false;
+        if (*count) memcpy(grown, *found, *count * sizeof *grown);
+        *found = grown;
+        cap = more;
+      }
+      (*found)[(*count)++] = &a->at[p - 1];
+    }
+    if (looked == *count) return true;
   }
+}
+
+/* Costs what the person has of ids, not what everybody has. */
+struct str *aliases_person(const struct aliases *a, struct str id, struct arena *arena, size_t *count) {
+  const struct alias **found = NULL;
+  const struct str stays = aliases_count(a) ? one_who_stays(a, id) : id;
+  size_t n = 0;
+  *count = 1;
+  if (aliases_count(a) && !collect(a, stays, arena, &found, &n)) return NULL;
+  struct str *ids = ARENA_ARRAY(arena, struct str, n + 1);
+  if (!ids) return NULL;
   if (n) qsort(found, n, sizeof(const struct alias *), by_number);
+  ids[0] = stays;
   for (size_t i = 0; i < n; i++) ids[i + 1] = found[i]->from;
   *count = n + 1;
   for (size_t i = 0; i <= n; i++) { /* views would end with the alias */
@@ -163,6 +185,12 @@ struct str *aliases_person(const struct aliases *a, struct str id, struct arena 
     if (!ids[i].at) return NULL;
   }
   return ids;
+}
+
+const struct alias *aliases_begun_into(const struct aliases *a, struct str id) {
+  for (size_t p = a ? place_of(&a->into, id) : 0; p; p = a->at[p - 1].siblings)
+    if (a->at[p - 1].state == ALIAS_BEGUN && str_eq(a->at[p - 1].into, id)) return &a->at[p - 1];
+  return NULL;
 }
 
 bool aliases_may(const struct aliases *a, struct str from, struct str into, const struct alias **same, struct err *e) {
@@ -177,6 +205,11 @@ bool aliases_may(const struct aliases *a, struct str from, struct str into, cons
   const struct alias *ending = find(a, into);
   if ((x && x->state == ALIAS_ENDING) || (ending && ending->state == ALIAS_ENDING))
     return err_set(e, ERR_BUSY, "this person is being erased: send again in a second");
+  /* What binds the other would end in a chain that is closed, and never reach the one who stays. */
+  const struct alias *half = x ? NULL : aliases_begun_into(a, from);
+  if (half)
+    return err_set(e, ERR_BUSY, "the merge of \"" STR_FORMAT "\" into \"" STR_FORMAT "\" is not done: merge that one again first",
+                   STR_ARG(half->from), STR_ARG(from));
   if (!x) return true;
   if (str_eq(one_who_stays(a, from), stays)) {
     *same = x;

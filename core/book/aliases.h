@@ -28,7 +28,9 @@ struct str aliases_whom_then(const struct aliases *a, struct str id, int64_t at)
  * `ids` in the arena, NULL without memory. */
 struct str *aliases_person(const struct aliases *a, struct str id, struct arena *arena, size_t *count);
 const struct alias *aliases_from(const struct aliases *a, struct str id);  /* NULL: merged into nobody */
-const struct alias *aliases_next(const struct aliases *a, size_t *cursor); /* all, in the order of merging; cursor from 0 */
+const struct alias *aliases_next(const struct aliases *a, size_t *cursor); /* all; as opened: in the order of merging; cursor from 0 */
+
+const struct alias *aliases_begun_into(const struct aliases *a, struct str id); /* one that is begun and not done; NULL: none is */
 
 /* May `from` be merged into `into`? False: a sentence that says why not. `*same`: it was, already; else NULL. */
 bool aliases_may(const struct aliases *a, struct str from, struct str into, const struct alias **same, struct err *e);

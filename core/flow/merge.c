@@ -1,8 +1,8 @@
 /* merge: two ids become one person, step by step. The old id's chain is closed by a row of its own, after which nothing but an opt-out
  * happens to it; what binds it is written into one row of the person who stays; if either had opted out, every waiting message of both is
  * withdrawn. Promises that each step is a row like any other (replay and recovery need nothing else), that it is done once however often
- * it is begun, and that a start ends what a crash left. Live, the API takes the same steps through the lanes (api/merge.c). On the thread
- * that owns the volumes. */
+ * it is begun, and that a start ends what a crash left; or says of a merge that it cannot, leaves it begun and starts all the same. Live,
+ * the API takes the same steps through the lanes (api/merge.c). On the thread that owns the volumes. */
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
@@ -156,6 +156,45 @@ static bool resume_merge(struct resuming *r, const struct alias *x, struct err *
   return ok;
 }
 
+static bool recover_all(struct resuming *r, struct str id, struct err *e) {
+  size_t count = 0;
+  const struct str *ids = aliases_person(r->all, id, &r->arena, &count);
+  bool ok = ids || err_set(e, ERR_BUSY, "no memory for a person's ids");
+  for (size_t i = 0; ok && i < count; i++) ok = flow_recover(flow_with(r, ids[i]), e);
+  return ok;
+}
+
+/* The opt-out of either needs no row of the merge: it holds for all of the person's ids even so. */
+static bool obey_opt_outs(struct resuming *r, const struct alias *x, struct err *e) {
+  const struct str ids[] = {x->from, x->into};
+  bool withdrawn_by_one = false;
+  for (size_t i = 0; i < 2; i++) {
+    struct err why = {0};
+    const struct user *u = volume_user(flow_volume(flow_with(r, ids[i])), ids[i], false, &why);
+    if (why.kind != ERR_NONE) return err_set(e, why.kind, "%s", why.text);
+    withdrawn_by_one |= u && u->consent == CONSENT_WITHDRAWN;
+  }
+  return !withdrawn_by_one || opt_out_all(r, x->from, e);
+}
+
+/* A merge that cannot be ended stays begun, and its old id is no other's: whoever asks for it again ends it. One person's trouble does not
+ * keep everybody's engine from starting; volumes that cannot be recovered do. */
+static bool leave_begun(struct resuming *r, const struct alias *x, const struct err *why, struct err *e) {
+  log_error("flow", "merge %lld cannot be ended and stays begun (merge again to end it): %s", (long long)x->number, why->text);
+  if (!recover_all(r, x->from, e)) return false;
+  struct err opt_out = {0};
+  if (obey_opt_outs(r, x, &opt_out)) return true;
+  log_error("flow", "merge %lld: an opt-out is not under every id yet: %s", (long long)x->number, opt_out.text);
+  return recover_all(r, x->from, e);
+}
+
+static bool end_or_leave(struct resuming *r, const struct alias *x, struct err *e) {
+  struct err why = {0};
+  if (aliases_begun_into(r->all, x->from)) err_set(&why, ERR_BUSY, "an earlier one into its old id is not done");
+  else if (resume_merge(r, x, &why)) return true;
+  return leave_begun(r, x, &why, e);
+}
+
 /* The one who stays goes first: as long as an old id is there, its merge says that the erasure is not over. */
 static bool resume_erasure(struct resuming *r, struct str id, struct err *e) {
   size_t count = 0;
@@ -178,7 +217,7 @@ bool merges_resume(struct aliases *all, struct book *b, struct flow *(*flow_of)(
   size_t cursor = 0;
   for (const struct alias *next; ok && (next = aliases_next(all, &cursor));) {
     struct alias x = *next; /* its words live as long as it is not forgotten */
-    if (x.state == ALIAS_BEGUN) ok = resume_merge(&r, &x, e) || err_wrap(e, "merge %lld", (long long)x.number);
+    if (x.state == ALIAS_BEGUN) ok = end_or_leave(&r, &x, e) || err_wrap(e, "merge %lld", (long long)x.number);
     else if (x.state == ALIAS_ENDING) ok = resume_erasure(&r, x.from, e) || err_wrap(e, "erasing a merged person");
     arena_reset(&r.arena);
   }

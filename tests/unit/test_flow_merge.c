@@ -217,6 +217,81 @@ static bool may(struct world *w, const struct aliases *a, const char *from, cons
   return ok;
 }
 
+/* A merge that cannot be ended stays begun and stops neither the start nor other merges; nothing of it is half there but the opt-out, which
+ * holds. Its target is merged into nobody before it: what binds the old id would be lost on the way. */
+static void a_merge_that_cannot_be_ended_waits(uint32_t volumes) {
+  struct world *w = world_new("merge-waits", volumes, RULES);
+  static const char *const ids[] = {"anon", "kim", "side", "main"};
+  enum err_kind kind;
+  for (size_t i = 0; i < 4; i++) world_person(w, ids[i], at(NOON), false);
+  walk(w, world_item(w, ENTRY_PROFILE, world_envelope(w, "anon", NULL, "profile_updated", at(NOON), "{\"age\":12}"), at(NOON), false));
+  opt_out(w, "anon");
+  struct aliases *a = aliases_of(w);
+  begin(w, a, "anon", "kim");
+  assert_false(may(w, a, "kim", "main", &kind));
+  assert_int_equal(kind, ERR_BUSY);
+  begin(w, a, "side", "main");
+  close_from(w, a, "anon");
+  assert_true(user_add_send(user_of(w, "anon"), &(struct send){.decision = 1, .response = 9})); /* in memory: the row is refused */
+  fine(&w->e, merges_resume(a, w->book, flow_of, w, &w->e));
+  assert_int_equal(aliases_from(a, STR("anon"))->state, ALIAS_BEGUN);
+  assert_int_equal(aliases_from(a, STR("side"))->state, ALIAS_DONE);
+  struct user *kim = user_of(w, "kim");
+  assert_true(kim->age >= 18 && !user_mark(kim, merge_mark(STR("anon"))));
+  assert_int_equal(kim->consent, CONSENT_WITHDRAWN);
+  assert_true(user_of(w, "anon")->closed);
+  assert_false(may(w, a, "kim", "main", &kind));
+  assert_int_equal(kind, ERR_BUSY);
+  fine(&w->e, merges_resume(a, w->book, flow_of, w, &w->e));
+  assert_int_equal(aliases_from(a, STR("anon"))->state, ALIAS_DONE);
+  assert_int_equal(user_of(w, "kim")->age, 12);
+  assert_true(may(w, a, "kim", "main", &kind));
+  aliases_close(a);
+  world_free(w);
+}
+
+static void waits_in_one_file(void **state) {
+  (void)state;
+  a_merge_that_cannot_be_ended_waits(1);
+}
+static void waits_in_four_files(void **state) {
+  (void)state;
+  a_merge_that_cannot_be_ended_waits(4);
+}
+
+/* Forgotten ones' places are taken again: who means whom stays right. */
+static void places_are_taken_again(void **state) {
+  (void)state;
+  struct world *w = world_new("merge-places", 1, RULES);
+  static const char *const ids[] = {"a", "b", "c", "d", "e"};
+  for (size_t i = 0; i < 5; i++) world_person(w, ids[i], at(NOON), false);
+  struct aliases *a = aliases_of(w);
+  begin(w, a, "a", "b");
+  begin(w, a, "c", "d");
+  begin(w, a, "e", "d");
+  for (int round = 0; round < 40; round++) {
+    const char *from = ids[round % 2 ? 0 : 2], *into = ids[round % 2 ? 1 : 3];
+    size_t count, seen = 0, cursor = 0;
+    if (round % 3 == 0) fine(&w->e, aliases_drop(a, STR("e"), &w->e));
+    fine(&w->e, aliases_drop(a, str_from(from), &w->e));
+    assert_null(aliases_from(a, str_from(from)));
+    begin(w, a, from, into);
+    if (round % 3 == 0) begin(w, a, "e", "d");
+    assert_int_equal(aliases_count(a), 3);
+    while (aliases_next(a, &cursor)) seen++;
+    assert_int_equal(seen, 3);
+    assert_int_equal(cursor, 3); /* no place was added */
+    assert_non_null(aliases_person(a, STR("e"), &w->arena, &count));
+    assert_int_equal(count, 3);
+    assert_non_null(aliases_person(a, STR("b"), &w->arena, &count));
+    assert_int_equal(count, 2);
+    assert_non_null(aliases_person(a, STR("nobody"), &w->arena, &count));
+    assert_int_equal(count, 1);
+  }
+  aliases_close(a);
+  world_free(w);
+}
+
 static void whom_an_id_means(void **state) {
   (void)state;
   struct world *w = world_new("merge-whom", 1, RULES);
@@ -288,6 +363,9 @@ int main(void) {
                                      cmocka_unit_test(a_half_erased_person_is_erased),
                                      cmocka_unit_test(a_closed_user_takes_an_opt_out_only),
                                      cmocka_unit_test(history_stays_history),
+                                     cmocka_unit_test(waits_in_one_file),
+                                     cmocka_unit_test(waits_in_four_files),
+                                     cmocka_unit_test(places_are_taken_again),
                                      cmocka_unit_test(whom_an_id_means),
                                      cmocka_unit_test(a_damaged_merge_stops_the_start)};
   return cmocka_run_group_tests(tests, NULL, NULL);
