@@ -22,6 +22,13 @@ static void __attribute__((format(printf, 3, 4))) complain(struct findings *f, c
   findings_add(f, FINDING_ERROR, n->at.file, n->at.line, "feature \"" STR_FORMAT "\": %s", STR_ARG(n->at.name), text);
 }
 
+/* Whether the language refused this feature already: what it says of fields left out or out of range is not said twice. */
+static bool is_refused(const struct findings *f, const struct noun_feature *n) {
+  for (size_t i = 0; i < f->count; i++)
+    if (f->at[i].level == FINDING_ERROR && f->at[i].line == n->at.line && strcmp(f->at[i].file, n->at.file) == 0) return true;
+  return false;
+}
+
 /* ---- building ---- */
 
 static bool needs_field(enum window_kind kind) {
@@ -34,6 +41,7 @@ static bool window_kind_of(const struct noun_feature *n, enum window_kind *kind,
       *kind = (enum window_kind)i;
       return true;
     }
+  if (n->window.len == 0 && is_refused(findings, n)) return false;
   const char *near = str_nearest(n->window, window_names, WINDOW_NAMES);
   if (near) complain(findings, n, "unknown window \"" STR_FORMAT "\" (did you mean \"%s\"?)", STR_ARG(n->window), near);
   else
@@ -62,7 +70,7 @@ static bool window_names_build(struct arena *a, struct features *f, struct decla
     if (!s) complain(findings, n, "field: %s", e.text);
     else d->field_slot = s->slot;
   } else if (needs_field(d->kind)) {
-    complain(findings, n, "window \"%s\" needs a field", window_names[d->kind]);
+    if (!is_refused(findings, n)) complain(findings, n, "window \"%s\" needs a field", window_names[d->kind]);
   } else if (d->kind == WINDOW_LAST && !n->where.len) {
     complain(findings, n, "window \"last\" needs a field, or a where that the newest event is asked");
   }
@@ -75,11 +83,15 @@ static void window_build(struct arena *a, struct features *f, struct declared_fe
   const struct noun_feature *n = d->noun;
   if (!window_kind_of(n, &d->kind, findings)) return;
   const struct event_type *type = vocabulary ? vocabulary_type(vocabulary, n->of) : NULL;
-  if (!type) complain(findings, n, "of: no event noun is named \"" STR_FORMAT "\"", STR_ARG(n->of));
+  const char *near = type || !vocabulary ? NULL : vocabulary_nearest_type(vocabulary, n->of);
+  if (!type && !(n->of.len == 0 && is_refused(findings, n)))
+    complain(findings, n, "of: no event noun is named \"" STR_FORMAT "\"%s%s%s", STR_ARG(n->of), near ? " (did you mean \"" : "",
+             near ? near : "", near ? "\"?)" : "");
   d->type = type ? type->number : UINT32_MAX;
   double days = n->days > 0 ? n->days : 7;
-  if (!(days >= 1 && days <= SERIES_DAYS - 1) || days != (double)(int32_t)days)
-    complain(findings, n, "days: expected a whole number from 1 to %d", SERIES_DAYS - 1);
+  const bool within = days >= 1 && days <= SERIES_DAYS - 1;
+  if (!within && is_refused(findings, n)) d->days = 1;
+  else if (!within || days != (double)(int32_t)days) complain(findings, n, "days: expected a whole number from 1 to %d", SERIES_DAYS - 1);
   else d->days = (int32_t)days;
   bool several = d->kind == WINDOW_TREND || d->kind == WINDOW_ENTROPY || d->kind == WINDOW_CIRCULAR;
   d->at_least = n->at_least > 0 ? n->at_least : several ? 3 : 1;

@@ -45,6 +45,7 @@ bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, co
 bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol *out);
 /* "Did you mean": the field that a condition may read nearest to `event.x`, without its "event."; NULL when none is near. [builder] */
 const char *vocabulary_nearest(const struct vocabulary *v, struct str name);
+const char *vocabulary_nearest_type(const struct vocabulary *v, struct str name); /* the event type's name; likewise */
 /* Fills the slots of all symbols of kind SYMBOL_EVENT whose name begins with "event." in one walk over the event's tokens: the value, the
  * symbol's fallback when the event says nothing (or null), missing with MISSING_WRONG_TYPE when it is of another type than declared. Other
  * slots are not touched, nor those of event.local_…. `plan` is made once per program, after the last symbols_name. [lane] */

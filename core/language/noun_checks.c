@@ -71,7 +71,8 @@ static void check_name(struct setting *s, int noun) {
     setting_problem(s, "a name has 1 to 64 letters, digits, _ . and -");
 }
 
-static void check_feature(struct setting *s, const struct noun_feature *n) {
+static void check_feature(struct setting *s, const struct noun_feature *n, const struct node *table) {
+  if (n->window.len == 0 && node_get(table, "window")) return; /* refused while it was read */
   if ((n->window.len > 0) == (n->value.len > 0)) {
     setting_problem(s, n->window.len ? "a feature has a \"window\" or a \"value\", not both" : "field \"window\" or \"value\" is missing");
     return;
@@ -88,8 +89,10 @@ static void check_feature(struct setting *s, const struct noun_feature *n) {
   if (counts && n->field.len) setting_problem(s, "window \"" STR_FORMAT "\" has no \"field\"", STR_ARG(n->window));
   bool endless = str_is(n->window, "since_last") || str_is(n->window, "streak");
   if (n->days == 0 && endless) return;
-  if (n->days == 0) setting_problem(s, "field \"days\" is missing: from 1 to 35");
-  else if (!(n->days >= 1 && n->days <= 35)) setting_problem(s, "\"days\" must be from 1 to 35, got %.10g", n->days);
+  const struct node *days = node_get(table, "days");
+  if (!days) setting_problem(s, "field \"days\" is missing: from 1 to 35");
+  else if (days->kind == NODE_NUMBER && !(n->days >= 1 && n->days <= 35))
+    setting_problem(s, "\"days\" must be from 1 to 35, got %.10g", n->days);
 }
 
 #define BUDGET_LEAST 1e-4 /* seconds */
@@ -247,7 +250,7 @@ void noun_check(struct setting *s, int noun, void *target, const struct node *ta
   check_needs(s, noun, target, table, first_function);
   warn_of_later_fields(s, noun, table);
   switch (noun) {
-  case FEATURE: check_feature(s, target); return;
+  case FEATURE: check_feature(s, target, table); return;
   case MODEL: check_model(s, target); return;
   case SEGMENT: check_segment(s, target); return;
   case METRIC: check_metric(s, target); return;

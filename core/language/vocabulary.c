@@ -92,6 +92,15 @@ const struct event_type *vocabulary_type(const struct vocabulary *v, struct str 
   return number == KEYS_NONE ? NULL : &v->types[number].type;
 }
 
+const char *vocabulary_nearest_type(const struct vocabulary *v, struct str name) {
+  const char **names = kit_alloc((v->count + 1) * sizeof *names);
+  if (!names) return NULL;
+  for (uint32_t i = 0; i < v->count; i++) names[i] = v->events[i].at.name.at; /* texts of nouns end in NUL */
+  const char *near = str_nearest(name, names, v->count);
+  kit_free(names);
+  return near;
+}
+
 /* ---- for symbols.find ---- */
 /* What all that declare the name allow together. */
 static void take_range(struct symbol *out, const struct noun_event_field *field, bool first) {

@@ -129,6 +129,22 @@ has 'all.lua:9: error: feature "h": value: .*"g" is worked out by a function.* m
 has 'all.lua:6: error: segment "z" says who somebody is'
 has 'all.lua:7: error: trigger "t": when: needs: no segment and no family of segments is named "a.b"'
 
+# ---- one mistake is one finding ----
+cat >"$work/bad/rules/all.lua" <<'END'
+event "walk" { fields = { steps = "number" } }
+feature "a" { window = "summ", of = "walk", field = "steps", days = 7 }
+feature "b" { window = "sum", of = "walk", days = 7 }
+feature "c" { window = "sum", field = "steps", days = 7 }
+feature "d" { window = "sum", of = "walk", field = "steps", days = 70 }
+feature "e" { window = "sum", of = "walk", field = "steps", days = "x" }
+feature "f" { window = "count", of = "walkk", days = 7 }
+END
+run 3 "$KAIROS" check "$work/bad"
+equal "the findings" "$(cat "$work/out" "$work/err" | grep -c '^rules/all.lua:[0-9]*: error')" 6
+has 'all.lua:2: error: .*(did you mean "sum"?)'
+has 'all.lua:5: error: .*from 1 to 35, got 70'
+has 'all.lua:7: error: .*no event noun is named "walkk" (did you mean "walk"?)'
+
 # ---- the journal ----
 LC_ALL=C awk 'BEGIN {
   srand(5)
