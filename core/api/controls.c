@@ -328,6 +328,7 @@ static void approve(struct request *r, struct api *a, const struct noun_rollout 
   json_put_str(&w, who);
   const char *said = arena_printf(&r->arena, "\"stage\":%d,\"by\":" STR_FORMAT, next, STR_ARG(buf_view(&more)));
   buf_free(&more);
+  if (!said) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
   if (!said || !fact_submit(r, a, "approval", n->at.name, said, rollout_answer(r, a, n, s)))
     kit_free((void *)(uintptr_t)s->approvers[--s->approver_count].at);
 }

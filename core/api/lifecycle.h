@@ -114,7 +114,7 @@ struct change_ask {
   struct str figures;      /* JSON object, kept with the event; or empty */
 };
 bool change_begin(struct lifecycle *l, struct episode *e, const struct change_ask *ask);
-/* A line of the registry that changes no program: "trained", "kept", "failed". In order, on the builder's thread. */
+/* A line of the registry that changes no program: "trained", "kept", "failed", "refused". In order, on the builder's thread. */
 void registry_note(struct lifecycle *l, const char *model, const char *event, const char *author, const char *why, struct str figures);
 /* lifecycle_show.c */
 void put_episode(struct json_writer *w, struct lifecycle *l, const struct episode *e);

@@ -22,10 +22,30 @@ struct state_change {
   const struct program *base; /* held */
   struct change_ask ask;
   const char *model, *state_path;
+  bool written; /* the registry has its line */
   struct err err;
 };
 
 /* ---- the registry ---- */
+
+static const char *keep(struct arena *a, const char *text) {
+  return text ? arena_text(a, text, strlen(text)) : NULL;
+}
+
+static bool is_kept(const struct change_ask *kept, const struct change_ask *ask) {
+  return kept->event && kept->author && kept->why && kept->figures.at && !kept->served == !ask->served && !kept->beside == !ask->beside &&
+         !kept->file == !ask->file;
+}
+
+static void keep_ask(struct arena *a, const struct change_ask *ask, struct change_ask *kept) {
+  kept->event = keep(a, ask->event);
+  kept->served = keep(a, ask->served);
+  kept->beside = keep(a, ask->beside);
+  kept->author = keep(a, ask->author);
+  kept->why = keep(a, ask->why);
+  kept->file = keep(a, ask->file);
+  kept->figures = (struct str){arena_text(a, ask->figures.at ? ask->figures.at : "", ask->figures.len), ask->figures.len};
+}
 
 static bool write_line(struct book *b, const char *model, const struct change_ask *ask, struct err *e) {
   struct buf body = {0};
@@ -105,7 +125,8 @@ static void work(struct errand *errand) {
   struct draft *d = c->draft;
   if ((c->ask.file && !take_file(c, &c->err)) || !gather(c, &c->err)) return;
   draft_build(d);
-  if (d->program && !write_line(library_book(c->lifecycle->api->library), c->model, &c->ask, &c->err)) {
+  c->written = d->program && write_line(library_book(c->lifecycle->api->library), c->model, &c->ask, &c->err);
+  if (d->program && !c->written) {
     library_release(d->library, d->program);
     d->program = NULL;
   }
@@ -119,6 +140,16 @@ static void count_event(struct lifecycle *l, const char *event) {
   l->figures.returned += strcmp(event, "returned") == 0;
 }
 
+/* The registry says already what did not become so: then it says that, too. At the end there is no builder to write it. */
+static void take_back(struct state_change *c, const char *why) {
+  struct lifecycle *l = c->lifecycle;
+  const struct change_ask ask = {.event = "refused", .author = c->ask.author, .why = why};
+  struct err e = {0};
+  if (!c->written) return;
+  if (!l->programs->closing) registry_note(l, c->model, ask.event, ask.author, ask.why, (struct str){0});
+  else if (!write_line(l->api->book, c->model, &ask, &e)) log_error("models", "%s: %s", c->model, e.text);
+}
+
 static void make_live(struct state_change *c) {
   struct programs *s = c->lifecycle->programs;
   struct edition *made = edition_add(s, c->draft, LIFECYCLE_NAME, c->ask.author);
@@ -130,7 +161,11 @@ static void make_live(struct state_change *c) {
     a->request = c->ask.request;
     count_event(c->lifecycle, c->ask.event);
     activation_submit(a);
-  } else if (c->ask.request) request_problem(c->ask.request, 409, "nothing-changed", NULL, "these states are served already");
+    return;
+  }
+  const char *served = "these states are served already";
+  take_back(c, made ? served : "no memory for a program");
+  if (c->ask.request) request_problem(c->ask.request, 409, "nothing-changed", NULL, "%s", served);
 }
 
 static void free_change(struct state_change *c) {
@@ -155,15 +190,12 @@ static void done(struct errand *errand) {
   if (c->err.kind == ERR_NONE) make_live(c);
   else {
     log_warn("models", "%s: %s: %s", c->model, c->ask.event, c->err.text);
+    take_back(c, c->err.text);
     if (e && c->ask.file) snprintf(e->last, sizeof e->last, "failed: %s: %s", c->ask.event, c->err.text); /* a training's */
     if (e && !c->ask.request) e->not_before = clock_now() + AGAIN_MS;
     if (c->ask.request) request_refuse(c->ask.request, &c->err);
   }
   free_change(c);
-}
-
-static const char *keep(struct arena *a, const char *text) {
-  return text ? arena_text(a, text, strlen(text)) : NULL;
 }
 
 bool change_begin(struct lifecycle *l, struct episode *e, const struct change_ask *ask) {
@@ -179,15 +211,14 @@ bool change_begin(struct lifecycle *l, struct episode *e, const struct change_as
   c->base = library_hold(s->library, s->live->draft->program);
   c->model = keep(&c->arena, e->name);
   c->state_path = keep(&c->arena, e->state_path);
-  c->ask.event = keep(&c->arena, ask->event);
-  c->ask.served = keep(&c->arena, ask->served);
-  c->ask.beside = keep(&c->arena, ask->beside);
-  c->ask.author = keep(&c->arena, ask->author);
-  c->ask.why = keep(&c->arena, ask->why);
-  c->ask.file = keep(&c->arena, ask->file);
-  c->ask.figures = (struct str){arena_text(&c->arena, ask->figures.at ? ask->figures.at : "", ask->figures.len), ask->figures.len};
-  e->changing = true;
+  keep_ask(&c->arena, ask, &c->ask);
   l->changes++;
+  if (!c->model || !c->state_path || !is_kept(&c->ask, ask)) {
+    free_change(c);
+    if (ask->request) request_problem(ask->request, 503, "memory", NULL, "no memory for this change: ask again");
+    return false;
+  }
+  e->changing = true;
   builder_ask(s->builder, &c->errand);
   return true;
 }
@@ -219,7 +250,11 @@ void registry_note(struct lifecycle *l, const char *model, const char *event, co
   if (!n) return;
   *n = (struct line){.errand = {.work = line_work, .done = line_done}, .lifecycle = l};
   n->model = keep(&n->arena, model);
-  n->ask = (struct change_ask){.event = keep(&n->arena, event), .author = keep(&n->arena, author), .why = keep(&n->arena, why)};
-  n->ask.figures = (struct str){arena_text(&n->arena, figures.at ? figures.at : "", figures.len), figures.len};
+  keep_ask(&n->arena, &(struct change_ask){.event = event, .author = author, .why = why, .figures = figures}, &n->ask);
+  if (!n->model || !n->ask.event || !n->ask.author || !n->ask.why || !n->ask.figures.at) {
+    log_error("models", "%s: no memory to write down: %s: %s", model, event, why);
+    line_done(&n->errand);
+    return;
+  }
   builder_ask(l->programs->builder, &n->errand);
 }

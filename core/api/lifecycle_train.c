@@ -185,7 +185,7 @@ static bool spawn(struct training_job *j, struct err *e) {
     j->pipes[i].data = j;
   }
   j->process.data = j;
-  j->open = 3;
+  j->open = env ? 3 : 2; /* without memory there is no process */
   const int code = env ? uv_spawn(loop, &j->process, &o) : UV_ENOMEM;
   arena_free(&a);
   if (code == 0) {
@@ -195,7 +195,7 @@ static bool spawn(struct training_job *j, struct err *e) {
   err_set(e, ERR_INTERNAL, "the process that trains could not be started: %s", uv_strerror(code));
   j->status = 1;
   for (int i = 0; i < 2; i++) uv_close((uv_handle_t *)&j->pipes[i], on_closed);
-  uv_close((uv_handle_t *)&j->process, on_closed);
+  if (env) uv_close((uv_handle_t *)&j->process, on_closed);
   return false;
 }
 
@@ -242,7 +242,7 @@ bool training_start(struct lifecycle *l, struct episode *e, const char *author, 
 }
 
 void training_stop(struct lifecycle *l) {
-  if (l->job && l->job->open) uv_process_kill(&l->job->process, SIGKILL);
+  if (l->job && l->job->open && uv_is_active((uv_handle_t *)&l->job->process)) uv_process_kill(&l->job->process, SIGKILL);
 }
 
 void training_put(const struct lifecycle *l, const struct episode *e, struct json_writer *w) {
