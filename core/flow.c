@@ -272,8 +272,9 @@ static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
     struct step *s = &f->steps[i];
     if (s->dropped || s->program != p || !(s->models >> model & 1) || s->item->recorded) continue;
     const struct moment_input in = input_of(f, s, 0);
-    const bool gated = model_gated(&in, model_served(p->models, model));
-    const bool killed = !gated && place_model_killed(&f->places.at[s->partition], model_name(p->models, model));
+    const uint32_t served = model_served(p->models, model); /* a gate or a kill of it is one of what lies beside it */
+    const bool gated = model_gated(&in, served);
+    const bool killed = !gated && place_model_killed(&f->places.at[s->partition], model_name(p->models, served));
     for (uint32_t b = 0; b < beliefs_count(p->models); b++)
       if (belief_model(p->models, b) == model)
         s->beliefs[b] = value_missing(gated ? MISSING_GATED : killed ? MISSING_SUSPENDED : MISSING_FAILED);

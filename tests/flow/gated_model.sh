@@ -6,6 +6,7 @@ set -eu
 mkdir "$work/program"
 for part in rules interventions models; do cp -r "$KAIROS_SOURCE/$part" "$work/program/$part"; done
 rm "$work/program/rules/scenarios.lua" # which are of the program without the gate
+cp "$work/program/models/adherence.state" "$work/program/models/adherence.candidate.state" # asked when the served one is, and only then
 cat >"$work/program/rules/gated.lua" <<'END'
 policy "paper" { why = "Signed on paper.", consent = "by_enrolment" }
 trigger "knows" { why = "The model says something.", on = "check_in", when = "skip_probability >= 0", offer = "social_reinforcement" }
