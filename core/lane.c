@@ -398,17 +398,6 @@ static bool open_all(struct lanes *l, struct err *e) {
   return start_courier(l, e);
 }
 
-bool lanes_run(struct lanes *l, struct err *e) {
-  for (uint32_t i = 0; i < l->lane_count; i++) {
-    count_turn(&l->lanes[i], 0); /* who asks before the first turn is told what was opened */
-    if (pthread_create(&l->lanes[i].thread, NULL, lane_main, &l->lanes[i]) != 0)
-      return err_set(e, ERR_INTERNAL, "cannot start the thread of lane %u", i);
-    l->lanes[i].started = true;
-  }
-  back_run(&l->back, l->options.loop);
-  return true;
-}
-
 struct lanes *lanes_open(const struct lanes_options *options, struct err *e) {
   struct lanes *l = kit_alloc(sizeof *l);
   if (!l) return NULL;
@@ -442,6 +431,28 @@ bool lanes_activate(struct lanes *l, const struct program *p, int64_t number, st
     for (uint32_t k = 0; ok && k < l->lanes[i].owned_count; k++) ok = activate_owned(&l->lanes[i].owned[k], p, buf_view(&text), e);
   buf_free(&text);
   return ok;
+}
+
+/* A volume that was recovered since it was opened: its users' ticks are in their states, not in the heap, and the program may be newer. */
+static bool find_due_again(struct owned *o, struct err *e) {
+  struct volume *v = o->outbox.volume;
+  if (!volume_figures(v).recoveries) return true;
+  o->due.count = 0;
+  return volume_due_users(v, owned_push_due, o, e) && volume_each_user(v, look_again, o, e);
+}
+
+bool lanes_run(struct lanes *l, struct err *e) {
+  for (uint32_t i = 0; i < l->lane_count; i++)
+    for (uint32_t k = 0; k < l->lanes[i].owned_count; k++)
+      if (!find_due_again(&l->lanes[i].owned[k], e)) return false;
+  for (uint32_t i = 0; i < l->lane_count; i++) {
+    count_turn(&l->lanes[i], 0); /* who asks before the first turn is told what was opened */
+    if (pthread_create(&l->lanes[i].thread, NULL, lane_main, &l->lanes[i]) != 0)
+      return err_set(e, ERR_INTERNAL, "cannot start the thread of lane %u", i);
+    l->lanes[i].started = true;
+  }
+  back_run(&l->back, l->options.loop);
+  return true;
 }
 
 void lanes_close(struct lanes *l) {

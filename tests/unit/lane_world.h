@@ -10,6 +10,8 @@ struct fleet {
   size_t open; /* jobs that are not back yet */
 };
 
+static bool fleet_recovers; /* volumes are recovered between the program and the first turn, as a start may have to */
+
 /* Takes over a world's directory: its flows are the lanes' from here on. */
 static inline struct fleet *fleet_new(struct world *w, uint32_t lanes, const struct endpoint *endpoints, size_t count) {
   struct fleet *f = kit_alloc(sizeof *f);
@@ -28,6 +30,7 @@ static inline struct fleet *fleet_new(struct world *w, uint32_t lanes, const str
   fine(&w->e, (f->lanes = lanes_open(&o, &w->e)) != NULL);
   w->program = library_get(w->library, str_from(digest), &w->e);
   fine(&w->e, w->program && lanes_activate(f->lanes, w->program, 0, &w->e));
+  for (uint32_t v = 0; fleet_recovers && v < book_volumes(w->book); v++) fine(&w->e, flow_recover(lanes_flow(f->lanes, v), &w->e));
   fine(&w->e, lanes_run(f->lanes, &w->e));
   return f;
 }

@@ -361,8 +361,8 @@ static void test_erasure_among_others(void **state) {
 }
 
 /* A program that begins to listen to the hours is heard by those who were there before. */
-static void test_a_new_program_has_its_ticks(void **state) {
-  (void)state;
+static void a_new_program_has_its_ticks(bool recovered) {
+  fleet_recovers = recovered;
   clock_freeze(NOON);
   struct world *w = world_new("lane-reprogram", 1, RULES);
   for (int i = 0; i < EARLY; i++) {
@@ -391,6 +391,18 @@ static int setup(void **state) {
   return 0;
 }
 
+static void test_a_new_program_has_its_ticks(void **state) {
+  (void)state;
+  a_new_program_has_its_ticks(false);
+}
+
+/* So it has when a volume had to be recovered on the way. */
+static void test_a_recovered_start_has_its_ticks(void **state) {
+  (void)state;
+  a_new_program_has_its_ticks(true);
+  fleet_recovers = false;
+}
+
 int main(void) {
   signal(SIGPIPE, SIG_IGN);
   const struct CMUnitTest tests[] = {
@@ -404,6 +416,7 @@ int main(void) {
       cmocka_unit_test(test_a_lost_tick_comes_again),
       cmocka_unit_test(test_erasure_among_others),
       cmocka_unit_test(test_a_new_program_has_its_ticks),
+      cmocka_unit_test(test_a_recovered_start_has_its_ticks),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }
