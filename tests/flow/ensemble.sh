@@ -48,6 +48,7 @@ has '"method":"platt"'
 run 0 "$KAIROS" check "$program"
 
 # ---- serving ----
+cp "$program/models/trees.state" "$program/models/trees.candidate.state" # beside: asked when the served one is
 start "$work/data" --program "$program"
 expect_call 200 PUT /v1/users/anna '{"timezone":"Etc/UTC","age":40}'
 i=0
@@ -76,6 +77,7 @@ grep '"kind":"event".*"blended"' "$work/answer" | head -n 1 >"$work/row"
 [ -s "$work/row" ] || { cat "$work/answer" >&2; say "no belief was recorded"; }
 grep -q '"by_trees":[0-9.]*.*"by_machine":[0-9.]*' "$work/row" || grep -q '"by_machine":[0-9.]*.*"by_trees":[0-9.]*' "$work/row" ||
   say "the parts were not recorded with the combination"
+grep -q '"trees.candidate.by_trees":0' "$work/row" || say "what lies beside was not asked"
 cp "$work/row" "$work/answer"
 check_blend
 
@@ -95,6 +97,7 @@ expect_call 200 PUT /v1/kill/model/trees
 plan
 expect_call 200 GET "/v1/users/anna/export"
 grep '"by_trees":null' "$work/answer" | head -n 1 >"$work/row"
+grep -q '"trees.candidate.by_trees":null' "$work/row" || say "what lies beside a killed model was asked"
 cp "$work/row" "$work/answer"
 awk -v m="$(number by_machine)" -v b="$(number blended)" 'BEGIN { exit !(m > 0 && m == b) }' || { cat "$work/row" >&2; say "the part that is left is not what is said"; }
 stop
