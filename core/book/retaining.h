@@ -34,6 +34,7 @@ struct retaining {
   struct trim trim;
   int64_t base, at, until, first; /* at: the next row of the walk; first: no row that stays arrived before */
   bool all;
+  bool damaged;       /* what failed are this user's own rows or state, and the unit had written nothing of them */
   int64_t link;       /* CUT: the row behind the next one; 0: none */
   struct buf list;    /* struct doomed, newest first */
   struct trimmed sum; /* of this look */
@@ -52,6 +53,6 @@ bool trim_step(struct volume *v, struct retaining *r, struct err *e);
 void trim_end(struct retaining *r); /* to the next user */
 
 /* retention.c */
-bool retention_step(struct volume *v, struct err *e); /* [lane], from volume_settle */
-bool floors_keep(struct volume *v, struct err *e);    /* erase.c: numbers that were given are never given again */
-void retention_forget(struct volume *v);              /* the volume is reopened or closed */
+bool retention_step(struct volume *v, bool idle, struct err *e); /* [lane], from volume_settle */
+bool floors_keep(struct volume *v, struct err *e);               /* erase.c: numbers that were given are never given again */
+void retention_forget(struct volume *v);                         /* the volume is reopened or closed */

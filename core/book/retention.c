@@ -1,6 +1,7 @@
-/* Retention: one look at everything a day, in small steps. Promises that a lane is held for a millisecond at most and only when it had
- * nothing to do; that each step is a transaction after which everything is whole, so that kill -9 between or within two loses nothing; and
- * that a user who is erased meanwhile is let go of. What is done to one user is trim.c's. On the volume's thread; offline by a tool. */
+/* Retention: one look at everything a day, in small steps. Promises that a lane is held for a millisecond at most, when it has
+ * nothing to do, and once a second where that never is; that after each step everything is whole, so that kill -9 between or within two
+ * loses nothing; that a user who is erased meanwhile is let go of; and that one who does not read back keeps nobody else's rows. What is
+ * done to one user is trim.c's. On the volume's thread; offline by a tool. */
 #include "kit/clock.h"
 #include "kit/log.h"
 #include "retaining.h"
@@ -10,6 +11,7 @@
 #define STEP_UNITS    512        /* nor for more than this, whatever the clock says */
 #define QUIET_NS      20000000   /* nothing was committed for so long: it is quiet */
 #define BUSY_NS       1000000000 /* one step so often where it never is */
+#define AGAIN_MS      3600000    /* a look that failed with its volume: not again before, or the volume would do nothing but recover */
 #define LETTERS_A_GO  64
 #define UNITS_OFFLINE 2048
 
@@ -137,10 +139,22 @@ static bool still_there(struct volume *v, struct retaining *r, struct err *e) {
   return got >= 0;
 }
 
+/* One person whose rows or state do not read back keeps nobody else's; a file that fails ends the look. The next look says it again. */
+static bool skip(struct volume *v, struct retaining *r, struct err *e) {
+  struct err storage;
+  if (!r->damaged || !volume_room(v, &storage)) return false;
+  log_warn("book", "volume %u, user %lld: nothing of theirs is trimmed: %s", v->number, (long long)r->number, e->text);
+  *e = (struct err){0};
+  trim_end(r);
+  return true;
+}
+
 static bool work(struct volume *v, struct retaining *r, int units, int64_t until, struct err *e) {
   if (!still_there(v, r, e)) return false;
-  while (units-- > 0 && r->phase != RETAIN_REST && (!until || clock_monotonic() < until))
-    if (!unit(v, r, e)) return false;
+  while (units-- > 0 && r->phase != RETAIN_REST && (!until || clock_monotonic() < until)) {
+    r->damaged = false;
+    if (!unit(v, r, e) && !skip(v, r, e)) return false;
+  }
   return true;
 }
 
@@ -181,22 +195,32 @@ static void tell(const struct volume *v, const struct trimmed *s) {
              (unsigned long long)s->users, (unsigned long long)s->decisions, (unsigned long long)s->letters);
 }
 
-bool retention_step(struct volume *v, struct err *e) {
+static bool look_fail(struct volume *v, struct retaining *r, int64_t now) {
+  r->next_look = now + AGAIN_MS;
+  return turn_fail(v);
+}
+
+/* A busy lane pays no commit for it: the step rides in the next turn's transaction. */
+bool retention_step(struct volume *v, bool idle, struct err *e) {
   struct retaining *r = v->retaining;
+  struct err full;
   const int64_t begun = clock_monotonic(), now = clock_now();
   if (r->commits != v->commits) {
     r->commits = v->commits;
     r->quiet_since = begun;
   }
-  if (begun - r->quiet_since < QUIET_NS && begun - r->stepped < BUSY_NS) return true;
+  const bool quiet = idle && begun - r->quiet_since >= QUIET_NS;
+  if ((!quiet && begun - r->stepped < BUSY_NS) || !volume_room(v, &full)) return true;
   bool due;
   if (!is_due(v, r, now, e, &due)) return turn_fail(v);
   if (!due) return true;
-  if (r->phase == RETAIN_REST && !look_begin(v, r, now, e)) return turn_fail(v);
-  if (!work(v, r, STEP_UNITS, begun + STEP_NS, e)) return turn_fail(v);
+  if (r->phase == RETAIN_REST && !look_begin(v, r, now, e)) return look_fail(v, r, now);
+  if (!work(v, r, STEP_UNITS, begun + STEP_NS, e)) return look_fail(v, r, now);
   r->stepped = clock_monotonic();
-  if (v->in_turn && !volume_commit(v, e)) return false;
-  r->commits = v->commits; /* its own commit is no sign of life */
+  if (idle && v->in_turn) {
+    if (!volume_commit(v, e)) return look_fail(v, r, now);
+    r->commits = v->commits; /* its own commit is no sign of life */
+  }
   if (r->phase == RETAIN_REST) tell(v, &r->sum);
   return true;
 }

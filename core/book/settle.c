@@ -120,7 +120,7 @@ bool volume_settle(struct volume *v, bool idle, struct err *e) {
   must(!v->has_rows);
   if (!checkpoint_due(v, idle, e) || !write_behind(v, idle, e)) return false;
   if (idle && v->in_turn && !volume_commit(v, e)) return false;
-  if (idle && v->retaining && !retention_step(v, e)) return false;
+  if (v->retaining && !retention_step(v, idle, e)) return false;
   users_trim(v, volume_limits.hot_users);
   return true;
 }

@@ -33,6 +33,7 @@ static bool know(struct volume *v, struct retaining *r, struct err *e) {
   sqlite3_bind_int64(select, 1, r->number);
   const int got = sql_row(select, "reading a user", e);
   r->who = got == 1 ? user_from_row(v, select, true, &r->applied, e) : NULL;
+  r->damaged = got == 1 && !r->who;
   sqlite3_reset(select);
   return r->who || (got == 0 && err_set(e, ERR_INTERNAL, "user %lld went while being looked at", (long long)r->number));
 }
@@ -45,10 +46,12 @@ static bool arrival(struct volume *v, struct retaining *r, int64_t seq, int64_t 
   sqlite3_bind_int64(select, 1, seq);
   const int got = sql_row(select, "reading a row's arrival", e);
   if (got == 0) err_set(e, ERR_STORAGE, "user %lld: row %lld is missing", (long long)r->number, (long long)seq);
+  r->damaged = got == 0;
   if (got != 1) return false;
   row_columns(select, &row, &sealed);
   struct buf plain = {0};
   const bool done = stub_read(sealed, &row) || row_open(v, r->who, sealed, &row, &plain, e);
+  r->damaged = !done;
   *arrived = row.arrived;
   buf_free(&plain);
   sqlite3_reset(select);
@@ -77,7 +80,9 @@ static bool take_checkpoint(struct volume *v, struct retaining *r, struct err *e
   if (r->applied <= head || (head && r->now < at + SPARED(r->keep.events))) return true;
   r->sum.checkpoints++;
   if (r->dry) return true;
-  return know(v, r, e) && arrival(v, r, r->applied, &at, e) && turn_begin(v, e) && checkpoint_take(v, r->who, r->applied, at, e);
+  if (!know(v, r, e) || !arrival(v, r, r->applied, &at, e)) return false;
+  r->damaged = r->who->head != r->applied;
+  return turn_begin(v, e) && checkpoint_take(v, r->who, r->applied, at, e);
 }
 
 /* Behind which checkpoint: the newest that is old enough for everything behind it to go; else the oldest there is, of whose rows only those
@@ -88,7 +93,7 @@ static bool choose_base(struct volume *v, struct retaining *r, struct err *e) {
   r->all = true;
   r->until = last;
   if (!find_checkpoint(v, SELECT_CHECKPOINT_LAST, r->number, r->trim.cut, last + SPARED(r->keep.events), &r->base, &at, e)) return false;
-  r->first = at; /* rows after a checkpoint's arrived no sooner than its own */
+  r->first = at; /* rows after a checkpoint's arrived no sooner than its own, unless the clock went back; then they go a little later */
   if (r->base) return true;
   r->all = false;
   if (!find_checkpoint(v, SELECT_CHECKPOINT_FIRST, r->number, r->trim.cut, 0, &r->base, &at, e)) return false;
@@ -140,6 +145,7 @@ static bool walked(struct volume *v, struct retaining *r, int64_t link, struct e
   return true;
 }
 
+/* Once a row goes, all behind it go: a wall clock that was set back must not leave one without a chain. */
 static bool walk_one(struct volume *v, struct retaining *r, struct err *e) {
   struct doomed d = {.seq = r->at};
   struct entry row;
@@ -153,13 +159,15 @@ static bool walk_one(struct volume *v, struct retaining *r, struct err *e) {
   const bool stub = got == 1 && stub_read(body, &row);
   sqlite3_reset(select);
   if (got == 0 || stub) return walked(v, r, stub ? r->at : 0, e);
-  if (row.user != r->number || row.previous >= r->at)
+  r->damaged = row.user != r->number || row.previous >= r->at;
+  if (r->damaged)
     return err_set(e, ERR_STORAGE, "the chain of user %lld leads to row %lld, which does not fit it", (long long)r->number,
                    (long long)r->at);
   d.decided = row.decisions > 0;
-  if ((!r->all || d.decided) && !arrival(v, r, r->at, &d.arrived, e)) return false;
+  const bool goes = r->all || doomed_count(r) > 0;
+  if ((!goes || d.decided) && !arrival(v, r, r->at, &d.arrived, e)) return false;
   r->at = row.previous;
-  if (r->all || d.arrived <= r->until) buf_put(&r->list, &d, sizeof d);
+  if (goes || d.arrived <= r->until) buf_put(&r->list, &d, sizeof d);
   else if (d.arrived < r->first) r->first = d.arrived;
   return !r->list.failed || err_set(e, ERR_STORAGE, "memory for a chain is missing");
 }
@@ -221,7 +229,7 @@ static bool cut_oldest(struct volume *v, struct retaining *r, struct err *e) {
   if (d.decided || newest) {
     if (!make_stub(v, &d, r->link, e)) return false;
     r->link = d.seq;
-    if (d.decided && !r->trim.decided) r->trim.decided = d.arrived;
+    if (d.decided && (!r->trim.decided || d.arrived < r->trim.decided)) r->trim.decided = d.arrived;
   } else {
     if (!run_with(v, DELETE_ROW, d.seq, 0, e)) return false;
     v->rows_gone++;
@@ -248,6 +256,7 @@ static bool cut_one(struct volume *v, struct retaining *r, struct err *e) {
 
 /* ---- decisions whose time is over ---- */
 
+/* As above. A link that nothing was decided at has no age: it stays, and what is behind it goes by its own. */
 static bool forget_walk_one(struct volume *v, struct retaining *r, struct err *e) {
   struct entry row;
   struct str body;
@@ -262,10 +271,10 @@ static bool forget_walk_one(struct volume *v, struct retaining *r, struct err *e
     return true;
   }
   const struct doomed d = {.seq = r->at, .arrived = row.arrived, .decided = row.decisions > 0};
-  if (d.arrived <= r->until) buf_put(&r->list, &d, sizeof d);
+  if (doomed_count(r) || (d.decided && d.arrived <= r->until)) buf_put(&r->list, &d, sizeof d);
   else {
     r->link = d.seq; /* the oldest that stays, in the end */
-    if (d.decided) r->first = d.arrived;
+    if (d.decided && (!r->first || d.arrived < r->first)) r->first = d.arrived;
   }
   r->at = row.previous;
   return !r->list.failed || err_set(e, ERR_STORAGE, "memory for a chain is missing");
@@ -278,6 +287,8 @@ static bool forget_decisions(struct volume *v, int64_t seq, struct retaining *r,
   const int got = sql_row(select, "reading a row's decisions", e);
   bool done = got == 1 && row_decision_ids(select, 0, &ids);
   sqlite3_reset(select);
+  r->damaged = got >= 0 && !done;
+  if (r->damaged) err_set(e, ERR_STORAGE, "the decisions of row %lld do not read back", (long long)seq);
   for (size_t at = 0; done && at < ids.len; at += sizeof(int64_t)) {
     int64_t id;
     memcpy(&id, ids.at + at, sizeof id);

@@ -6,6 +6,7 @@
 #include "kit/rng.h"
 #include "retaining.h"
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define USERS 5
 #define OLD   40 /* events of each user that are to go */
@@ -33,24 +34,24 @@ static struct volume *past(struct fixture *f) {
   return v;
 }
 
-static void newer(struct volume *v, struct err *e) {
+static void at(struct volume *v, int64_t arrived, int n, bool decided, struct err *e) {
   char name[16], body[64];
-  for (int n = 0; n < USERS * NEW; n++) {
-    user_name(n % USERS, name);
-    struct user *u = volume_user(v, str_from(name), false, e);
-    snprintf(body, sizeof body, "{\"newer\":%d}", n);
-    struct entry entry = {.partition = u->partition,
-                          .kind = ENTRY_EVENT,
-                          .body = str_from(body),
-                          .record = STR("toy"),
-                          .arrived = TOY_NOW + 390 * RETENTION_DAY + n};
-    const uint64_t events = u->events;
-    fine(e, volume_append(v, u, &entry, e));
-    u->events = events;
-    assert_true(toy_apply(v, u, &entry));
-    u->events = events + 1;
-    fine(e, volume_commit(v, e));
-  }
+  user_name(n % USERS, name);
+  struct user *u = volume_user(v, str_from(name), true, e);
+  snprintf(body, sizeof body, "{\"newer\":%d}", n);
+  struct entry entry = {
+      .partition = u->partition, .kind = ENTRY_EVENT, .body = str_from(body), .record = STR("toy"), .arrived = arrived + n};
+  const uint64_t events = u->events;
+  fine(e, volume_append(v, u, &entry, e));
+  u->events = events;
+  assert_true(toy_apply(v, u, &entry));
+  u->events = events + 1;
+  if (decided) fine(e, volume_add_decision(v, u, volume_next_decision(v, u->partition), entry.seq, STR("{\"toy\":true}"), e));
+  fine(e, volume_commit(v, e));
+}
+
+static void newer(struct volume *v, struct err *e) {
+  for (int n = 0; n < USERS * NEW; n++) at(v, TOY_NOW + 390 * RETENTION_DAY, n, false, e);
 }
 
 static int64_t count(struct volume *v, const char *text) {
@@ -60,9 +61,10 @@ static int64_t count(struct volume *v, const char *text) {
   return n;
 }
 
-/* Every chain leads from its head to its beginning or to a link, and everything on the way opens; the number of whole rows. */
+/* Every chain leads from its head to its beginning or to a link, and everything on the way opens; no row is beside them; the number of
+ * whole rows. */
 static int whole_rows(struct volume *v, struct err *e) {
-  int rows = 0;
+  int rows = 0, reached = 0;
   char name[16];
   for (int i = 0; i < USERS; i++) {
     user_name(i, name);
@@ -80,10 +82,12 @@ static int whole_rows(struct volume *v, struct err *e) {
       assert_int_equal(row.user, u->number);
       assert_true(row.previous < seq);
       rows += whole;
+      reached++;
     }
     arena_free(&a);
   }
   *e = (struct err){0};
+  assert_int_equal(reached, count(v, "SELECT count(*) FROM journal WHERE user>0"));
   return rows;
 }
 
@@ -218,6 +222,151 @@ static void a_volume_trims_by_itself(void **state) {
   clock_thaw();
 }
 
+/* What is said meanwhile goes into a file. */
+static int said(struct volume *v, int64_t ms, const char *what, struct err *e) {
+  char line[512];
+  int times = 0;
+  FILE *log = tmpfile();
+  const int was = dup(STDERR_FILENO);
+  assert_true(log && was >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+  log_setup(LOG_WARN, 0);
+  let_time_pass(v, ms, e);
+  log_setup(LOG_ERROR, 0);
+  assert_true(dup2(was, STDERR_FILENO) >= 0);
+  close(was);
+  rewind(log);
+  while (fgets(line, sizeof line, log)) times += strstr(line, what) != NULL;
+  fclose(log);
+  return times;
+}
+
+/* let_time_pass fails as soon as the volume would have to be recovered. */
+static void who_does_not_read_back_keeps_nobody_elses_rows(void **state) {
+  (void)state;
+  struct fixture f;
+  struct err e = {0};
+  clock_freeze(TOY_NOW + 1000);
+  fixture_open(&f, "book-retention-damaged", 1);
+  struct volume *v = past(&f);
+  volume_retain(v, &keep);
+  let_time_pass(v, 2000, &e);
+  fine(&e, sql_exec(v->db, "UPDATE journal SET body=zeroblob(50) WHERE seq=(SELECT applied FROM users WHERE number=2)", &e));
+  fine(&e, sql_exec(v->db, "UPDATE users SET state=zeroblob(50) WHERE number=3", &e));
+  assert_int_equal(said(v, 2 * RETENTION_DAY, "nothing of theirs is trimmed", &e), 2);
+  assert_false(volume_retain_waits(v)); /* the look is over */
+  assert_int_equal(count(v, "SELECT count(*) FROM checkpoints"), USERS - 2);
+  newer(v, &e); /* which writes the state anew */
+  assert_int_equal(said(v, 400 * RETENTION_DAY, "user 2: nothing of theirs is trimmed", &e), 1);
+  assert_false(volume_retain_waits(v));
+  assert_int_equal(count(v, "SELECT count(*) FROM journal WHERE length(body)>20"), USERS * NEW + OLD);
+  volume_close(v);
+  fixture_close(&f);
+  clock_thaw();
+}
+
+static void a_look_that_fails_is_not_begun_anew_at_once(void **state) {
+  (void)state;
+  struct fixture f;
+  struct err e = {0};
+  bool failed = false;
+  clock_freeze(TOY_NOW + 1000);
+  fixture_open(&f, "book-retention-fails", 1);
+  struct volume *v = past(&f);
+  volume_retain(v, &keep);
+  let_time_pass(v, 2000, &e);
+  fine(&e, sql_exec(v->db, "CREATE TEMP TRIGGER no BEFORE INSERT ON main.checkpoints BEGIN SELECT RAISE(ABORT, 'no'); END", &e));
+  clock_advance(2 * RETENTION_DAY);
+  for (int i = 0; i < 10 && !failed; i++) {
+    clock_advance(25);
+    failed = !volume_settle(v, true, &e);
+  }
+  assert_true(failed);
+  e = (struct err){0};
+  fine(&e, volume_recover(v, &e)); /* the trigger is gone with the connection */
+  let_time_pass(v, 0, &e);
+  assert_int_equal(count(v, "SELECT count(*) FROM checkpoints"), 0);
+  let_time_pass(v, 3600000, &e);
+  assert_int_equal(count(v, "SELECT count(*) FROM checkpoints"), USERS);
+  volume_close(v);
+  fixture_close(&f);
+  clock_thaw();
+}
+
+/* The step rides in the transaction of the turn that comes next. */
+static void a_lane_without_a_pause_trims_too(void **state) {
+  (void)state;
+  struct fixture f;
+  struct err e = {0};
+  clock_freeze(TOY_NOW + 1000);
+  fixture_open(&f, "book-retention-busy", 1);
+  struct volume *v = past(&f);
+  volume_retain(v, &keep);
+  let_time_pass(v, 2000, &e);
+  clock_advance(2 * RETENTION_DAY);
+  const uint64_t commits = v->commits;
+  for (int i = 0; i < 100; i++) {
+    clock_advance(25);
+    fine(&e, volume_settle(v, false, &e));
+  }
+  assert_int_equal(v->commits, commits);
+  fine(&e, volume_commit(v, &e));
+  assert_int_equal(count(v, "SELECT count(*) FROM checkpoints"), USERS);
+  volume_close(v);
+  fixture_close(&f);
+  clock_thaw();
+}
+
+/* The wall clock stood far ahead for a while, then it was set right: old, "new" and old again along one chain. */
+static void a_clock_that_went_back_tears_no_chain(void **state) {
+  (void)state;
+  static const struct {
+    int days;
+    bool decided;
+  } lives[] = {{0, true}, {0, true}, {600, true}, {600, false}, {200, true}, {1, true}, {2, false}};
+  struct fixture f;
+  struct err e = {0};
+  clock_freeze(TOY_NOW + 300 * RETENTION_DAY);
+  fixture_open(&f, "book-retention-back", 1);
+  struct volume *v = toy_open(&f, 0, NULL);
+  for (size_t i = 0; i < sizeof lives / sizeof *lives; i++)
+    for (int n = 0; n < USERS; n++) at(v, TOY_NOW + lives[i].days * RETENTION_DAY, (int)i * USERS + n, lives[i].decided, &e);
+  newer(v, &e);
+  volume_retain(v, &keep);
+  let_time_pass(v, 2000, &e);
+  let_time_pass(v, 110 * RETENTION_DAY, &e); /* day 410 */
+  assert_int_equal(whole_rows(v, &e), USERS * NEW);
+  assert_int_equal(count(v, "SELECT count(*) FROM decisions"), USERS * 5);
+  let_time_pass(v, 690 * RETENTION_DAY, &e); /* day 1100: decisions until day 73 or so are over, and what is behind them */
+  assert_int_equal(whole_rows(v, &e), 0);
+  assert_int_equal(count(v, "SELECT count(*) FROM decisions"), 0);
+  volume_close(v);
+  fixture_close(&f);
+  clock_thaw();
+}
+
+/* Decisions of several ages behind a checkpoint whose own row has none. */
+static void a_link_without_decisions_takes_none_with_it(void **state) {
+  (void)state;
+  struct fixture f;
+  struct err e = {0};
+  clock_freeze(TOY_NOW + 300 * RETENTION_DAY);
+  fixture_open(&f, "book-retention-link", 1);
+  struct volume *v = toy_open(&f, 0, NULL);
+  for (int n = 0; n < USERS * 4; n++) at(v, TOY_NOW + n / USERS * 100 * RETENTION_DAY, n, n / USERS < 3, &e);
+  volume_retain(v, &keep);
+  let_time_pass(v, 2000, &e);
+  let_time_pass(v, 2 * RETENTION_DAY, &e); /* a checkpoint each */
+  newer(v, &e);
+  let_time_pass(v, 410 * RETENTION_DAY, &e); /* day 712: everything behind it */
+  assert_int_equal(whole_rows(v, &e), USERS * NEW);
+  let_time_pass(v, 390 * RETENTION_DAY, &e); /* day 1102: the decisions of day 0 are over */
+  assert_int_equal(whole_rows(v, &e), 0);
+  assert_int_equal(count(v, "SELECT count(*) FROM decisions"), USERS * 2);
+  volume_close(v);
+  fixture_close(&f);
+  clock_thaw();
+}
+
 static void days_that_make_no_sense_are_refused(void **state) {
   (void)state;
   struct retention out;
@@ -233,6 +382,12 @@ static void days_that_make_no_sense_are_refused(void **state) {
 int main(void) {
   log_setup(LOG_ERROR, 0);
   const struct CMUnitTest tests[] = {cmocka_unit_test(whoever_dies_while_trimming_loses_nothing),
-                                     cmocka_unit_test(a_volume_trims_by_itself), cmocka_unit_test(days_that_make_no_sense_are_refused)};
+                                     cmocka_unit_test(a_volume_trims_by_itself),
+                                     cmocka_unit_test(who_does_not_read_back_keeps_nobody_elses_rows),
+                                     cmocka_unit_test(a_look_that_fails_is_not_begun_anew_at_once),
+                                     cmocka_unit_test(a_lane_without_a_pause_trims_too),
+                                     cmocka_unit_test(a_clock_that_went_back_tears_no_chain),
+                                     cmocka_unit_test(a_link_without_decisions_takes_none_with_it),
+                                     cmocka_unit_test(days_that_make_no_sense_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
