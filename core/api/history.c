@@ -53,7 +53,7 @@ static bool beside_record(struct volume *v, int64_t seq, struct arena *a, struct
     if (r.trace.there) in->traceparent = (struct str){text, TRACE_TEXT};
     return true;
   }
-  if (why.kind != ERR_MISSING || !volume_stub(v, seq, a, &row, &ids, NULL)) return err_set(e, why.kind, "%s", why.text);
+  if (why.kind != ERR_MISSING || !volume_remnant(v, seq, a, &row, &ids, NULL)) return err_set(e, why.kind, "%s", why.text);
   if (!volume_trim(v, row.user, &t, e)) return false;
   in->trimmed_at = (struct str){text, clock_format(t.at, text)};
   return true;

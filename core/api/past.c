@@ -168,11 +168,11 @@ static bool put_link(struct walk *w, int64_t clock, struct volume *v, struct err
 }
 
 /* A trimmed row: the first one is the link, the others have decisions. */
-static bool put_stub(struct walk *w, struct volume *v, struct entry *row, struct arena *a, struct err *e) {
+static bool put_remnant(struct walk *w, struct volume *v, struct entry *row, struct arena *a, struct err *e) {
   struct chain *c = w->own;
   uint64_t *ids;
   char at[32];
-  if (!volume_stub(v, c->seq, a, row, &ids, e) || (!c->linked && !put_link(w, row->arrived, v, e))) return false;
+  if (!volume_remnant(v, c->seq, a, row, &ids, e) || (!c->linked && !put_link(w, row->arrived, v, e))) return false;
   if (!row->decisions) return true;
   c->rows++;
   c->here++;
@@ -189,7 +189,7 @@ static bool put_stub(struct walk *w, struct volume *v, struct entry *row, struct
 
 static bool put_trimmed(struct walk *w, struct flow *f, struct entry *row, struct arena *a, struct err *e) {
   *e = (struct err){0};
-  return put_stub(w, flow_volume(f), row, a, e);
+  return put_remnant(w, flow_volume(f), row, a, e);
 }
 
 /* ---- the walk ---- */

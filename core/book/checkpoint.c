@@ -103,7 +103,7 @@ bool volume_base(struct volume *v, int64_t user, struct user *into, int64_t *bas
 
 /* ---- what is left of a row ---- */
 
-bool stub_read(struct str body, struct entry *out) {
+bool remnant_read(struct str body, struct entry *out) {
   if (body.len > STUB_MOST) return false;
   struct unpack in = unpack_from(body);
   out->count = unpack_u64(&in);
@@ -112,7 +112,7 @@ bool stub_read(struct str body, struct entry *out) {
   return out->trimmed = !in.failed;
 }
 
-bool volume_stub(struct volume *v, int64_t seq, struct arena *a, struct entry *out, uint64_t **decisions, struct err *e) {
+bool volume_remnant(struct volume *v, int64_t seq, struct arena *a, struct entry *out, uint64_t **decisions, struct err *e) {
   struct buf ids = {0};
   struct str body;
   sqlite3_stmt *select = volume_statement(v, SELECT_ROW);
@@ -122,7 +122,7 @@ bool volume_stub(struct volume *v, int64_t seq, struct arena *a, struct entry *o
   bool done = false;
   if (got == 1) {
     row_columns(select, out, &body);
-    done = stub_read(body, out) && row_decision_ids(select, 6, &ids);
+    done = remnant_read(body, out) && row_decision_ids(select, 6, &ids);
   }
   sqlite3_reset(select);
   if (!done) {

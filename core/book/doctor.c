@@ -73,7 +73,7 @@ static bool is_link(struct volume *v, int64_t seq, uint64_t count, const struct 
   struct entry row;
   struct trim t;
   uint64_t *ids;
-  return volume_stub(v, seq, a, &row, &ids, NULL) && volume_trim(v, u->number, &t, NULL) && t.base >= seq && row.user == u->number &&
+  return volume_remnant(v, seq, a, &row, &ids, NULL) && volume_trim(v, u->number, &t, NULL) && t.base >= seq && row.user == u->number &&
          row.count == count;
 }
 

@@ -26,7 +26,8 @@ static bool entry_read(struct volume *v, sqlite3_stmt *select, struct arena *a, 
   struct buf plain = {0};
   struct user *u = NULL;
   row_columns(select, out, &sealed);
-  if (stub_read(sealed, out)) return err_set(e, ERR_MISSING, "journal row %lld of volume %u was trimmed", (long long)out->seq, v->number);
+  if (remnant_read(sealed, out))
+    return err_set(e, ERR_MISSING, "journal row %lld of volume %u was trimmed", (long long)out->seq, v->number);
   bool done = (!out->user || owner(v, out->user, "journal row", out->seq, &u, e)) && row_open(v, u, sealed, out, &plain, e);
   if (done) {
     out->body.at = arena_text(a, out->body.at, out->body.len);
@@ -59,7 +60,7 @@ bool volume_step_back(struct volume *v, int64_t seq, int64_t *previous, enum ent
     *previous = sqlite3_column_int64(select, 3);
     *kind = (enum entry_kind)sqlite3_column_int(select, 4);
     struct entry row;
-    if (stub_read(sql_column_str(select, 5), &row)) { /* of older rows nothing is left that could be opened */
+    if (remnant_read(sql_column_str(select, 5), &row)) { /* of older rows nothing is left that could be opened */
       *previous = 0;
       *kind = ENTRY_CONTROL;
     }

@@ -45,7 +45,7 @@ bool checkpoint_take(struct volume *v, struct user *stored, int64_t head, int64_
 /* Into a user of the right identity and key. */
 bool checkpoint_open(struct volume *v, struct user *into, int64_t base, struct err *e);
 bool trim_put(struct volume *v, int64_t user, const struct trim *t, struct err *e);
-bool stub_read(struct str body, struct entry *out); /* false: a whole row */
+bool remnant_read(struct str body, struct entry *out); /* false: a whole row */
 
 /* trim.c: a unit of work on the user looked at; sets the phase. */
 bool trim_begin(struct volume *v, struct retaining *r, struct err *e);

@@ -39,7 +39,7 @@ bool volume_trim(struct volume *v, int64_t user, struct trim *out, struct err *e
  * is held against its digest. */
 bool volume_base(struct volume *v, int64_t user, struct user *into, int64_t *base, struct err *e);
 /* What is left of a trimmed row: place, arrival, decisions. ERR_MISSING when the row is there whole, or not at all. */
-bool volume_stub(struct volume *v, int64_t seq, struct arena *a, struct entry *out, uint64_t **decisions, struct err *e);
+bool volume_remnant(struct volume *v, int64_t seq, struct arena *a, struct entry *out, uint64_t **decisions, struct err *e);
 /* From here on volume_scan gives trimmed rows (`trimmed`) and rows behind their user's checkpoint (`settled`), too. */
 void volume_scan_everything(struct volume *v);
 

@@ -138,7 +138,7 @@ static int open_scanned(struct volume *v, struct scanned *scanned, struct entry 
   /* Whoever walks does not move the heads of fresh users: where one is not 0 it is the checkpoint's. */
   out->settled = out->user && out->seq <= (*user)->head;
   if (out->settled && !v->everything) return 0;
-  if (stub_read(scanned->sealed, out)) return 1;
+  if (remnant_read(scanned->sealed, out)) return 1;
   warm_next(v->scan);
   buf_clear(&v->scan->plain);
   if (!row_open(v, *user, scanned->sealed, out, &v->scan->plain, e)) return -1;

@@ -50,7 +50,7 @@ static bool arrival(struct volume *v, struct retaining *r, int64_t seq, int64_t 
   if (got != 1) return false;
   row_columns(select, &row, &sealed);
   struct buf plain = {0};
-  const bool done = stub_read(sealed, &row) || row_open(v, r->who, sealed, &row, &plain, e);
+  const bool done = remnant_read(sealed, &row) || row_open(v, r->who, sealed, &row, &plain, e);
   r->damaged = !done;
   *arrived = row.arrived;
   buf_free(&plain);
@@ -156,9 +156,9 @@ static bool walk_one(struct volume *v, struct retaining *r, struct err *e) {
   const int got = sql_row(select, "walking a chain", e);
   if (got < 0) return false;
   if (got == 1) row_columns(select, &row, &body);
-  const bool stub = got == 1 && stub_read(body, &row);
+  const bool remnant = got == 1 && remnant_read(body, &row);
   sqlite3_reset(select);
-  if (got == 0 || stub) return walked(v, r, stub ? r->at : 0, e);
+  if (got == 0 || remnant) return walked(v, r, remnant ? r->at : 0, e);
   r->damaged = row.user != r->number || row.previous >= r->at;
   if (r->damaged)
     return err_set(e, ERR_STORAGE, "the chain of user %lld leads to row %lld, which does not fit it", (long long)r->number,
@@ -180,23 +180,23 @@ static bool run_with(struct volume *v, enum statement which, int64_t seq, int64_
 }
 
 /* The place in the chain is the first number of the stored body, sealed or not. */
-static bool make_stub(struct volume *v, const struct doomed *d, int64_t link, struct err *e) {
-  struct buf stub = {0};
+static bool make_remnant(struct volume *v, const struct doomed *d, int64_t link, struct err *e) {
+  struct buf remnant = {0};
   sqlite3_stmt *select = volume_statement(v, SELECT_ROW);
   sqlite3_bind_int64(select, 1, d->seq);
   const int got = sql_row(select, "trimming a row", e);
   struct unpack in = unpack_from(got == 1 ? sql_column_str(select, 5) : (struct str){0});
-  pack_u64(&stub, unpack_u64(&in));
-  pack_i64(&stub, d->arrived);
+  pack_u64(&remnant, unpack_u64(&in));
+  pack_i64(&remnant, d->arrived);
   sqlite3_reset(select);
   if (got == 0) err_set(e, ERR_STORAGE, "row %lld went while its chain was trimmed", (long long)d->seq);
   sqlite3_stmt *update = volume_statement(v, UPDATE_STUB);
   sqlite3_bind_int64(update, 1, d->seq);
   sqlite3_bind_int64(update, 2, link);
-  bool done = got == 1 && !stub.failed && sql_bind_str(update, 3, buf_view(&stub)) && sql_run(update, "trimming a row", e);
+  bool done = got == 1 && !remnant.failed && sql_bind_str(update, 3, buf_view(&remnant)) && sql_run(update, "trimming a row", e);
   sqlite3_reset(update);
   sqlite3_clear_bindings(update);
-  buf_free(&stub);
+  buf_free(&remnant);
   return done;
 }
 
@@ -227,7 +227,7 @@ static bool cut_oldest(struct volume *v, struct retaining *r, struct err *e) {
   const struct doomed d = doomed_at(r, left - 1);
   const bool newest = left == 1;
   if (d.decided || newest) {
-    if (!make_stub(v, &d, r->link, e)) return false;
+    if (!make_remnant(v, &d, r->link, e)) return false;
     r->link = d.seq;
     if (d.decided && (!r->trim.decided || d.arrived < r->trim.decided)) r->trim.decided = d.arrived;
   } else {
@@ -264,9 +264,9 @@ static bool forget_walk_one(struct volume *v, struct retaining *r, struct err *e
   sqlite3_bind_int64(select, 1, r->at);
   const int got = r->at ? sql_row(select, "walking a chain", e) : 0;
   if (got < 0) return false;
-  const bool stub = got == 1 && (row_columns(select, &row, &body), stub_read(body, &row));
+  const bool remnant = got == 1 && (row_columns(select, &row, &body), remnant_read(body, &row));
   sqlite3_reset(select);
-  if (!stub) {
+  if (!remnant) {
     r->phase = RETAIN_FORGET;
     return true;
   }

@@ -105,7 +105,9 @@ static void withdrawn(void *context, uint64_t id) {
   (void)id; /* no courier runs yet */
 }
 
-static bool opt_out_all(struct resuming *r, struct str id, struct err *e) {
+/* Does the same with each of a person's ids, the one who stays first; ids that no volume knows are passed. */
+static bool each_id(struct resuming *r, struct str id,
+                    bool (*act)(struct resuming *, struct flow *, struct user *, struct str, struct err *), struct err *e) {
   size_t count = 0;
   const struct str *ids = aliases_person(r->all, id, &r->arena, &count);
   bool ok = ids || err_set(e, ERR_BUSY, "no memory for a person's ids");
@@ -114,15 +116,19 @@ static bool opt_out_all(struct resuming *r, struct str id, struct err *e) {
     struct err why = {0};
     struct user *u = volume_user(flow_volume(f), ids[i], false, &why);
     if (why.kind != ERR_NONE) *e = why;
-    if (!u) {
-      ok = why.kind == ERR_NONE;
-      continue;
-    }
-    const struct merge_clock clock = merge_clock_of(u);
-    if (u->consent != CONSENT_WITHDRAWN) ok = walk_item(r, f, opt_out_item(&r->arena, ids[i], &clock, e), e);
-    ok = ok && volume_withdraw(flow_volume(f), u, withdrawn, NULL, e) && flow_commit(f, e);
+    ok = u ? act(r, f, u, ids[i], e) : why.kind == ERR_NONE;
   }
   return ok;
+}
+
+static bool opt_out_one(struct resuming *r, struct flow *f, struct user *u, struct str id, struct err *e) {
+  const struct merge_clock clock = merge_clock_of(u);
+  if (u->consent != CONSENT_WITHDRAWN && !walk_item(r, f, opt_out_item(&r->arena, id, &clock, e), e)) return false;
+  return volume_withdraw(flow_volume(f), u, withdrawn, NULL, e) && flow_commit(f, e);
+}
+
+static bool opt_out_all(struct resuming *r, struct str id, struct err *e) {
+  return each_id(r, id, opt_out_one, e);
 }
 
 /* `x` is a copy. The one who stays may be missing only when the volumes are older than control.db; then the merge's row makes them. */
@@ -195,19 +201,15 @@ static bool end_or_leave(struct resuming *r, const struct alias *x, struct err *
   return leave_begun(r, x, &why, e);
 }
 
+static bool erase_one(struct resuming *r, struct flow *f, struct user *u, struct str id, struct err *e) {
+  (void)r;
+  (void)id;
+  return flow_erase(f, u, e);
+}
+
 /* The one who stays goes first: as long as an old id is there, its merge says that the erasure is not over. */
 static bool resume_erasure(struct resuming *r, struct str id, struct err *e) {
-  size_t count = 0;
-  const struct str *ids = aliases_person(r->all, id, &r->arena, &count);
-  bool ok = ids || err_set(e, ERR_BUSY, "no memory for a person's ids");
-  for (size_t i = 0; ok && i < count; i++) {
-    struct flow *f = flow_with(r, ids[i]);
-    struct err why = {0};
-    struct user *u = volume_user(flow_volume(f), ids[i], false, &why);
-    if (why.kind != ERR_NONE) *e = why;
-    ok = u ? flow_erase(f, u, e) : why.kind == ERR_NONE;
-  }
-  return ok && aliases_forget(r->all, id, e);
+  return each_id(r, id, erase_one, e) && aliases_forget(r->all, id, e);
 }
 
 bool merges_resume(struct aliases *all, struct book *b, struct flow *(*flow_of)(void *context, uint32_t volume), void *context,

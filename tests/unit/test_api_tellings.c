@@ -1,56 +1,14 @@
 /* rooms: api lane flow program book kit; inside: api */
 /* A fact for which nobody waits, as a halt by itself, reaches every volume though they could not take it when it was said: it is said again
  * until they do. A later word about the same replaces it. */
+#include "api_world.h"
 #include "failing_disk.h"
 #include "inside.h"
-#include "kit/file.h"
 #include "kit/hash.h"
 #include "kit/log.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <cmocka.h>
-
 #define FAILURES 1000000
-
-struct world {
-  char directory[64];
-  struct api api;
-  uv_loop_t loop;
-  struct err e;
-};
-
-static void fine(struct world *w, bool ok) {
-  if (!ok) fail_msg("%s", w->e.text);
-}
-
-static void start(struct world *w) {
-  static const struct program_from from = {0};
-  fine(w, (w->api.book = book_open(w->directory, true, &w->e)) != NULL);
-  w->api.library = library_new(w->api.book, &from);
-  struct program *p = program_from_directory(KAIROS_SOURCE_DIR "/tests/heartsteps", &from, &w->e);
-  assert_non_null(p);
-  fine(w, program_store(p, w->api.book, &w->e));
-  w->api.program = library_add(w->api.library, p);
-  uv_loop_init(&w->loop);
-  const struct lanes_options options = {.book = w->api.book, .library = w->api.library, .lanes = 1, .loop = &w->loop};
-  fine(w, (w->api.lanes = lanes_open(&options, &w->e)) != NULL);
-  fine(w, lanes_activate(w->api.lanes, w->api.program, 7, &w->e));
-  fine(w, api_restore(&w->api, &w->e));
-  fine(w, lanes_run(w->api.lanes, &w->e));
-}
-
-static void stop(struct world *w) {
-  lanes_close(w->api.lanes);
-  uv_loop_close(&w->loop);
-  api_close(&w->api);
-  library_free(w->api.library);
-  book_close(w->api.book);
-  file_remove_tree(w->directory, NULL);
-}
 
 static void turn(struct world *w) {
   uv_run(&w->loop, UV_RUN_NOWAIT);
@@ -107,6 +65,7 @@ static void a_lost_turn_is_made_good(void **state) {
   assert_non_null(mkdtemp(w.directory));
   fine(&w, file_remove_tree(w.directory, &w.e) && book_create(w.directory, 2, &w.e));
   start(&w);
+  fine(&w, lanes_run(w.api.lanes, &w.e));
   fine(&w, fact_tell(&w.api, "test", "rollout", STR("beta"), "\"stage\":1,\"held\":false"));
   until_told(&w);
   assert_int_equal(stage(&w), 1);
@@ -129,6 +88,7 @@ static void a_lost_turn_is_made_good(void **state) {
   until_told(&w);
   assert_int_equal(stage(&w), 2);
   stop(&w);
+  file_remove_tree(w.directory, NULL);
 }
 
 int main(void) {

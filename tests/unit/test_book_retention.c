@@ -77,7 +77,7 @@ static int whole_rows(struct volume *v, struct err *e) {
     int64_t seq = u->head;
     for (; seq; seq = row.previous, next = row.count - 1) {
       const bool whole = volume_entry(v, seq, &a, &row, NULL, e);
-      if (!whole && !volume_stub(v, seq, &a, &row, &ids, e)) fail_msg("row %lld of %s: %s", (long long)seq, name, e->text);
+      if (!whole && !volume_remnant(v, seq, &a, &row, &ids, e)) fail_msg("row %lld of %s: %s", (long long)seq, name, e->text);
       if (whole) assert_int_equal(row.count, next);
       assert_int_equal(row.user, u->number);
       assert_true(row.previous < seq);
