@@ -1,6 +1,7 @@
 #!/bin/sh
 # usage: short.sh FUZZER CORPUS      The suite's share of fuzzing: replays the seeds, then a fixed number of runs from a fixed seed, so that
-# two runs of the suite do the same. New inputs go to a scratch directory. A crash leaves the input there and prints it.
+# two runs of the suite do the same; for that the addresses must be the same too, since the fuzzer learns from every value that is compared,
+# pointers too (where a container forbids to fix them, the run still counts, but is another one each time). New inputs go to a scratch directory. A crash leaves the input there and prints it.
 set -eu
 fuzzer=$1
 corpus=$2
@@ -11,8 +12,11 @@ mkdir "$scratch/found"
 dictionary=$corpus.dict
 [ ! -f "$dictionary" ] || set -- -dict="$dictionary"
 [ -f "$dictionary" ] || set --
+fixed=
+! setarch "$(uname -m)" -R true 2>/dev/null || fixed="setarch $(uname -m) -R"
 "$fuzzer" -runs=0 -artifact_prefix="$scratch/" "$corpus" 2>"$scratch/log" || { cat "$scratch/log" >&2; exit 1; }
-"$fuzzer" -seed=1 -runs="${FUZZ_RUNS:-20000}" -max_len=4096 -timeout=120 -rss_limit_mb=2048 -artifact_prefix="$scratch/" "$@" "$scratch/found" "$corpus" \
+# shellcheck disable=SC2086 # a command and its arguments, or nothing
+$fixed "$fuzzer" -seed=1 -runs="${FUZZ_RUNS:-20000}" -max_len=4096 -timeout=120 -rss_limit_mb=2048 -artifact_prefix="$scratch/" "$@" "$scratch/found" "$corpus" \
   2>"$scratch/log" || {
   cat "$scratch/log" >&2
   for input in "$scratch"/crash-* "$scratch"/timeout-* "$scratch"/oom-* "$scratch"/leak-*; do
