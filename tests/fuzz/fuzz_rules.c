@@ -34,6 +34,13 @@ static void check_nouns(const struct nouns *n) {
   for (size_t i = 0; i < n->experiment_count; i++) must(n->experiments[i].arm_count >= 2);
 }
 
+/* Only the clock may make two loads of one text differ: a machine that stands still for seconds ends one of them. */
+static bool is_late(const struct findings *f) {
+  for (size_t i = 0; i < f->count; i++)
+    if (strstr(f->at[i].text, "takes too long")) return true;
+  return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   struct arena arena = {0};
   struct source source = {.path = "rules/fuzz.lua", .text = {(const char *)bytes, size}};
@@ -46,8 +53,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     check_nouns(&nouns);
     must(vocabulary_build(&arena, nouns.events, nouns.event_count, &first));
   } else {
-    must(language_load(&arena, &source, 1, &again, &second) == good && first.count == second.count);
-    for (size_t i = 0; i < first.count; i++) must(first.at[i].line == second.at[i].line && !strcmp(first.at[i].text, second.at[i].text));
+    const bool same = language_load(&arena, &source, 1, &again, &second) == good && first.count == second.count;
+    const bool late = is_late(&first) || is_late(&second);
+    must(same || late);
+    for (size_t i = 0; i < first.count && !late; i++) must(first.at[i].line == second.at[i].line && !strcmp(first.at[i].text, second.at[i].text));
   }
   arena_free(&arena);
   return 0;
