@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     const bool same = language_load(&arena, &source, 1, &again, &second) == good && first.count == second.count;
     const bool late = is_late(&first) || is_late(&second);
     must(same || late);
-    for (size_t i = 0; i < first.count && !late; i++) must(first.at[i].line == second.at[i].line && !strcmp(first.at[i].text, second.at[i].text));
+    for (size_t i = 0; i < first.count && !late; i++)
+      must(first.at[i].line == second.at[i].line && !strcmp(first.at[i].text, second.at[i].text));
   }
   arena_free(&arena);
   return 0;
