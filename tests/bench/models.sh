@@ -25,7 +25,7 @@ make_program() { # isolation
   mkdir -p "$scratch/program/rules"
   rm -rf "$scratch/program/models"
   cp -r "$source/models" "$source/interventions" "$scratch/program"
-  cp "$source/rules/features.lua" "$source/rules/vocabulary.lua" "$scratch/program/rules"
+  cp "$source/rules/features.lua" "$source/rules/plans.lua" "$source/rules/vocabulary.lua" "$scratch/program/rules"
   for model in adherence sequence trees; do
     sed -i "s/^  state = \"$model.state\",/&\n  isolate = \"$1\",/" "$scratch/program/models/$model.lua"
   done

@@ -198,18 +198,27 @@ webhooks() {
   rm -rf "$scratch/webhooks-data"
 }
 
-hosts() { "$build/bench/hosts" "$build" | tee -a "$results" >&2; }
+# What a bench prints becomes lines of the results; a pipe would hide that it failed.
+told() {
+  "$@" >"$scratch/told" || {
+    echo "run.sh: $1 failed" >&2
+    exit 1
+  }
+  tee -a "$results" <"$scratch/told" >&2
+}
+
+hosts() { told "$build/bench/hosts" "$build"; }
 
 reload() {
   stop
-  "$source/tests/bench/reload.sh" "$build" "$seconds" | tee -a "$results" >&2
+  told "$source/tests/bench/reload.sh" "$build" "$seconds"
 }
 
-plugins() { "$build/bench/plugins" "$build/plugins" | tee -a "$results" >&2; }
+plugins() { told "$build/bench/plugins" "$build/plugins"; }
 
 models() {
   stop
-  "$source/tests/bench/models.sh" "$build" "$seconds" "$scratch" | tee -a "$results" >&2
+  told "$source/tests/bench/models.sh" "$build" "$seconds" "$scratch"
 }
 
 for line in "$@"; do
