@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures the release build on this machine and prints medians and ratios to the limits. The load generator shares the machine.
-# usage: tests/bench/run.sh [--runs N] [--seconds S] [line…]      default: 5 runs of 10 s; lines: single open5000 open20000 array ndjson
+# usage: tests/bench/run.sh [--runs N] [--seconds S] [line…]      default: 5 runs of 10 s; lines: single peer open5000 open20000 array ndjson
 #                                                                  replay why conditions functions memory slow overload webhooks plugins models hosts reload
 # Each run starts the engine on a fresh data directory (under BENCH_DIR, default a temporary one) with tests/bench/program, and gives each
 # of 10 000 users a profile and consent before the clock starts.
@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
     *) break ;;
   esac
 done
-[ $# -gt 0 ] || set -- single open5000 open20000 array ndjson replay why conditions functions memory slow overload webhooks plugins models hosts reload
+[ $# -gt 0 ] || set -- single peer open5000 open20000 array ndjson replay why conditions functions memory slow overload webhooks plugins models hosts reload
 for tool in "$build/kairos" "$build/bench/load" "$build/bench/overload"; do
   [ -x "$tool" ] || { echo "run.sh: $tool is missing; scripts/build release makes it" >&2; exit 1; }
 done
@@ -87,6 +87,31 @@ load() { # name, options…
   people
   measure "$@"
   printf '%s %s\n' "$name" "$(cat "$scratch/line")" | tee -a "$results" >&2
+}
+
+# The same generator against libuv alone, against libuv that only syncs a page a request, and against the engine, one after the other, so
+# that all three meet the same machine: what the engine does to what a socket, and a durable socket, cost here.
+echo_per_second() { # options of echo…
+  "$build/bench/echo" "$@" >"$scratch/echo" &
+  engine=$!
+  until grep -qs listens "$scratch/echo"; do sleep 0.05; done
+  port=$(sed 's/.* //' "$scratch/echo")
+  measure --connections 64
+  stop
+  figure events_per_second
+}
+figure() { sed "s/.*\"$1\":\([0-9.]*\).*/\1/" "$scratch/line"; }
+peer() {
+  stop
+  plain=$(echo_per_second)
+  cpu=$(figure cpu_seconds_per_100k)
+  durable=$(echo_per_second --sync "$scratch/page")
+  start
+  people
+  measure --connections 64
+  awk -v e="$plain" -v d="$durable" -v s="$(figure events_per_second)" -v ec="$cpu" -v sc="$(figure cpu_seconds_per_100k)" 'BEGIN {
+    printf "peer {\"echo_per_second\":%d,\"sync_per_second\":%d,\"to_echo\":%.3f,\"to_sync\":%.3f,\"echo_cpu\":%.2f,\"cpu_to_echo\":%.2f}\n", e, d, s / e, s / d, ec, sc / ec
+  }' | tee -a "$results" >&2
 }
 
 # 5 000 a second without and with a thousand slow clients (S3), one after the other on the same engine, so that both meet the same machine.
@@ -231,7 +256,7 @@ for line in "$@"; do
       open20000) load open20000 --connections 64 --rate 20000 ;;
       array) load array --connections 16 --batch 100 ;;
       ndjson) load ndjson --connections 16 --batch 100 --ndjson ;;
-      replay | why | conditions | functions | memory | slow | overload | webhooks | plugins | models | hosts | reload) $line ;;
+      peer | replay | why | conditions | functions | memory | slow | overload | webhooks | plugins | models | hosts | reload) $line ;;
       *) echo "run.sh: unknown line '$line'" >&2; exit 2 ;;
     esac
   done
