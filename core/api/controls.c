@@ -45,15 +45,26 @@ static void remove_kill(struct api *a, struct str name) {
   }
 }
 
-/* The courier knows before any lane does: a message that is about to leave is the one that matters. */
-static void tell_courier(struct api *a) {
-  struct courier *c = lanes_courier(a->lanes);
-  uint64_t *names = c ? kit_alloc((a->kill_count + 1) * sizeof *names) : NULL;
-  if (!names) return;
-  for (size_t i = 0; i < a->kill_count; i++) names[i] = hash_64(a->kills[i]);
-  names[a->kill_count] = hash_64(STR("any")); /* letters with more names than they hold */
-  courier_kill(c, names, a->kill_count + (a->kill_count > 0), NULL);
+/* What the courier will be told: all that is killed, with one more and without another. Made before anything is promised, so that nobody
+ * is told of a kill that the courier could not be told of. */
+static struct killed_names *killed_then(const struct api *a, struct str more, struct str less, struct err *e) {
+  uint64_t *names = kit_alloc((a->kill_count + 2) * sizeof *names);
+  size_t count = 0;
+  for (size_t i = 0; names && i < a->kill_count; i++)
+    if (!str_eq(a->kills[i], less)) names[count++] = hash_64(a->kills[i]);
+  if (names && more.len) names[count++] = hash_64(more);
+  if (names && count) names[count++] = hash_64(STR("any")); /* letters with more names than they hold */
+  struct killed_names *killed = names ? killed_names_new(names, count) : NULL;
   kit_free(names);
+  if (!killed) err_set(e, ERR_BUSY, "no memory to tell the courier what is killed: send again in a second");
+  return killed;
+}
+
+/* The courier knows before any lane does: a message that is about to leave is the one that matters. */
+static void tell_courier(struct api *a, struct killed_names *killed) {
+  struct courier *c = lanes_courier(a->lanes);
+  if (c) courier_kill(c, killed, NULL);
+  else killed_names_free(killed);
 }
 
 static struct str killable(struct request *r) {
@@ -108,22 +119,35 @@ static struct str kill_answer(struct request *r, struct str name, bool on, const
 }
 
 static void kill_on(struct request *r, struct api *a, struct str name, const char *note) {
+  struct err e = {0};
   if (name.len == 0) return;
+  struct killed_names *killed = killed_then(a, name, (struct str){0}, &e);
+  if (!killed) {
+    request_refuse(r, &e);
+    return;
+  }
   if (!add_kill(a, name)) {
+    killed_names_free(killed);
     request_problem(r, 503, "memory", NULL, "no memory to remember the kill");
     return;
   }
-  tell_courier(a);
+  tell_courier(a, killed);
   fact_submit(r, a, "kill", name, NULL, kill_answer(r, name, true, note));
 }
 
 /* What is lifted acts again only when that is written down. */
 static void kill_off(struct request *r, struct api *a, struct str name) {
-  char *kept = name.len ? keep_text(name) : NULL; /* the request may be gone with its answer */
-  if (kept && fact_submit(r, a, "unkill", name, NULL, kill_answer(r, name, false, NULL))) {
+  struct err e = {0};
+  if (name.len == 0) return;
+  char *kept = keep_text(name); /* the request may be gone with its answer */
+  struct killed_names *killed = kept ? killed_then(a, (struct str){0}, name, &e) : NULL;
+  if (!kept) err_set(&e, ERR_BUSY, "no memory to lift a kill: send again in a second");
+  if (!killed) request_refuse(r, &e);
+  else if (!fact_submit(r, a, "unkill", name, NULL, kill_answer(r, name, false, NULL))) killed_names_free(killed);
+  else {
     remove_kill(a, str_from(kept));
-    tell_courier(a);
-  } else if (name.len && !kept) request_problem(r, 503, "memory", NULL, "no memory to lift a kill");
+    tell_courier(a, killed);
+  }
   kit_free(kept);
 }
 
@@ -400,8 +424,9 @@ bool api_restore(struct api *a, struct err *e) {
   if (!control_each(a->book, 0, restore_fact, a, e)) return err_wrap(e, "control facts");
   if (!missed_facts(a->book, flow_of, a, e)) return false;
   if (!(a->aliases = aliases_open(a->book, e)) || !merges_resume(a->aliases, a->book, flow_of, a, e)) return err_wrap(e, "merges");
-  tell_courier(a);
-  return true;
+  struct killed_names *killed = killed_then(a, (struct str){0}, (struct str){0}, e);
+  if (killed) tell_courier(a, killed);
+  return killed != NULL;
 }
 
 void api_close(struct api *a) {

@@ -1,6 +1,7 @@
 /* The courier as the others see it: a thread of its own behind one bounded mailbox. Pushing never blocks and never allocates; a refused
  * push sets its volume's bit, and the courier calls `hungry` when there is room. Letters and commands of one sender share the mailbox, so
- * an opt-out finds every letter that was pushed before it and none that was pushed after. Commands have room of their own. Nothing here
+ * an opt-out finds every letter that was pushed before it and none that was pushed after. Commands have room of their own in the mailbox
+ * and in memory, so they never fail: who finds all of it under way waits for the courier, which waits for nobody. Nothing here
  * reads a file: what the courier holds when it stops stays a waiting row in the outbox. The thread itself is turn.c. */
 #include "courier.h"
 #include "kit/arena.h"
@@ -35,6 +36,8 @@ static void courier_free(struct courier *c) {
   kit_free(c->results);
   kit_free(c->origin);
   kit_free(c->killed);
+  kit_free(c->commands);
+  pthread_mutex_destroy(&c->commands_lock);
   mailbox_free(c->box);
   kit_free(c);
 }
@@ -51,9 +54,11 @@ static bool options_take(struct courier *c, const struct courier_options *option
     return err_set(e, ERR_INPUT, "the webhook origin must have at most 64 characters and no full stop, got \"%.80s\"", o->origin);
   c->origin = kit_alloc(length + 1);
   c->box = mailbox_new((size_t)o->letters_most + COMMANDS_MOST);
+  c->commands = kit_alloc(COMMANDS_MOST * sizeof *c->commands);
+  for (size_t i = 0; c->commands && i < COMMANDS_MOST; i++) command_done(c, &c->commands[i].head);
   c->result_most = (size_t)o->letters_most + attempts_most(c);
   c->results = kit_alloc(c->result_most * sizeof *c->results); /* pages that nothing is written to cost nothing */
-  if (!c->origin || !c->box || !c->results) return err_set(e, ERR_INTERNAL, "the courier could not start: out of memory");
+  if (!c->origin || !c->box || !c->commands || !c->results) return err_set(e, ERR_INTERNAL, "the courier could not start: out of memory");
   memcpy(c->origin, length ? o->origin : "", length);
   c->origin[length] = 0;
   return true;
@@ -69,6 +74,7 @@ struct courier *courier_start(const struct courier_options *options, struct err 
   }
   memset(c, 0, sizeof *c);
   c->stop.kind = MESSAGE_STOP;
+  pthread_mutex_init(&c->commands_lock, NULL);
   bool ok = options_take(c, options, e);
   if (ok && turn_open(c, e)) {
     if (thread_start(c)) return c;
@@ -77,6 +83,29 @@ struct courier *courier_start(const struct courier_options *options, struct err 
   }
   courier_free(c);
   return NULL;
+}
+
+static union command *command_spare(struct courier *c) {
+  pthread_mutex_lock(&c->commands_lock);
+  union command *spare = c->spare;
+  if (spare) c->spare = spare->next;
+  pthread_mutex_unlock(&c->commands_lock);
+  return spare;
+}
+
+/* Should all of them be under way, the courier is working them off right now. */
+static union command *command_new(struct courier *c) {
+  union command *spare;
+  while (!(spare = command_spare(c))) sched_yield();
+  return spare;
+}
+
+void command_done(struct courier *c, struct message *m) {
+  union command *done = (union command *)(void *)m;
+  pthread_mutex_lock(&c->commands_lock);
+  done->next = c->spare;
+  c->spare = done;
+  pthread_mutex_unlock(&c->commands_lock);
 }
 
 /* Commands have room of their own; should even that be full, the courier is emptying it right now. */
@@ -110,9 +139,8 @@ bool courier_push(struct courier *c, struct letter *l) {
 }
 
 void courier_withdraw(struct courier *c, uint32_t volume, int64_t user, void *token) {
-  struct withdraw_message *m = kit_alloc(sizeof *m);
-  must(m); /* an opt-out that cannot be carried out must not be answered */
-  *m = (struct withdraw_message){{MESSAGE_WITHDRAW}, volume, user, token};
+  union command *m = command_new(c);
+  m->withdraw = (struct withdraw_message){{MESSAGE_WITHDRAW}, volume, user, token};
   command_send(c, &m->head);
 }
 
@@ -121,29 +149,34 @@ static int compare_names(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-void courier_kill(struct courier *c, const uint64_t *names, size_t count, void *token) {
-  struct kill_message *m = kit_alloc(sizeof *m + count * sizeof *names);
-  must(m);
-  m->head.kind = MESSAGE_KILL;
-  m->token = token;
-  m->count = count;
-  if (count) memcpy(m->names, names, count * sizeof *names);
-  qsort(m->names, count, sizeof *names, compare_names);
-  command_send(c, &m->head);
+struct killed_names *killed_names_new(const uint64_t *names, size_t count) {
+  struct killed_names *o = kit_alloc(sizeof *o + count * sizeof *names);
+  if (!o) return NULL;
+  *o = (struct killed_names){{MESSAGE_KILL}, NULL, count};
+  if (count) memcpy(o->names, names, count * sizeof *names);
+  qsort(o->names, count, sizeof *names, compare_names);
+  return o;
+}
+
+void killed_names_free(struct killed_names *o) {
+  kit_free(o);
+}
+
+void courier_kill(struct courier *c, struct killed_names *names, void *token) {
+  names->token = token;
+  command_send(c, &names->head);
 }
 
 void courier_enable(struct courier *c, size_t endpoint) {
-  struct enable_message *m = kit_alloc(sizeof *m);
-  must(m);
-  *m = (struct enable_message){{MESSAGE_ENABLE}, endpoint};
+  union command *m = command_new(c);
+  m->enable = (struct enable_message){{MESSAGE_ENABLE}, endpoint};
   command_send(c, &m->head);
 }
 
 void courier_nudge(struct courier *c) {
-  struct message *m = kit_alloc(sizeof *m);
-  must(m);
-  m->kind = MESSAGE_NUDGE;
-  command_send(c, m);
+  union command *m = command_new(c);
+  m->head.kind = MESSAGE_NUDGE;
+  command_send(c, &m->head);
 }
 
 enum endpoint_state courier_endpoint(struct courier *c, size_t endpoint) {

@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #define LETTERS_MOST_DEFAULT 65536
-#define COMMANDS_MOST        1024 /* room in the mailbox beyond the letters */
+#define COMMANDS_MOST        1024 /* under way at once; room in the mailbox beyond the letters */
 #define RESULTS_BATCH        256
 #define RESULTS_WAIT         8 /* ms that a result may wait for others while attempts are on their way: a commit then holds many */
 #define VOLUMES_MOST         64
@@ -17,7 +17,7 @@ struct withdraw_message {
   int64_t user;
   void *token;
 };
-struct kill_message {
+struct killed_names {
   struct message head;
   void *token;
   size_t count;
@@ -27,6 +27,12 @@ struct enable_message {
   struct message head;
   size_t endpoint;
 };
+union command { /* all but the kill, which is as long as its names */
+  struct message head;
+  struct withdraw_message withdraw;
+  struct enable_message enable;
+  union command *next; /* while it is spare */
+};
 
 struct courier {
   struct courier_options options; /* endpoints are not looked at after the start */
@@ -34,6 +40,9 @@ struct courier {
   struct mailbox *box;
   struct message stop;
   pthread_t thread;
+  /* Room, made at the start, for every command that may be under way: an opt-out is carried out whatever happens to memory. */
+  pthread_mutex_t commands_lock;
+  union command *commands, *spare;
   /* Shared with senders. `held` counts letters from push to end; `hungry` has a bit per volume whose push was refused. */
   _Atomic uint32_t held;
   _Atomic uint64_t hungry;
@@ -47,7 +56,7 @@ struct courier {
   struct http *http;
   struct outlets outlets;
   struct parcels parcels;
-  struct kill_message *killed; /* NULL: nothing is */
+  struct killed_names *killed; /* NULL: nothing is */
   /* Room, made at the start, for the end of every letter that may be held and for every attempt that may be under way: whatever happens to
    * the lanes' memory, no result is lost. A letter counts as held until its end was taken. */
   struct attempt_result *results;
@@ -62,6 +71,7 @@ struct courier {
 static inline size_t attempts_most(const struct courier *c) {
   return c->options.endpoint_count * IN_FLIGHT_MOST + RESULTS_BATCH;
 }
+void command_done(struct courier *c, struct message *m); /* [courier] its room is spare again */
 /* turn.c */
 bool turn_open(struct courier *c, struct err *e); /* [main] loop and handles, before the thread starts */
 void turn_run(struct courier *c);                 /* [courier] until stopped */

@@ -104,8 +104,11 @@ struct courier *courier_start(const struct courier_options *options, struct err 
 void courier_stop(struct courier *c);                   /* [main] lets running requests end (≤ 15 s), then joins */
 bool courier_push(struct courier *c, struct letter *l); /* [lane] never blocks; false: full, the letter is not taken; `hungry` will call */
 void courier_withdraw(struct courier *c, uint32_t volume, int64_t user, void *token); /* [lane] reserved room: never fails (C3) */
-void courier_kill(struct courier *c, const uint64_t *names, size_t count,
-                  void *token); /* [main] the whole killed set, replaced; hash_64("all") kills everything (C4) */
+/* All that is killed; hash_64("all"): everything (C4). Made before a kill is promised: telling the courier then cannot fail. */
+struct killed_names;
+struct killed_names *killed_names_new(const uint64_t *names, size_t count); /* NULL when memory failed. [any] */
+void killed_names_free(struct killed_names *k);                             /* only one that was not told; NULL is fine. [any] */
+void courier_kill(struct courier *c, struct killed_names *k, void *token);  /* [main] takes it; replaces the killed set; never fails */
 struct courier_figures {
   uint64_t attempts, delivered, failed, expired, withdrawn, waiting, in_flight, breaker_open;
 };

@@ -95,7 +95,7 @@ static void parcel_end(struct courier *c, struct parcel *parcel, enum letter_end
 
 /* ---- what may not be sent ---- */
 
-static bool name_killed(const struct kill_message *k, uint64_t name) {
+static bool name_killed(const struct killed_names *k, uint64_t name) {
   size_t low = 0, high = k->count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
@@ -286,7 +286,7 @@ static void killed_end(struct courier *c) {
   kit_free(list);
 }
 
-static void kill_set(struct courier *c, struct kill_message *m) {
+static void kill_set(struct courier *c, struct killed_names *m) {
   kit_free(c->killed);
   c->killed = m;
   killed_end(c);
@@ -305,13 +305,13 @@ static void enable(struct courier *c, size_t endpoint) {
 static void message_in(struct courier *c, struct message *m) {
   switch (m->kind) {
   case MESSAGE_LETTER: letter_in(c, (struct parcel *)m); return;
-  case MESSAGE_KILL: kill_set(c, (struct kill_message *)m); return; /* kept */
+  case MESSAGE_KILL: kill_set(c, (struct killed_names *)m); return; /* kept */
   case MESSAGE_STOP: c->stopping = true; return;
   case MESSAGE_WITHDRAW: withdraw(c, (struct withdraw_message *)m); break;
   case MESSAGE_ENABLE: enable(c, ((struct enable_message *)m)->endpoint); break;
   case MESSAGE_NUDGE: break;
   }
-  kit_free(m);
+  command_done(c, m);
 }
 
 static bool messages_in(struct courier *c) { /* true: there may be more */

@@ -174,7 +174,7 @@ static void *kills_run(void *context) {
     for (uint32_t n = 0; n < NAMES; n++)
       if (order.bits >> n & 1) names[count++] = trigger_name(n);
     if (rng_next(&chance) % 16 == 0) names[count++] = hash_64(STR("all")), order.bits |= UINT32_C(1) << 31;
-    courier_kill(d->courier, names, count, &order);
+    courier_kill(d->courier, killed_names_new(names, count), &order);
     while (!order.done) usleep(50);
     usleep((useconds_t)(rng_next(&chance) % 500));
   }
@@ -227,7 +227,7 @@ static void ten_thousand_queued_letters_are_killed_at_once(void **state) {
   desk_wait(&d, &d.ends, 4);
   struct kill_order order = {.bits = UINT32_C(1) << 31};
   uint64_t all = hash_64(STR("all"));
-  courier_kill(d.courier, &all, 1, &order);
+  courier_kill(d.courier, killed_names_new(&all, 1), &order);
   desk_wait(&d, &d.acknowledged, 1);
   assert_int_equal(d.ends, USERS);       /* the ends are told before the acknowledgement */
   for (size_t i = 5; i < d.count; i++) { /* in the order of their ids, whatever the tables' order is */
@@ -238,7 +238,7 @@ static void ten_thousand_queued_letters_are_killed_at_once(void **state) {
   desk_wait(&d, &d.ends, USERS + 1);
   assert_int_equal(d.results[USERS].end, LETTER_WITHDRAWN);
   assert_int_equal(r->count, 4);
-  courier_kill(d.courier, NULL, 0, NULL); /* lifted, nobody wants to know */
+  courier_kill(d.courier, killed_names_new(NULL, 0), NULL); /* lifted, nobody wants to know */
   desk_close(&d);
   receiver_stop(r);
 }
@@ -263,7 +263,7 @@ static void stopped_while_connecting(enum stop stop, enum letter_end end, const 
   assert_int_equal(courier_figures(d.courier).in_flight, 1);
   uint64_t name = trigger_name(7);
   if (stop == STOP_OPT_OUT) courier_withdraw(d.courier, 1, 7, &users[7]);
-  if (stop == STOP_KILL) courier_kill(d.courier, &name, 1, &users[7]);
+  if (stop == STOP_KILL) courier_kill(d.courier, killed_names_new(&name, 1), &users[7]);
   if (stop == STOP_EXPIRY) clock_advance(CLOCK_HOUR);
   else desk_wait(&d, &d.acknowledged, 1);
   lookups_go = true;
@@ -317,6 +317,46 @@ static void a_hanging_lookup_holds_nobody(void **state) {
   receiver_stop(r);
 }
 
+/* Opt-outs by the thousand, without a pause and with every request for memory refused: each is carried out and acknowledged, and those who
+ * did not opt out get their messages. A kill says beforehand that it has no room, and then nobody was told anything. */
+static void no_command_needs_memory(void **state) {
+  (void)state;
+  enum { QUEUED = 3000 };
+  struct receiver *r = receiver_start(answer_204, NULL);
+  int ports[4] = {r->port, r->port, r->port, r->port};
+  struct desk d;
+  desk_init(&d, ports, 4);
+  clock_freeze(clock_now());
+  desk_open(&d);
+  for (uint64_t user = 0; user < QUEUED; user++) desk_push(&d, user_letter(user, 0, clock_now() + CLOCK_MINUTE));
+  courier_withdraw(d.courier, 0, QUEUED, &users[QUEUED]); /* nobody: they are all in when it is acknowledged */
+  desk_wait(&d, &d.acknowledged, 1);
+  const uint64_t name = trigger_name(1);
+  for (uint64_t user = 1; user < QUEUED; user++) {
+    kit_fail_allocation(1);
+    courier_withdraw(d.courier, (uint32_t)(user % 2), (int64_t)user, &users[user]);
+    kit_fail_allocation(1);
+    courier_nudge(d.courier);
+    kit_fail_allocation(1);
+    courier_enable(d.courier, user % 4);
+  }
+  desk_wait(&d, &d.acknowledged, QUEUED);
+  kit_fail_allocation(1);
+  struct killed_names *none = killed_names_new(&name, 1);
+  kit_fail_allocation(0);
+  assert_null(none);
+  assert_int_equal(d.ends, QUEUED - 1);
+  for (size_t i = 0; i < d.count; i++) assert_int_equal(d.results[i].end, LETTER_WITHDRAWN);
+  courier_kill(d.courier, killed_names_new(&name, 1), NULL); /* user 0 has another name */
+  clock_advance(CLOCK_MINUTE + CLOCK_SECOND);
+  courier_nudge(d.courier);
+  desk_wait(&d, &d.ends, QUEUED);
+  assert_int_equal(d.results[QUEUED - 1].end, LETTER_DELIVERED);
+  desk_close(&d);
+  receiver_stop(r);
+  clock_thaw();
+}
+
 #define FRESH(test) cmocka_unit_test_setup(test, reset)
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -324,6 +364,7 @@ int main(void) {
       FRESH(nothing_killed_is_sent_while_it_is_killed),
       FRESH(ten_thousand_queued_letters_are_killed_at_once),
       FRESH(the_gate_stops_what_has_not_been_written),
+      FRESH(no_command_needs_memory),
       FRESH(a_hanging_lookup_holds_nobody),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
