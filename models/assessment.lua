@@ -68,28 +68,36 @@ model "plateau" (assessed("plateau", "probability that none of the next two week
     },
   }))
 
--- A silence of two weeks that begins within two weeks: nothing opened from the fifteenth to the twenty-eighth day.
-model "churn" (assessed("churn", "probability that two weeks of silence begin within the next two weeks", "churn_risk", 40,
-  { target = "app_interaction", after = 14 * days, within = 28 * days, absent = true },
-  {
+-- A discrete-time hazard over person-weeks (METHODS 13.3): the chance that two weeks without opening the application begin within the next
+-- four weeks. It learns in which week a silence began and is judged by who is silent four weeks on.
+model "churn" {
+  doc = "probability that two weeks of silence begin within the next four weeks",
+  plugin = "hazard", inputs = inputs, outputs = { churn_risk = {} }, state = "churn.state",
+  config = { output = { name = "churn_risk" }, time = "days_since_start", unit = 7, steps = 4, ridge = 10 },
+  train = {
+    on = "goal_progress", target = "app_interaction", step = 7 * days, after = 28 * days, within = 42 * days, absent = true,
+    calibrate = "platt", rows = 40000,
+  },
+  golden = {
     {
       inputs = {
-        habit_frequency = 0.625, habit_automaticity = 0.3017, habit_strength = 0.5266, success_rate = 0.8333,
-        skip_pattern_frequency = 0.375, completion_rate_trend = 0.05208, streak_length = 1, days_since_last_completion = 0,
-        days_since_start = 13, workout_frequency_7d = 4, workout_frequency_30d = 5, goal_progress = 1, goal_reached = 1,
-        goals_reached_5w = 0.5, app_interactions_7d = 6, sleep_debt = 0.1, stress_level = 4, motivation_level = 7.5,
-        motivation_trend = 0.06751, preparation_time = 2.6, wants_fitness = 1,
+        habit_frequency = 0.8, habit_automaticity = 0.2523, habit_strength = 0.6918, success_rate = 0.8, skip_pattern_frequency = 0.2,
+        completion_rate_trend = -0.0531, streak_length = 1, days_since_last_completion = 0, days_since_start = 6,
+        workout_frequency_7d = 4, workout_frequency_30d = 4, goal_progress = 0.8, goal_reached = 0, goals_reached_5w = 0,
+        app_interactions_7d = 4, sleep_debt = 1.4, stress_level = 4, motivation_level = 7, motivation_trend = 0.09302,
+        preparation_time = 6.75, wants_fitness = 0,
       },
-      outputs = { churn_risk = 0.015983 },
+      outputs = { churn_risk = 0.015442 },
     },
     {
       inputs = {
-        habit_frequency = 0.4375, habit_automaticity = 0.3654, habit_strength = 0.4173, success_rate = 0.5385,
-        skip_pattern_frequency = 0.5625, completion_rate_trend = 0.02781, streak_length = 0, days_since_last_completion = 2,
-        days_since_start = 27, workout_frequency_7d = 3, workout_frequency_30d = 7, goal_progress = 0.75, goal_reached = 0,
-        goals_reached_5w = 0, app_interactions_7d = 9, sleep_debt = 1.75, stress_level = 4, motivation_level = 6.5,
-        motivation_trend = -0.09754, preparation_time = 4.5, wants_fitness = 0,
+        habit_frequency = 0.1667, habit_automaticity = 0.2307, habit_strength = 0.1423, success_rate = 0.25,
+        skip_pattern_frequency = 0.7692, completion_rate_trend = -0.0272, streak_length = 0, days_since_last_completion = 14,
+        days_since_start = 41, workout_frequency_7d = 0, workout_frequency_30d = 3, goal_progress = 0, goal_reached = 0,
+        goals_reached_5w = 0, app_interactions_7d = 5, sleep_debt = 1.292, stress_level = 6, motivation_level = 6,
+        motivation_trend = -0.04967, preparation_time = 11.88, wants_fitness = 0,
       },
-      outputs = { churn_risk = 0.015983 },
+      outputs = { churn_risk = 0.289109 },
     },
-  }))
+  },
+}

@@ -78,11 +78,11 @@ static void load_change(const double *loads, size_t n, double *change, double *d
   if (spread > 0) *deviations = (weeks[3] - before) / math_sqrt(spread);
 }
 
-bool forecast_spike(struct view *v, bool *spike) {
-  double loads[SERIES_DAYS], change, deviations;
-  load_change(loads, loads_read(v, loads), &change, &deviations);
-  if (stats_none(change) || stats_none(deviations)) return false;
-  *spike = change >= .3 && deviations >= 2;
+bool forecast_spike(struct view *v, bool *spike, double *change) {
+  double loads[SERIES_DAYS], deviations;
+  load_change(loads, loads_read(v, loads), change, &deviations);
+  if (stats_none(*change) || stats_none(deviations)) return false;
+  *spike = *change >= .3 && deviations >= 2;
   return true;
 }
 
@@ -99,7 +99,7 @@ static void put_injury(struct view *v, struct json_writer *w) {
   json_key(w, "value");
   json_put_null(w);
   json_key(w, "load_spike");
-  if (forecast_spike(v, &spike)) json_put_bool(w, spike);
+  if (forecast_spike(v, &spike, &change)) json_put_bool(w, spike);
   else json_put_null(w);
   put_figure(w, "week_on_three_weeks", change);
   put_figure(w, "deviations", deviations);
@@ -172,9 +172,11 @@ static void put_burnout(struct view *v, struct json_writer *w) {
 /* ---- plateau ---- */
 
 struct flatness {
-  size_t n, begins; /* observations; the index at which the last segment begins */
-  double p, days;   /* of "the slope is not flat"; length of the last segment */
-  double shift;     /* of the mean at its beginning, as a share; none without a cut */
+  size_t n, begins;     /* observations; the index at which the last segment begins */
+  double p, days;       /* of "the slope is not flat"; length of the last segment */
+  double shift;         /* of the mean at its beginning, as a share; none without a cut */
+  double slope, steady; /* of that segment a week, by least squares and as the median of all pairs' */
+  double run, changed;  /* days since the likeliest last change, and the chance of one in FLAT_DAYS (Bayes) */
 };
 
 static double spread_of_steps(const double *y, size_t n) {
@@ -183,10 +185,44 @@ static double spread_of_steps(const double *y, size_t n) {
   return math_sqrt(sum / (2 * (double)(n - 1)));
 }
 
+#define CHANGE_EVERY 30 /* values: how long a level is expected to last */
+
+/* When did the level last change, and how sure is that? The prior: this person's mean, and the noise of their days as if seen once. */
+static void changes_read(const double *x, const double *y, double noise, struct flatness *f) {
+  double lengths[SERIES_DAYS + 1], scratch[SERIES_DAYS + 1], most = -1;
+  size_t likely = 0;
+  f->run = f->changed = STATS_NONE;
+  if (!(noise > 0)) return; /* nothing ever moved: what a change would look like is not known */
+  const struct level_prior prior = {mean_of(y, f->n), 1, 1, noise * noise};
+  run_lengths(y, f->n, 1.0 / CHANGE_EVERY, prior, lengths, NULL, scratch);
+  f->changed = 0;
+  for (size_t r = 0; r <= f->n; r++) {
+    const double days = r ? x[f->n - 1] - x[f->n - r] + 1 : 0;
+    if (days < FLAT_DAYS) f->changed += lengths[r];
+    if (lengths[r] <= most) continue;
+    most = lengths[r];
+    likely = r;
+  }
+  f->run = likely ? x[f->n - 1] - x[f->n - likely] + 1 : 0;
+}
+
+static void slopes_read(const double *x, const double *y, size_t n, struct flatness *f) {
+  double scratch[SERIES_DAYS * (SERIES_DAYS - 1) / 2];
+  struct line line;
+  f->slope = n >= 3 && line_fit(x, y, n, &line) ? 7 * line.slope : STATS_NONE;
+  f->steady = n >= 3 ? 7 * theil_sen(x, y, n, scratch) : STATS_NONE;
+}
+
 static bool flatness_read(struct view *v, struct flatness *f) {
   double x[SERIES_DAYS], y[SERIES_DAYS], scratch[4 * (SERIES_DAYS + 1)];
   size_t cuts[SERIES_DAYS];
-  *f = (struct flatness){.p = STATS_NONE, .days = STATS_NONE, .shift = STATS_NONE};
+  *f = (struct flatness){.p = STATS_NONE,
+                         .days = STATS_NONE,
+                         .shift = STATS_NONE,
+                         .slope = STATS_NONE,
+                         .steady = STATS_NONE,
+                         .run = STATS_NONE,
+                         .changed = STATS_NONE};
   f->n = ring_values(v, RING_INTENSITY, SERIES_DAYS - 1, x, y);
   if (f->n < FIT_LEAST) f->n = ring_values(v, RING_DONE, SERIES_DAYS - 1, x, y);
   if (f->n < FIT_LEAST) return false;
@@ -199,6 +235,8 @@ static bool flatness_read(struct view *v, struct flatness *f) {
   const double mean = mean_of(y + f->begins, f->n - f->begins);
   if (count) f->shift = mean / mean_of(y + (count > 1 ? cuts[count - 2] : 0), f->begins - (count > 1 ? cuts[count - 2] : 0)) - 1;
   f->p = flat_p(x + f->begins, y + f->begins, f->n - f->begins, FLAT_WEEKLY / 7 * mean);
+  slopes_read(x + f->begins, y + f->begins, f->n - f->begins, f);
+  changes_read(x, y, noise, f);
   return true;
 }
 
@@ -215,13 +253,19 @@ static void put_plateau(struct view *v, struct json_writer *w) {
   flatness_read(v, &f);
   json_key(w, "plateau_risk_forecast");
   json_open_object(w);
-  json_pair_text(w, "method",
-                 "last segment of intensity (else completion) of 14 days or more whose slope is shown to be within 2 % a week");
+  json_pair_text(
+      w, "method",
+      "last segment of intensity (else completion) of 14 days or more whose slope is shown to be within 2 % a week; beside it when "
+      "the level last changed, by Bayesian online change points (one in 30 values)");
   json_key(w, "plateau");
   if (forecast_plateau(v, &plateau)) json_put_bool(w, plateau);
   else json_put_null(w);
   put_figure(w, "p_not_flat", f.p);
   put_figure(w, "segment_days", f.days);
+  put_figure(w, "slope_per_week", f.slope);
+  put_figure(w, "slope_per_week_of_pairs", f.steady);
+  put_figure(w, "days_since_likely_change", f.run);
+  put_figure(w, "chance_of_change_in_14_days", f.changed);
   json_pair_int(w, "observations", (int64_t)f.n);
   json_close_object(w);
 }

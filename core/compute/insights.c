@@ -33,10 +33,12 @@ static double own_rate(struct view *v) {
 
 static void predict_all(struct view *v, const struct models *m, const struct value *beliefs, struct prediction list[PREDICTIONS]) {
   bool flag;
-  const double spike = forecast_spike(v, &flag) ? flag : STATS_NONE, plateau = forecast_plateau(v, &flag) ? flag : STATS_NONE;
+  const double plateau = forecast_plateau(v, &flag) ? flag : STATS_NONE;
   list[0] = predict(m, beliefs, "adherence", "adherence_probability", own_rate(v), "own share of attempts, pulled to one half");
   list[1] = predict(m, beliefs, "performance", "performance", forecast_performance(v), "completion rate in a week by least squares");
-  list[2] = predict(m, beliefs, "injury_risk", "injury_risk", spike, "1: a spike of training load; describes, does not predict");
+  list[2] = predict(m, beliefs, "injury_risk", "injury_risk", STATS_NONE,
+                    "no number: training load describes a spike (injury_risk_forecast.load_spike) and foresees no injury");
+  if (stats_none(list[2].value)) list[2].confidence = "descriptive";
   list[3] = predict(m, beliefs, "plateau", "plateau_risk", plateau, "1: two weeks or more without movement, shown by equivalence");
   list[4] = predict(m, beliefs, "churn", "churn_risk", forecast_churn(v), "14 silent days at the rate of the last 28");
 }
@@ -62,9 +64,13 @@ static void put_action(const char *action, const char *because, double value, st
 /* In order of how soon each would matter; figures that are missing call for nothing. */
 static void put_actions(struct view *v, const struct prediction list[PREDICTIONS], struct json_writer *w) {
   const double burnout = forecast_burnout(v);
+  double change;
+  bool spike;
   json_key(w, "recommended_actions");
   json_open_array(w);
-  if (list[2].value > .5) put_action("ease the next week", "training load rose by a third or more", list[2].value, w);
+  if (list[2].value > .5) put_action("ease the next week", "an injury is likelier than not", list[2].value, w);
+  else if (forecast_spike(v, &spike, &change) && spike)
+    put_action("ease the next week", "training load rose by three tenths or more; a caution, no forecast", change, w);
   if (burnout > .7) put_action("a rest day and earlier nights", "the last week lies far on the side of strain", burnout, w);
   if (list[0].value < .4) put_action("a shorter session at the best hour", "the next workout is unlikely to be done", list[0].value, w);
   if (list[4].value > .3) put_action("a message that asks for nothing", "days are becoming silent", list[4].value, w);

@@ -32,7 +32,8 @@ double forecast_burnout(struct view *v);
 bool forecast_plateau(struct view *v, bool *plateau);
 double forecast_churn(struct view *v);
 double forecast_performance(struct view *v);
-bool forecast_spike(struct view *v, bool *spike);
+/* A spike of training load describes: 30 % and two deviations above the three weeks before. `change` as a share. */
+bool forecast_spike(struct view *v, bool *spike, double *change);
 
 /* A number rounded to 1e-6, or null. */
 static inline void put_figure(struct json_writer *w, const char *key, double value) {

@@ -21,6 +21,8 @@ struct sample {
   uint32_t previous, next; /* the user's sample before and after */
   uint32_t fold;
   bool done, open;
+  bool lost;           /* with a step: no target came in the window that begins one step on */
+  bool heard, at_risk; /* a target came after it; none since the row before: who was lost already teaches nothing and is not judged */
 };
 struct part { /* as columns */
   uint32_t rows;
@@ -112,11 +114,20 @@ static bool is_open(const struct training_table *t, const struct sample *s, int6
   return s->open && at > s->until - t->rule.within + t->rule.after && at <= s->until;
 }
 
+/* Within the window that is judged, moved to where it would lie if it began one step after the row. */
+static bool is_after_step(const struct training_table *t, const struct sample *s, int64_t at) {
+  const int64_t begins = s->until - t->rule.within + t->rule.step;
+  return at > begins && at <= begins + t->rule.within - t->rule.after;
+}
+
 /* One completion answers one plan: the oldest that still waits. Where an outcome is that nothing came, it speaks against all that wait. */
 static void answer(struct training_table *t, uint64_t user, int64_t at, bool yes) {
   uint32_t oldest = NO_ROW;
-  for (uint32_t i = newest_of(t, user); i != NO_ROW; i = t->samples[i].previous) {
+  const uint32_t newest = newest_of(t, user);
+  if (newest != NO_ROW) t->samples[newest].heard = true;
+  for (uint32_t i = newest; i != NO_ROW; i = t->samples[i].previous) {
     if (t->samples[i].until < at) break; /* samples of a user come in order of time */
+    if (is_after_step(t, &t->samples[i], at)) t->samples[i].lost = false;
     if (!is_open(t, &t->samples[i], at)) continue;
     oldest = i;
     if (t->rule.absent) t->samples[i].open = t->samples[i].done = false;
@@ -140,7 +151,15 @@ static bool take_sample(struct training_table *t, const struct user *u, uint64_t
       if (!(valid >> j & 1)) row[j] = STATS_NONE;
   }
   uint32_t before_it = newest_of(t, user);
-  t->samples[t->count] = (struct sample){user, clock + t->rule.within, STATS_NONE, before_it, NO_ROW, 0, t->rule.absent, true};
+  t->samples[t->count] = (struct sample){.user = user,
+                                         .until = clock + t->rule.within,
+                                         .truth = STATS_NONE,
+                                         .previous = before_it,
+                                         .next = NO_ROW,
+                                         .done = t->rule.absent,
+                                         .open = true,
+                                         .lost = true,
+                                         .at_risk = before_it == NO_ROW || t->samples[before_it].heard};
   if (before_it != NO_ROW) t->samples[before_it].next = t->count;
   if (!map_set(&t->newest, user, t->count)) return err_set(e, ERR_INTERNAL, "no memory for training rows");
   t->count++;
@@ -202,12 +221,25 @@ static bool is_old(const struct training_table *t, const struct sample *s) {
 }
 
 static bool is_known(const struct training_table *t, const struct sample *s) {
+  if (t->rule.step) return s->at_risk && s->until <= t->clock; /* who is seen to stay early would be known sooner than who is lost */
   return !s->open || (s->until <= t->clock && !t->rule.left_out);
+}
+
+/* The silence that this row would count as a loss had begun in a step before it: one loss is one person-step's. A quarter of a step of
+ * play, because reports do not come to the minute. */
+static bool follows_loss(const struct training_table *t, const struct sample *s) {
+  for (uint32_t i = s->previous; i != NO_ROW; i = t->samples[i].previous) {
+    const int64_t before = s->until - t->samples[i].until;
+    if (before >= t->rule.step + t->rule.within - t->rule.after) return false;
+    if (t->samples[i].lost && before >= t->rule.step - t->rule.step / 4) return true;
+  }
+  return false;
 }
 
 static double target_of(const struct training_table *t, uint32_t sample) {
   const struct sample *first = &t->samples[sample];
   double done = 0, n = 0;
+  if (t->rule.step) return first->lost;
   if (!t->rule.smooth) return first->done;
   for (uint32_t i = sample; i != NO_ROW && t->samples[i].until - first->until <= t->rule.smooth; i = t->samples[i].next) {
     if (!is_known(t, &t->samples[i])) continue;
@@ -270,6 +302,7 @@ static bool take_part(struct training_table *t, enum training_part part, uint32_
   for (uint32_t i = 0; i < t->count; i++) {
     const struct sample *s = &t->samples[i];
     if (part_of(t, s) != part || !is_known(t, s) || is_old(t, s)) continue;
+    if (part == TRAINING_TRAIN && t->rule.step && follows_loss(t, s)) continue;
     picks[n++] = (struct pick){hash_64_seed((struct str){(const char *)&s->user, sizeof s->user}, (uint64_t)s->until), i};
   }
   if (n > 1) qsort(picks, n, sizeof *picks, by_key);
@@ -293,7 +326,8 @@ bool training_table_finish(struct training_table *t, struct err *e) {
   for (uint32_t i = 0; i < t->count; i++)
     first = t->samples[i].until - t->rule.within < first ? t->samples[i].until - t->rule.within : first;
   if (t->lookback && first < t->clock - t->lookback) first = t->clock - t->lookback;
-  t->middle = first + (t->clock - first) / 2;
+  const int64_t last = t->rule.step ? t->clock - t->rule.within : t->clock;
+  t->middle = first + (last - first) / 2;
   t->folds = 0;
   if (!split(t, e)) return false;
   if (t->lookback || (t->parts[0].rows >= 50 && t->parts[1].rows >= 20)) return true; /* with a lookback the caller asks for more */

@@ -11,6 +11,7 @@ struct training_rule {
   struct symbols fields;
   struct event_plan *plan;
   int64_t smooth; /* 0: the outcome itself is learned */
+  int64_t step;   /* 0: as it is judged; else what is learned is whether the silence began within so long (a hazard's person-step) */
   uint32_t rows_most;
   bool calibrates, isotonic;
 };

@@ -55,6 +55,17 @@ static bool answers_of(struct training_rule *r, const struct model *m, const str
   return !(r->where || r->yes) || r->plan || err_set(e, ERR_INTERNAL, "no memory for a training table");
 }
 
+/* A hazard: what is judged is that nobody came after a while, what is learned that it began within the first step of it. */
+static bool step_of(struct training_rule *r, const struct model *m, const struct node *train, struct err *e) {
+  const struct node *step = node_get(train, "step");
+  if (!step) return true;
+  if (!r->absent || r->smooth) return wrong(m, "step", "`absent = true` and no `smooth` beside it", e);
+  if (step->kind != NODE_NUMBER || !(step->number >= 1 && step->number * 1000 <= (double)r->after))
+    return wrong(m, "step", "a duration up to train.after", e);
+  r->step = (int64_t)(step->number * 1000);
+  return true;
+}
+
 static bool calibration_of(struct training_rule *r, const struct model *m, const struct node *train, struct err *e) {
   const struct node *calibrate = node_get(train, "calibrate");
   r->calibrates = calibrate != NULL;
@@ -74,7 +85,7 @@ bool training_rule_read(struct training_rule *r, const struct model *m, const st
   *r = (struct training_rule){.fields = {.arena = a, .find = f->fields.find, .context = f->fields.context},
                               .rows_most = some ? (uint32_t)rows->number : ROWS_USUALLY};
   return text_of(m, train, "on", &r->on, e) && text_of(m, train, "target", &r->target, e) && times_of(r, m, train, e) &&
-         answers_of(r, m, train, e) && calibration_of(r, m, train, e);
+         answers_of(r, m, train, e) && step_of(r, m, train, e) && calibration_of(r, m, train, e);
 }
 
 bool training_rule_answer(const struct training_rule *r, const struct event *e, struct arena *scratch, bool *yes) {

@@ -1,6 +1,6 @@
 /* Training load and plateaus (METHODS 13.1, 13.2): acute to chronic load in its three forms, monotony and strain; changes of a mean by
- * optimal partitioning; a slope that is flat by two one-sided tests; Theil and Sen's slope. Promises "none" where a figure is not defined.
- * Says nothing of injuries: the ratio is coupled with itself. Called by compute, on any thread. */
+ * optimal partitioning; run lengths by Bayes; a slope that is flat by two one-sided tests; Theil and Sen's slope. Promises "none" where a
+ * figure is not defined. Says nothing of injuries: the ratio is coupled with itself. Called by compute, on any thread. */
 #include "stats.h"
 
 static double mean_last(const double *x, size_t n, size_t skip, size_t days) {
@@ -64,6 +64,40 @@ size_t change_points(const double *x, size_t n, double penalty, double *scratch,
     cuts[count - 1 - i] = held;
   }
   return count;
+}
+
+/* Student's density of the next value of a run, given what the run has shown: n values of this sum, squares around their mean. */
+static double next_density(double v, struct level_prior p, double n, double mean, double squares) {
+  const double weight = p.weight + n, shape = p.shape + n / 2, off = mean - p.mean;
+  const double rate = p.rate + squares / 2 + p.weight * n * off * off / (2 * weight);
+  const double centre = (p.weight * p.mean + n * mean) / weight, df = 2 * shape, width2 = rate * (weight + 1) / (shape * weight);
+  const double t2 = (v - centre) * (v - centre) / width2;
+  return math_exp(log_gamma((df + 1) / 2) - log_gamma(df / 2) - (df + 1) / 2 * math_log(1 + t2 / df)) / math_sqrt(df * STATS_PI * width2);
+}
+
+void run_lengths(const double *x, size_t n, double hazard, struct level_prior prior, double *out, size_t *likely, double *scratch) {
+  out[0] = 1;
+  for (size_t t = 0; t < n; t++) {
+    double mean = 0, squares = 0, sum = 0, changed = 0;
+    for (size_t r = 0; r <= t; r++) { /* the run of length r: the r values before x[t]; mean and squares grow backwards with it */
+      if (r) {
+        const double step = x[t - r] - mean;
+        mean += step / (double)r;
+        squares += step * (x[t - r] - mean);
+      }
+      const double weight = out[r] * next_density(x[t], prior, (double)r, mean, squares);
+      changed += weight * hazard;
+      scratch[r] = weight * (1 - hazard);
+    }
+    out[0] = sum = changed;
+    for (size_t r = 0; r <= t; r++) sum += out[r + 1] = scratch[r];
+    size_t most = 0;
+    for (size_t r = 0; r <= t + 1; r++) {
+      out[r] = sum > 0 ? out[r] / sum : r == 0; /* a value beyond every run's reach begins one */
+      if (out[r] > out[most]) most = r;
+    }
+    if (likely) likely[t] = most;
+  }
 }
 
 double flat_p(const double *x, const double *y, size_t n, double margin) {

@@ -170,6 +170,13 @@ double noise_of(const double *x, size_t n, double *scratch);
 /* Where the mean changes: the exact least cost of squared distances plus `penalty` a change. `scratch` 4 (n + 1) numbers, `cuts` n; returns
  * how many cuts, ascending: a segment begins at each. */
 size_t change_points(const double *x, size_t n, double penalty, double *scratch, size_t *cuts);
+/* Bayesian online change points (Adams and MacKay): `out` gets n + 1 probabilities, that of r values since the last change at r; each value
+ * changes the level with chance `hazard`. The prior of a level and its noise is normal-gamma (mean, weight, shape, rate). `likely` (may be
+ * NULL) gets the most probable r after each value. `scratch` n + 1 numbers. */
+struct level_prior {
+  double mean, weight, shape, rate;
+};
+void run_lengths(const double *x, size_t n, double hazard, struct level_prior prior, double *out, size_t *likely, double *scratch);
 /* Two one-sided tests: p of "the slope is outside ± margin"; small: the series is flat. None for n < 3. */
 double flat_p(const double *x, const double *y, size_t n, double margin);
 /* The median of the slopes of all pairs; `scratch` n (n − 1) / 2. */

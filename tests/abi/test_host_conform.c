@@ -44,6 +44,7 @@ static void good_plugins_hold(void **state) {
     expect_all(rogue("honest"), NULL, 0x1ff, seed);
     expect_all(KAIROS_BINARY_DIR "/plugins/svr.so", NULL, 0x1ff, seed);
     expect_all(KAIROS_BINARY_DIR "/plugins/gbm.so", NULL, 0x1ff, seed);
+    expect_all(KAIROS_BINARY_DIR "/plugins/hazard.so", NULL, 0x1ff, seed);
     if (seed == 1) expect_all(KAIROS_BINARY_DIR "/plugins/lstm.so", NULL, 0x1ff, seed);
     expect_all(KAIROS_BINARY_DIR "/plugins/goal_setter.so",
                "{\"inputs\":[\"done\",\"goal\"],\"unit\":1,\"low\":1,\"high\":20,\"step\":0.1,\"valid\":0.05}", 0xdf, seed);

@@ -200,6 +200,9 @@ static void plateaus_and_spikes_are_seen_where_they_are(void **state) {
   assert_false(flag(&s, "predictive_insights.injury_risk_forecast.load_spike"));
   assert_near(number(&s, "predictive_insights.injury_risk_forecast.acwr_coupled"), 1, .01, "as much as ever");
   assert_near(number(&s, "assessment.individual_predictions.plateau"), 1, 0, "said again");
+  assert_near(number(&s, "predictive_insights.plateau_risk_forecast.slope_per_week_of_pairs"), 0, .02, "the median of slopes");
+  assert_true(number(&s, "predictive_insights.plateau_risk_forecast.chance_of_change_in_14_days") < .25);
+  assert_true(number(&s, "predictive_insights.plateau_risk_forecast.days_since_likely_change") >= 28);
   assert_true(is_null(&s, "predictive_insights.injury_risk_forecast.value")); /* nobody can say that */
   buf_free(&s.text);
   world_free(w);
@@ -215,6 +218,10 @@ static void plateaus_and_spikes_are_seen_where_they_are(void **state) {
   assert_true(flag(&s, "predictive_insights.injury_risk_forecast.load_spike"));
   assert_true(number(&s, "predictive_insights.injury_risk_forecast.acwr_uncoupled") > 3);
   assert_non_null(strstr(s.text.at, "ease the next week"));
+  assert_non_null(strstr(s.text.at, "a caution, no forecast"));
+  assert_true(is_null(&s, "assessment.individual_predictions.injury_risk")); /* a spike is no probability, and is not shown as one */
+  assert_true(number(&s, "predictive_insights.plateau_risk_forecast.days_since_likely_change") <= 8);
+  assert_true(number(&s, "predictive_insights.plateau_risk_forecast.chance_of_change_in_14_days") > .99);
   buf_free(&s.text);
   world_free(w);
 }
@@ -265,12 +272,17 @@ static void silence_is_seen(void **state) {
 
 static void a_stranger_gets_no_numbers(void **state) {
   (void)state;
-  static const char *const nothing[] = {
-      "predictive_insights.performance_forecast.value",      "predictive_insights.injury_risk_forecast.load_spike",
-      "predictive_insights.injury_risk_forecast.acute_7d",   "predictive_insights.burnout_risk_forecast.value",
-      "predictive_insights.plateau_risk_forecast.plateau",   "predictive_insights.churn_risk_forecast.value",
-      "assessment.individual_predictions.adherence",         "assessment.individual_predictions.churn",
-      "context_prediction.stress_predictor.effect_log_odds", "context_prediction.weather_impact_model.effect_log_odds"};
+  static const char *const nothing[] = {"predictive_insights.performance_forecast.value",
+                                        "predictive_insights.injury_risk_forecast.load_spike",
+                                        "predictive_insights.injury_risk_forecast.acute_7d",
+                                        "predictive_insights.burnout_risk_forecast.value",
+                                        "predictive_insights.plateau_risk_forecast.plateau",
+                                        "predictive_insights.plateau_risk_forecast.days_since_likely_change",
+                                        "predictive_insights.churn_risk_forecast.value",
+                                        "assessment.individual_predictions.adherence",
+                                        "assessment.individual_predictions.churn",
+                                        "context_prediction.stress_predictor.effect_log_odds",
+                                        "context_prediction.weather_impact_model.effect_log_odds"};
   struct world *w = world_new(NULL, 0, NULL, 0);
   struct seen s = see(w, "rain");
   for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)

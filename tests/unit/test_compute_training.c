@@ -216,6 +216,8 @@ static void what_cannot_be_learned_is_said(void **state) {
       {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, unanswered = \"maybe\" }"), "train.unanswered"},
       {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, yes = \"event.nothing > 3\" }"), "train.yes"},
       {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, where = 3 }"), "train.where"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, after = 60, step = 60 }"), "train.step"},
+      {MODEL("{ on = \"workout_planned\", target = \"workout_completed\", within = 3600, absent = true, step = 60 }"), "train.step"},
   };
   for (size_t i = 0; i < sizeof trains / sizeof *trains; i++) {
     struct world *w = world_lua(trains[i][0]);
@@ -312,6 +314,48 @@ static void answers_are_heard_as_the_model_says(void **state) {
   }
 }
 
+/* A hazard learns from person-weeks in which somebody was still there, counts a loss in the week in which the silence begins and in no
+ * other, and is judged by who is gone four weeks on. Two kinds of people report for ten weeks: one is there each day, one until day 20. */
+static void a_hazard_learns_from_person_steps(void **state) {
+  (void)state;
+  struct taught x = taught(MODEL("{ on = \"workout_planned\", target = \"workout_completed\", step = 7 * days, after = 28 * days, "
+                                 "within = 42 * days, absent = true }"));
+  struct err e = {0};
+  double rows[2][2] = {{0}}, lost[2][2] = {{0}}, gone[2][2] = {{0}}, people[2][2] = {{0}};
+  for (int i = 0; i < 80; i++) {
+    struct user *u = user_new();
+    char id[32];
+    snprintf(id, sizeof id, "person-%d", i);
+    for (int d = 0; d < 100; d++) {
+      if (d % 7 == 0 && d < 70) tell(&x, u, id, "workout_planned", START + d * CLOCK_DAY + 8 * CLOCK_HOUR, NULL);
+      if (d < (i % 2 ? 20 : 100)) tell(&x, u, id, "workout_completed", START + d * CLOCK_DAY + 18 * CLOCK_HOUR, NULL);
+    }
+    people[rng_mix(hash_64(str_from(id))) < .2][i % 2]++;
+    user_free(u);
+  }
+  if (!training_table_finish(x.t, &e)) fail_msg("%s", e.text);
+  for (int part = 0; part < 2; part++) {
+    struct training_rows some;
+    training_table_rows(x.t, (enum training_part)part, &some);
+    for (uint32_t r = 0; r < some.rows; r++) {
+      const int kind = some.outcome[r] > .5;
+      rows[part][kind]++;
+      lost[part][kind] += some.target[r];
+      gone[part][kind] += some.outcome[r];
+    }
+  }
+  for (int part = 0; part < 2; part++) { /* learned from: days 0, 7 and 14; judged by: day 21 too, when nobody could know */
+    const double each = part == TRAINING_TRAIN ? 3 : 4;
+    assert_true(people[part][0] > 0 && people[part][1] > 0);
+    assert_near(rows[part][1], each * people[part][1], 0, "who is lost is asked about for so long");
+    assert_near(gone[part][1], rows[part][1], 0, "and is gone in four weeks");
+    assert_near(rows[part][0], 9 * people[part][0], 0, "who stays is asked about each week whose end is known");
+    assert_near(lost[part][0], 0, 0, "who stays is not lost");
+  }
+  assert_near(lost[TRAINING_TRAIN][1], people[TRAINING_TRAIN][1], 0, "one loss is one person-week's");
+  untaught(&x);
+}
+
 static void everybody_is_in_one_fold(void **state) {
   (void)state;
   struct taught x =
@@ -390,17 +434,12 @@ static void figures_stand_beside_the_base_rate(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(rows_are_what_was_known_before),
-      cmocka_unit_test(what_came_before_was_over),
-      cmocka_unit_test(the_first_row_of_a_person_has_no_past),
-      cmocka_unit_test(one_completion_answers_the_oldest_open_plan),
-      cmocka_unit_test(calibration_has_people_of_its_own),
-      cmocka_unit_test(smoothing_learns_the_share_of_the_days_to_come),
-      cmocka_unit_test(a_row_knows_the_event_that_asks),
-      cmocka_unit_test(answers_are_heard_as_the_model_says),
-      cmocka_unit_test(everybody_is_in_one_fold),
-      cmocka_unit_test(what_cannot_be_learned_is_said),
-      cmocka_unit_test(figures_stand_beside_the_base_rate),
+      cmocka_unit_test(rows_are_what_was_known_before),        cmocka_unit_test(what_came_before_was_over),
+      cmocka_unit_test(the_first_row_of_a_person_has_no_past), cmocka_unit_test(one_completion_answers_the_oldest_open_plan),
+      cmocka_unit_test(calibration_has_people_of_its_own),     cmocka_unit_test(smoothing_learns_the_share_of_the_days_to_come),
+      cmocka_unit_test(a_row_knows_the_event_that_asks),       cmocka_unit_test(answers_are_heard_as_the_model_says),
+      cmocka_unit_test(a_hazard_learns_from_person_steps),     cmocka_unit_test(everybody_is_in_one_fold),
+      cmocka_unit_test(what_cannot_be_learned_is_said),        cmocka_unit_test(figures_stand_beside_the_base_rate),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

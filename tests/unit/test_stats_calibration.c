@@ -233,6 +233,29 @@ static void plateaus_agree(void **state) {
   assert_close(noise_of((double[]){0, 1, 0, 1, 0}, 5, scratch), 1.4826 / math_sqrt(2), 1e-12, "noise of differences");
 }
 
+static void run_lengths_agree(void **state) {
+  (void)state;
+  size_t n, four, likely[64];
+  double *y = vectors_list(&load, "plateau.y", &n), out[65], scratch[65], sum = 0;
+  const double *p = vectors_list(&load, "plateau.bocpd.prior", &four);
+  const struct level_prior prior = {p[0], p[1], p[2], p[3]};
+  run_lengths(y, n, vectors_number(&load, "plateau.bocpd.hazard"), prior, out, likely, scratch);
+  for (size_t i = 0; i < 4; i++) {
+    size_t two;
+    const double *row = vectors_row(&load, "plateau.bocpd.final_run_len_post_top", i, &two);
+    assert_close(out[(size_t)row[0]], row[1], 1e-7, "run length");
+  }
+  const double *wanted = vectors_list(&load, "plateau.bocpd.map_run_length", &four);
+  assert_int_equal(four, n);
+  for (size_t t = 0; t < n; t++) assert_int_equal(likely[t], (size_t)wanted[t]);
+  for (size_t r = 0; r <= n; r++) sum += out[r];
+  assert_close(sum, 1, 1e-12, "sum");
+  run_lengths((double[]){0, 1e200}, 2, .1, prior, out, likely, scratch); /* beyond every density */
+  assert_true(out[0] >= 0 && out[0] <= 1 && out[0] + out[1] + out[2] > .999);
+  run_lengths(y, 0, .1, prior, out, NULL, scratch);
+  assert_close(out[0], 1, 0, "nothing seen");
+}
+
 static void rates_agree(void **state) {
   (void)state;
   const double mean = vectors_number(&load, "windows.prior_mean");
@@ -252,7 +275,8 @@ int main(void) {
       cmocka_unit_test(platt_agrees),         cmocka_unit_test(platt_has_an_end), cmocka_unit_test(reliability_agrees),
       cmocka_unit_test(isotonic_agrees),      cmocka_unit_test(conformal_agrees), cmocka_unit_test(the_adaptive_level_agrees),
       cmocka_unit_test(stacking_agrees),      cmocka_unit_test(stacking_learns),  cmocka_unit_test(nobody_is_weighted_below_zero),
-      cmocka_unit_test(training_load_agrees), cmocka_unit_test(plateaus_agree),   cmocka_unit_test(rates_agree),
+      cmocka_unit_test(training_load_agrees), cmocka_unit_test(plateaus_agree),   cmocka_unit_test(run_lengths_agree),
+      cmocka_unit_test(rates_agree),
   };
   return cmocka_run_group_tests(tests, open_vectors, close_vectors);
 }
