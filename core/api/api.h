@@ -12,6 +12,7 @@ struct api {
   const struct program *program;    /* the live one */
   struct programs *programs;        /* and the others */
   struct lifecycle *lifecycle;      /* of its models */
+  struct trials *trials;            /* what came of its rollouts */
   const struct endpoint *endpoints; /* webhooks; none: NULL, 0 */
   size_t endpoint_count;
   int64_t started_at;
@@ -32,7 +33,8 @@ struct api_stage { /* where operators moved a rollout */
   char *name;
   int32_t stage;
   bool held;
-  char *halted_on;       /* the figures by which it was halted by itself; NULL: by hand, or not halted */
+  int64_t since;         /* UTC ms: when it came here; 0: nobody ever moved it */
+  char *moved_on;        /* the figures by which it came here by itself, halted or advanced; NULL: by hand, or nobody moved it */
   struct str *approvers; /* who agreed to the next step since the last one */
   size_t approver_count;
   struct rate_count from[RATES];   /* what had been counted when it came here */

@@ -192,10 +192,11 @@ void forget_approvals(struct api_stage *s) {
   s->approver_count = 0;
 }
 
-/* Without memory nothing is shown of it: the control fact has it. */
-void halted_on(struct api_stage *s, struct str figures) {
-  kit_free(s->halted_on);
-  s->halted_on = figures.len ? keep_text(figures) : NULL;
+/* Without memory nothing is shown of the figures: the control fact has them. */
+void stage_moved(struct api_stage *s, int64_t at, struct str figures) {
+  s->since = at;
+  kit_free(s->moved_on);
+  s->moved_on = figures.len ? keep_text(figures) : NULL;
 }
 
 struct api_stage *stage_of(struct api *a, struct str name) {
@@ -216,8 +217,12 @@ static const struct noun_rollout *find_rollout(const struct program *p, struct s
 }
 
 /* Steps that bring a change to more people need those who agree; back, hold and halt never do. */
+bool rollout_agreed(const struct noun_rollout *n, const struct api_stage *s) {
+  return (double)s->approver_count >= n->approvals;
+}
+
 static bool is_agreed(const struct noun_rollout *n, const struct api_stage *s, struct err *e) {
-  if ((double)s->approver_count >= n->approvals) return true;
+  if (rollout_agreed(n, s)) return true;
   return err_set(e, ERR_CONFLICT,
                  "this step needs %.0f approvals and has %zu: POST /v1/rollouts/" STR_FORMAT
                  "/approve, or kairos rollout approve " STR_FORMAT " (of an engine without keys with --by NAME)",
@@ -244,26 +249,6 @@ static bool next_stage(const struct noun_rollout *n, struct str verb, struct api
   return true;
 }
 
-/* What `halt` is judged by: shares since the stage began. */
-static void put_rates(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
-  struct rate_count rates[RATES];
-  uint32_t i = 0;
-  while (i < rules_rollouts(a->program->rules) && rollout_noun(a->program->rules, i) != n) i++;
-  if (!n->halt.len || i == rules_rollouts(a->program->rules) || i >= ROLLOUTS_MOST) return;
-  rollout_rates(a, i, s, rates);
-  json_pair_str(w, "halt", n->halt);
-  json_key(w, "rates");
-  json_open_object(w);
-  for (int k = 0; k < RATES; k++) {
-    json_key(w, rate_word((enum rate)k));
-    json_open_object(w);
-    json_pair_int(w, "bad", (int64_t)rates[k].bad);
-    json_pair_int(w, "of", (int64_t)rates[k].all);
-    json_close_object(w);
-  }
-  json_close_object(w);
-}
-
 static void put_rollout(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
   json_open_object(w);
   json_pair_str(w, "name", n->at.name);
@@ -271,8 +256,9 @@ static void put_rollout(struct json_writer *w, struct api *a, const struct noun_
   json_pair_int(w, "stage", s->stage);
   json_pair_bool(w, "held", s->held);
   json_pair_bool(w, "halted", s->stage < 0);
-  if (s->stage < 0) json_pair_text(w, "halted_on", s->halted_on);
-  put_rates(w, a, n, s);
+  if (s->stage < 0) json_pair_text(w, "halted_on", s->moved_on);
+  else if (s->moved_on) json_pair_text(w, "advanced_on", s->moved_on);
+  put_stage_figures(w, a, n, s);
   if (n->approvals > 0) {
     json_pair_int(w, "approvals", (int64_t)n->approvals);
     json_key(w, "approved");
@@ -376,13 +362,18 @@ void api_rollout_move(struct request *r, void *context) {
     request_refuse(r, &e);
     return;
   }
-  if (s->stage != before.stage) s->approvers = NULL, s->approver_count = 0;
+  if (s->stage != before.stage) {
+    s->approvers = NULL;
+    s->approver_count = 0;
+    s->moved_on = NULL;
+    s->since = clock_now();
+  }
   struct str answer = rollout_answer(r, a, n, s);
   const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s", s->stage, s->held ? "true" : "false");
   if (!fact_submit(r, a, "rollout", n->at.name, place, answer)) *s = before; /* or the next step would skip one */
   else if (s->stage != before.stage) {
     forget_approvals(&before);
-    halted_on(s, (struct str){0});
+    kit_free(before.moved_on);
   }
 }
 
@@ -408,7 +399,7 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
     ok = stage != s->stage + 1 || add_name(&s->approvers, &s->approver_count, who);
   } else if (ok) {
     if (s->stage != stage) forget_approvals(s);
-    if (s->stage != stage) halted_on(s, stage < 0 ? json_text(&j, json_get(&j, 0, "why"), &scratch) : (struct str){0});
+    if (s->stage != stage) stage_moved(s, fact->at, json_text(&j, json_get(&j, 0, "why"), &scratch));
     s->stage = (int32_t)stage;
     json_bool(&j, json_get(&j, 0, "held"), &s->held);
   }
@@ -436,7 +427,7 @@ void api_close(struct api *a) {
   for (size_t i = 0; i < a->stage_count; i++) {
     forget_approvals(&a->stages[i]);
     kit_free(a->stages[i].name);
-    kit_free(a->stages[i].halted_on);
+    kit_free(a->stages[i].moved_on);
   }
   kit_free(a->stages);
 }

@@ -106,10 +106,20 @@ void facts_forget(struct api *api); /* after lanes_close: the next start has the
 /* ---- rollouts ---- */
 struct api_stage *stage_of(struct api *a, struct str name); /* NULL: no memory */
 void forget_approvals(struct api_stage *s);                 /* what was agreed to is done, or no longer meant */
-void halted_on(struct api_stage *s, struct str figures);    /* empty: by hand, or no longer halted */
+bool rollout_agreed(const struct noun_rollout *n, const struct api_stage *s);
+void stage_moved(struct api_stage *s, int64_t at, struct str figures); /* figures empty: by hand */
 /* What is counted of a rollout of the live program since it came to its stage. */
 void rollout_rates(struct api *a, uint32_t rollout, struct api_stage *s, struct rate_count out[RATES]);
+/* All that is known of it in its stage, and when the first one came in (UTC ms; 0: nobody). */
+void rollout_figures(struct api *a, uint32_t rollout, struct api_stage *s, struct stage_figures *out, int64_t *first, struct arena *arena);
+void put_stage_figures(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s);
 void rollouts_watch(struct api *a); /* once a second */
+/* What the journal says of rollouts (trials.c): opened after the programs, closed after the loop has closed what is on it. [main] */
+bool trials_open(struct api *a, struct err *e);
+void trials_tick(struct api *a); /* now and then */
+void trials_close(struct api *a);
+/* Leaves `out` as it is while the journal was not read to its end, or says another stage. */
+void trial_figures(const struct api *a, uint32_t rollout, int32_t stage, struct stage_figures *out, int64_t *first, struct arena *arena);
 
 /* ---- questions about a whole past (walk.c) ---- */
 /* Answered in pieces, so that nobody else in the lane waits for one person's long life: each turn of the lane a piece. Lies in the

@@ -248,6 +248,7 @@ static void wake(void *context) {
 static void on_watch(uv_timer_t *timer) {
   lifecycle_tick(((struct programs *)timer->data)->api);
   programs_watch(timer->data);
+  trials_tick(((struct programs *)timer->data)->api);
   rollouts_watch(((struct programs *)timer->data)->api);
   programs_drain(timer->data);
 }
@@ -302,7 +303,7 @@ bool programs_open(struct api *a, const struct programs_options *o, struct err *
   a->program = s->live->draft->program;
   struct builder_options b = {
       .library = a->library, .from = o->from, .directory = o->directory, .known = s->files, .found = on_found, .wake = wake, .context = s};
-  return lifecycle_open(a, e) && (s->builder = builder_start(&b, e)) != NULL;
+  return lifecycle_open(a, e) && trials_open(a, e) && (s->builder = builder_start(&b, e)) != NULL;
 }
 
 void programs_stop(struct api *a) {
@@ -327,6 +328,7 @@ void programs_close(struct api *a) {
   struct programs *s = a->programs;
   if (!s) return;
   lifecycle_close(a);
+  trials_close(a);
   while (s->edition_count) remove_at(s, s->edition_count - 1);
   shadows_free(s);
   kit_free(s);

@@ -1,9 +1,11 @@
-/* rollouts_watch: halts a rollout whose `halt` holds on what the engine counts, once a second, as an operator would: a control fact with
- * its author, "halt", and the figures as its reason. Promises that a rollout is halted on bounds that hold however often anybody looks;
- * that a volume which could not take the halt is told again each second;
- * that what is counted begins anew with each stage, program and start; and that nothing is resumed by itself. Main thread. */
+/* rollouts_watch: halts a rollout whose `halt` holds on what the engine counts, and brings one whose `advance` holds to its next stage,
+ * once a second, as an operator would: a control fact with its author, "halt" or "advance", and the figures as its reason. Promises that
+ * both are judged on bounds that hold however often anybody looks; that a halt is asked first; that no stage is skipped, none left before
+ * its hold is over, and none entered without its approvals; that a volume which could not take the move is told again each second; that
+ * what is counted begins anew with each stage; and that nothing is resumed by itself. Main thread. */
 #include "inside.h"
 #include "kit/clock.h"
+#include "kit/hash.h"
 #include "kit/log.h"
 #include <string.h>
 
@@ -15,6 +17,7 @@ static void count_now(struct api *a, uint32_t rollout, struct rate_count out[RAT
   struct courier *courier = lanes_courier(a->lanes);
   const struct courier_figures w = courier ? courier_figures(courier) : (struct courier_figures){0};
   out[RATE_OPT_OUT] = (struct rate_count){c.opted_out, c.entered};
+  out[RATE_COMPLAINT] = (struct rate_count){c.complained, c.entered};
   out[RATE_WEBHOOK_ERROR] = (struct rate_count){w.failed, w.failed + w.delivered};
 }
 
@@ -30,32 +33,66 @@ void rollout_rates(struct api *a, uint32_t rollout, struct api_stage *s, struct 
   struct rate_count now[RATES];
   count_now(a, rollout, now);
   if (s->counts_of != a->program || s->counts_at != s->stage) memcpy(s->from, now, sizeof now);
-  if (s->counts_of != a->program) s->from[RATE_OPT_OUT] = (struct rate_count){0, 0}; /* all of them are of this program */
+  if (s->counts_of != a->program) s->from[RATE_OPT_OUT] = s->from[RATE_COMPLAINT] = (struct rate_count){0, 0}; /* all are of this program */
   s->counts_of = a->program;
   s->counts_at = s->stage;
   count_since(now, s, out);
 }
 
-static void look_at(struct api *a, uint32_t rollout, struct arena *scratch) {
-  const struct noun_rollout *n = rollout_noun(a->program->rules, rollout);
-  struct api_stage *s = stage_of(a, n->at.name);
-  struct rate_count rates[RATES];
-  struct str why = {0};
-  if (!n->halt.len || !s) return;
-  rollout_rates(a, rollout, s, rates);
-  if (s->stage < 0 || rollout_halts(a->program->rules, rollout, rates, scratch, &why) != TRUTH_TRUE) return;
-  log_error("rollout", STR_FORMAT " is halted: " STR_FORMAT, STR_ARG(n->at.name), STR_ARG(why));
+void rollout_figures(struct api *a, uint32_t rollout, struct api_stage *s, struct stage_figures *out, int64_t *first, struct arena *arena) {
+  *out = (struct stage_figures){0};
+  rollout_rates(a, rollout, s, out->rates);
+  trial_figures(a, rollout, s->stage, out, first, arena);
+}
+
+static void move(struct api *a, const struct noun_rollout *n, struct api_stage *s, const char *author, int32_t stage, struct str why,
+                 struct arena *scratch) {
   struct buf said = {0};
   struct json_writer w = json_to(&said);
   json_put_str(&w, why);
   const char *more =
-      arena_printf(scratch, "\"stage\":-1,\"held\":%s,\"why\":" STR_FORMAT, s->held ? "true" : "false", STR_ARG(buf_view(&said)));
+      arena_printf(scratch, "\"stage\":%d,\"held\":%s,\"why\":" STR_FORMAT, stage, s->held ? "true" : "false", STR_ARG(buf_view(&said)));
   buf_free(&said);
-  if (more && fact_tell(a, "halt", "rollout", n->at.name, more)) {
-    s->stage = -1;
+  if (more && fact_tell(a, author, "rollout", n->at.name, more)) {
+    s->stage = stage;
     forget_approvals(s);
-    halted_on(s, why);
+    stage_moved(s, clock_now(), why);
   }
+}
+
+static bool is_killed(const struct api *a, const struct noun_rollout *n, struct arena *scratch) {
+  const struct str name = str_from(arena_printf(scratch, "rollout:" STR_FORMAT, STR_ARG(n->at.name)));
+  for (size_t i = 0; i < a->kill_count; i++)
+    if (str_is(a->kills[i], "all") || str_eq(a->kills[i], name)) return true;
+  return false;
+}
+
+/* Everything but the condition. The first stage begins with the first one who came in: no fact says when. */
+static bool may_advance(const struct api *a, const struct noun_rollout *n, const struct api_stage *s, int64_t first,
+                        struct arena *scratch) {
+  if (s->stage < 0 || (size_t)s->stage + 1 >= n->stage_count || s->held || !rollout_agreed(n, s) || is_killed(a, n, scratch)) return false;
+  const int64_t since = s->since ? s->since : first;
+  return since > 0 && (double)(clock_now() - since) >= n->stages[s->stage].hold * 1000;
+}
+
+static void look_at(struct api *a, uint32_t rollout, struct arena *scratch) {
+  const struct noun_rollout *n = rollout_noun(a->program->rules, rollout);
+  const struct rules *r = a->program->rules;
+  struct api_stage *s = n->halt.len || n->advance.len ? stage_of(a, n->at.name) : NULL;
+  struct stage_figures f;
+  struct str why = {0};
+  int64_t first;
+  if (!s || s->stage < 0) return;
+  rollout_figures(a, rollout, s, &f, &first, scratch);
+  if (rollout_halts(r, rollout, &f, scratch, &why) == TRUTH_TRUE) {
+    log_error("rollout", STR_FORMAT " is halted: " STR_FORMAT, STR_ARG(n->at.name), STR_ARG(why));
+    move(a, n, s, "halt", -1, why, scratch);
+    return;
+  }
+  if (!f.counted || !may_advance(a, n, s, first, scratch) || rollout_advances(r, rollout, &f, scratch, &why) != TRUTH_TRUE) return;
+  log_info("rollout", STR_FORMAT " goes on to stage " STR_FORMAT ": " STR_FORMAT, STR_ARG(n->at.name),
+           STR_ARG(n->stages[s->stage + 1].name), STR_ARG(why));
+  move(a, n, s, "advance", s->stage + 1, why, scratch);
 }
 
 void rollouts_watch(struct api *a) {
@@ -66,5 +103,63 @@ void rollouts_watch(struct api *a) {
   if (!a->draining) facts_again(a);
   for (uint32_t i = 0; a->program && !a->draining && i < rules_rollouts(a->program->rules) && i < ROLLOUTS_MOST; i++)
     look_at(a, i, &scratch);
+  arena_free(&scratch);
+}
+
+/* ---- as JSON ---- */
+
+static void put_rates(struct json_writer *w, const struct rate_count rates[RATES]) {
+  json_key(w, "rates");
+  json_open_object(w);
+  for (int k = 0; k < RATES; k++) {
+    json_key(w, rate_word((enum rate)k));
+    json_open_object(w);
+    json_pair_int(w, "bad", (int64_t)rates[k].bad);
+    json_pair_int(w, "of", (int64_t)rates[k].all);
+    json_close_object(w);
+  }
+  json_close_object(w);
+}
+
+static void put_group(struct json_writer *w, const char *key, const struct moments *s) {
+  json_key(w, key);
+  json_open_object(w);
+  json_pair_double(w, "n", s->n);
+  json_key(w, "mean");
+  if (s->n > 0) json_put_double(w, s->mean);
+  else json_put_null(w);
+  json_close_object(w);
+}
+
+static void put_metrics(struct json_writer *w, const struct api *a, uint32_t rollout, const struct stage_figures *f) {
+  json_key(w, "metrics");
+  json_open_object(w);
+  for (uint32_t m = 0; m < a->program->nouns.metric_count; m++) {
+    if (!rollout_measures(a->program->rules, rollout, m)) continue;
+    json_key_str(w, a->program->nouns.metrics[m].at.name);
+    json_open_object(w);
+    put_group(w, "reached", &f->metrics[m][REACHED]);
+    put_group(w, "not_reached", &f->metrics[m][REACHED_NOT]);
+    json_close_object(w);
+  }
+  json_close_object(w);
+}
+
+void put_stage_figures(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
+  struct arena scratch = {0};
+  struct stage_figures f;
+  int64_t first;
+  uint32_t i = 0;
+  while (i < rules_rollouts(a->program->rules) && rollout_noun(a->program->rules, i) != n) i++;
+  if ((!n->halt.len && !n->advance.len) || i >= rules_rollouts(a->program->rules) || i >= ROLLOUTS_MOST) return;
+  rollout_figures(a, i, s, &f, &first, &scratch);
+  if (n->halt.len) json_pair_str(w, "halt", n->halt);
+  if (n->advance.len) json_pair_str(w, "advance", n->advance);
+  put_rates(w, f.rates);
+  if (f.counted) {
+    json_pair_int(w, "decisions", (int64_t)f.decisions);
+    json_pair_int(w, "users", (int64_t)f.users);
+    put_metrics(w, a, i, &f);
+  }
   arena_free(&scratch);
 }

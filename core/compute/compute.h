@@ -181,6 +181,17 @@ struct outcomes *outcomes_of(const struct models *m, uint32_t model, struct aren
                              struct err *e);                                                           /* [any] */
 bool outcomes_told(const struct outcomes *o, const struct event *e, struct arena *scratch, bool *yes); /* false: it is none [any] */
 
+/* What one event says to a metric noun. Lives in `a`; reads the program's text: no longer than it. NULL: it cannot be measured. [any] */
+struct measure;
+struct measured {
+  bool of, over; /* it counts, with `number` (1 without a field); it is one of those that a rate is a share of */
+  double number;
+};
+struct measure *measure_of(const struct features *f, const struct noun_metric *n, struct arena *a, struct err *e);
+enum measure_kind measure_kind(const struct measure *m);
+bool measure_listens(const struct measure *m, struct str type); /* false: events of that type say nothing to it */
+struct measured measure_event(const struct measure *m, const struct event *e, struct arena *scratch);
+
 /* What a state's figures hold so that it can be watched: the deciles of its inputs and predictions, counted over rows that it was trained
  * on. Into the open object of `w`; `p` are its predictions of the rows. */
 void reference_write(const struct training_rows *rows, const char *const *inputs, const double *p, struct json_writer *w);

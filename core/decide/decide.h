@@ -5,6 +5,7 @@
 #pragma once
 #include "book/book.h"
 #include "language/language.h"
+#include "stats/anytime.h"
 
 #define OPTIONS_MOST  32 /* candidates of one trigger */
 #define ROLLOUTS_MOST 64 /* rollouts of a program */
@@ -188,15 +189,33 @@ size_t decision_kill_names(const struct rules *r, const struct decision *d, uint
 bool decision_apply(struct user *u, const struct rules *r, const struct decision *d);
 bool decision_apply_record(struct user *u, struct str record, struct arena *scratch, struct err *e);
 
-/* ---- rollouts that halt by themselves ---- */
-enum rate { RATE_OPT_OUT, RATE_WEBHOOK_ERROR, RATES };
+/* ---- rollouts that move by themselves ---- */
+enum rate { RATE_OPT_OUT, RATE_COMPLAINT, RATE_WEBHOOK_ERROR, RATES };
 struct rate_count {
   uint64_t bad, all;
 };
 #define RATE_ALPHA 0.05 /* how often a bound is wrong, over a whole stage */
 const char *rate_word(enum rate r);
-/* TRUE: its `halt` holds on these counts, and `why` says with which figures. UNKNOWN without a `halt`, or while nothing is counted. */
-enum truth rollout_halts(const struct rules *r, uint32_t rollout, const struct rate_count rates[RATES], struct arena *a, struct str *why);
+/* What is known of a rollout in its stage. */
+enum reached { REACHED_NOT, REACHED, REACHED_GROUPS };
+struct stage_figures {
+  struct rate_count rates[RATES];
+  bool counted;                                   /* the journal was read to its end: what follows is known */
+  uint64_t decisions, users;                      /* sends and drawn silences of those who are in; who came in */
+  const struct moments (*metrics)[REACHED_GROUPS]; /* by number of the metric's noun */
+};
+/* TRUE: its `halt`, its `advance`, holds on these figures, and `why` says with which. A name alone is the bound on the careful side: a halt
+ * and an advance are beyond doubt. UNKNOWN without the condition, or while what it reads is not known. */
+enum truth rollout_halts(const struct rules *r, uint32_t rollout, const struct stage_figures *f, struct arena *a, struct str *why);
+enum truth rollout_advances(const struct rules *r, uint32_t rollout, const struct stage_figures *f, struct arena *a, struct str *why);
+bool rollout_measures(const struct rules *r, uint32_t rollout, uint32_t metric); /* does one of the two read it? */
+bool rollout_reads_journal(const struct rules *r, uint32_t rollout);             /* … or anything else that is counted in the journal? */
+/* Is it chance alone that separates those whom the stage reached from those whom it did not? Not with `only` or `order`. */
+bool rollout_compares(const struct rules *r, uint32_t rollout, int32_t stage);
+bool rollout_outside(const struct rules *r, uint32_t rollout, int32_t stage,
+                     struct str user); /* by their place the stage leaves them out */
+/* Is somebody in the rollout who got this option, or a silence, from this trigger? */
+bool rollout_gates_decision(const struct rules *r, uint32_t rollout, struct str trigger, struct str option);
 /* The user came into the rollout at that time, UTC ms; 0: is not in. */
 int64_t rollout_since(const struct rules *r, uint32_t rollout, const struct user *u);
 bool rules_gate_models(const struct rules *r);                  /* does any rollout gate a model? */

@@ -1,67 +1,72 @@
-/* halt: when a rollout is to halt by itself. Its condition reads shares that the engine counts; a share's name is its lower bound, which is
- * above the threshold only when the counts leave no doubt, however often anybody looks, and name.estimate is the share itself. A share of
- * which nothing is counted is unknown. A name that is no share is an error; what can never act is a warning. Compiled once a program
- * [builder]; judged by whoever watches, pure over the counts. */
+/* halt: when a rollout is to halt, or to go on, by itself. Both conditions read figures that the engine counts (figures.c). A name that is
+ * no figure is an error, since a brake that reads what does not exist would never act; what can never be measured, or never be true, is a
+ * warning. Of a program that was accepted once such a name is a warning too, or its past could not be replayed: it stays unknown. Compiled
+ * once a program [builder]; judged by whoever watches, pure over the figures. */
 #include "language/reach.h"
 #include "rules_inside.h"
-#include "stats/stats.h"
-#include <string.h>
+#include <stdarg.h>
+#include <stdio.h>
 
-#define FIGURES_MOST 64 /* names in one condition */
-#define ESTIMATE     ".estimate"
+#define FIGURES_MOST 64     /* names in one condition */
 #define BUDGET       100000 /* steps of looking for values of a condition */
 
-const char *rate_word(enum rate r) {
-  static const char *const words[RATES] = {"opt_out_rate", "webhook_error_rate"};
-  return words[r];
-}
-
-/* The place of a share's name; RATES: nothing measures it. */
-static enum rate rate_of(struct str name, bool *estimate) {
-  const size_t tail = sizeof ESTIMATE - 1;
-  *estimate = name.len > tail && memcmp(name.at + name.len - tail, ESTIMATE, tail) == 0;
-  if (*estimate) name.len -= tail;
-  int r = 0;
-  while (r < RATES && !str_is(name, rate_word((enum rate)r))) r++;
-  return (enum rate)r;
-}
-
-/* A share that is meant to be counted once, and is not yet: no event says what a complaint is. */
-#define UNMEASURED "complaint_rate"
-
-struct finding_rates {
-  const struct declared *at;
+struct finding_figures {
+  const struct noun_rollout *noun;
+  const char *field;
   const struct nouns *nouns;
   struct findings *findings;
 };
 
-/* Declared or planned, but nothing counts it for a rollout. */
-static bool is_unmeasured(const struct nouns *n, struct str name) {
-  size_t i = 0;
-  while (i < n->metric_count && !str_eq(n->metrics[i].at.name, name)) i++;
-  return i < n->metric_count || str_is(name, UNMEASURED);
+/* Whoever mistypes a metric's name has to hear of that one, too. */
+static const char *figure_meant(const struct nouns *n, struct str name, struct arena *a) {
+  static const char *const ends[] = {"", ".estimate", ".lift", ".difference", ".lift.estimate", ".difference.estimate"};
+  const size_t count = 2 + (RATES + n->metric_count) * (sizeof ends / sizeof *ends);
+  const char **words = ARENA_ARRAY(a, const char *, count);
+  size_t at = 0;
+  if (!words) return NULL;
+  words[at++] = "decisions";
+  words[at++] = "users";
+  for (int r = 0; r < RATES; r++)
+    for (size_t k = 0; k < 2; k++) words[at++] = arena_printf(a, "%s%s", rate_word((enum rate)r), ends[k]);
+  for (size_t i = 0; i < n->metric_count; i++)
+    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++)
+      words[at++] = arena_printf(a, STR_FORMAT "%s", STR_ARG(n->metrics[i].at.name), ends[k]);
+  return str_nearest(name, words, at);
 }
 
-/* A brake that reads what does not exist would never act, so such a name is an error; one that nothing measures yet is a warning. */
-static bool find_rate(void *context, struct str name, struct symbol *out, struct err *e) {
-  static const char *const words[] = {"opt_out_rate", "webhook_error_rate", "opt_out_rate" ESTIMATE, "webhook_error_rate" ESTIMATE,
-                                      UNMEASURED};
-  const struct finding_rates *f = context;
-  bool estimate;
-  *out = (struct symbol){.kind = SYMBOL_FEATURE, .type = VALUE_NUMBER, .bounded = true, .high = 1};
-  if (rate_of(name, &estimate) < RATES) return true;
-  struct str whole = name;
-  if (estimate) whole.len -= sizeof ESTIMATE - 1;
-  if (is_unmeasured(f->nouns, whole)) {
-    out->bounded = str_is(whole, UNMEASURED);
-    findings_add(f->findings, FINDING_WARNING, f->at->file, f->at->line,
-                 "rollout \"" STR_FORMAT "\": halt: nothing measures \"" STR_FORMAT "\" in this version, it stays unknown",
-                 STR_ARG(f->at->name), STR_ARG(name));
-    return true;
-  }
-  const char *near = str_nearest(name, words, sizeof words / sizeof *words);
-  return err_set(e, ERR_INPUT, "\"" STR_FORMAT "\" is no share that halts a rollout%s%s%s: opt_out_rate and webhook_error_rate are",
-                 STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+static void warn(const struct finding_figures *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void warn(const struct finding_figures *f, const char *format, ...) {
+  char text[400];
+  va_list list;
+  va_start(list, format);
+  vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  findings_add(f->findings, FINDING_WARNING, f->noun->at.file, f->noun->at.line, "rollout \"" STR_FORMAT "\": %s: %s",
+               STR_ARG(f->noun->at.name), f->field, text);
+}
+
+static bool is_share(const struct nouns *n, const struct figure *f) {
+  if (f->kind == FIGURE_RATE) return true;
+  return f->kind == FIGURE_LEVEL && (str_is(n->metrics[f->metric].measure, "happened") || str_is(n->metrics[f->metric].measure, "rate"));
+}
+
+static bool find_figure(void *context, struct str name, struct symbol *out, struct err *e) {
+  const struct finding_figures *f = context;
+  const struct figure figure = figure_of(f->nouns, name);
+  struct arena scratch = {0};
+  *out = (struct symbol){.kind = SYMBOL_FEATURE, .type = VALUE_NUMBER, .bounded = is_share(f->nouns, &figure), .high = 1};
+  const char *unmeasured = figure_unmeasured(f->nouns, f->noun, &figure);
+  if (unmeasured) warn(f, "\"" STR_FORMAT "\" stays unknown: %s", STR_ARG(name), unmeasured);
+  if (figure.kind != FIGURE_UNKNOWN) return true;
+  if (f->findings->stored) warn(f, "\"" STR_FORMAT "\" is no figure of a rollout, it stays unknown", STR_ARG(name));
+  if (f->findings->stored) return true;
+  const char *near = figure_meant(f->nouns, name, &scratch);
+  err_set(e, ERR_INPUT,
+          "\"" STR_FORMAT "\" is no figure of a rollout%s%s%s: opt_out_rate, complaint_rate, webhook_error_rate, decisions, users and "
+          "declared metrics are",
+          STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+  arena_free(&scratch);
+  return false;
 }
 
 static bool is_never(const struct expression *x, struct arena *a) {
@@ -71,79 +76,107 @@ static bool is_never(const struct expression *x, struct arena *a) {
 }
 
 /* Each comparison by itself, and then the whole: 5 that was meant as 5 % makes a brake that never acts. */
-static void warn_of_never(const struct expression *halt, struct symbols *s, const struct finding_rates *f) {
+static void warn_of_never(const struct expression *condition, struct symbols *s, const struct finding_figures *f) {
   struct value unknown[FIGURES_MOST];
   struct term *terms;
   size_t told = 0;
   for (size_t i = 0; i < FIGURES_MOST; i++) unknown[i] = value_missing(MISSING_ABSENT);
-  const size_t count = expression_terms(halt, unknown, s->arena, &terms);
+  const size_t count = expression_terms(condition, unknown, s->arena, &terms);
   for (size_t i = 0; i < count; i++) {
     struct err e = {0};
     const struct expression *x = expression_compile(s, terms[i].source, WANT_TRUTH, &e);
     if (!x || reach_reads_nothing(x) || !is_never(x, s->arena)) continue;
-    findings_add(f->findings, FINDING_WARNING, f->at->file, f->at->line,
-                 "rollout \"" STR_FORMAT "\": halt: \"" STR_FORMAT
-                 "\" can never be true, since a share is from 0 to 1 (5 %% is 5 * percent)",
-                 STR_ARG(f->at->name), STR_ARG(terms[i].source));
+    warn(f, "\"" STR_FORMAT "\" can never be true, since a share is from 0 to 1 (5 %% is 5 * percent)", STR_ARG(terms[i].source));
     told++;
   }
-  if (told || !is_never(halt, s->arena)) return;
-  findings_add(f->findings, FINDING_WARNING, f->at->file, f->at->line, "rollout \"" STR_FORMAT "\": halt can never be true: it never acts",
-               STR_ARG(f->at->name));
+  if (!told && is_never(condition, s->arena)) warn(f, "can never be true: it never acts");
 }
 
-void halt_build(struct arena *a, const struct nouns *nouns, struct rollout *o, struct findings *f) {
+static const struct figure *figures_of(const struct nouns *n, const struct symbols *s) {
+  struct figure *figures = ARENA_ARRAY(s->arena, struct figure, s->count + 1);
+  for (uint32_t i = 0; figures && i < s->count; i++) figures[i] = figure_of(n, s->at[i].name);
+  return figures;
+}
+
+static void build(struct arena *a, const struct nouns *nouns, const struct noun_rollout *o, const char *field, struct str source,
+                  struct stage_condition *out, struct findings *f) {
   struct symbols *s = ARENA_NEW(a, struct symbols);
-  struct finding_rates *context = ARENA_NEW(a, struct finding_rates);
+  struct finding_figures *context = ARENA_NEW(a, struct finding_figures);
   struct err e = {0};
-  if (!o->noun->halt.len || !s || !context) return;
-  *context = (struct finding_rates){&o->noun->at, nouns, f};
-  *s = (struct symbols){.arena = a, .find = find_rate, .context = context};
-  o->halt = expression_compile(s, o->noun->halt, WANT_TRUTH, &e);
-  o->figures = s;
-  if (o->halt && s->count <= FIGURES_MOST) {
-    warn_of_never(o->halt, s, context);
+  if (!source.len || !s || !context) return;
+  *context = (struct finding_figures){o, field, nouns, f};
+  *s = (struct symbols){.arena = a, .find = find_figure, .context = context};
+  struct expression *x = expression_compile(s, source, WANT_TRUTH, &e);
+  if (x && s->count <= FIGURES_MOST) {
+    warn_of_never(x, s, context);
+    *out = (struct stage_condition){x, s, figures_of(nouns, s)};
+    if (!out->figures) out->condition = NULL;
     return;
   }
-  findings_add(f, FINDING_ERROR, o->noun->at.file, o->noun->at.line, "rollout \"" STR_FORMAT "\": halt: %s", STR_ARG(o->noun->at.name),
-               o->halt ? "reads too many names" : e.text);
-  o->halt = NULL;
+  findings_add(f, f->stored ? FINDING_WARNING : FINDING_ERROR, o->at.file, o->at.line, "rollout \"" STR_FORMAT "\": %s: %s",
+               STR_ARG(o->at.name), field, x ? "reads too many names" : e.text);
 }
 
-static void say_rate(struct buf *out, struct str name, const struct value *v, const struct rate_count *c) {
-  if (v->kind != VALUE_NUMBER) return;
-  buf_printf(out, "%s" STR_FORMAT " %.4g (%llu of %llu)", out->len ? ", " : "", STR_ARG(name), v->number, (unsigned long long)c->bad,
-             (unsigned long long)c->all);
+void stage_conditions_build(struct arena *a, const struct nouns *nouns, struct rollout *o, struct findings *f) {
+  build(a, nouns, o->noun, "halt", o->noun->halt, &o->halt, f);
+  build(a, nouns, o->noun, "advance", o->noun->advance, &o->advance, f);
 }
 
-enum truth rollout_halts(const struct rules *r, uint32_t rollout, const struct rate_count rates[RATES], struct arena *a, struct str *why) {
-  const struct rollout *o = &r->rollouts[rollout];
+/* ---- judging ---- */
+
+static enum truth judge(const struct stage_condition *c, const struct stage_figures *f, bool halts, struct arena *a, struct str *why) {
   struct value slots[FIGURES_MOST];
   struct buf said = {0};
-  if (!o->halt) return TRUTH_UNKNOWN;
-  for (uint32_t i = 0; i < o->figures->count; i++) {
-    bool estimate;
-    const enum rate which = rate_of(o->figures->at[i].name, &estimate);
-    slots[i] = value_missing(MISSING_ABSENT);
-    if (which == RATES || rates[which].all == 0) continue;
-    const double all = (double)rates[which].all, bad = rates[which].bad < rates[which].all ? (double)rates[which].bad : all;
-    slots[i] = value_number(estimate ? bad / all : share_low(bad, all, RATE_ALPHA));
-    say_rate(&said, o->figures->at[i].name, &slots[i], &rates[which]);
+  if (!c->condition) return TRUTH_UNKNOWN;
+  for (uint32_t i = 0; i < c->names->count; i++) {
+    slots[i] = figure_value(&c->figures[i], f, halts);
+    figure_say(&said, c->names->at[i].name, &slots[i], &c->figures[i], f);
   }
   *why = (struct str){arena_text(a, said.at ? said.at : "", said.len), said.len};
   buf_free(&said);
-  return expression_truth(o->halt, slots);
+  return expression_truth(c->condition, slots);
 }
 
-int64_t rollout_since(const struct rules *r, uint32_t rollout, const struct user *u) {
-  const struct mark *m = user_mark(u, r->rollouts[rollout].entry);
-  return m ? m->at : 0;
+enum truth rollout_halts(const struct rules *r, uint32_t rollout, const struct stage_figures *f, struct arena *a, struct str *why) {
+  return judge(&r->rollouts[rollout].halt, f, true, a, why);
 }
 
-bool rules_gate_models(const struct rules *r) {
-  return r->models != NULL;
+enum truth rollout_advances(const struct rules *r, uint32_t rollout, const struct stage_figures *f, struct arena *a, struct str *why) {
+  return judge(&r->rollouts[rollout].advance, f, false, a, why);
 }
 
-uint64_t rollout_hash(const struct rules *r, uint32_t rollout) {
-  return r->rollouts[rollout].hash;
+static bool reads(const struct stage_condition *c, enum figure_kind from, const uint32_t *metric) {
+  for (uint32_t i = 0; c->condition && i < c->names->count; i++)
+    if (c->figures[i].kind >= from && (!metric || c->figures[i].metric == *metric)) return true;
+  return false;
+}
+
+bool rollout_measures(const struct rules *r, uint32_t rollout, uint32_t metric) {
+  const struct rollout *o = &r->rollouts[rollout];
+  return reads(&o->halt, FIGURE_LEVEL, &metric) || reads(&o->advance, FIGURE_LEVEL, &metric);
+}
+
+bool rollout_reads_journal(const struct rules *r, uint32_t rollout) {
+  return r->rollouts[rollout].advance.condition || reads(&r->rollouts[rollout].halt, FIGURE_DECISIONS, NULL);
+}
+
+/* ---- who is compared ---- */
+
+bool rollout_compares(const struct rules *r, uint32_t rollout, int32_t stage) {
+  const struct rollout *o = &r->rollouts[rollout];
+  if (stage < 0 || (size_t)stage >= o->noun->stage_count) return false;
+  return !o->stages[stage].only && o->stages[stage].turn == 0;
+}
+
+bool rollout_gates_decision(const struct rules *r, uint32_t rollout, struct str trigger, struct str option) {
+  const uint32_t t = rules_trigger(r, trigger);
+  if (t == NO_ONE) return false;
+  const struct trigger *at = &r->triggers[t];
+  const struct gates *gates[3] = {&at->gates, at->experiment == NO_ONE ? NULL : &r->experiments[at->experiment].gates, NULL};
+  for (size_t i = 0; i < r->option_count; i++)
+    if (str_eq(r->options[i].noun->at.name, option)) gates[2] = &r->options[i].gates;
+  for (int k = 0; k < 3; k++)
+    for (size_t i = 0; gates[k] && i < gates[k]->count; i++)
+      if (gates[k]->at[i] == rollout) return true;
+  return false;
 }

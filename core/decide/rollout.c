@@ -19,6 +19,10 @@ static bool has_turn(const struct moment_input *in, const struct rollout *o, con
   return in->clock - since >= rank * s->turn;
 }
 
+static double place_of(const struct rollout *o, struct str user) {
+  return rng_draw(STR("rollout"), user, o->hash, STR("share"));
+}
+
 static bool is_in(const struct moment_input *in, uint32_t number, uint64_t *entered) {
   const struct rollout *o = &in->rules->rollouts[number];
   if (controls_killed(in->controls, o->kill_name)) return false;
@@ -29,7 +33,7 @@ static bool is_in(const struct moment_input *in, uint32_t number, uint64_t *ente
   const struct stage *s = &o->stages[stage];
   if (s->only && expression_truth(s->only, in->slots) != TRUTH_TRUE) return false;
   bool fixed = in->fixed && in->fixed->place >= 0;
-  double place = fixed ? in->fixed->place : rng_draw(STR("rollout"), in->user->id, o->hash, STR("share"));
+  double place = fixed ? in->fixed->place : place_of(o, in->user->id);
   if (place >= s->share) return false;
   if (!has_turn(in, o, s)) return false;
   *entered |= UINT64_C(1) << number;
@@ -53,4 +57,22 @@ uint32_t rollout_gate(const struct moment_input *in, const struct gates *gates, 
   for (size_t i = 0; i < gates->count; i++)
     if (!is_in(in, gates->at[i], entered)) return gates->at[i];
   return NO_ONE;
+}
+
+bool rollout_outside(const struct rules *r, uint32_t rollout, int32_t stage, struct str user) {
+  const struct rollout *o = &r->rollouts[rollout];
+  return stage >= 0 && (size_t)stage < o->noun->stage_count && place_of(o, user) >= o->stages[stage].share;
+}
+
+int64_t rollout_since(const struct rules *r, uint32_t rollout, const struct user *u) {
+  const struct mark *m = user_mark(u, r->rollouts[rollout].entry);
+  return m ? m->at : 0;
+}
+
+bool rules_gate_models(const struct rules *r) {
+  return r->models != NULL;
+}
+
+uint64_t rollout_hash(const struct rules *r, uint32_t rollout) {
+  return r->rollouts[rollout].hash;
 }

@@ -312,7 +312,7 @@ static void build_rollouts(struct building *b) {
       if (n->stages[k].order.len) o->stages[k].turn = (int64_t)(n->stages[k].hold * 1000) / TIERS;
       if (n->stages[k].order.len) build_tiers(b, n);
     }
-    halt_build(b->arena, b->nouns, o, b->findings);
+    stage_conditions_build(b->arena, b->nouns, o, b->findings);
     for (size_t g = 0; g < n->gate_count; g++) check_gate(b, n, n->gates[g]);
   }
 }

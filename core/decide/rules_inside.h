@@ -55,11 +55,21 @@ struct tier { /* a segment that says how much change its users bear */
   int64_t rank; /* 0 high, 1 medium, 2 low, 3 minimal */
 };
 #define TIERS 4
+struct figure { /* what a name of `halt` or `advance` stands for */
+  enum figure_kind { FIGURE_UNKNOWN, FIGURE_RATE, FIGURE_DECISIONS, FIGURE_USERS, FIGURE_LEVEL, FIGURE_LIFT, FIGURE_DIFFERENCE } kind;
+  enum rate rate;
+  uint32_t metric;
+  bool lower_is_better, estimate;
+};
+struct stage_condition {
+  struct expression *condition; /* NULL: none */
+  const struct symbols *names;  /* its slots … */
+  const struct figure *figures; /* … and what they are */
+};
 struct rollout {
   const struct noun_rollout *noun;
   struct stage *stages;
-  struct expression *halt;       /* NULL: none; reads `rates` and nothing else */
-  const struct symbols *figures; /* its slots */
+  struct stage_condition halt, advance;
   uint64_t hash, kill_name, entry;
 };
 /* All policies of a program in one: each field the strictest that anybody said. */
@@ -120,8 +130,18 @@ int64_t guard_next_quiet(const struct rules *r, const struct user *u, int64_t cl
 uint32_t rollout_gate(const struct moment_input *in, const struct gates *gates, uint64_t *entered);
 
 /* ---- halt.c ---- */
-/* Compiles `halt`; a name that is no share is an error; what nothing measures yet, or what can never be true, a warning. [builder] */
-void halt_build(struct arena *a, const struct nouns *nouns, struct rollout *o, struct findings *f);
+/* Compiles `halt` and `advance`; a name that is no figure is an error; what cannot be measured, or can never be true, a warning. [builder]
+ */
+void stage_conditions_build(struct arena *a, const struct nouns *nouns, struct rollout *o, struct findings *f);
+
+/* ---- figures.c ---- */
+struct figure figure_of(const struct nouns *n, struct str name); /* FIGURE_UNKNOWN: nothing is called so */
+/* Why a rollout's figure can never be known, as the end of a sentence; NULL: it can. */
+const char *figure_unmeasured(const struct nouns *n, const struct noun_rollout *o, const struct figure *f);
+/* The figure's value, on the careful side for a halt or for an advance; MISSING: not known yet. `said`: with what it was made of, or NULL.
+ */
+struct value figure_value(const struct figure *f, const struct stage_figures *s, bool halts);
+void figure_say(struct buf *out, struct str name, const struct value *v, const struct figure *f, const struct stage_figures *s);
 
 /* ---- experiment.c ---- */
 /* Draws an arm; candidates' propensities and d->silence are set for every option of the point. */

@@ -3,10 +3,12 @@
 #pragma once
 #include "book/book.h"
 #include "language/language.h"
+#include "stats/anytime.h"
 
 /* Joins an `intervention_response` (data.decisionId, data.response) to the user's own send. True in `*learned` when something was learned.
  * An unknown or somebody else's decision id teaches nothing and is no error: foreign ids are kept in the journal. [lane] */
-void reward_join(struct user *u, const struct event *e, struct arena *scratch, bool *learned);
+void reward_join(struct user *u, const struct event *e, int64_t clock, struct arena *scratch, bool *learned);
+uint64_t complaint_mark(void); /* the user's mark: at = when they complained last, value = when the time before, 0: never */
 
 /* ---- what a served model said, against what came; and what a state beside it said of the same ---- */
 /* One target event tells the oldest answer of its user that waits; one that waits longer than `within` was a no. Sums are kept by
@@ -36,3 +38,18 @@ struct score {
 };
 void scores_sum(const struct scores *s, struct score *out);
 bool scores_changed(struct scores *s); /* the stream of right and wrong answers has another mean than before (ADWIN); once */
+
+/* ---- what came of those who were let in, or drawn into an arm, beside the others ---- */
+#define EFFECT_ARMS 8
+struct effects;
+struct effects_terms {
+  enum measure_kind kind;
+  int64_t within; /* ms after the first exposure that count */
+};
+struct effects *effects_new(const struct effects_terms *terms); /* NULL: no memory */
+void effects_free(struct effects *e);
+void effects_begin(struct effects *e, uint32_t partition); /* forgets the partition's people: another stage, another revision */
+/* In order of time within a partition. Only the first exposure of a user counts. False: no memory. */
+bool effects_expose(struct effects *e, uint32_t partition, uint64_t user, int64_t at, uint32_t arm);
+void effects_event(struct effects *e, uint32_t partition, uint64_t user, int64_t at, bool of, double number, bool over);
+void effects_sum(const struct effects *e, int64_t now, struct moments out[EFFECT_ARMS]); /* of those whose time is over */

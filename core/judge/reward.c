@@ -2,10 +2,23 @@
  * (E20) and nothing else. Does not guess: without a decision id there is no join. Called by flow in a lane. */
 #include "judge/judge.h"
 
+/* What receivers report when somebody marks a message as unwanted. */
+static bool is_complaint(struct str word) {
+  static const char *const words[] = {"complained", "complaint", "reported", "spam"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (str_is(word, words[i])) return true;
+  return false;
+}
+
+uint64_t complaint_mark(void) {
+  return mark_key("user", STR("complained"));
+}
+
 static uint8_t response_of(const struct json *j, uint32_t at, struct arena *scratch) {
   static const char *const good[] = {"good", "accepted", "done", "helpful", "thumbs_up"};
   static const char *const bad[] = {"bad", "rejected", "dismissed", "unhelpful", "thumbs_down"};
   struct str word = json_text(j, at, scratch);
+  if (is_complaint(word)) return 2;
   for (size_t i = 0; i < sizeof good / sizeof *good; i++)
     if (str_is(word, good[i])) return 1;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -13,13 +26,17 @@ static uint8_t response_of(const struct json *j, uint32_t at, struct arena *scra
   return 3;
 }
 
-void reward_join(struct user *u, const struct event *e, struct arena *scratch, bool *learned) {
+void reward_join(struct user *u, const struct event *e, int64_t clock, struct arena *scratch, bool *learned) {
   *learned = false;
   if (!str_is(e->type, "intervention_response")) return;
   uint64_t id;
   if (!decision_id_parse(json_text(&e->json, json_get(&e->json, e->data, "decisionId"), scratch), &id)) return;
   struct send *s = user_send(u, id);
   if (!s) return;
-  s->response = response_of(&e->json, json_get(&e->json, e->data, "response"), scratch);
+  const uint32_t said = json_get(&e->json, e->data, "response");
+  s->response = response_of(&e->json, said, scratch);
   *learned = true;
+  if (!is_complaint(json_text(&e->json, said, scratch))) return;
+  const struct mark *last = user_mark(u, complaint_mark());
+  user_set_mark(u, complaint_mark(), clock, last ? (double)last->at : 0); /* without memory one complaint less is counted */
 }

@@ -221,7 +221,7 @@ static void warn_of_later_fields(struct setting *s, int noun, const struct node 
   static const struct {
     int noun;
     const char *field;
-  } later[] = {{EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"}, {EXPERIMENT, "minors"}, {ROLLOUT, "advance"}};
+  } later[] = {{EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"}, {EXPERIMENT, "minors"}};
   for (size_t i = 0; i < sizeof later / sizeof *later; i++)
     if (later[i].noun == noun && node_get(table, later[i].field))
       setting_warning(s, "\"%s\" is kept, but nothing acts on it in this version", later[i].field);

@@ -221,6 +221,7 @@ struct noun_segment {
 };
 
 /* How an outcome is measured. */
+enum measure_kind { MEASURE_HAPPENED, MEASURE_COUNT, MEASURE_SUM, MEASURE_MEAN, MEASURE_RATE }; /* as `measure` says them */
 struct noun_metric {
   struct declared at;
   struct str doc, unit;
@@ -281,6 +282,7 @@ struct findings { /* in order of file, then line, once findings_sort has run */
   struct arena *arena;
   struct finding *at;
   size_t count, cap, errors;
+  bool stored; /* of a program that an engine accepted once: what only later versions refuse is a warning */
 };
 void findings_add(struct findings *f, enum finding_level level, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -129,8 +129,9 @@ FIELD("rollout", noun_rollout, "why", KIND_TEXT, YES, why, "the reason for the c
 LIST("rollout", noun_rollout, "gates", KIND_TEXTS, YES, gates, gate_count,
      "what it gates: \"trigger:x\", \"intervention:x\", \"experiment:x\", \"model:x\"")
 LIST("rollout", noun_rollout, "stages", KIND_STAGES, YES, stages, stage_count, "the stages in order, shares rising")
-FIELD("rollout", noun_rollout, "advance", KIND_CONDITION, NO, advance, "must be true to go on; unknown: stay")
-FIELD("rollout", noun_rollout, "halt", KIND_CONDITION, NO, halt, "halts the rollout by itself, over opt_out_rate and webhook_error_rate")
+FIELD("rollout", noun_rollout, "advance", KIND_CONDITION, NO, advance,
+      "brings the rollout to its next stage by itself once `hold` is over; unknown: stay")
+FIELD("rollout", noun_rollout, "halt", KIND_CONDITION, NO, halt, "halts the rollout by itself; unknown: go on")
 FIELD("rollout", noun_rollout, "approvals", KIND_COUNT, NO, approvals,
       "people who must agree to a step before it is taken, each under a name of their own")
 LIST("rollout", noun_rollout, "needs", KIND_TEXTS, NO, needs, need_count, "the names that the functions of its stages read")
@@ -138,7 +139,7 @@ LIST("rollout", noun_rollout, "needs", KIND_TEXTS, NO, needs, need_count, "the n
 FIELD("rollout.stages", noun_stage, "name", KIND_NAME, YES, name, "the stage's name")
 FIELD("rollout.stages", noun_stage, "share", KIND_SHARE, YES, share, "the share of users, 0 to 1 or \"5%\"")
 FIELD("rollout.stages", noun_stage, "hold", KIND_DURATION, NO, hold,
-      "seconds it is meant to last; `order` counts by it, and nothing keeps you from advancing sooner")
+      "seconds that it lasts before `advance` may act; `order` counts by it; by hand you may go on sooner")
 FIELD("rollout.stages", noun_stage, "only", KIND_RULE, NO, only, "who may enter; left out: everyone")
 CHOICE("rollout.stages", noun_stage, "order", KIND_CHOICE, NO, order, "risk",
        "who bears more change enters first: by the segments' `risk`, a quarter of `hold` after each other")

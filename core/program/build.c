@@ -205,6 +205,7 @@ struct program *program_from_upload(const struct source *sources, size_t count, 
 
 struct program *program_from_store(struct book *b, const unsigned char sha256[32], const struct program_from *from, struct err *e) {
   struct program *p = program_new(e);
+  if (p) p->findings.stored = true;
   if (p && sources_from_store(p, b, sha256, e)) return build(p, from);
   program_free(p);
   return NULL;

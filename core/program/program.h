@@ -43,7 +43,7 @@ struct program {
 };
 /* Of the users who came into a rollout under this program, and in its stage. */
 struct rollout_count {
-  uint64_t entered, opted_out;
+  uint64_t entered, opted_out, complained;
 };
 struct rollout_count program_rollout(const struct program *p, uint32_t rollout); /* a moment's view [any] */
 void program_note(const struct program *p, const struct program_health *more);   /* [lane] */

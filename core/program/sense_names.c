@@ -42,6 +42,15 @@ static void check_metric_event(struct program *p, const struct noun_metric *m, c
                STR_ARG(type), list ? nearest(p, type, list, p->nouns.event_count) : "");
 }
 
+/* What can never be measured would leave whoever reads it waiting for ever. */
+static void check_measured(struct program *p, const struct noun_metric *m) {
+  struct arena scratch = {0};
+  struct err e = {0};
+  if (m->value.len == 0 && p->features && !measure_of(p->features, m, &scratch, &e))
+    findings_add(&p->findings, FINDING_WARNING, m->at.file, m->at.line, "%s: it stays unknown", e.text);
+  arena_free(&scratch);
+}
+
 /* A program that declares metrics means those; one that declares none measures elsewhere. */
 static void check_outcome(struct program *p, const struct noun_experiment *x) {
   const struct nouns *n = &p->nouns;
@@ -76,6 +85,7 @@ void sense_names(struct program *p) {
   for (size_t i = 0; i < n->metric_count; i++) {
     check_metric_event(p, &n->metrics[i], "of", n->metrics[i].of);
     check_metric_event(p, &n->metrics[i], "over", n->metrics[i].over);
+    check_measured(p, &n->metrics[i]);
   }
   for (size_t i = 0; i < n->experiment_count; i++) check_outcome(p, &n->experiments[i]);
   for (size_t i = 0; i < n->intervention_count; i++)

@@ -3,6 +3,7 @@
  * STATS_NONE, never a magic 0; stats_none() asks. All functions are [any]. */
 #pragma once
 #include "kit/math.h"
+#include "stats/anytime.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

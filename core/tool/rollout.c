@@ -26,6 +26,8 @@ static void show_one(const struct json *j, uint32_t at, struct arena *a) {
   if (figures.len)
     printf("     by itself: " STR_FORMAT ", by its halt = " STR_FORMAT "\n", STR_ARG(figures),
            STR_ARG(json_raw(j, json_get(j, at, "halt"))));
+  figures = json_text(j, json_get(j, at, "advanced_on"), a);
+  if (figures.len) printf("     by itself: " STR_FORMAT "\n", STR_ARG(figures));
   if (stage < 0 && count)
     printf("     resume begins again at the first stage, " STR_FORMAT "\n",
            STR_ARG(json_text(j, json_get(j, json_child(j, stages, 0), "name"), a)));

@@ -1,0 +1,166 @@
+/* trials: what is known of the rollouts that move by themselves, from what the journal says of those whom they reached and of those whom
+ * they did not. Promises that the same journal gives the same figures, after a restart and in another order of volumes; that another
+ * program goes on with what was read unless it measures something else; and that nothing is read when no rollout asks. Acts on nothing:
+ * rollouts_watch does. Main thread. */
+#include "trials.h"
+#include "inside.h"
+#include "kit/clock.h"
+#include "kit/log.h"
+#include <string.h>
+
+#define EVERY (INT64_C(1000) * 1000 * 1000) /* ns */
+
+/* ---- what is watched ---- */
+
+static bool add_metric(struct trial *one, const struct program *p, uint32_t metric, struct arena *a) {
+  const struct noun_metric *n = &p->nouns.metrics[metric];
+  struct err why = {0};
+  if (one->metric_count == TRIAL_METRICS_MOST || !(n->window > 0)) return true;
+  const struct measure *m = measure_of(p->features, n, a, &why);
+  if (!m) return true; /* a finding said so */
+  struct effects *e = effects_new(&(struct effects_terms){measure_kind(m), (int64_t)(n->window * 1000)});
+  if (!e) return false;
+  one->metrics[one->metric_count++] = (struct trial_metric){metric, m, e};
+  return true;
+}
+
+static void sign_metric(struct buf *out, const struct noun_metric *n) {
+  buf_printf(out, " [" STR_FORMAT " " STR_FORMAT " " STR_FORMAT "/" STR_FORMAT "." STR_FORMAT " %.9g: " STR_FORMAT "]", STR_ARG(n->at.name),
+             STR_ARG(n->measure), STR_ARG(n->of), STR_ARG(n->over), STR_ARG(n->field), n->window, STR_ARG(n->where));
+}
+
+/* What makes figures of before figures of now. */
+static void sign(struct buf *out, const struct program *p, const struct trial *one) {
+  const struct noun_rollout *n = rollout_noun(p->rules, one->number);
+  buf_printf(out, STR_FORMAT ":", STR_ARG(n->at.name));
+  for (size_t i = 0; i < n->gate_count; i++) buf_printf(out, " " STR_FORMAT, STR_ARG(n->gates[i]));
+  for (size_t i = 0; i < n->stage_count; i++)
+    buf_printf(out, " %.9g" STR_FORMAT "/" STR_FORMAT, n->stages[i].share, STR_ARG(n->stages[i].only), STR_ARG(n->stages[i].order));
+  for (uint32_t i = 0; i < one->metric_count; i++) sign_metric(out, &p->nouns.metrics[one->metrics[i].metric]);
+  buf_char(out, '\n');
+}
+
+static void trials_free(struct trial *trials, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++)
+    for (uint32_t m = 0; m < trials[i].metric_count; m++) effects_free(trials[i].metrics[m].effects);
+  kit_free(trials);
+}
+
+static struct trial *trials_of(const struct program *p, struct arena *a, uint32_t *count) {
+  struct trial *trials = kit_alloc(TRIALS_MOST * sizeof *trials);
+  bool ok = trials != NULL;
+  *count = 0;
+  for (uint32_t i = 0; ok && i < rules_rollouts(p->rules) && i < ROLLOUTS_MOST; i++) {
+    if (!rollout_reads_journal(p->rules, i)) continue;
+    struct trial *one = &trials[(*count)++];
+    *one = (struct trial){.number = i, .read.stage = STAGE_MIXED, .shown.stage = STAGE_MIXED};
+    for (uint32_t m = 0; ok && m < p->nouns.metric_count; m++)
+      if (rollout_measures(p->rules, i, m)) ok = add_metric(one, p, m, a);
+  }
+  if (ok) return trials;
+  trials_free(trials, *count);
+  return NULL;
+}
+
+/* The same is measured: what was read is that of these. */
+static void carry(struct trials *t, struct trial *now) {
+  for (uint32_t i = 0; i < t->count; i++) {
+    struct trial *was = &t->trials[i];
+    memcpy(now[i].parts, was->parts, sizeof now[i].parts);
+    now[i].read = was->read;
+    now[i].shown = was->shown;
+    for (uint32_t m = 0; m < was->metric_count; m++) {
+      struct effects *other = now[i].metrics[m].effects;
+      now[i].metrics[m].effects = was->metrics[m].effects;
+      was->metrics[m].effects = other;
+    }
+  }
+}
+
+static void follow(struct trials *t) {
+  const struct program *p = t->api->program, *before = t->of;
+  struct arena arena = {0};
+  uint32_t count;
+  struct trial *now = trials_of(p, &arena, &count);
+  struct buf signature = {0};
+  for (uint32_t i = 0; now && i < count; i++) sign(&signature, p, &now[i]);
+  buf_char(&signature, 0);
+  if (!now || signature.failed) {
+    log_error("rollout", "no memory to count what comes of rollouts");
+    trials_free(now, now ? count : 0);
+    arena_free(&arena);
+    buf_free(&signature);
+    return;
+  }
+  if (t->signature && count == t->count && strcmp(t->signature, signature.at) == 0) carry(t, now);
+  else {
+    memset(t->scan.next, 0, sizeof t->scan.next);
+    t->scan.more = true;
+  }
+  trials_free(t->trials, t->count);
+  arena_free(&t->arena);
+  kit_free(t->signature);
+  t->trials = now;
+  t->count = count;
+  t->arena = arena;
+  t->signature = signature.at;
+  t->of = library_hold(t->api->library, p);
+  library_release(t->api->library, before);
+}
+
+/* ---- life ---- */
+
+void trials_tick(struct api *a) {
+  struct trials *t = a->trials;
+  const int64_t now = clock_monotonic();
+  if (!t || t->scan.running || t->programs->closing || t->programs->activations || !t->programs->builder) return;
+  if (t->of != a->program) follow(t);
+  if (t->count == 0 || t->of != a->program || (!t->scan.more && now < t->looked_at + EVERY)) return;
+  t->looked_at = now;
+  trials_scan_ask(t);
+}
+
+bool trials_open(struct api *a, struct err *e) {
+  struct trials *t = kit_alloc(sizeof *t);
+  if (!t) return err_set(e, ERR_INTERNAL, "no memory for what comes of rollouts");
+  *t = (struct trials){.api = a, .programs = a->programs};
+  t->scan.trials = t;
+  a->trials = t;
+  return true;
+}
+
+void trials_close(struct api *a) {
+  struct trials *t = a->trials;
+  if (!t) return;
+  trials_free(t->trials, t->count);
+  library_release(a->library, t->of);
+  arena_free(&t->arena);
+  arena_free(&t->scan.arena);
+  kit_free(t->signature);
+  kit_free(t);
+  a->trials = NULL;
+}
+
+/* ---- figures ---- */
+
+static const struct trial *trial_of(const struct api *a, uint32_t rollout) {
+  const struct trials *t = a->trials;
+  for (uint32_t i = 0; t && t->of == a->program && i < t->count; i++)
+    if (t->trials[i].number == rollout) return &t->trials[i];
+  return NULL;
+}
+
+void trial_figures(const struct api *a, uint32_t rollout, int32_t stage, struct stage_figures *out, int64_t *first, struct arena *arena) {
+  const struct trial *one = trial_of(a, rollout);
+  *first = 0;
+  if (!one || !one->shown.counted || one->shown.stage != stage) return;
+  struct moments(*metrics)[REACHED_GROUPS] = arena_zero(arena, a->program->nouns.metric_count + 1, sizeof *metrics);
+  if (!metrics) return;
+  for (uint32_t i = 0; i < one->metric_count; i++)
+    for (int g = 0; g < REACHED_GROUPS; g++) metrics[one->metrics[i].metric][g] = one->shown.samples[i][g];
+  *first = one->shown.first;
+  out->counted = true;
+  out->decisions = one->shown.decisions;
+  out->users = one->shown.users;
+  out->metrics = (const struct moments(*)[REACHED_GROUPS])metrics;
+}

@@ -1,0 +1,53 @@
+/* Inside api: what came of rollouts and experiments, as the main thread keeps it: who was reached or drawn, beside whom, and what they did
+ * then. Everything follows from the journal and is read from it again after a restart.
+ *   trials.c        what is watched, and the figures as of the last look
+ *   trials_scan.c   the journal, read in pieces on the builder's thread */
+#pragma once
+#include "judge/judge.h"
+#include "programs.h"
+
+#define TRIAL_METRICS_MOST 8
+#define TRIALS_MOST        96
+#define STAGE_MIXED        (-2) /* the partitions are not all in one stage, or not read as far */
+
+struct trial_part {
+  int32_t stage; /* a rollout's */
+  uint64_t decisions, users;
+  int64_t first; /* UTC ms: somebody came in; 0: nobody yet */
+};
+struct trial_figures {
+  bool counted; /* the journal was read to its end */
+  int32_t stage;
+  uint64_t decisions, users;
+  int64_t first;
+  struct moments samples[TRIAL_METRICS_MOST][EFFECT_ARMS];
+};
+struct trial {
+  uint32_t number; /* of the rollout's noun */
+  struct trial_metric {
+    uint32_t metric; /* of the noun */
+    const struct measure *measure;
+    struct effects *effects;
+  } metrics[TRIAL_METRICS_MOST];
+  uint32_t metric_count;
+  struct trial_part parts[BOOK_PARTITIONS];
+  struct trial_figures read, shown; /* the scan's; the main thread's, as of the last piece that ended */
+};
+struct trials {
+  struct api *api;
+  struct programs *programs;
+  const struct program *of; /* the live program that the trials are of; held */
+  struct trial *trials;
+  uint32_t count;
+  char *signature;    /* what is measured: as long as it stays, what was read goes on counting */
+  struct arena arena; /* the measures' */
+  struct trials_scan {
+    struct errand errand;
+    struct trials *trials;
+    struct arena arena;
+    int64_t next[BOOK_VOLUMES_MOST]; /* seq */
+    bool more, running;
+  } scan;
+  int64_t looked_at; /* monotonic */
+};
+void trials_scan_ask(struct trials *t); /* trials_scan.c: the next piece, from the builder */

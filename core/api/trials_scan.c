@@ -1,0 +1,182 @@
+/* trials_scan: what the journal says of rollouts: whom each stage let in, whom it left out by their place alone, what both did in the time
+ * of a metric after that. Promises that no lane waits for it, that a restart gives the figures that there would be without one, and that a
+ * piece is bounded: some thousand rows, then others have the builder's thread. History says nothing: it was not decided here and now. Reads
+ * on that thread with a reader of its own; the main thread reads what a piece left when it is done. */
+#include "kit/clock.h"
+#include "kit/hash.h"
+#include "kit/log.h"
+#include "program/recorded.h"
+#include "trials.h"
+#include <string.h>
+
+#define ROWS_MOST 5000 /* a piece */
+
+/* ---- stages ---- */
+
+static void begin_stage(struct trial *one, uint32_t partition, int32_t stage) {
+  if (one->parts[partition].stage == stage) return;
+  one->parts[partition] = (struct trial_part){.stage = stage};
+  for (uint32_t m = 0; m < one->metric_count; m++) effects_begin(one->metrics[m].effects, partition);
+}
+
+static void take_fact(struct trials *t, const struct entry *row) {
+  struct json j;
+  int64_t stage;
+  struct arena *a = &t->scan.arena;
+  if (!json_parse(&j, a, row->body, &json_limits_default, NULL) || !json_text_is(&j, json_get(&j, 0, "kind"), "rollout")) return;
+  const struct str name = json_text(&j, json_get(&j, 0, "name"), a);
+  if (!json_int(&j, json_get(&j, 0, "stage"), &stage)) return;
+  for (uint32_t i = 0; i < t->count; i++)
+    if (str_eq(rollout_noun(t->of->rules, t->trials[i].number)->at.name, name)) begin_stage(&t->trials[i], row->partition, (int32_t)stage);
+}
+
+/* ---- rows ---- */
+
+struct row {
+  struct trials *trials;
+  const struct entry *entry;
+  const struct user *user;
+  struct recorded recorded;
+  uint64_t key; /* the user's */
+};
+
+static void take_outcomes(const struct row *r) {
+  struct trials *t = r->trials;
+  struct arena *a = &t->scan.arena;
+  struct json j;
+  struct event event = {0};
+  struct err e = {0};
+  if (r->entry->kind != ENTRY_EVENT || !json_parse(&j, a, r->entry->body, &json_limits_default, NULL)) return;
+  const struct str type = json_text(&j, json_get(&j, 0, "eventType"), a);
+  for (uint32_t i = 0; i < t->count; i++)
+    for (uint32_t m = 0; m < t->trials[i].metric_count; m++) {
+      const struct trial_metric *one = &t->trials[i].metrics[m];
+      if (!measure_listens(one->measure, type)) continue;
+      if (!event.type.len && !event_parse(a, r->entry->body, r->recorded.received, r->recorded.source, false, &event, &e)) return;
+      const struct measured x = measure_event(one->measure, &event, a);
+      effects_event(one->effects, r->entry->partition, r->key, r->recorded.clock, x.of, x.number, x.over);
+    }
+}
+
+static void expose(struct trial *one, const struct row *r, uint32_t group) {
+  bool ok = true;
+  for (uint32_t m = 0; m < one->metric_count; m++)
+    ok = effects_expose(one->metrics[m].effects, r->entry->partition, r->key, r->recorded.clock, group) && ok;
+  if (!ok) log_warn("rollout", "no memory to count somebody");
+}
+
+static bool has_text(const struct json *j, uint32_t list, struct str wanted, struct arena *a) {
+  for (uint32_t i = 0; list != JSON_NONE && i < j->tokens[list].count; i++)
+    if (str_eq(json_text(j, json_child(j, list, i), a), wanted)) return true;
+  return false;
+}
+
+static bool says_gated(const struct json *j, uint32_t at, struct str rollout, struct arena *a) {
+  return json_text_is(j, json_get(j, at, "reason"), "not_in_rollout") && str_eq(json_text(j, json_get(j, at, "detail"), a), rollout);
+}
+
+/* The decision itself was held back, or an option of it was. */
+static bool is_left_out(const struct json *j, struct str rollout, struct arena *a) {
+  const uint32_t list = json_get(j, 0, "candidates");
+  if (says_gated(j, 0, rollout, a)) return true;
+  for (uint32_t i = 0; list != JSON_NONE && i < j->tokens[list].count; i++)
+    if (says_gated(j, json_child(j, list, i), rollout, a)) return true;
+  return false;
+}
+
+static void take_decision(struct trial *one, const struct row *r, const struct json *j) {
+  struct arena *a = &r->trials->scan.arena;
+  const struct rules *rules = r->trials->of->rules;
+  const struct str name = rollout_noun(rules, one->number)->at.name;
+  struct trial_part *part = &one->parts[r->entry->partition];
+  if (part->stage < 0) return;
+  const bool compares = rollout_compares(rules, one->number, part->stage);
+  if (has_text(j, json_get(j, 0, "entered"), name, a)) {
+    part->users++;
+    if (!part->first || r->recorded.clock < part->first) part->first = r->recorded.clock;
+    expose(one, r, REACHED); /* without the others there is a mean, and no difference */
+  } else if (compares && is_left_out(j, name, a) && rollout_outside(rules, one->number, part->stage, r->user->id))
+    expose(one, r, REACHED_NOT);
+  const uint32_t outcome = json_get(j, 0, "outcome");
+  if (!json_text_is(j, outcome, "sent") && !json_text_is(j, outcome, "silent")) return;
+  part->decisions +=
+      rollout_gates_decision(rules, one->number, json_text(j, json_get(j, 0, "trigger"), a), json_text(j, json_get(j, 0, "option"), a));
+}
+
+static void take_decisions(const struct row *r, struct volume *reader) {
+  struct arena *a = &r->trials->scan.arena;
+  struct err e = {0};
+  struct str *records;
+  uint64_t *ids;
+  size_t count;
+  if (!r->recorded.decision_count || !volume_scan_decisions(reader, r->entry->seq, a, &records, &ids, &count, &e)) return;
+  for (size_t k = 0; k < count; k++) {
+    struct json j;
+    if (!json_parse(&j, a, records[k], &json_limits_default, NULL) || json_get(&j, 0, "source") != JSON_NONE) continue;
+    for (uint32_t i = 0; i < r->trials->count; i++) take_decision(&r->trials->trials[i], r, &j);
+  }
+}
+
+static void take_row(struct trials *t, const struct entry *entry, const struct user *u, struct volume *reader) {
+  struct row r = {.trials = t, .entry = entry, .user = u};
+  struct err e = {0};
+  if (!u || !recorded_unpack(entry->record, &t->scan.arena, &r.recorded, &e) || r.recorded.history) return;
+  const int64_t number = u->number;
+  r.key = hash_64((struct str){(const char *)&number, sizeof number});
+  take_outcomes(&r);
+  take_decisions(&r, reader);
+}
+
+/* True: the journal goes on. */
+static bool read_volume(struct trials *t, uint32_t v, uint32_t *left) {
+  struct err e = {0};
+  struct volume *reader = volume_reader(t->api->book, v, &e);
+  struct entry row;
+  struct user *u;
+  bool more = reader != NULL;
+  while (more && *left > 0 && (more = volume_scan(reader, t->scan.next[v], &row, &u, &e))) {
+    t->scan.next[v] = row.seq + 1;
+    --*left;
+    if (row.kind == ENTRY_CONTROL) take_fact(t, &row);
+    else take_row(t, &row, u, reader);
+    arena_reset(&t->scan.arena);
+  }
+  volume_close(reader);
+  if (e.kind != ERR_NONE) log_warn("rollout", "the journal could not be read: %s", e.text);
+  return more || e.kind != ERR_NONE; /* what could not be read is no end */
+}
+
+static void sum(struct trial *one, int64_t now) {
+  struct trial_figures *f = &one->read;
+  *f = (struct trial_figures){.counted = true, .stage = one->parts[0].stage};
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
+    const struct trial_part *part = &one->parts[p];
+    if (part->stage != f->stage) f->stage = STAGE_MIXED;
+    f->decisions += part->decisions;
+    f->users += part->users;
+    if (part->first && (!f->first || part->first < f->first)) f->first = part->first;
+  }
+  for (uint32_t m = 0; m < one->metric_count; m++) effects_sum(one->metrics[m].effects, now, f->samples[m]);
+}
+
+static void work(struct errand *errand) {
+  struct trials *t = ((struct trials_scan *)errand)->trials;
+  const int64_t now = clock_now(); /* before the journal is looked at: whatever happened until then is in it, or will be too late */
+  uint32_t left = ROWS_MOST;
+  t->scan.more = false;
+  for (uint32_t v = 0; v < book_volumes(t->api->book); v++)
+    if (left == 0 || read_volume(t, v, &left)) t->scan.more = true;
+  for (uint32_t i = 0; !t->scan.more && i < t->count; i++) sum(&t->trials[i], now);
+}
+
+static void done(struct errand *errand) {
+  struct trials *t = ((struct trials_scan *)errand)->trials;
+  t->scan.running = false;
+  for (uint32_t i = 0; errand->worked && !t->scan.more && i < t->count; i++) t->trials[i].shown = t->trials[i].read;
+}
+
+void trials_scan_ask(struct trials *t) {
+  t->scan.errand = (struct errand){.work = work, .done = done};
+  t->scan.running = true;
+  builder_ask(t->programs->builder, &t->scan.errand);
+}

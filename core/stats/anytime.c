@@ -1,0 +1,47 @@
+/* anytime: one-sided bounds of means, differences and lifts that hold at all times together, so that somebody who looks each second is
+ * wrong no more often than somebody who looks once: the asymptotic confidence sequence of Waudby-Smith et al., one-sided, with
+ * Bessel-corrected variances and independent samples. Asymptotic: below ANYTIME_LEAST a sample bounds nothing, nor do samples without any
+ * variance, and the answer is none. Pure; any thread. */
+#include "stats.h"
+
+#define TIGHTEST 5000.0 /* observations at which the bound is nearest to the estimate */
+
+/* Half the width from the estimate to its one-sided bound: `square` is the squared standard error, n all observations behind it. */
+static double half_width(double square, double n, double alpha) {
+  const double bets = -2 * math_log(2 * alpha), rho = math_sqrt((bets + math_log(bets + 1)) / TIGHTEST), grown = n * rho * rho + 1;
+  return math_sqrt(square * n * 2 * grown / (n * rho * n * rho) * math_log(1 + math_sqrt(grown) / (2 * alpha)));
+}
+
+static struct bounded nothing(void) {
+  return (struct bounded){STATS_NONE, STATS_NONE, STATS_NONE};
+}
+
+static struct bounded bounded(double estimate, double square, double n, double alpha) {
+  if (!(square > 0)) return nothing();
+  const double half = half_width(square, n, alpha);
+  return (struct bounded){estimate, estimate - half, estimate + half};
+}
+
+static bool is_enough(const struct moments *s) {
+  return s->n >= ANYTIME_LEAST;
+}
+
+struct bounded anytime_mean(const struct moments *s, double alpha) {
+  return is_enough(s) ? bounded(s->mean, s->variance / s->n, s->n, alpha) : nothing();
+}
+
+struct bounded anytime_difference(const struct moments *a, const struct moments *b, double alpha) {
+  if (!is_enough(a) || !is_enough(b)) return nothing();
+  return bounded(b->mean - a->mean, a->variance / a->n + b->variance / b->n, a->n + b->n, alpha);
+}
+
+struct bounded anytime_lift(const struct moments *a, const struct moments *b, double alpha) {
+  if (!is_enough(a) || !is_enough(b) || a->mean == 0) return nothing();
+  const double base = a->mean < 0 ? -a->mean : a->mean, square = a->mean * a->mean;
+  return bounded((b->mean - a->mean) / base, b->variance / b->n / square + a->variance / a->n * b->mean * b->mean / (square * square),
+                 a->n + b->n, alpha);
+}
+
+struct moments moments_of(const double *x, size_t n) {
+  return (struct moments){(double)n, mean_of(x, n), n > 1 ? variance_of(x, n) : 0};
+}

@@ -1,0 +1,17 @@
+/* anytime: means of samples, and bounds of them that may be looked at after every observation. A header of its own for rooms that hand
+ * samples on and need none of the rest. All functions are [any]. */
+#pragma once
+#include <stddef.h>
+
+struct moments {
+  double n, mean, variance; /* variance: ddof 1; the mean is none for n = 0 */
+};
+struct moments moments_of(const double *x, size_t n);
+struct bounded {
+  double estimate, low, high; /* each bound by itself holds at all times together with confidence 1 - alpha */
+};
+#define ANYTIME_LEAST 100.0 /* with fewer in a sample all three are none: the bounds are asymptotic. So without variance */
+struct bounded anytime_mean(const struct moments *s, double alpha);
+struct bounded anytime_difference(const struct moments *a, const struct moments *b, double alpha); /* b less a */
+struct bounded anytime_lift(const struct moments *a, const struct moments *b,
+                            double alpha); /* (b - a) / |a|, by the delta method; none: a is 0 */

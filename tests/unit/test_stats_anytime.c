@@ -1,0 +1,58 @@
+/* rooms: stats kit */
+/* Bounds that hold at all times: the golden figures of METHODS 7.5 (one-sided, N* = 5000), and the promise itself: two groups of the same
+ * people, looked at after every one of them, differ no more often than alpha. */
+#include "kit/rng.h"
+#include "stats/stats.h"
+#include "vectors.h"
+
+static struct moments sums(double sum, double squares, double n) {
+  return (struct moments){n, sum / n, (squares - sum * sum / n) / (n - 1)};
+}
+
+static void golden_figures(void **state) {
+  (void)state;
+  const struct moments a = sums(1396.87, 52377.9767, 3000), b = sums(2422.7, 134698.29, 3461);
+  const struct bounded difference = anytime_difference(&a, &b, .05), lift = anytime_lift(&a, &b, .05);
+  assert_close(difference.estimate, 0.23437666667, 1e-10, "difference");
+  assert_close(difference.low, -0.12656844173, 1e-10, "its lower bound");
+  assert_close(difference.high, 2 * 0.23437666667 + 0.12656844173, 1e-9, "its upper bound");
+  assert_close(lift.estimate, 0.50336108586, 1e-10, "lift");
+  assert_close(lift.low, -0.42356454603, 1e-10, "its lower bound");
+}
+
+static void little_bounds_nothing(void **state) {
+  (void)state;
+  const struct moments few = {99, .5, .25}, enough = {100, .5, .25}, none = {100, 0, 0};
+  assert_true(stats_none(anytime_difference(&few, &enough, .05).low) && stats_none(anytime_difference(&enough, &few, .05).high));
+  assert_true(stats_none(anytime_mean(&few, .05).estimate) && anytime_mean(&enough, .05).low < .5);
+  assert_true(stats_none(anytime_lift(&none, &enough, .05).estimate));
+  assert_true(stats_none(anytime_difference(&none, &none, .05).low)); /* nothing varies: METHODS 0.3 rule 3 */
+}
+
+static void looking_always_is_wrong_rarely(void **state) {
+  (void)state;
+  struct rng chance = rng_from(23);
+  int wrong = 0;
+  for (int run = 0; run < 200; run++) {
+    double yes[2] = {0, 0}, n[2] = {0, 0};
+    bool crossed = false;
+    for (int i = 0; i < 2000 && !crossed; i++) {
+      n[i & 1]++;
+      yes[i & 1] += rng_uniform(&chance) < .3;
+      const double p = yes[0] / n[0], q = n[1] > 0 ? yes[1] / n[1] : 0;
+      const struct moments a = {n[0], p, p * (1 - p)}, b = {n[1], q, q * (1 - q)};
+      crossed = anytime_difference(&a, &b, .05).low > 0;
+    }
+    wrong += crossed;
+  }
+  assert_true(wrong <= 18); /* 10 expected at most; 18 is beyond 99.5 % */
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(golden_figures),
+      cmocka_unit_test(little_bounds_nothing),
+      cmocka_unit_test(looking_always_is_wrong_rarely),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
