@@ -280,7 +280,7 @@ static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
         s->beliefs[b] = value_missing(gated ? MISSING_GATED : killed ? MISSING_SUSPENDED : MISSING_FAILED);
     if (gated || killed) continue;
     uint64_t seed = hash_64_seed(s->item->event.id, (uint64_t)s->recorded.clock ^ hash_64(s->user->id));
-    rows[count++] = (struct belief_row){s->user, s->recorded.clock, seed, s->slots, s->beliefs, false};
+    rows[count++] = (struct belief_row){s->user, s->recorded.clock, seed, s->slots, s->beliefs, false, &s->seen};
   }
   if (!count) return;
   models_predict(p->models, sessions_for(f, p), model, rows, count, p->features, &f->scratch);

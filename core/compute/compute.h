@@ -99,6 +99,7 @@ struct sessions; /* a lane's: one session a model, opened when first needed */
 struct sessions *sessions_open(const struct models *m, uint32_t rows_most);
 void sessions_close(struct sessions *s);
 void sessions_patience(struct sessions *s, int64_t ms); /* for who is no lane: how long a plugin's process may take for a batch */
+struct view;                                            /* what was read of a user as of a clock */
 struct belief_row {                                     /* one user of a wave */
   const struct user *user;
   int64_t clock;
@@ -106,6 +107,8 @@ struct belief_row {                                     /* one user of a wave */
   struct value *slots;   /* scratch for derived inputs */
   struct value *beliefs; /* out: by belief number; this model's outputs are set, rounded to 1e-6, or missing with their reason */
   bool failed;           /* out: the model gave no valid row although it was asked; a fallback may stand in for it */
+  struct view **seen;    /* where what one model's inputs were is kept for the next: of the same user and clock, at first NULL, as long
+                            lived as the arena; NULL: nothing is kept */
 };
 /* One batch through one model. Features that are missing travel as validity bits. A failing model leaves its rows missing and is suspended
  * after 8 bad batches in a row. [lane] */

@@ -137,10 +137,18 @@ bool features_find(const struct features *f, struct str name, struct symbol *out
 
 /* ---- reading ---- */
 
-struct value view_read(struct view *v, uint32_t index, struct value *slots) {
+static struct value work_out(struct view *v, uint32_t index, struct value *slots) {
   struct value out = index < v->f->builtin ? builtin_read(v, index) : declared_read(v, &v->f->declared[index - v->f->builtin], slots);
   if (out.kind == VALUE_NUMBER && !math_finite(out.number)) return value_missing(MISSING_FAILED);
   return out;
+}
+
+struct value view_read(struct view *v, uint32_t index, struct value *slots) {
+  if (!v->values) return work_out(v, index, slots);
+  const uint64_t bit = UINT64_C(1) << (index % 64);
+  if (!(v->known[index / 64] & bit)) v->values[index] = work_out(v, index, slots);
+  v->known[index / 64] |= bit;
+  return v->values[index];
 }
 
 struct value feature_read(const struct features *f, uint32_t index, const struct user *u, int64_t clock, struct value *slots,

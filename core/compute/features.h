@@ -152,8 +152,11 @@ struct view {
   struct strength strength;
   struct streaks streaks;
   struct profile_facts facts;
+  struct value *values; /* NULL: what was read is not kept */
+  uint64_t *known;      /* bit per feature: is its value kept? */
 };
 void view_open(struct view *v, const struct features *f, const struct user *u, int64_t clock, struct arena *a);
+void view_keep(struct view *v); /* from here on a feature is worked out once; without memory each time, as before */
 const struct series *view_series(struct view *v, enum ring ring);
 /* The days of a ring that lie within the last `days` days up to `today`, oldest first: for (walk = …; walk.left; walk_next(&walk)). */
 struct day_walk {

@@ -98,14 +98,24 @@ void input_read(const struct model_input *from, uint32_t width, struct view *v, 
   valid[first_bit / 64] |= UINT64_C(1) << (first_bit % 64);
 }
 
+/* The models of a wave share many inputs, and what is expensive about one is often what was worked out for another. */
+static struct view *view_for(const struct belief_row *row, const struct features *f, struct view *own, struct arena *a) {
+  struct view *v = row->seen ? *row->seen : own;
+  if (v && row->seen) return v;
+  if (row->seen) v = *row->seen = ARENA_NEW(a, struct view);
+  if (!v) v = own;
+  view_open(v, f, row->user, row->clock, a);
+  if (v != own) view_keep(v);
+  return v;
+}
+
 static void fill_row(const struct batch *b, const struct model *m, const struct features *f, const struct belief_row *row, uint32_t r,
                      struct arena *a) {
-  struct view v;
-  view_open(&v, f, row->user, row->clock, a);
+  struct view own, *v = view_for(row, f, &own, a);
   b->seeds[r] = row->seed;
   for (uint32_t c = 0; c < m->input_count; c++) {
     const size_t first = (size_t)r * m->widths[c];
-    input_read(&m->from[c], m->widths[c], &v, row->slots, b->inputs[c] + first, b->valid[c], first);
+    input_read(&m->from[c], m->widths[c], v, row->slots, b->inputs[c] + first, b->valid[c], first);
   }
 }
 

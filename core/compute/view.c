@@ -19,6 +19,12 @@ void view_open(struct view *v, const struct features *f, const struct user *u, i
   v->series_known = 0;
   v->has_patterns = v->has_strength = v->has_streaks = v->has_facts = false;
   v->warm = WARM_UNKNOWN;
+  v->values = NULL;
+}
+
+void view_keep(struct view *v) {
+  v->known = ARENA_ARRAY(v->arena, uint64_t, v->f->count / 64 + 1);
+  v->values = v->known ? ARENA_ARRAY(v->arena, struct value, v->f->count + 1) : NULL;
 }
 
 const struct series *view_series(struct view *v, enum ring ring) {

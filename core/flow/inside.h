@@ -18,6 +18,7 @@ struct step {
   enum consent before; /* the event */
   struct working working;
   struct value *slots, *beliefs;
+  struct view *seen; /* what the models' inputs were */
   unsigned char *maybe;
   bool any; /* of maybe */
   uint64_t models;

@@ -29,7 +29,8 @@ bool models_ask_again(struct models_again *m, const struct belief_ask *ask, cons
   const struct program *p = ask->program;
   struct value *slots = ARENA_ARRAY(a, struct value, p->symbols.count + 1);
   if (!slots || !sessions_for(m, p)) return false;
-  struct belief_row row = {ask->user, clock, hash_64_seed(ask->event->id, (uint64_t)clock ^ hash_64(ask->user->id)), slots, beliefs, false};
+  struct belief_row row = {ask->user, clock, hash_64_seed(ask->event->id, (uint64_t)clock ^ hash_64(ask->user->id)), slots, beliefs,
+                           false,     NULL};
   for (uint32_t n = 0; n < models_count(p->models); n++) {
     const uint32_t i = models_in_order(p->models, n);
     if (!(ask->models >> i & 1)) continue;

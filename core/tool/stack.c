@@ -12,6 +12,7 @@ struct side { /* rows of a group of people, by every part */
   uint32_t rows;
   double *columns[STACK_MOST], *outcome;
   uint64_t *user;
+  bool *late; /* of the second half of the time */
 };
 enum { SIDE_LEARN, SIDE_TEST, SIDES };
 struct stack {
@@ -42,13 +43,14 @@ static bool take_rows(struct stack *s, const struct one_model *m, const struct t
     side->rows = total;
     side->outcome = ARENA_ARRAY(&s->arena, double, total + 1);
     side->user = ARENA_ARRAY(&s->arena, uint64_t, total + 1);
+    side->late = ARENA_ARRAY(&s->arena, bool, total + 1);
   }
   double *column = side->columns[part] = ARENA_ARRAY(&s->arena, double, total + 1);
-  if (!side->outcome || !side->user || !column) return no_memory(e);
+  if (!side->outcome || !side->user || !side->late || !column) return no_memory(e);
   for (int g = 0; g < groups; at += rows[g++].rows) {
     if (!report_answers(m->model, &rows[g], column + at, e)) return false;
     for (uint32_t r = 0; r < rows[g].rows && total == side->rows; r++) {
-      if (part == 0) side->outcome[at + r] = rows[g].outcome[r], side->user[at + r] = rows[g].user[r];
+      if (part == 0) side->outcome[at + r] = rows[g].outcome[r], side->user[at + r] = rows[g].user[r], side->late[at + r] = rows[g].late[r];
       if (side->outcome[at + r] != rows[g].outcome[r] || side->user[at + r] != rows[g].user[r]) total = UINT32_MAX;
     }
   }
@@ -89,13 +91,31 @@ static void put_weights(const struct stack *s, const char *key, const double *we
 }
 
 /* Rows without an answer are judged as if nothing were known. */
-static void put_worth(const struct side *test, const char *key, const double *p, struct arena *a, struct json_writer *w) {
-  double *known = ARENA_ARRAY(a, double, test->rows + 1);
-  if (!known) return;
-  for (uint32_t r = 0; r < test->rows; r++) known[r] = stats_none(p[r]) ? .5 : math_clamp(p[r], 0, 1);
-  const struct figures f = figures_of(known, test->outcome, test->rows);
+static void put_worth(const struct side *test, bool late, const char *key, const double *p, struct arena *a, struct json_writer *w) {
+  double *known = ARENA_ARRAY(a, double, test->rows + 1), *outcome = ARENA_ARRAY(a, double, test->rows + 1);
+  uint32_t n = 0;
+  if (!known || !outcome) return;
+  for (uint32_t r = 0; r < test->rows; r++) {
+    if (late && !test->late[r]) continue;
+    known[n] = stats_none(p[r]) ? .5 : math_clamp(p[r], 0, 1);
+    outcome[n++] = test->outcome[r];
+  }
+  const struct figures f = figures_of(known, outcome, n);
   json_key(w, key);
   figures_write(&f, w);
+}
+
+/* Every part by itself and both mixes; `late`: on the rows of the second half of the time alone. */
+static void put_test(struct stack *s, bool late, const char *key, double *mix, struct json_writer *w) {
+  const struct side *test = &s->sides[SIDE_TEST];
+  json_key(w, key);
+  json_open_object(w);
+  for (uint32_t i = 0; i < s->count; i++) put_worth(test, late, belief_name(s->models, s->beliefs[i]), test->columns[i], &s->arena, w);
+  combine_rows((const double *const *)test->columns, s->count, test->rows, s->given, mix);
+  put_worth(test, late, "with given weights", mix, &s->arena, w);
+  combine_rows((const double *const *)test->columns, s->count, test->rows, s->weights, mix);
+  put_worth(test, late, "with these weights", mix, &s->arena, w);
+  json_close_object(w);
 }
 
 static bool print(struct stack *s, bool learned, struct err *e) {
@@ -109,14 +129,8 @@ static bool print(struct stack *s, bool learned, struct err *e) {
   json_pair_bool(&w, "learned", learned);
   put_weights(s, "given", s->given, &w);
   put_weights(s, "weights", s->weights, &w);
-  json_key(&w, "test");
-  json_open_object(&w);
-  for (uint32_t i = 0; i < s->count; i++) put_worth(test, belief_name(s->models, s->beliefs[i]), test->columns[i], &s->arena, &w);
-  combine_rows((const double *const *)test->columns, s->count, test->rows, s->given, both);
-  put_worth(test, "with given weights", both, &s->arena, &w);
-  combine_rows((const double *const *)test->columns, s->count, test->rows, s->weights, both);
-  put_worth(test, "with these weights", both, &s->arena, &w);
-  json_close_object(&w);
+  put_test(s, false, "test", both, &w);
+  put_test(s, true, "test_late", both, &w);
   json_close_object(&w);
   printf(STR_FORMAT "\n  combine = { ", STR_ARG(buf_view(&out)));
   for (uint32_t i = 0; i < s->count; i++) printf("%s = %.4f, ", belief_name(s->models, s->beliefs[i]), s->weights[i]);

@@ -45,7 +45,7 @@ static struct asked open_model(const char *fields) {
 
 static void ask(struct asked *a) {
   const struct arena_mark mark = arena_mark(&a->w->arena);
-  struct belief_row row = {a->w->user, 1737000000000, 1, a->w->slots, &a->belief, false};
+  struct belief_row row = {a->w->user, 1737000000000, 1, a->w->slots, &a->belief, false, NULL};
   models_predict(a->m, a->s, 0, &row, 1, a->w->features, &a->w->arena);
   arena_rewind(&a->w->arena, mark);
 }

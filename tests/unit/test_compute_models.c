@@ -109,7 +109,7 @@ static void a_batch_answers_as_its_rows_do(void **state) {
   for (int i = 0; i < PEOPLE; i++) {
     struct user *u = user_new();
     live(w, u, i + 1);
-    rows[i] = (struct belief_row){u, clock, (uint64_t)i, w->slots, batch[i], false};
+    rows[i] = (struct belief_row){u, clock, (uint64_t)i, w->slots, batch[i], false, NULL};
   }
   models_predict(m, s, 0, rows, PEOPLE, w->features, &w->arena);
   for (int i = 0; i < PEOPLE; i++) {
@@ -139,7 +139,7 @@ static void a_stranger_has_no_prediction(void **state) {
   struct models *m = build(w, true);
   struct sessions *s = sessions_open(m, 8);
   struct value beliefs[2];
-  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs, false};
+  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs, false, NULL};
   no_findings(w);
   for (int i = 0; i < 20; i++) models_predict(m, s, 0, &row, 1, w->features, &w->arena);
   assert_int_equal(beliefs[0].kind, VALUE_MISSING);
@@ -163,7 +163,7 @@ static void an_answer_hangs_on_inputs(void **state) {
   assert_true(clock_parse(STR("2025-01-21T06:00:00Z"), &clock));
   assert_false(model_explain(m, 0, w->user, clock, w->slots, &w->arena, &x)); /* nothing is known of them */
   live(w, w->user, 3);
-  struct belief_row row = {w->user, clock, 1, w->slots, beliefs, false};
+  struct belief_row row = {w->user, clock, 1, w->slots, beliefs, false, NULL};
   models_predict(m, s, 0, &row, 1, w->features, &w->arena);
   assert_true(model_explain(m, 0, w->user, clock, w->slots, &w->arena, &x));
   assert_non_null(strstr(x.method, "occlusion"));
@@ -187,7 +187,7 @@ static void a_failing_model_is_suspended(void **state) {
   struct models *m = build(w, true);
   struct value beliefs[2];
   const char *why;
-  struct belief_row row = {w->user, 1737532800000, 1, w->slots, beliefs, false};
+  struct belief_row row = {w->user, 1737532800000, 1, w->slots, beliefs, false, NULL};
   no_findings(w);
   live(w, w->user, 5);
   struct sessions *s = sessions_open(m, 8);
@@ -218,7 +218,7 @@ static void without_plugins_beliefs_are_named_and_missing_or_their_fallback(void
                 "model \"b\" { plugin = \"svr\", " INPUTS ", outputs = { q = { from = \"z\", as = \"1 - value\" } }, fallback = 0.25 }");
   struct models *m = build(w, false);
   struct value beliefs[2];
-  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs, false};
+  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs, false, NULL};
   no_findings(w);
   struct sessions *s = sessions_open(m, 8);
   models_predict(m, s, 0, &row, 1, w->features, &w->arena);
@@ -235,13 +235,47 @@ static void without_plugins_beliefs_are_named_and_missing_or_their_fallback(void
   "model \"b\" { plugin = \"svr\", " INPUTS ", outputs = { q = { as = \"value - 1\" } }, fallback = 0.2 }\n"
 
 static void ask_all(struct world *w, const struct models *m, struct value *beliefs) {
-  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs, false};
+  struct belief_row row = {w->user, 1737000000000, 1, w->slots, beliefs, false, NULL};
   struct sessions *s = sessions_open(m, 8);
   for (uint32_t n = 0; n < models_count(m); n++) models_predict(m, s, models_in_order(m, n), &row, 1, w->features, &w->arena);
   sessions_close(s);
 }
 
 /* Declared before what it weighs, and asked after it. */
+/* What one model's inputs were is kept for the next of the same moment: the same answer, and nothing is read of the user again. */
+static void models_of_a_wave_read_a_user_once(void **state) {
+  (void)state;
+  struct world *w = world_lua(adherence_text());
+  struct models *m = build(w, true);
+  struct sessions *s = sessions_open(m, 1);
+  struct value plain[2], first[2], again[2], later[2];
+  struct view *seen = NULL;
+  struct user *u = user_new();
+  int64_t clock;
+  no_findings(w);
+  assert_true(clock_parse(STR("2025-01-21T06:00:00Z"), &clock));
+  live(w, u, 3);
+  struct belief_row row = {u, clock, 1, w->slots, plain, false, NULL};
+  models_predict(m, s, 0, &row, 1, w->features, &w->arena);
+  row.seen = &seen;
+  row.beliefs = first;
+  models_predict(m, s, 0, &row, 1, w->features, &w->arena);
+  assert_non_null(seen);
+  live(w, u, 9);
+  row.beliefs = again;
+  models_predict(m, s, 0, &row, 1, w->features, &w->arena);
+  row.seen = NULL;
+  row.beliefs = later;
+  models_predict(m, s, 0, &row, 1, w->features, &w->arena);
+  assert_near(first[0].number, plain[0].number, 0, "kept or not");
+  assert_near(again[0].number, first[0].number, 0, "what was seen before the user moved on");
+  if (later[0].number == first[0].number) fail_msg("the user moved on and nothing shows: %g", first[0].number);
+  user_free(u);
+  sessions_close(s);
+  models_free(m);
+  world_free(w);
+}
+
 static void a_combination_weighs_clamped_parts(void **state) {
   (void)state;
   struct world *w =
@@ -336,6 +370,7 @@ static void another_answer_than_the_golden_one_is_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_shipped_model_opens_and_keeps_its_golden_rows),
+      cmocka_unit_test(models_of_a_wave_read_a_user_once),
       cmocka_unit_test(a_batch_answers_as_its_rows_do),
       cmocka_unit_test(a_stranger_has_no_prediction),
       cmocka_unit_test(an_answer_hangs_on_inputs),
