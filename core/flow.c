@@ -474,9 +474,19 @@ static void count_step(struct flow *f, const struct step *s) {
 
 /* ---- the walk ---- */
 
+/* Users lie anywhere in memory; a wave knows its next ones, so what they hold is asked for while others are worked on, in the order in
+ * which one pointer leads to the next. */
+static void warm_ahead(const struct flow *f, size_t i) {
+  const struct step *s = &f->steps[i];
+  if (i + 3 < f->step_count && s[3].user) user_warm(s[3].user);
+  if (i + 2 < f->step_count && s[2].user) user_warm_containers(s[2].user);
+  if (i + 1 < f->step_count && s[1].user) user_warm_seen(s[1].user);
+}
+
 static bool walk_wave(struct flow *f, struct err *e) {
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
+    warm_ahead(f, i);
     if (!meet(f, s, e)) return false;
     if (!s->dropped && !s->item->dry_run && !move(f, s, e)) return false;
     if (!s->dropped) screen(f, s);

@@ -55,10 +55,21 @@ static void seen_rebase(struct seen *s) {
   s->base_hour += hour;
 }
 
+#define BLOCK 16u
+
+/* No way out before the end, so that the compiler compares several at once. */
+static bool block_has(const uint64_t *at, uint64_t digest) {
+  uint64_t hit = 0;
+  for (uint32_t i = 0; i < BLOCK; i++) hit |= at[i] == digest;
+  return hit;
+}
+
 int64_t seen_find(const struct seen *s, uint64_t digest, int64_t now_hour) {
   if (!s) return 0;
-  for (uint32_t i = s->count; i-- > 0;)
-    if (s->digest[i] == digest) return s->base_hour + s->hour[i] < now_hour - SEEN_HOURS ? 0 : s->base_seq + s->seq[i];
+  uint32_t end = s->count;
+  while (end >= BLOCK && !block_has(s->digest + end - BLOCK, digest)) end -= BLOCK;
+  while (end-- > 0)
+    if (s->digest[end] == digest) return s->base_hour + s->hour[end] < now_hour - SEEN_HOURS ? 0 : s->base_seq + s->seq[end];
   return 0;
 }
 

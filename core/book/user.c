@@ -232,7 +232,8 @@ size_t user_memory(const struct user *u) {
 
 /* ---- hints ---- */
 
-#define LINE 64
+#define LINE         64
+#define WARM_DIGESTS 64
 
 static void warm(const void *at, size_t bytes) {
   for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch((const char *)at + i);
@@ -247,4 +248,12 @@ void user_warm_containers(const struct user *u) {
   warm(u->marks, u->mark_count * sizeof *u->marks);
   warm(u->attempts, u->attempt_count * sizeof *u->attempts);
   warm(u->sends, u->send_count * sizeof *u->sends);
+  if (u->seen) warm(u->seen, sizeof *u->seen);
+}
+
+/* The newest digests, which are looked at first; the processor follows them downwards by itself. */
+void user_warm_seen(const struct user *u) {
+  if (!u->seen) return;
+  const size_t count = u->seen->count < WARM_DIGESTS ? u->seen->count : WARM_DIGESTS;
+  warm(u->seen->digest + (u->seen->count - count), count * sizeof *u->seen->digest);
 }

@@ -147,8 +147,9 @@ struct unpack;
 bool user_decode_series(struct user *u, struct unpack *in); /* false: no ring, or one that is there already */
 /* Identity fields are the caller's. Any bytes are safe; on false the user is as fresh as after user_init, identity kept. */
 bool user_decode(struct user *u, struct str bytes, struct err *e);
-/* Asks the processor for what a row of this user will touch, a while before: the struct, then (once that is there) its containers. Hints
- * only: neither reads nor changes anything. [any] */
+/* Asks the processor for what a row of this user will touch, a while before: the struct, then (once that is there) its containers, then
+ * (once they are) the duplicates' memory. Hints only: nothing is changed. [lane] */
 void user_warm(const struct user *u);
 void user_warm_containers(const struct user *u);
+void user_warm_seen(const struct user *u);
 size_t user_memory(const struct user *u);
