@@ -74,6 +74,7 @@ static void put_question(const struct hosted *h, uint32_t place, const struct ca
 static void post(struct hosted *h, uint32_t place, uint64_t life) {
   const uint64_t one = 1, count = (h->posted[place] + 1) & UINT32_MAX;
   h->posted[place] = life << 32 | count;
+  atomic_store_explicit(&h->ring.asked->places[place].cpu, ring_cpu(), memory_order_relaxed);
   atomic_store(&h->ring.asked->places[place].posted, h->posted[place]);
   if (atomic_load(&h->ring.told->asleep) && write(h->bell, &one, sizeof one) < 0) return; /* then it is late */
 }
@@ -86,8 +87,8 @@ static bool sleep_for(int bell, int64_t ns) {
   return true;
 }
 
-static bool look(const _Atomic uint64_t *answered, uint64_t posted, struct ring_habit *habit) {
-  if (!ring_looks(habit)) return false;
+static bool look(const struct hosted *h, const _Atomic uint64_t *answered, uint64_t posted, struct ring_habit *habit) {
+  if (!ring_looks(habit, atomic_load_explicit(&h->ring.told->cpu, memory_order_relaxed))) return false;
   bool paid = false;
   for (uint32_t left = ring_pauses(); left > 0 && !paid; left--) {
     ring_pause();
@@ -101,15 +102,14 @@ static enum call_end await(struct hosted *h, uint32_t place, uint64_t life, cons
   struct asked_place *asked = &h->ring.asked->places[place];
   const _Atomic uint64_t *answered = &h->ring.told->places[place].answered;
   const uint64_t posted = h->posted[place];
-  if (look(answered, posted, c->habit)) return CALL_ANSWERED;
-  const int64_t begin = clock_monotonic();
+  if (look(h, answered, posted, c->habit)) return CALL_ANSWERED;
   bool awake = true;
   enum call_end end = CALL_LATE;
   atomic_store(&asked->asleep, 1);
   for (int rings = 0; rings < RINGS_MOST; rings++) {
     if (atomic_load(answered) == posted) end = CALL_ANSWERED;
-    else if (atomic_load(&h->status->where) != up(life)) end = CALL_AWAY;
-    const int64_t left = c->patience - (clock_monotonic() - begin);
+    else if (atomic_load(&h->status->where) != up(life) || atomic_load(&h->lost) >= life) end = CALL_AWAY;
+    const int64_t left = c->deadline - clock_monotonic();
     if (end != CALL_LATE || left <= 0 || !awake) break;
     awake = sleep_for(h->answers[place], left);
   }
@@ -161,15 +161,18 @@ static bool was_starved(struct hosted *h) {
 enum call_end hosted_call(struct hosted *h, const struct call *c, kairos_status *status, kairos_error *said) {
   const uint64_t where = atomic_load(&h->status->where), life = where >> 8;
   uint32_t place;
-  if ((where & 0xff) > WARD_DOWN || atomic_load(&h->gone)) return CALL_SUSPENDED;
-  if (where != up(life) || !is_ready(h, life)) return CALL_AWAY;
+  if ((where & 0xff) > WARD_DOWN) return CALL_SUSPENDED;
+  if (where != up(life) || atomic_load(&h->lost) >= life || !is_ready(h, life)) return CALL_AWAY;
   if (!settle_late(h, life) || !claim(h, &place)) return CALL_BUSY;
   put_question(h, place, c);
   post(h, place, life);
   const enum call_end end = await(h, place, life, c);
   if (end == CALL_LATE) {
     atomic_fetch_or(&h->late, UINT32_C(1) << place);
-    if (send(h->leash, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN) atomic_store(&h->gone, true);
+    if (send(h->leash, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN) {
+      hosted_lose(h, life); /* its zygote is gone, and the keeper on its way */
+      return CALL_AWAY;
+    }
     return was_starved(h) ? CALL_BUSY : end;
   }
   if (end == CALL_ANSWERED) take_answer(h, place, c, status, said);

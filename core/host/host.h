@@ -13,6 +13,9 @@
  * hosted plugin does. argc and argv are the process's own: secrets in them are wiped there. [main] */
 bool host_begin(int argc, char **argv, struct err *e);
 void host_end(void); /* it leaves, and with it all hosts; models must be freed. [main] */
+/* First thing in main: a process that was started to replace a lost zygote becomes it here, and never returns. Where nobody calls this, and
+ * where there is no /proc, a lost zygote is replaced by forking the process that has threads by then. [main] */
+void host_reborn(int argc, char **argv);
 
 /* ---- plugins ---- */
 struct plugin;  /* an opened library; in process it is kept until exit (never dlclose'd) */
@@ -82,7 +85,8 @@ struct envelope {
 };
 bool envelope_read(struct str bytes, struct envelope *out, struct err *e);
 
-#define SESSION_PATIENCE_MS 5 /* a lane waits no longer for a plugin host */
+#define SESSION_PATIENCE_MS 4 /* from the call on, a lane waits no longer for a plugin host: it goes on within 5 ms, being woken included  \
+                               */
 bool session_open(const struct trained *m, uint32_t rows_most, struct session **out, struct err *e); /* [lane] */
 void session_close(struct session *s);
 void session_patience(struct session *s, int64_t ns); /* less than a lane's: a budget; more: for who is no lane */

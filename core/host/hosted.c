@@ -5,6 +5,7 @@
 #include "hosted.h"
 #include "child.h"
 #include "describe.h"
+#include "keeper.h"
 #include "kit/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -38,8 +39,12 @@ void hosted_tell(const struct hosted *h, char *text, size_t size) {
   clean(words);
   if (!str_utf8(str_from(words))) snprintf(words, sizeof words, "do something that it could not name");
   const struct child_end end = {.status = atomic_load(&h->status->ended), .late = atomic_load(&h->status->late), .words = words};
-  if (atomic_load(&h->gone)) snprintf(text, size, "the process that starts plugin hosts is gone");
-  else child_tell_end(&end, text, size);
+  child_tell_end(&end, text, size);
+}
+
+void hosted_lose(struct hosted *h, uint64_t life) {
+  uint64_t lost = atomic_load(&h->lost);
+  while (lost < life && !atomic_compare_exchange_weak(&h->lost, &lost, life)) continue;
 }
 
 void hosted_log(struct hosted *h) {
@@ -57,18 +62,14 @@ void hosted_log(struct hosted *h) {
 
 /* ---- starting ---- */
 
-struct memories {
-  int given, asked, told, status;
-  size_t given_size;
-};
-
-static void close_memories(const struct memories *m) {
+static void close_memories(const struct hosted_memories *m) {
   const int list[] = {m->given, m->asked, m->told, m->status};
   for (size_t i = 0; i < sizeof list / sizeof *list; i++)
     if (list[i] >= 0) close(list[i]);
 }
 
-static bool make_memories(struct hosted *h, const struct resident_birth *birth, struct memories *m, struct err *e) {
+static bool make_memories(struct hosted *h, const struct resident_birth *birth, struct err *e) {
+  struct hosted_memories *m = &h->memories;
   struct buf packed = {0};
   resident_pack(birth, &packed);
   m->given_size = packed.len;
@@ -118,25 +119,31 @@ static bool wait_until_ready(struct hosted *h, struct err *e) {
   return err_set(e, ERR_INPUT, "its model was not made within %d ms, it hangs or is far too slow", BOOT_LIMIT_MS);
 }
 
+struct zygote_host hosted_order(const struct hosted *h) {
+  const struct hosted_memories *m = &h->memories;
+  struct zygote_host order = {.given = m->given,
+                              .asked = m->asked,
+                              .told = m->told,
+                              .status = m->status,
+                              .bell = h->bell,
+                              .places = h->shape.places,
+                              .given_size = m->given_size};
+  memcpy(order.answers, h->answers, sizeof order.answers);
+  return order;
+}
+
 static bool start(struct hosted *h, const struct resident_birth *birth, struct err *e) {
-  struct memories m = {-1, -1, -1, -1, 0};
-  bool fine = make_memories(h, birth, &m, e) && make_bells(h, e);
+  bool fine = make_memories(h, birth, e) && make_bells(h, e);
   if (fine) {
-    struct zygote_host order = {.given = m.given,
-                                .asked = m.asked,
-                                .told = m.told,
-                                .status = m.status,
-                                .bell = h->bell,
-                                .places = h->shape.places,
-                                .given_size = m.given_size};
-    memcpy(order.answers, h->answers, sizeof order.answers);
+    struct zygote_host order = hosted_order(h);
     h->leash = zygote_host(&order, e);
+    h->generation = order.generation;
     fine = h->leash >= 0;
   }
-  close_memories(&m);
   if (fine) ring_pauses();
   fine = fine && wait_until_ready(h, e);
   if (h->ring.told) hosted_log(h);
+  if (fine) keeper_add(h);
   return fine;
 }
 
@@ -147,6 +154,7 @@ bool hosted_start(const char *who, struct resident_birth birth, const kairos_sch
   memset(h, 0, sizeof *h);
   h->who = who;
   h->leash = h->bell = -1;
+  h->memories = (struct hosted_memories){-1, -1, -1, -1, 0};
   for (int i = 0; i < RING_PLACES_MOST; i++) h->answers[i] = -1;
   atomic_store(&h->lines_left, LINES_MOST);
   struct buf fields = {0};
@@ -162,7 +170,9 @@ bool hosted_start(const char *who, struct resident_birth birth, const kairos_sch
 
 void hosted_stop(struct hosted *h) {
   if (!h) return;
+  keeper_drop(h);
   if (h->leash >= 0) close(h->leash);
+  close_memories(&h->memories);
   if (h->bell >= 0) close(h->bell);
   for (int i = 0; i < RING_PLACES_MOST; i++)
     if (h->answers[i] >= 0) close(h->answers[i]);

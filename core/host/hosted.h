@@ -4,6 +4,10 @@
 #include "ring.h"
 #include "zygote.h"
 
+struct hosted_memories { /* descriptors, kept for the next zygote */
+  int given, asked, told, status;
+  size_t given_size;
+};
 struct hosted {
   const char *who; /* "model 'adherence' (svr)": borrowed */
   struct ring_shape shape;
@@ -12,9 +16,12 @@ struct hosted {
   int leash, bell, answers[RING_PLACES_MOST];
   _Atomic uint32_t claimed, late; /* bit a place; late: asked, not answered in time, so it stays claimed */
   uint64_t posted[RING_PLACES_MOST];
-  _Atomic uint64_t ready;     /* the life that said so; it is not asked again, since what it shares it may spoil */
-  _Atomic int64_t worked;     /* ns of processor time when it was last late */
-  _Atomic bool gone;          /* the zygote is */
+  _Atomic uint64_t ready; /* the life that said so; it is not asked again, since what it shares it may spoil */
+  _Atomic int64_t worked; /* ns of processor time when it was last late */
+  _Atomic uint64_t lost;  /* the last life that went with its zygote */
+  uint64_t generation;    /* of the zygote that has it; the keeper's, as is the next */
+  struct hosted *next;
+  struct hosted_memories memories;
   _Atomic uint32_t logged;    /* lines that were passed on */
   _Atomic int32_t lines_left; /* nobody fills the engine's log */
   struct arena arena;
@@ -26,7 +33,10 @@ bool hosted_start(const char *who, struct resident_birth birth, const kairos_sch
 void hosted_stop(struct hosted *h); /* its process ends; nobody may be asking [builder] */
 /* Why it does not answer: a sentence without its subject. [any] */
 void hosted_tell(const struct hosted *h, char *text, size_t size);
-void hosted_log(struct hosted *h); /* passes on what it logged [any] */
+/* Its process of this life went with its zygote: nobody waits for it. [any] */
+void hosted_lose(struct hosted *h, uint64_t life);
+struct zygote_host hosted_order(const struct hosted *h); /* what a zygote is told to start it [builder, keeper] */
+void hosted_log(struct hosted *h);                       /* passes on what it logged [any] */
 
 /* One batch of at most RING_ROWS rows, beginning at row `first` (a multiple of RING_ROWS) of the columns. */
 struct call {
@@ -36,7 +46,7 @@ struct call {
   const uint64_t *seeds;
   double *const *outputs;
   uint64_t *const *output_valid;
-  int64_t patience;         /* ns */
+  int64_t deadline;         /* clock_monotonic */
   struct ring_habit *habit; /* the asking thread's */
 };
 enum call_end {

@@ -154,8 +154,8 @@ bool model_hosted(const struct trained *m, struct model_host *out) {
   const uint64_t where = atomic_load(&m->host->status->where);
   out->starts = (uint32_t)(where >> 8);
   out->crashes = atomic_load(&m->host->status->crashes);
-  out->pid = atomic_load(&m->host->status->pid);
-  out->suspended = (where & 0xff) > WARD_DOWN || atomic_load(&m->host->gone);
+  out->pid = atomic_load(&m->host->lost) < where >> 8 ? atomic_load(&m->host->status->pid) : 0;
+  out->suspended = (where & 0xff) > WARD_DOWN;
   if (out->crashes || out->suspended) hosted_tell(m->host, out->why, sizeof out->why);
   return true;
 }

@@ -82,7 +82,8 @@ static void start_job(struct ward *w, const struct order *o, int given, int to) 
   if (w->pid) return;
   const void *bytes = o->given_size ? mmap(NULL, o->given_size, PROT_READ, MAP_SHARED, given, 0) : "";
   if (bytes == MAP_FAILED) _exit(CHILD_ENDED);
-  const struct child_task task = {.job = o->job, .given = {bytes, o->given_size}, .limit_ms = o->limit_ms, .memory = o->memory};
+  void (*const job)(struct str, int) = (void (*)(struct str, int))((uintptr_t)nursery_run + o->job);
+  const struct child_task task = {.job = job, .given = {bytes, o->given_size}, .limit_ms = o->limit_ms, .memory = o->memory};
   child_become(&task, parent, to);
 }
 
@@ -124,8 +125,14 @@ static struct ward *free_ward(void) {
 
 static void take_host(struct ward *w, const struct order *o, const int *list) {
   w->host = true;
-  w->resident = (struct resident){
-      .given = list[1], .asked = list[2], .told = list[3], .bell = list[5], .places = o->places, .given_size = o->given_size};
+  w->ready = o->life > 0; /* it was, under a zygote that is lost */
+  w->resident = (struct resident){.given = list[1],
+                                  .asked = list[2],
+                                  .told = list[3],
+                                  .bell = list[5],
+                                  .places = o->places,
+                                  .life = o->life,
+                                  .given_size = o->given_size};
   memcpy(w->resident.answers, list + ORDER_HOST_FIRST, o->places * sizeof(int));
   w->asked = map_shared(list[2], sizeof *w->asked, PROT_READ);
   w->told = map_shared(list[3], sizeof *w->told, PROT_READ);

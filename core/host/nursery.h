@@ -7,12 +7,12 @@
 #define ORDER_HOST_FIRST       6 /* leash, given, asked, told, status, bell; then the answers */
 #define ORDER_DESCRIPTORS_MOST (ORDER_HOST_FIRST + RING_PLACES_MOST)
 
-/* To a fork of the same program, so a function's address is the same there. */
+/* To the same program, forked or started anew: a function is told by how far it lies from another one. */
 struct order {
   enum order_kind { ORDER_JOB = 1, ORDER_HOST } kind; /* a job's descriptors: leash, given, its pipe */
-  uint32_t places;
+  uint32_t places, life;                              /* life: of a host's last process under another zygote; 0: it is its first */
   size_t given_size;
-  void (*job)(struct str given, int to);
+  uintptr_t job; /* its address less that of nursery_run */
   int64_t limit_ms;
   size_t memory;
 };

@@ -37,6 +37,7 @@ struct answering {
   uint64_t done[RING_PLACES_MOST];
   uint32_t life;
   struct ring_habit habit;
+  int32_t asker; /* the processor of who asked last */
 };
 
 static struct told_head *told; /* for the handlers below, which are given no context */
@@ -196,6 +197,8 @@ static void answer(struct answering *a, uint32_t place, uint64_t posted) {
   if (answered->status == KAIROS_OK) give_outputs(a, place, rows);
   else memcpy(answered->message, said.message, sizeof answered->message);
   answered->rows = rows;
+  a->asker = atomic_load_explicit(&asked->cpu, memory_order_relaxed);
+  atomic_store_explicit(&a->ring.told->cpu, ring_cpu(), memory_order_relaxed);
   atomic_store_explicit(&a->ring.told->memory, atomic_load(&a->meter.used), memory_order_relaxed);
   atomic_store(&answered->answered, posted);
   const uint64_t one = 1;
@@ -216,7 +219,7 @@ static bool go_round(struct answering *a) {
 }
 
 static bool look_round(struct answering *a) {
-  if (!ring_looks(&a->habit)) return false;
+  if (!ring_looks(&a->habit, a->asker)) return false;
   bool paid = false;
   for (uint32_t left = ring_pauses(); left > 0 && !paid; left--) {
     ring_pause();

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 #define GUARD      ((size_t)4096)
-#define PAUSE_MOST 512 /* sleeps between two looks in vain */
+#define PAUSE_MOST 32 /* sleeps between two looks in vain */
 
 static size_t whole(size_t n, size_t to) {
   return (n + to - 1) / to * to;
@@ -125,13 +126,18 @@ uint32_t ring_pauses(void) {
   const int64_t begin = clock_monotonic();
   for (int i = 0; i < 1000; i++) ring_pause();
   const int64_t took = clock_monotonic() - begin; /* 0 when a test froze the clock */
-  const int64_t most = took > 0 ? RING_WAKE_NS * 1000 / took : 500;
-  pauses = most < 50 ? 50 : most > 5000 ? 5000 : (uint32_t)most;
+  const int64_t most = took > 0 ? RING_LOOK_NS * 1000 / took : 2000;
+  pauses = most < 200 ? 200 : most > 20000 ? 20000 : (uint32_t)most;
   atomic_store_explicit(&known, pauses, memory_order_relaxed);
   return pauses;
 }
 
-bool ring_looks(struct ring_habit *h) {
+int32_t ring_cpu(void) {
+  return sched_getcpu();
+}
+
+bool ring_looks(struct ring_habit *h, int32_t other_cpu) {
+  if (other_cpu == ring_cpu()) return false;
   if (h->skip == 0) return true;
   h->skip--;
   return false;

@@ -13,7 +13,7 @@
 #define RING_WORDS       400
 #define RING_LINES       8
 #define RING_LINE        228
-#define RING_WAKE_NS     INT64_C(8000) /* how long either side looks before it sleeps: about what sleeping and waking costs */
+#define RING_LOOK_NS     INT64_C(50000) /* how long either side looks before it sleeps: longer than an idle processor takes to wake */
 
 /* A batch is numbered by the life (1, 2, …) of the process it is for and its count in the place: life << 32 | count. So what was posted to
  * a process that died means nothing to the next one, and a late answer answers nothing but its own question. */
@@ -21,6 +21,7 @@ struct asked_place {
   _Alignas(64) _Atomic uint64_t posted;
   uint32_t rows;
   _Atomic uint32_t asleep; /* the asking thread wants its eventfd rung */
+  _Atomic int32_t cpu;     /* where it asked from */
 };
 struct asked_head {
   struct asked_place places[RING_PLACES_MOST];
@@ -39,6 +40,7 @@ struct told_head {
   struct told_place places[RING_PLACES_MOST];
   _Atomic uint32_t ready;  /* the life whose model is made and answers */
   _Atomic uint32_t asleep; /* the host wants its bell rung */
+  _Atomic int32_t cpu;     /* where the host was last */
   _Atomic uint64_t memory; /* bytes that the model holds */
   _Atomic uint32_t logged; /* lines written so far; line n stands in n % RING_LINES */
   struct told_line lines[RING_LINES];
@@ -83,14 +85,17 @@ bool ring_seal(int memory, struct err *e);
 void *ring_map(int memory, size_t size, bool write);
 void ring_unmap(void *at, size_t size);
 
-/* Looking before sleeping pays when the other side runs on another processor, and only delays it on the same one. Who looked in vain does
- * so again only after twice as many sleeps as the last time. One thread's. */
+/* Looking before sleeping pays when the other side runs on another processor, and only delays it on the same one: then nobody looks. Who
+ * looked in vain does so again only after twice as many sleeps as the last time, so that neither side burns the time of a slow or an idle
+ * other one. But not much rarer: a look shorter than the other's waking, or too seldom, leaves both asleep for every single call, which is
+ * by far the slowest of the ways that two processes can fall into. One thread's. */
 struct ring_habit {
   uint32_t skip, pause;
 };
-bool ring_looks(struct ring_habit *h); /* now? */
+bool ring_looks(struct ring_habit *h, int32_t other_cpu); /* now? */
 void ring_looked(struct ring_habit *h, bool paid);
-uint32_t ring_pauses(void); /* how many looks RING_WAKE_NS are on this machine; measured once [any] */
+int32_t ring_cpu(void);     /* where the caller runs */
+uint32_t ring_pauses(void); /* how many looks RING_LOOK_NS are on this machine; measured once [any] */
 static inline void ring_pause(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();

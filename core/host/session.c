@@ -155,12 +155,11 @@ static void learn_patience(struct session *s, enum call_end end) {
 }
 
 static bool call_pieces(struct session *s, uint32_t rows, struct call *c, struct err *e) {
-  const int64_t begin = clock_monotonic(), patience = s->patience_now;
+  c->deadline = clock_monotonic() + s->patience_now;
   kairos_status status = KAIROS_OK;
   kairos_error said;
   for (c->first = 0; c->first < rows || rows == 0; c->first += RING_ROWS) {
     c->rows = rows - c->first < RING_ROWS ? rows - c->first : RING_ROWS;
-    c->patience = patience - (c->first ? clock_monotonic() - begin : 0);
     const enum call_end end = hosted_call(s->model->host, c, &status, &said);
     if (end != CALL_ANSWERED) tell_absence(s, end, e);
     learn_patience(s, end);

@@ -30,14 +30,22 @@ struct zygote_host {
   int given, asked, told, status, bell; /* descriptors; the caller keeps its own */
   int answers[RING_PLACES_MOST];
   uint32_t places;
+  uint32_t life; /* its processes number on from here; 0: it has had none */
   size_t given_size;
+  uint64_t generation; /* out: of the zygote that has it */
 };
 
 bool zygote_begin(struct err *e);
 bool zygote_lives(void);
+/* Zygotes are numbered 1, 2, …: the last that ended; 0: none did. [any] */
+uint64_t zygote_lost(void);
+/* A descriptor that is readable when the zygote has ended; the caller closes it. -1: there is none. [any] */
+int zygote_watched(void);
+/* Replaces a zygote that has ended. True: there is one, the same or another. [any] */
+bool zygote_renew(struct err *e);
 /* Starts a host and keeps it up. The leash: closing it ends the host for good; one byte into it says that an answer is late. −1: refused.
  */
-int zygote_host(const struct zygote_host *h, struct err *e);
+int zygote_host(struct zygote_host *h, struct err *e);
 /* A child task's job. The leash gives its wait status; closing it ends the job. */
 int zygote_job(const struct child_task *task, int to, struct err *e);
 int zygote_job_end(int leash, bool now); /* the wait status; `now`: it is ended first */

@@ -43,6 +43,7 @@ static int run(size_t tool, int argc, char **argv) {
 }
 
 int tool_main(int argc, char **argv) {
+  host_reborn(argc, argv);
   if (argc < 2) return print_overview(stderr);
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) return print_overview(stdout);
   const char *wanted = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];

@@ -14,8 +14,6 @@ static const char *const inputs[] = {"x"};
 static struct model_spec spec = {.name = "honest", .inputs = inputs, .input_count = 1};
 
 static int begin(void **state) {
-  struct err e = {0};
-  if (!host_begin(0, NULL, &e)) fail_msg("%s", e.text);
   has_zygote = true;
   spec.config = STR("{}");
   return store_make(state);
@@ -275,38 +273,95 @@ static void who_is_not_let_run_is_not_at_fault(void **state) {
   plugin_close(p);
 }
 
-/* Who keeps the hosts is gone: its models say so at once, and the next one is kept by another. */
-static void a_lost_zygote_is_replaced(void **state) {
+static pid_t parent_of(pid_t pid) {
+  char path[64], text[512] = "";
+  int parent = 0;
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  FILE *f = fopen(path, "r");
+  const size_t got = f ? fread(text, 1, sizeof text - 1, f) : 0;
+  if (f) fclose(f);
+  text[got] = 0;
+  const char *after = strrchr(text, ')');
+  if (!after || sscanf(after, ") %*c %d", &parent) != 1) return 0;
+  return parent;
+}
+
+static pid_t zygote_of(const struct trained *m) {
+  struct model_host host;
+  for (int i = 0; i < 30000 && (!model_hosted(m, &host) || !host.pid || parent_of(host.pid) == 0); i++) usleep(1000);
+  return parent_of(host.pid);
+}
+
+/* Asks until there is an answer; never is the model said to be out of service. */
+static void ask_until_answered(const struct trained *m, struct session *s) {
+  double x = 21, y = 0;
+  uint64_t valid = 0, seed = 0;
+  const double *columns[] = {&x};
+  double *outputs[] = {&y};
+  uint64_t *bits[] = {&valid};
+  struct err e = {0};
+  struct model_host host;
+  bool answered = false;
+  for (int i = 0; i < 30000 && !(answered = session_predict(s, 1, columns, NULL, &seed, outputs, bits, &e)); i++) {
+    assert_true(session_absence(s) != SESSION_SUSPENDED);
+    assert_true(model_hosted(m, &host) && !host.suspended);
+    usleep(1000);
+  }
+  if (!answered) fail_msg("%s", e.text);
+  assert_true(y == 42 && valid == 1);
+}
+
+/* Who keeps the hosts is killed: another comes, that knows nothing of the engine's memory or secrets, and with it every model, without
+ * anybody asking for it. Again and again. */
+static void a_lost_zygote_comes_back_with_its_models(void **state) {
   (void)state;
   struct err e = {0};
   struct plugin *p;
   struct trained *m[2];
+  struct session *s[2];
   struct model_host host;
-  double x = 1, y;
-  uint64_t valid, seed = 0;
-  const double *columns[] = {&x};
-  double *outputs[] = {&y};
-  uint64_t *bits[] = {&valid};
+  char path[64];
+  struct buf words = {0};
   assert_fine(plugin_open(rogue("honest"), store, &p, &e), &e);
-  assert_fine(model_create(p, &spec, &m[0], &e) && model_start(m[0], &e), &e);
-  struct session *s;
-  assert_fine(session_open(m[0], 1, &s, &e), &e);
-  host_end();
-  for (int i = 0; i < 100 && session_absence(s) != SESSION_SUSPENDED; i++) session_predict(s, 1, columns, NULL, &seed, outputs, bits, &e);
-  assert_int_equal(session_absence(s), SESSION_SUSPENDED);
-  assert_true(model_hosted(m[0], &host) && host.suspended);
-  assert_fine(model_create(p, &spec, &m[1], &e) && model_start(m[1], &e), &e);
-  struct session *next = open_session(m[1]);
-  predict(next, 1, &x, &y, &valid);
-  assert_true(y == 2);
-  session_close(s);
-  session_close(next);
+  for (int k = 0; k < 2; k++) {
+    assert_fine(model_create(p, &spec, &m[k], &e) && model_start(m[k], &e) && session_open(m[k], 1, &s[k], &e), &e);
+    ask_until_answered(m[k], s[k]);
+  }
+  const int descriptors = count_in("/proc/self/fd");
+  for (uint32_t round = 1; round <= 3; round++) {
+    const pid_t lost = zygote_of(m[0]);
+    assert_true(lost > 0 && lost != getpid() && parent_of(lost) == getpid());
+    kill(lost, SIGKILL);
+    for (int i = 0; i < 30000 && is_there(lost); i++) usleep(1000); /* reaped: so it was noticed */
+    assert_false(is_there(lost));
+    for (int k = 0; k < 2; k++) {
+      ask_until_answered(m[k], s[k]);
+      assert_true(model_hosted(m[k], &host) && host.starts == round + 1 && host.crashes == 0);
+    }
+    assert_true(zygote_of(m[0]) != lost && zygote_of(m[0]) == zygote_of(m[1]));
+  }
+  assert_int_equal(count_in("/proc/self/fd"), descriptors);
+  snprintf(path, sizeof path, "/proc/%d/environ", (int)zygote_of(m[0]));
+  assert_fine(file_read(path, &words, 1 << 20, &e), &e);
+  if (words.len) assert_null(memmem(words.at, words.len, "KAIROS_", 7));
+  buf_free(&words);
+  for (int k = 0; k < 2; k++) {
+    session_close(s[k]);
+    model_free(m[k]);
+  }
+  assert_fine(model_create(p, &spec, &m[0], &e) && model_start(m[0], &e), &e); /* and it takes new ones, */
+  struct buf envelope = {0};
+  assert_fine(model_save(m[0], STR("{}"), &envelope, &e), &e); /* and jobs */
+  buf_free(&envelope);
   model_free(m[0]);
-  model_free(m[1]);
   plugin_close(p);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  struct err e = {0};
+  host_reborn(argc, argv);
+  setenv("KAIROS_KEY", "a secret", 1);
+  if (!host_begin(argc, argv, &e)) return fprintf(stderr, "%s\n", e.text), 1;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_not_shipped_runs_elsewhere),
       cmocka_unit_test(both_places_give_the_same_bytes),
@@ -314,7 +369,7 @@ int main(void) {
       cmocka_unit_test(another_file_is_another_plugin),
       cmocka_unit_test(closing_gives_everything_back),
       cmocka_unit_test(who_is_not_let_run_is_not_at_fault),
-      cmocka_unit_test(a_lost_zygote_is_replaced),
+      cmocka_unit_test(a_lost_zygote_comes_back_with_its_models),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }
