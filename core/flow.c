@@ -115,7 +115,8 @@ static bool known_words(struct step *s, struct err *why) {
 static bool drop_duplicate(struct flow *f, struct step *s, struct err *e) {
   const struct event *ev = &s->item->event;
   if (!s->user || !f->volume || !ev->id_given || s->item->kind == ENTRY_TICK) return true;
-  enum duplicate d = volume_duplicate(f->volume, s->user, ev->source, ev->id, ev->body, ev->received, e);
+  enum duplicate d = s->item->elsewhere;
+  if (d == DUPLICATE_NO) d = volume_duplicate(f->volume, s->user, ev->source, ev->id, ev->body, ev->received, e);
   if (d == DUPLICATE_NO || d == DUPLICATE_FAILED) return d == DUPLICATE_NO;
   s->dropped = true;
   f->figures.duplicates++;

@@ -19,6 +19,7 @@ struct item {
   enum entry_kind kind;
   struct event event;
   bool may_identify;
+  enum duplicate elsewhere;        /* EVENT: SAME or OTHER, found in the chain of an id that was merged into this user's */
   uint32_t asked;                  /* ASKED: the trigger asked for, or NO_ONE for the whole slate */
   bool dry_run;                    /* ASKED: decides on a copy of the moment, keeps nothing */
   struct str filled;               /* FILLED: the packed windows */

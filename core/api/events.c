@@ -13,6 +13,7 @@ struct posting {
   uint32_t *places[BOOK_VOLUMES_MOST]; /* beside a job's items: place in the batch */
   uint32_t waiting;
   struct err refused; /* a volume that had no room after all */
+  struct elsewhere elsewhere;
 };
 
 /* ---- answers ---- */
@@ -201,13 +202,16 @@ static enum entry_kind kind_of(const struct event *e, bool may_identify) {
   return may_identify && str_is(e->type, "logged_decision") ? ENTRY_IMPORTED : ENTRY_EVENT;
 }
 
+static void find_people(struct posting *p) {
+  for (size_t i = 0; aliases_count(p->api->aliases) && i < p->batch.count; i++)
+    p->batch.events[i].user = person_meant(p->request, p->api, p->batch.events[i].user);
+}
+
 static bool share_out(struct posting *p, bool may_identify) {
   const struct trace *trace = request_trace(p->request);
   uint32_t of[2500];
   size_t counts[BOOK_VOLUMES_MOST] = {0};
-  const bool merged = aliases_count(p->api->aliases) > 0;
   for (size_t i = 0; i < p->batch.count; i++) {
-    if (merged) p->batch.events[i].user = person_meant(p->request, p->api, p->batch.events[i].user);
     of[i] = book_volume_of(p->api->book, book_partition_of(p->api->book, p->batch.events[i].user));
     counts[of[i]]++;
   }
@@ -219,6 +223,7 @@ static bool share_out(struct posting *p, bool may_identify) {
     j->items[j->item_count++] = (struct item){.kind = kind_of(&p->batch.events[i], may_identify),
                                               .event = p->batch.events[i],
                                               .may_identify = may_identify,
+                                              .elsewhere = p->elsewhere.found ? p->elsewhere.found[i] : DUPLICATE_NO,
                                               .asked = NO_ONE,
                                               .trace = trace,
                                               .results = &j->arena};
@@ -261,6 +266,21 @@ static void submit_all(struct posting *p) {
   if (--p->waiting == 0) finish(p);
 }
 
+static void hand_over(struct posting *p) {
+  if (share_out(p, scope_allows(p->request->scopes, SCOPE_INGEST))) {
+    submit_all(p);
+    return;
+  }
+  free_jobs(p);
+  request_problem(p->request, 503, "memory", NULL, "no memory for %zu events", p->batch.count);
+}
+
+static void looked_elsewhere(struct elsewhere *l) {
+  struct posting *p = l->own;
+  if (l->err.kind != ERR_NONE) request_refuse(p->request, &l->err);
+  else hand_over(p);
+}
+
 static bool clock_allowed(struct request *r, bool *history) {
   struct str clock = request_query(r, "clock");
   *history = str_is(clock, "event");
@@ -298,12 +318,9 @@ void api_events(struct request *r, void *context) {
     request_problem(r, 400, "event-invalid", pointer, "%s", colon ? colon + 2 : e.text);
     return;
   }
-  if (!share_out(p, scope_allows(r->scopes, SCOPE_INGEST))) {
-    free_jobs(p);
-    request_problem(r, 503, "memory", NULL, "no memory for %zu events", p->batch.count);
-    return;
-  }
-  submit_all(p);
+  find_people(p);
+  p->elsewhere = (struct elsewhere){.api = p->api, .events = p->batch.events, .count = p->batch.count, .then = looked_elsewhere, .own = p};
+  if (!elsewhere_look(&p->elsewhere, &r->arena)) looked_elsewhere(&p->elsewhere);
 }
 
 /* ---- POST /v1/decide ---- */

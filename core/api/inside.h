@@ -71,6 +71,21 @@ bool erase_person(struct request *r, struct api *api);
  * false: one id. */
 bool opt_out_person(struct request *r, struct api *api);
 
+/* ---- duplicates across merges (elsewhere.c) ---- */
+/* Lies in the request's arena. */
+struct elsewhere {
+  struct api *api;
+  const struct event *events; /* whom they mean is known */
+  size_t count;
+  void (*then)(struct elsewhere *l); /* `found` or `err` is set [main] */
+  void *own;
+  enum duplicate *found; /* beside the events, in the arena; NULL: nobody was to be looked for */
+  struct err err;
+  uint32_t waiting;
+};
+/* False: nothing is under way; `err` says why not, or there is nobody to be looked for. [main] */
+bool elsewhere_look(struct elsewhere *l, struct arena *a);
+
 /* What is known of the user now, into the open object of `w`. [lane] */
 int64_t person_now(const struct user *u); /* as of when people are looked at [lane] */
 void person_put(struct json_writer *w, struct flow *f, struct user *u, struct arena *a);

@@ -187,6 +187,19 @@ struct str *aliases_person(const struct aliases *a, struct str id, struct arena 
   return ids;
 }
 
+/* An older merge is not followed further: whoever was merged into that id was so before it. */
+size_t aliases_recent(const struct aliases *a, struct str id, int64_t since, const struct alias **out, size_t most) {
+  size_t count = 0, looked = 0;
+  if (!aliases_count(a)) return 0;
+  for (struct str into = id;; into = out[looked++]->from) {
+    for (size_t p = place_of(&a->into, into); p && count < most; p = a->at[p - 1].siblings) {
+      const struct alias *x = &a->at[p - 1];
+      if (x->state == ALIAS_DONE && x->at >= since && str_eq(x->into, into)) out[count++] = x;
+    }
+    if (looked == count) return count;
+  }
+}
+
 const struct alias *aliases_begun_into(const struct aliases *a, struct str id) {
   for (size_t p = a ? place_of(&a->into, id) : 0; p; p = a->at[p - 1].siblings)
     if (a->at[p - 1].state == ALIAS_BEGUN && str_eq(a->at[p - 1].into, id)) return &a->at[p - 1];

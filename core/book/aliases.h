@@ -27,6 +27,9 @@ struct str aliases_whom_then(const struct aliases *a, struct str id, int64_t at)
 /* Every id of the person, the one who stays first, the others in the order of their merges: begun and ending merges belong to it too.
  * `ids` in the arena, NULL without memory. */
 struct str *aliases_person(const struct aliases *a, struct str id, struct arena *arena, size_t *count);
+/* The newest merges, `most` of them, that are in force and made the person of `id`, who stays, since a time. Returns how many. */
+size_t aliases_recent(const struct aliases *a, struct str id, int64_t since, const struct alias **out, size_t most);
+#define ALIASES_RECENT 16 /* ids of one person under which an event that comes again is looked for */
 const struct alias *aliases_from(const struct aliases *a, struct str id);  /* NULL: merged into nobody */
 const struct alias *aliases_next(const struct aliases *a, size_t *cursor); /* all; as opened: in the order of merging; cursor from 0 */
 

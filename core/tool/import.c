@@ -54,6 +54,21 @@ static bool flush(struct importing *m, struct err *e) {
   return m->items || err_set(e, ERR_INTERNAL, "no memory for a batch");
 }
 
+/* The chains of ids that were merged are closed: what they hold does not change while this runs. */
+static bool look_elsewhere(const struct offline *o, struct item *item, struct err *e) {
+  const struct alias *others[ALIASES_RECENT];
+  const struct event *ev = &item->event;
+  const size_t count = ev->id_given ? aliases_recent(o->aliases, ev->user, INT64_MIN, others, ALIASES_RECENT) : 0;
+  for (size_t i = 0; i < count && item->elsewhere == DUPLICATE_NO; i++) {
+    struct volume *v = flow_volume(o->flows[book_volume_of(o->book, book_partition_of(o->book, others[i]->from))]);
+    struct err why = {0};
+    struct user *u = volume_user(v, others[i]->from, false, &why);
+    if (u) item->elsewhere = volume_duplicate(v, u, ev->source, ev->id, ev->body, ev->received, &why);
+    if (why.kind != ERR_NONE) return err_set(e, why.kind, "%s", why.text);
+  }
+  return true;
+}
+
 static bool take_line(struct importing *m, struct str line, struct err *e) {
   struct err why = {0};
   struct str text = {arena_text(&m->arena, line.at, line.len), line.len};
@@ -65,6 +80,7 @@ static bool take_line(struct importing *m, struct str line, struct err *e) {
   }
   if (str_is(item->event.type, "logged_decision")) item->kind = ENTRY_IMPORTED;
   item->event.user = aliases_whom(m->engine->aliases, item->event.user);
+  if (!look_elsewhere(m->engine, item, e)) return false;
   m->lines[m->count++] = m->line;
   return m->count < BATCH || flush(m, e);
 }
