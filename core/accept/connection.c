@@ -13,14 +13,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room);
 static void on_closed(uv_handle_t *handle) {
   struct connection *c = handle->data;
   struct door *d = c->door;
-  if (c->dirty) {
-    struct connection **at = &d->dirty;
-    while (*at != c) at = &(*at)->next_dirty;
-    *at = c->next_dirty;
-  }
-  if (c->before) c->before->after = c->after;
-  else d->connections = c->after;
-  if (c->after) c->after->before = c->before;
+  door_forget(c);
   d->figures.open--;
   buf_free(&c->out);
   buf_free(&c->flying);
@@ -112,6 +105,16 @@ void connection_dirty(struct connection *c) {
   c->door->dirty = c;
 }
 
+void connection_later(struct connection *c) {
+  struct door *d = c->door;
+  if (c->later || c->closing) return;
+  c->later = true;
+  c->next_later = NULL;
+  *d->later_end = c;
+  d->later_end = &c->next_later;
+  uv_idle_start(&d->awake, door_awake);
+}
+
 struct buf *connection_out(struct exchange *x) {
   struct connection *c = x->request.connection;
   return c->open[c->first] == x ? &c->out : &x->answer;
@@ -160,9 +163,18 @@ void connection_answered(struct exchange *x, struct buf *bytes) {
 
 /* ---- taking messages ---- */
 
-static bool stopped(const struct connection *c) {
+static bool shut(const struct connection *c) {
   if (c->last || c->closing || c->paused_until) return true;
   return c->stream.phase == HTTP_PHASE_HEAD && (c->count == OPEN_MOST || c->out.len + c->flying.len > OUT_MOST || c->lines_up);
+}
+
+/* Whoever sent many requests at once waits with the rest until all others had their turn. */
+static bool had_share(const struct connection *c) {
+  return c->taken >= TAKE_MOST && c->turn == c->door->turn && c->stream.phase == HTTP_PHASE_HEAD;
+}
+
+static bool stopped(const struct connection *c) {
+  return shut(c) || had_share(c);
 }
 
 /* Answers leave in the order of their requests: what cannot be taken now would only be refused behind those that were, and late. So it
@@ -175,6 +187,9 @@ static bool lines_up(struct connection *c) {
 
 static void message_end(struct connection *c) {
   struct exchange *x = c->reading;
+  if (c->turn != c->door->turn) c->taken = 0;
+  c->turn = c->door->turn;
+  c->taken += 1 + (c->body_so_far >> 12);
   c->reading = NULL;
   c->discards = false;
   c->since = c->door->monotonic;
@@ -227,8 +242,9 @@ static void settle(struct connection *c) {
   enum waiting now = WAITING_IDLE;
   if (c->waiting == WAITING_LINGER) return;
   if (c->writing) now = WAITING_WRITE;
+  else if (c->paused_until || c->later) now = WAITING_HANDLER; /* our own turn: it is not read */
   else if (!c->last && c->stream.phase != HTTP_PHASE_HEAD) now = WAITING_BODY;
-  else if (!stopped(c) && (c->held_length || c->fresh)) now = WAITING_HEAD;
+  else if (!shut(c) && (c->held_length || c->fresh)) now = WAITING_HEAD;
   else if (c->count) now = WAITING_HANDLER;
   if (now == c->waiting) return;
   c->waiting = now;
@@ -343,11 +359,12 @@ void connection_flush(struct connection *c) {
     }
   }
   if (c->closing) return;
-  if (c->ended && c->count == 0 && !c->writing && !c->paused_until) { /* what is held will never be whole */
+  if (c->held_length && had_share(c) && !shut(c)) connection_later(c);
+  if (c->ended && c->count == 0 && !c->writing && !c->paused_until && !c->later) { /* what is held will never be whole */
     connection_close(c);
     return;
   }
-  connection_listen(c, !stopped(c));
+  connection_listen(c, !shut(c) && !c->later);
   settle(c);
 }
 

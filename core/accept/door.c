@@ -77,8 +77,36 @@ static void door_flush(struct door *d) {
   }
 }
 
+void door_awake(uv_idle_t *handle) {
+  (void)handle;
+}
+
+/* A new turn: who had more than their share goes on, in order, for as long as the sockets may wait. */
+static void door_go_on(struct door *d) {
+  struct connection *c = d->later, **end = d->later_end;
+  d->turn++;
+  if (!c) return;
+  const int64_t until = clock_monotonic() + SHARE_NS;
+  d->later = NULL;
+  d->later_end = &d->later;
+  while (c && clock_monotonic() < until) {
+    struct connection *next = c->next_later;
+    c->later = false;
+    if (!c->closing) connection_flush(c);
+    c = next;
+  }
+  if (c) { /* the rest, and behind it who had a share just now */
+    *end = d->later;
+    if (!d->later) d->later_end = end;
+    d->later = c;
+  }
+  if (!d->later) uv_idle_stop(&d->awake);
+}
+
 static void on_before_poll(uv_prepare_t *handle) {
-  door_flush(handle->data);
+  struct door *d = handle->data;
+  door_go_on(d);
+  door_flush(d);
 }
 
 static void on_after_poll(uv_check_t *handle) {
@@ -96,22 +124,31 @@ static void on_sweep(uv_timer_t *timer) {
   if (!d->connections && !d->accept_waits) uv_timer_stop(timer);
 }
 
-/* Pauses that are over end, and some others when there is room. A connection that is closed meanwhile stays in the list until the loop has
- * closed it. */
+/* Pauses that are over end, and some others when there is room; what would hold up the sockets for long is done in pieces. A connection
+ * that is closed meanwhile stays in the list until the loop has closed it. */
 void door_resume(uv_timer_t *timer) {
   struct door *d = timer->data;
-  uint32_t paused = 0, early = 0;
-  d->early = d->refused ? d->early / 2 + 1 : d->early * 2 < RESUME_AT_ONCE ? d->early * 2 : RESUME_AT_ONCE;
+  struct connection *c = d->resuming ? d->resuming : d->connections;
+  uint32_t paused = d->resuming ? 1 : 0, early = 0, resumed = 0; /* of a piece nobody knows whether all go on */
+  if (!d->resuming) d->early = d->refused ? d->early / 2 + 1 : d->early * 2 < RESUME_AT_ONCE ? d->early * 2 : RESUME_AT_ONCE;
   d->refused = false;
+  d->resuming = NULL;
   door_clock(d);
-  for (struct connection *c = d->connections; c; c = c->after) {
+  const int64_t until = d->nanoseconds + SHARE_NS;
+  for (; c; c = c->after) {
     if (c->closing || !c->paused_until) continue;
+    if (resumed >= RESUME_LEAST && clock_monotonic() > until) {
+      d->resuming = c;
+      uv_timer_start(timer, door_resume, 1, RESUME_MS);
+      return;
+    }
     const bool over = d->monotonic >= c->paused_until;
     if (!over && (early >= d->early || (d->room && !d->room(d->context)))) {
       paused++;
       continue;
     }
     early += !over;
+    resumed++;
     connection_resume(c);
     paused += c->paused_until != 0;
   }
@@ -150,16 +187,17 @@ static bool door_listen(struct door *d, const struct sockaddr_storage *address, 
 
 static void door_hook(struct door *d, uv_loop_t *loop) {
   must(uv_tcp_init(loop, &d->listener) == 0 && uv_timer_init(loop, &d->sweeper) == 0);
-  must(uv_timer_init(loop, &d->resumer) == 0);
+  must(uv_timer_init(loop, &d->resumer) == 0 && uv_idle_init(loop, &d->awake) == 0);
   must(uv_prepare_init(loop, &d->before_poll) == 0 && uv_check_init(loop, &d->after_poll) == 0);
-  d->handles = 5;
-  d->listener.data = d->sweeper.data = d->resumer.data = d->before_poll.data = d->after_poll.data = d;
+  d->handles = 6;
+  d->listener.data = d->sweeper.data = d->resumer.data = d->before_poll.data = d->after_poll.data = d->awake.data = d;
   uv_prepare_start(&d->before_poll, on_before_poll);
   uv_check_start(&d->after_poll, on_after_poll);
   uv_unref((uv_handle_t *)&d->before_poll); /* they alone do not keep the loop running */
   uv_unref((uv_handle_t *)&d->after_poll);
   uv_unref((uv_handle_t *)&d->sweeper);
   uv_unref((uv_handle_t *)&d->resumer);
+  uv_unref((uv_handle_t *)&d->awake);
 }
 
 static struct door *door_make(const struct door_options *o, struct err *e) {
@@ -178,6 +216,7 @@ static struct door *door_make(const struct door_options *o, struct err *e) {
   d->body_rate = o->body_rate ? o->body_rate : 500;
   d->body_bytes_most = o->body_bytes_most ? o->body_bytes_most : (uint64_t)256 << 20;
   d->date_second = -1;
+  d->later_end = &d->later;
   d->read_room = kit_alloc(READ_ROOM);
   d->router = router_new(o->routes, o->route_count, e);
   const bool keyed = keys_set(d, o->keys, o->key_count);
@@ -224,6 +263,20 @@ struct door_figures door_figures(const struct door *d) {
 
 /* ---- closing ---- */
 
+void door_forget(struct connection *c) {
+  struct door *d = c->door;
+  struct connection **at = &d->dirty;
+  while (c->dirty && *at != c) at = &(*at)->next_dirty;
+  if (c->dirty) *at = c->next_dirty;
+  at = &d->later;
+  while (c->later && *at != c) at = &(*at)->next_later;
+  if (c->later && !(*at = c->next_later)) d->later_end = at;
+  if (d->resuming == c) d->resuming = c->after;
+  if (c->before) c->before->after = c->after;
+  else d->connections = c->after;
+  if (c->after) c->after->before = c->before;
+}
+
 void door_freed_something(struct door *d) {
   if (d->handles || d->connections || d->exchanges) return;
   if (d->loop && !d->closing) return;
@@ -267,6 +320,7 @@ void door_close(struct door *d) {
   }
   uv_close((uv_handle_t *)&d->sweeper, on_handle_closed);
   uv_close((uv_handle_t *)&d->resumer, on_handle_closed);
+  uv_close((uv_handle_t *)&d->awake, on_handle_closed);
   uv_close((uv_handle_t *)&d->before_poll, on_handle_closed);
   uv_close((uv_handle_t *)&d->after_poll, on_handle_closed);
 }

@@ -23,6 +23,9 @@
 #define REFUSAL_KB_NS    6000  /* … and this for each KiB of body that is thrown away */
 #define RESUME_MS        10
 #define RESUME_AT_ONCE   512
+#define RESUME_LEAST     32      /* in a piece, however long they take: turns with large bodies are long as well */
+#define TAKE_MOST        4       /* messages of one connection in a turn of the loop; 4 KiB of body count as one more */
+#define SHARE_NS         1000000 /* of a turn, for messages and pauses that could be gone on with: then sockets are looked at again */
 #define SPARE_EXCHANGES  1024
 #define SPARE_ARENA_MOST (64 * 1024)
 
@@ -44,7 +47,7 @@ enum waiting { WAITING_IDLE, WAITING_HEAD, WAITING_BODY, WAITING_HANDLER, WAITIN
 struct connection {
   uv_tcp_t tcp;
   struct door *door;
-  struct connection *before, *after, *next_dirty;
+  struct connection *before, *after, *next_dirty, *next_later;
   struct exchange *open[OPEN_MOST]; /* a ring, in the order of arrival */
   uint32_t first, count;
   struct exchange *reading; /* its body is coming in; not handed over yet */
@@ -57,6 +60,7 @@ struct connection {
   enum waiting waiting;
   int64_t since;                                  /* monotonic ms: when `waiting` began, or last moved on */
   uint64_t body_so_far;                           /* of the message being read */
+  uint64_t turn, taken;                           /* the turn of the loop in which it was last taken from, and how much */
   size_t unsent;                                  /* of `flying`, as the last sweep saw it */
   int64_t paused_until;                           /* monotonic ms; 0: not paused */
   int64_t refused_at;                             /* monotonic ns: `taken` of the 429 that is in `out`; 0: none is */
@@ -64,6 +68,7 @@ struct connection {
   bool last;                                      /* nothing more is taken from it: a fault, or Connection: close */
   bool closes;                                    /* `last` will be set when this message is complete */
   bool discards;                                  /* the body belongs to a request that was refused */
+  bool later;                                     /* it had its share of this turn: in the door's list */
   bool lines_up;                                  /* nothing more is taken up before all its answers have left: there is no room */
   bool fresh, limited;                            /* no request yet; above the limit of connections: reserved routes only */
 };
@@ -80,6 +85,7 @@ struct door {
   uv_timer_t sweeper, resumer;
   uv_prepare_t before_poll;
   uv_check_t after_poll;
+  uv_idle_t awake;  /* while somebody's share is to come: the loop does not sleep */
   uint32_t handles; /* of these that are not closed yet */
   int port;
   struct router *router;
@@ -93,6 +99,9 @@ struct door {
   uint32_t most;
   uint64_t body_bytes, body_bytes_most; /* room taken by the bodies of all requests */
   struct connection *connections, *dirty;
+  struct connection *later, **later_end; /* who has more to be taken than their share of a turn, in order */
+  struct connection *resuming;           /* where the last look at pauses broke off; NULL: it was done */
+  uint64_t turn;                         /* of the loop, counted */
   struct exchange *spare;
   size_t spare_count, exchanges; /* exchanges: taken and not given back */
   char *read_room;               /* one for all: what is not taken at once is moved to its connection */
@@ -135,6 +144,7 @@ void connection_ends_with(struct exchange *x);                   /* when the doo
 bool connection_is_quiet(const struct connection *c);
 void connection_flush(struct connection *c);
 void connection_dirty(struct connection *c);
+void connection_later(struct connection *c); /* goes on in the next turn */
 void connection_sweep(struct connection *c);
 void connection_pause(struct connection *c, uint64_t body); /* it was told 429 for so large a body */
 void connection_resume(struct connection *c);
@@ -142,5 +152,7 @@ void connection_resume(struct connection *c);
 /* door.c */
 void door_clock(struct door *d);
 void door_resume(uv_timer_t *timer);
+void door_awake(uv_idle_t *handle);
+void door_forget(struct connection *c);           /* out of all its lists */
 void door_refused(struct door *d, int64_t taken); /* a 429 has been written */
 void door_freed_something(struct door *d);        /* frees the door when it was the last */

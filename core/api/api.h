@@ -22,6 +22,10 @@ struct api {
   struct str *kills;       /* names killed now, for GET /v1/kill */
   size_t kill_count;
   struct telling *tellings; /* facts for which nobody waits, until every volume has them */
+  struct telling *writing;  /* facts on their way into control.db, in order: the first is being written */
+  uv_loop_t *loop;          /* the main thread's */
+  uv_work_t write;
+  bool facts_ended; /* the lanes are closing: no kill is taken any more */
   struct api_stage *stages;
   size_t stage_count;
   int64_t halts_at;     /* clock_monotonic: when rollouts are looked at again */
@@ -45,6 +49,7 @@ const struct route *api_routes(size_t *count); /* context of the handlers is the
 /* Reads the control facts that are in force (kills, rollout stages) from control.db and gives the kills to the courier. Before serving.
  * [main] */
 bool api_restore(struct api *a, struct err *e);
+void facts_end(struct api *a); /* what is being written is written, and the volumes are told: before lanes_close [main] */
 void api_close(struct api *a);
 bool api_room(void *context); /* for the door: would any lane take an ordinary job? The context is the struct api. [main] */
 

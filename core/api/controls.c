@@ -3,6 +3,7 @@
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/hash.h"
+#include "kit/log.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -118,6 +119,7 @@ static struct str kill_answer(struct request *r, struct str name, bool on, const
   return copy;
 }
 
+/* Remembered at once, so that the courier holds messages back while the kill is being written. */
 static void kill_on(struct request *r, struct api *a, struct str name, const char *note) {
   struct err e = {0};
   if (name.len == 0) return;
@@ -132,23 +134,24 @@ static void kill_on(struct request *r, struct api *a, struct str name, const cha
     return;
   }
   tell_courier(a, killed);
-  fact_submit(r, a, "kill", name, NULL, kill_answer(r, name, true, note));
+  fact_write(r, a, "kill", name, kill_answer(r, name, true, note), NULL);
 }
 
-/* What is lifted acts again only when that is written down. */
-static void kill_off(struct request *r, struct api *a, struct str name) {
+/* What is lifted acts again only when that is written down, and not when it was killed again meanwhile. */
+static void lifted(struct api *a, struct str name) {
   struct err e = {0};
-  if (name.len == 0) return;
-  char *kept = keep_text(name); /* the request may be gone with its answer */
-  struct killed_names *killed = kept ? killed_then(a, (struct str){0}, name, &e) : NULL;
-  if (!kept) err_set(&e, ERR_BUSY, "no memory to lift a kill: send again in a second");
-  if (!killed) request_refuse(r, &e);
-  else if (!fact_submit(r, a, "unkill", name, NULL, kill_answer(r, name, false, NULL))) killed_names_free(killed);
-  else {
-    remove_kill(a, str_from(kept));
-    tell_courier(a, killed);
+  if (fact_follows(a, "kill", name)) return;
+  struct killed_names *killed = killed_then(a, (struct str){0}, name, &e);
+  if (!killed) { /* the lanes will lift it, its messages still end withdrawn: the careful side */
+    log_error("control", "%s is lifted, but messages of it are held back until it is lifted again: %s", name.at, e.text);
+    return;
   }
-  kit_free(kept);
+  remove_kill(a, name);
+  tell_courier(a, killed);
+}
+
+static void kill_off(struct request *r, struct api *a, struct str name) {
+  if (name.len) fact_write(r, a, "unkill", name, kill_answer(r, name, false, NULL), lifted);
 }
 
 void api_kill(struct request *r, void *context) {

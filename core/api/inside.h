@@ -115,6 +115,12 @@ void job_text(struct job *j, struct buf *b);
  * of it will act, and the request is answered. */
 bool fact_tell(struct api *api, const char *author, const char *kind, struct str name, const char *more_json); /* nobody waits */
 bool fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json);
+/* The same without waiting for the disk: other requests are read and answered meanwhile. `written` is called once control.db has it, before
+ * any volume is told; not when it did not take it. */
+void fact_write(struct request *r, struct api *api, const char *kind, struct str name, struct str answer_json,
+                void (*written)(struct api *api, struct str name));
+/* Does such a word wait behind the one that is being written? */
+bool fact_follows(const struct api *api, const char *kind, struct str name);
 void facts_again(struct api *api);  /* to the volumes that did not take what fact_tell said: now and then [main] */
 void facts_forget(struct api *api); /* after lanes_close: the next start has them from control.db [main] */
 

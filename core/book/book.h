@@ -228,7 +228,7 @@ struct volume_figures volume_figures(const struct volume *v);
 size_t decision_id_text(uint64_t id, char out[32]);
 bool decision_id_parse(struct str text, uint64_t *id);
 
-/* ---- control.db [main or tool; one thread] ---- */
+/* ---- control.db [any, one after the other; control_keys: one thread] ---- */
 struct control_fact {
   int64_t number;
   int64_t at;
@@ -237,6 +237,7 @@ struct control_fact {
 };
 bool control_append(struct book *b, const char *author, const char *kind, const char *name, struct str body, int64_t *number,
                     struct err *e); /* hash-chained, durable */
+/* `each` asks nothing of control.db. */
 bool control_each(struct book *b, int64_t after, bool (*each)(void *context, const struct control_fact *fact), void *context,
                   struct err *e);
 bool control_verify(struct book *b, struct err *e); /* walks the hash chain; names the first broken link */

@@ -1,7 +1,8 @@
 /* control.db: what operators did, with their names, in a hash chain; and the erasures. Promises that a fact is durable when control_append
  * returns true, that changing, removing or inserting one breaks the chain at a place control_verify names, and that an erasure is kept as a
- * keyed digest only. Facts are not sealed: nothing that names a user belongs into them. Called by main and tools from one thread;
- * erasures by lanes, hence the lock. */
+ * keyed digest only. Facts are not sealed: nothing that names a user belongs into them. Called by main, tools, lanes (erasures), the
+ * builder and whoever writes kills: one connection, one lock, which is held while the disk syncs. The main thread looks at keys through a
+ * second connection, which waits for nobody. */
 #include "directory.h"
 #include "kit/clock.h"
 #include "kit/file.h"
@@ -26,7 +27,10 @@ bool control_open(struct book *b, struct err *e) {
   if (b->writer && !sql_drop_unfinished(path, STEPS, "SELECT (SELECT count(*) FROM facts) + (SELECT count(*) FROM keys)", e)) return false;
   b->control = sql_open(path, b->writer ? SQL_WRITER : SQL_READER, e);
   if (!b->control) return false;
-  if (b->writer) return sql_migrate(b->control, steps, STEPS, e) && sql_exec(b->control, "PRAGMA wal_checkpoint(TRUNCATE)", e);
+  if (b->writer) {
+    return sql_migrate(b->control, steps, STEPS, e) && sql_exec(b->control, "PRAGMA wal_checkpoint(TRUNCATE)", e) &&
+           (b->keys = sql_open(path, SQL_READER, e)) != NULL;
+  }
   int64_t version;
   if (!sql_int(b->control, "PRAGMA user_version", 0, &version, e)) return false;
   return version <= STEPS ||
@@ -35,6 +39,7 @@ bool control_open(struct book *b, struct err *e) {
 }
 
 void control_close(struct book *b) {
+  sql_close(&b->keys);
   if (b->control && b->lock >= 0) sql_exec(b->control, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);
   sql_close(&b->control);
 }
@@ -137,16 +142,17 @@ bool control_append(struct book *b, const char *author, const char *kind, const 
 bool control_each(struct book *b, int64_t after, bool (*each)(void *context, const struct control_fact *fact), void *context,
                   struct err *e) {
   if (!b->control) return true;
+  int got = -1;
+  pthread_mutex_lock(&b->control_lock);
   sqlite3_stmt *rows = sql_prepare(b->control, "SELECT number, at, author, kind, name, body FROM facts WHERE number>? ORDER BY number", e);
-  if (!rows) return false;
-  sqlite3_bind_int64(rows, 1, after);
-  int got;
-  while ((got = sql_row(rows, "reading control facts", e)) == 1) {
+  if (rows) sqlite3_bind_int64(rows, 1, after);
+  while (rows && (got = sql_row(rows, "reading control facts", e)) == 1) {
     struct control_fact f;
     fact_read(rows, &f);
     if (!each(context, &f)) break;
   }
   sql_finalize(&rows);
+  pthread_mutex_unlock(&b->control_lock);
   return got >= 0;
 }
 

@@ -1,6 +1,6 @@
 /* API keys: 256 random bits, kept as SHA-256. Promises that a secret is shown once and stored nowhere, and that revoking is durable when it
  * returns; also beside a running engine. What scopes mean is accept's business, how a key is compared as well. Called by main and tools.
- * control.db has one connection: whoever reads keys while an engine runs waits for whoever writes facts on another thread. */
+ * An engine reads keys through a connection of its own, as its main thread must not wait for whoever writes facts on another. */
 #include "directory.h"
 #include "kit/clock.h"
 #include "kit/rng.h"
@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool read_keys(struct book *b, struct arena *a, struct api_key **keys, size_t *count, struct err *e) {
+static bool read_keys(sqlite3 *db, struct arena *a, struct api_key **keys, size_t *count, struct err *e) {
   int64_t all = 0;
-  if (!sql_int(b->control, "SELECT count(*) FROM keys", 0, &all, e)) return false;
+  if (!sql_int(db, "SELECT count(*) FROM keys", 0, &all, e)) return false;
   *keys = ARENA_ARRAY(a, struct api_key, (size_t)all + 1);
-  sqlite3_stmt *rows = sql_prepare(b->control, "SELECT name, scopes, sha256, revoked FROM keys ORDER BY name", e);
+  sqlite3_stmt *rows = sql_prepare(db, "SELECT name, scopes, sha256, revoked FROM keys ORDER BY name", e);
   if (!rows) return false;
   int got = 0;
   while (*keys && *count < (size_t)all && (got = sql_row(rows, "reading keys", e)) == 1) {
@@ -35,8 +35,9 @@ bool control_keys(struct book *b, struct arena *a, struct api_key **keys, size_t
   *keys = NULL;
   *count = 0;
   if (!b->control) return true;
+  if (b->keys) return read_keys(b->keys, a, keys, count, e);
   pthread_mutex_lock(&b->control_lock);
-  const bool done = read_keys(b, a, keys, count, e);
+  const bool done = read_keys(b->control, a, keys, count, e);
   pthread_mutex_unlock(&b->control_lock);
   return done;
 }

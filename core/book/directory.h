@@ -33,8 +33,9 @@ struct book {
   unsigned char control_key[SEAL_KEY]; /* seals control facts in journals */
   uint64_t event_seed;                 /* for digests of (source, event id) */
   struct dictionary dictionary;
-  pthread_mutex_t control_lock; /* erasures come from lanes, everything else from one thread */
+  pthread_mutex_t control_lock; /* erasures come from lanes, kills from a thread of their own */
   sqlite3 *control;
+  sqlite3 *keys; /* a writer's second connection to control.db, for control_keys alone: it never waits for a sync */
   bool merge_forgotten;  /* under control_lock: the log may still hold it */
   struct beside *beside; /* NULL: volumes checkpoint in their own threads */
 };

@@ -92,6 +92,7 @@ static bool open_lanes(struct engine *s, struct err *e) {
   s->api.book = s->book;
   s->api.library = s->library;
   s->api.lanes = s->lanes;
+  s->api.loop = &s->loop;
   s->api.endpoints = s->options.endpoints;
   s->api.endpoint_count = s->options.endpoint_count;
   s->api.started_at = clock_now();
@@ -207,6 +208,7 @@ void engine_close(struct engine *s) {
   if (s->keys.data) uv_close((uv_handle_t *)&s->keys, NULL);
   if (s->door) door_stop_accepting(s->door);
   programs_stop(&s->api);
+  facts_end(&s->api);
   lanes_close(s->lanes); /* answers what was submitted, through the door that is still there */
   programs_answer(&s->api);
   if (s->door) door_close(s->door);

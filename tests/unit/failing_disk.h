@@ -1,12 +1,17 @@
-/* A disk that fails when told: SQLite's own VFS, whose writes and syncs ask here first. One process, one thread at a time. */
+/* A disk that fails or stands still when told: SQLite's own VFS, whose writes and syncs ask here first. One process, one thread at a time.
+ */
 #pragma once
 #include "book/book.h"
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 static _Atomic int disk_sync_failures, disk_write_failures; /* this many more fail */
 static const char *disk_spared;                             /* files whose path has it never fail; NULL: none */
+static const char *disk_only;                               /* no others than those whose path has it do; NULL: all */
+static _Atomic bool disk_sync_held;                         /* syncs do not return while it is set … */
+static _Atomic int disk_sync_waiting;                       /* … this many now */
 static struct {
   const sqlite3_io_methods *below;
   sqlite3_io_methods methods;
@@ -25,6 +30,9 @@ static const sqlite3_io_methods *disk_below(sqlite3_file *f) {
   return disk_kinds[i].below;
 }
 static int disk_sync(sqlite3_file *f, int flags) {
+  disk_sync_waiting++;
+  while (disk_sync_held) nanosleep(&(struct timespec){0, 1000000}, NULL);
+  disk_sync_waiting--;
   return disk_strikes(&disk_sync_failures) ? SQLITE_IOERR_FSYNC : disk_below(f)->xSync(f, flags);
 }
 static int disk_write(sqlite3_file *f, const void *bytes, int length, sqlite3_int64 at) {
@@ -34,6 +42,7 @@ static int disk_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *f, int fl
   (void)vfs;
   int rc = disk_vfs_below->xOpen(disk_vfs_below, path, f, flags, out);
   if (!f->pMethods || (disk_spared && path && strstr(path, disk_spared))) return rc;
+  if (disk_only && !(path && strstr(path, disk_only))) return rc;
   size_t i = 0;
   while (i < 3 && disk_kinds[i].below && disk_kinds[i].below != f->pMethods) i++;
   if (!disk_kinds[i].below) {

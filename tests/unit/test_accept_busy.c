@@ -123,12 +123,82 @@ static void room_ends_pauses(void **state) {
   client_close(&full);
 }
 
+/* Many requests that came at once on one connection are taken a few in a turn of the loop: who asks for one thing meanwhile is served
+ * before their end. */
+static void nobody_has_more_than_a_share_of_a_turn(void **state) {
+  (void)state;
+  struct client many = client_open(&world), one = client_open(&world);
+  struct buf text = {0};
+  room_for = 1000;
+  for (int i = 0; i < 64; i++) buf_text(&text, POST("/echo"));
+  assert_true(send(many.socket, text.at, text.len, 0) == (ssize_t)text.len);
+  assert_true(send(one.socket, POST("/echo"), strlen(POST("/echo")), 0) > 0);
+  turns(2);
+  const uint64_t taken = door_figures(world.door).requests;
+  assert_true(taken >= 2 && taken < 20);
+  struct pollfd ready = {.fd = one.socket, .events = POLLIN};
+  assert_int_equal(poll(&ready, 1, 1000), 1);
+  for (int i = 0; i < 64; i++) assert_reply(&many, 200);
+  assert_reply(&one, 200);
+  buf_free(&text);
+  client_close(&many);
+  client_close(&one);
+}
+
+/* A share is no end: a client that shuts its side behind its last request has all its answers. */
+static void who_shuts_behind_many_requests_is_answered(void **state) {
+  (void)state;
+  struct client many = client_open(&world);
+  struct buf text = {0};
+  room_for = 1000;
+  for (int i = 0; i < 30; i++) buf_text(&text, POST("/echo"));
+  assert_true(send(many.socket, text.at, text.len, 0) == (ssize_t)text.len);
+  shutdown(many.socket, SHUT_WR);
+  for (int i = 0; i < 30; i++) assert_reply(&many, 200);
+  assert_true(client_sees_end(&world, &many));
+  buf_free(&text);
+  client_close(&many);
+}
+
+/* Who is not read cannot send: the rest of a refused body is not late because of the pause. */
+static void a_pause_makes_nobody_late(void **state) {
+  (void)state;
+  struct client full = client_open(&world), c = client_open(&world);
+  client_say(&world, &full, POST("/later"));
+  clock_freeze(clock_now());
+  client_say(&world, &c, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{");
+  assert_reply(&c, 429);
+  clock_advance(40);              /* its pause is longer, and 40 ms for one byte are slow */
+  for (int i = 0; i < 400; i++) { /* the door looks for slow peers four times a second */
+    turns(1);
+    poll(NULL, 0, 2);
+  }
+  clock_thaw();
+  world_answer(&world, 0, "room");
+  client_say(&world, &c, "       }" POST("/echo"));
+  assert_reply(&c, 200);
+  client_close(&full);
+  client_close(&c);
+}
+
+static int opened_impatient(void **state) {
+  (void)state;
+  room_for = 1;
+  world_open(&world,
+             (struct door_options){
+                 .routes = routes, .route_count = sizeof routes / sizeof *routes, .room = room, .body_grace_ms = 35, .body_rate = 1000000});
+  return 0;
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, opened, closed)
   const struct CMUnitTest tests[] = {
       TEST(nobody_is_refused_behind_an_open_answer),
       TEST(who_is_first_is_refused_at_once),
       TEST(room_ends_pauses),
+      TEST(nobody_has_more_than_a_share_of_a_turn),
+      TEST(who_shuts_behind_many_requests_is_answered),
+      cmocka_unit_test_setup_teardown(a_pause_makes_nobody_late, opened_impatient, closed),
   };
   return cmocka_run_group_tests_name("accept: busy", tests, NULL, NULL);
 }
