@@ -85,8 +85,8 @@ struct envelope {
 };
 bool envelope_read(struct str bytes, struct envelope *out, struct err *e);
 
-#define SESSION_PATIENCE_MS 4 /* from the call on, a lane waits no longer for a plugin host: it goes on within 5 ms, being woken included  \
-                               */
+/* A lane waits no longer for a plugin host, from the call on: the fallback stands within 5 ms, being woken included. */
+#define SESSION_PATIENCE_MS 4
 bool session_open(const struct trained *m, uint32_t rows_most, struct session **out, struct err *e); /* [lane] */
 void session_close(struct session *s);
 void session_patience(struct session *s, int64_t ns); /* less than a lane's: a budget; more: for who is no lane */
