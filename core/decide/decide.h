@@ -200,8 +200,8 @@ const char *rate_word(enum rate r);
 enum reached { REACHED_NOT, REACHED, REACHED_GROUPS };
 struct stage_figures {
   struct rate_count rates[RATES];
-  bool counted;                                   /* the journal was read to its end: what follows is known */
-  uint64_t decisions, users;                      /* sends and drawn silences of those who are in; who came in */
+  bool counted;                                    /* the journal was read to its end: what follows is known */
+  uint64_t decisions, users;                       /* sends and drawn silences of those who are in; who came in */
   const struct moments (*metrics)[REACHED_GROUPS]; /* by number of the metric's noun */
 };
 /* TRUE: its `halt`, its `advance`, holds on these figures, and `why` says with which. A name alone is the bound on the careful side: a halt
