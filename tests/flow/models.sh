@@ -8,12 +8,12 @@ run 0 "$KAIROS" init "$program"
 
 # ---- predict ----
 cat >"$work/rows" <<'ROWS'
-{"inputs": {"habit_frequency": 0.14, "habit_automaticity": 0.1042, "habit_strength": 0.1533, "success_rate": 0.3333, "skip_pattern_frequency": 0.8333, "streak_length": 0, "days_since_last_completion": 3, "planned_hour": 8, "usual_time": 0.4286, "planned_in_gym": 0, "planned_outdoors": 0, "out_in_wet_weather": 0, "slept_last_night": 6.25, "sleep_debt": 1.143, "hrv_last_night": 34, "energy_now": 5, "stress_level": 6, "stress_level_trend": -0.5213, "motivation_level": 6, "motivation_trend": 0.1357, "preparation_time": 8, "wants_fitness": 0}}
+{"inputs": {"habit_automaticity": 0.1453, "habit_strength": 0.3067, "skip_pattern_frequency": 0.6667, "streak_length": 0, "days_since_last_completion": 6, "days_since_start": 9, "kept_odds_5w": -0.1335, "kept_odds_10d": -0.3137, "kept_odds_then": -0.4267, "planned_as_preferred": 1, "planned_hour": 6, "usual_time": 0.7143, "planned_in_gym": 0, "planned_outdoors": 0, "out_in_the_wet": 0, "sleep_missing": 1.188, "sleep_usual": 6.812, "stress_now": 7, "stress_usual": 7, "motivation_1d": 6, "motivation_3d": 6.333, "motivation_8d": 6, "preparation_time_avg": 7.214, "wants_fitness": 1, "is_advanced": 1, "is_beginner": 0}}
 
 {"inputs": {}}
 ROWS
 cat >"$work/expected" <<'ROWS'
-{"outputs":{"adherence_probability":0.157295,"skip_probability":0.842705}}
+{"outputs":{"adherence_probability":0.445755,"skip_probability":0.554245}}
 {"outputs":{"adherence_probability":null,"skip_probability":null}}
 ROWS
 run 0 "$KAIROS" predict adherence "$work/rows" --program "$program"
@@ -26,11 +26,11 @@ while [ $i -lt 600 ]; do echo "$row"; i=$((i + 1)); done >"$work/many"
 run 0 "$KAIROS" predict adherence "$work/many" --program "$program"
 equal "lines of 600 rows" "$(sort -u "$work/out" | wc -l) $(wc -l <"$work/out")" "1 600"
 
-{ cat "$work/rows"; echo '{"inputs": {"succes_rate": 1}}'; } >"$work/wrong"
+{ cat "$work/rows"; echo '{"inputs": {"usual_tim": 1}}'; } >"$work/wrong"
 run 1 "$KAIROS" predict adherence "$work/wrong" --program "$program"
-has ':4: "succes_rate" is none of the model.s inputs (did you mean "success_rate"?)'
+has ':4: "usual_tim" is none of the model.s inputs (did you mean "usual_time"?)'
 equal "answers before the wrong line" "$(wc -l <"$work/out")" 2
-for line in 'x' '[1]' '{"inputs": 3}' '{"inputs": {"success_rate": "high"}}' '{"inputs": {"success_rate": [1, 2]}}' '{"inputs": {"success_rate": 1e999}}'; do
+for line in 'x' '[1]' '{"inputs": 3}' '{"inputs": {"usual_time": "high"}}' '{"inputs": {"usual_time": [1, 2]}}' '{"inputs": {"usual_time": 1e999}}'; do
   echo "$line" >"$work/wrong"
   run 1 "$KAIROS" predict adherence "$work/wrong" --program "$program"
   has "wrong:1:"
