@@ -40,6 +40,11 @@ static void put_explanations(struct json_writer *w, const struct program *p, str
     if (b < beliefs_count(p->models) && beliefs[b].kind == VALUE_NUMBER && calibration_confidence(c, beliefs[b].number))
       json_pair_text(w, "confidence", calibration_confidence(c, beliefs[b].number));
     put_factors(w, &x);
+    struct typicality t;
+    if (model_typical(p->models, m, u, now, slots, a, &t)) {
+      json_key(w, "input");
+      typicality_write(&t, w);
+    }
     json_close_object(w);
   }
   json_close_object(w);

@@ -110,6 +110,7 @@ bool figures_read(struct arena *a, struct model *m, struct str metrics_json, str
   struct json j;
   if (!json_parse(&j, a, metrics_json, &json_limits_default, e)) return false;
   m->watched = m->role == MODEL_SERVED ? watched_read(a, m, &j) : NULL;
+  m->typical = typical_read(a, m, &j);
   const uint32_t golden = json_get(&j, 0, "golden");
   if (golden == JSON_NONE) return true;
   struct node *rows = ARENA_NEW(a, struct node);

@@ -224,6 +224,25 @@ struct explained {
 bool model_explain(const struct models *m, uint32_t model, const struct user *u, int64_t clock, struct value *slots, struct arena *a,
                    struct explained *out);
 
+/* ---- is it like what was learned from? ---- */
+struct typicality {
+  double distance, bound; /* Mahalanobis'; beyond the bound lay one in a hundred of the rows that were learned from */
+  bool atypical;
+  const char *furthest; /* the input that lies furthest from its mean by itself, and by how many standard deviations */
+  double deviations;
+};
+/* Of a person's inputs now; of row `row` of columns as the plugin gets them. False: the state does not say. [lane] [any] */
+bool model_typical(const struct models *m, uint32_t model, const struct user *u, int64_t clock, struct value *slots, struct arena *a,
+                   struct typicality *out);
+bool model_typical_row(const struct models *m, uint32_t model, const double *const *inputs, const uint64_t *const *valid,
+                       const uint32_t *widths, uint32_t row, struct typicality *out);
+/* From a state's figures, for a model that was built without its plugin. False: the figures are no JSON. [tool] */
+bool model_take_typical(struct models *m, uint32_t model, struct str metrics_json, struct arena *a, struct err *e);
+void typicality_write(const struct typicality *t, struct json_writer *w);
+/* Into a state's figures, from the rows that it was trained on; nothing for models of more than 64 inputs. [tool] */
+struct training_rows;
+void typical_write(const struct training_rows *rows, struct json_writer *w);
+
 /* ---- insights ---- */
 /* Best hours, context, forecasts and an assessment of one person (D10 to D18) into the open object of `w`. A look: nothing is recorded. */
 struct insights_ask {

@@ -13,14 +13,24 @@ struct prediction {
 };
 #define PREDICTIONS 5
 
+/* A prediction set holds nine in ten of those who are like the people it was learned from; of others it says nothing. */
+static const char *confidence_of(struct view *v, const struct models *m, uint32_t model, double p) {
+  struct value *slots = ARENA_ARRAY(v->arena, struct value, v->f->symbols->count + 1);
+  struct typicality t;
+  const char *sure = calibration_confidence(model_calibration(m, model), p);
+  if (slots && model_typical(m, model, v->u, v->clock, slots, v->arena, &t) && t.atypical) return "atypical input";
+  return sure ? sure : "unknown";
+}
+
 /* A model's belief when the program has one of this name, else the rule beside it. */
-static struct prediction predict(const struct models *m, const struct value *beliefs, const char *name, const char *belief,
+static struct prediction predict(struct view *v, const struct models *m, const struct value *beliefs, const char *name, const char *belief,
                                  double otherwise, const char *method) {
   struct symbol s;
   if (m && models_find(m, str_from(belief), &s) && beliefs[s.index].kind == VALUE_NUMBER) {
     const struct calibration *c = model_calibration(m, belief_model(m, s.index));
-    const char *sure = calibration_confidence(c, beliefs[s.index].number);
-    return (struct prediction){name, c ? calibration_method(c) : "model, not calibrated", sure ? sure : "unknown", beliefs[s.index].number};
+    const double p = beliefs[s.index].number;
+    return (struct prediction){name, c ? calibration_method(c) : "model, not calibrated", confidence_of(v, m, belief_model(m, s.index), p),
+                               p};
   }
   return (struct prediction){name, method, stats_none(otherwise) ? "unknown" : "heuristic", otherwise};
 }
@@ -34,13 +44,13 @@ static double own_rate(struct view *v) {
 static void predict_all(struct view *v, const struct models *m, const struct value *beliefs, struct prediction list[PREDICTIONS]) {
   bool flag;
   const double plateau = forecast_plateau(v, &flag) ? flag : STATS_NONE;
-  list[0] = predict(m, beliefs, "adherence", "adherence_probability", own_rate(v), "own share of attempts, pulled to one half");
-  list[1] = predict(m, beliefs, "performance", "performance", forecast_performance(v), "completion rate in a week by least squares");
-  list[2] = predict(m, beliefs, "injury_risk", "injury_risk", STATS_NONE,
+  list[0] = predict(v, m, beliefs, "adherence", "adherence_probability", own_rate(v), "own share of attempts, pulled to one half");
+  list[1] = predict(v, m, beliefs, "performance", "performance", forecast_performance(v), "completion rate in a week by least squares");
+  list[2] = predict(v, m, beliefs, "injury_risk", "injury_risk", STATS_NONE,
                     "no number: training load describes a spike (injury_risk_forecast.load_spike) and foresees no injury");
   if (stats_none(list[2].value)) list[2].confidence = "descriptive";
-  list[3] = predict(m, beliefs, "plateau", "plateau_risk", plateau, "1: two weeks or more without movement, shown by equivalence");
-  list[4] = predict(m, beliefs, "churn", "churn_risk", forecast_churn(v), "14 silent days at the rate of the last 28");
+  list[3] = predict(v, m, beliefs, "plateau", "plateau_risk", plateau, "1: two weeks or more without movement, shown by equivalence");
+  list[4] = predict(v, m, beliefs, "churn", "churn_risk", forecast_churn(v), "14 silent days at the rate of the last 28");
 }
 
 static void put_map(const struct prediction list[PREDICTIONS], const char *key, bool words, struct json_writer *w) {

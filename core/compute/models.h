@@ -34,10 +34,11 @@ struct model {
   struct trained *trained; /* NULL: no plugin was to be opened, or it is wrong and the program refused */
   const struct calibration *calibration;
   enum model_role role;
-  uint32_t served;             /* CANDIDATE, PREVIOUS: beside which model */
-  const struct node *golden;   /* what its state must answer: the state's own rows, else the file's */
-  struct watched *watched;     /* NULL: its state says nothing of the rows that it was trained on */
-  uint32_t *parts, part_count; /* of a combination: the beliefs that it weighs */
+  uint32_t served;               /* CANDIDATE, PREVIOUS: beside which model */
+  const struct node *golden;     /* what its state must answer: the state's own rows, else the file's */
+  const struct typical *typical; /* NULL: its state does not say what its inputs were like together */
+  struct watched *watched;       /* NULL: its state says nothing of the rows that it was trained on */
+  uint32_t *parts, part_count;   /* of a combination: the beliefs that it weighs */
   double *weights;
   uint64_t part_models;
 };
@@ -66,6 +67,8 @@ bool figures_read(struct arena *a, struct model *m, struct str metrics_json, str
 struct watched *watched_read(struct arena *a, const struct model *m, const struct json *figures);
 void watched_note(const struct model *m, uint32_t rows, double *const *inputs, uint64_t *const *valid, const double *outputs,
                   const uint64_t *good);
+/* typical.c: NULL when the figures hold none that fits. [builder] */
+const struct typical *typical_read(struct arena *a, const struct model *m, const struct json *figures);
 /* combine.c: resolves `combine` once all beliefs are named; one row, whose parts were asked. */
 void combine_build(struct arena *a, struct models *all, struct model *m, struct findings *f);
 void combine_row(const struct models *all, const struct model *m, struct belief_row *row);

@@ -142,6 +142,15 @@ enum conformal conformal_set(double p, double quantile); /* scores are 1 − the
 /* The next level for one whose data drift (Gibbs and Candès): wider after a miss, a little narrower after a hit. */
 double conformal_adapt(double alpha, double target, double gamma, bool missed);
 
+/* ---- clouds ---- */
+struct cloud { /* of rows of `count` numbers; NaN is missing */
+  size_t count;
+  double *mean, *scale; /* [count]; scale 1 where nothing varies */
+  double *lower;        /* [count (count + 1) / 2]: Cholesky's lower half of the correlations, row by row */
+};
+bool cloud_fit(const struct cloud *c, const double *rows, size_t n);              /* rows [n × count]; false: none */
+double cloud_distance(const struct cloud *c, const double *row, double *scratch); /* Mahalanobis'; `scratch` count numbers */
+
 /* ---- combining ---- */
 #define STACK_MOST 8   /* models in a combination */
 #define STACK_ROWS 200 /* fewer: the weights that were given stay */

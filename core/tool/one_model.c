@@ -82,7 +82,7 @@ static bool take_state(struct one_model *m, struct str bytes, struct err *e) {
       !calibration_read(envelope.metrics, &m->arena, &calibration, e))
     return false;
   model_calibrate(m->program->models, m->index, calibration);
-  return true;
+  return model_take_typical(m->program->models, m->index, envelope.metrics, &m->arena, e);
 }
 
 bool one_model_load(struct one_model *m, const char *path, struct err *e) {

@@ -23,6 +23,7 @@ struct predicting {
   uint64_t **valid, **good, *seeds;
   struct session *session;
   struct arena columns, scratch;
+  bool typical; /* say how like the rows that were learned from each is */
 };
 
 static bool make_columns(struct arena *a, const struct plugin_field *fields, size_t count, double ***values, uint64_t ***bits) {
@@ -128,6 +129,17 @@ static void put_answer(const struct predicting *p, struct json_writer *w, const 
   else json_put_null(w);
 }
 
+static void put_typical(const struct predicting *p, struct json_writer *w, uint32_t row) {
+  uint32_t widths[256];
+  struct typicality t;
+  for (size_t c = 0; c < p->input_count && c < 256; c++) widths[c] = p->inputs[c].width;
+  json_key(w, "input");
+  if (model_typical_row(p->m->program->models, p->m->index, (const double *const *)p->values, (const uint64_t *const *)p->valid, widths,
+                        row, &t))
+    typicality_write(&t, w);
+  else json_put_null(w); /* the state does not say */
+}
+
 /* The names of the model's file; of the plugin when the file gives none. Wider outputs are nobody's belief and are left out. */
 static void print_row(const struct predicting *p, uint32_t row, struct buf *out) {
   const struct noun_model *n = p->m->noun;
@@ -147,6 +159,7 @@ static void print_row(const struct predicting *p, uint32_t row, struct buf *out)
   for (size_t c = 0; n->output_count == 0 && c < p->output_count; c++)
     if (p->outputs[c].width == 1) put_answer(p, &w, p->outputs[c].name, c, row, NULL);
   json_close_object(&w);
+  if (p->typical) put_typical(p, &w, row);
   json_close_object(&w);
   buf_char(out, '\n');
 }
@@ -180,9 +193,10 @@ static bool walk(struct predicting *p, FILE *file, struct err *e) {
   return answer(p, fine ? e : &later) && fine;
 }
 
-static bool run(const char *program, const char *name, const char *plugins, const char *state, const char *rows, struct err *e) {
+static bool run(const char *program, const char *name, const char *plugins, const char *state, const char *rows, bool typical,
+                struct err *e) {
   struct one_model m;
-  struct predicting p = {.m = &m, .path = rows};
+  struct predicting p = {.m = &m, .path = rows, .typical = typical};
   FILE *file = NULL;
   bool fine = one_model_open(&m, program, name, plugins, e) && one_model_load(&m, state, e) && begin(&p, e);
   if (fine && !(file = strcmp(rows, "-") == 0 ? stdin : fopen(rows, "rb"))) fine = err_set(e, ERR_MISSING, "%s: %s", rows, strerror(errno));
@@ -197,12 +211,14 @@ static bool run(const char *program, const char *name, const char *plugins, cons
 
 int tool_predict(int argc, char **argv) {
   const char *model = NULL, *rows = "-", *program = ".", *state = NULL, *plugins = NULL;
+  bool typical = false;
   const struct argument list[] = {
       {"MODEL", ARGUMENT_TEXT, &model, NULL, "name of the model in the program", NULL},
       {"ROWS", ARGUMENT_TEXT, &rows, NULL, "a file of rows, one JSON object a line (default: -, standard input)", NULL},
       {"--program", ARGUMENT_TEXT, &program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
       {"--state", ARGUMENT_TEXT, &state, "FILE", "its weights (default: the model's state, in models/)", NULL},
-      {"--plugins", ARGUMENT_TEXT, &plugins, "DIR", "where plugins lie (default: the engine's)", NULL}};
+      {"--plugins", ARGUMENT_TEXT, &plugins, "DIR", "where plugins lie (default: the engine's)", NULL},
+      {"--typical", ARGUMENT_FLAG, &typical, NULL, "also say how like the rows that it learned from each row is", NULL}};
   const struct usage usage = {
       "predict", "What a model says of rows: {\"inputs\": {\"name\": number or [window]}} gives {\"outputs\": {\"name\": number}}.",
       "  kairos predict adherence rows.jsonl\n"
@@ -212,5 +228,5 @@ int tool_predict(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   if (!arguments_given(&usage, "MODEL", model)) return EXIT_USAGE;
   struct err e = {0};
-  return run(program, model, plugins, state, rows, &e) ? EXIT_OK : tool_fail(&e);
+  return run(program, model, plugins, state, rows, typical, &e) ? EXIT_OK : tool_fail(&e);
 }

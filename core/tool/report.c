@@ -79,6 +79,7 @@ bool report_reference(const struct one_model *m, const struct training_table *ta
   double *p = kit_alloc((rows.rows + 1) * sizeof *p);
   const bool fine = p ? report_calibrated(m, &rows, p, e) : err_set(e, ERR_INTERNAL, "no memory for predictions");
   if (fine) reference_write(&rows, m->spec.inputs, p, w);
+  if (fine) typical_write(&rows, w);
   kit_free(p);
   return fine;
 }

@@ -30,7 +30,18 @@ cp "$work/answer" "$work/out"
 has '"sequence":{"calibration":"platt",.*"method":"integrated gradients, 50 steps, from the person.s own means","scale":"log odds"'
 has '"trees":{"calibration":"platt",.*"method":"TreeSHAP'
 has '"churn_risk":0\.'
+has '"churn":{[^}]*"method":"slope times the distance from the training mean","scale":"log odds of the hazard in the next step"'
+has '"churn":{.*"input":{"distance":[0-9.]*,"bound":[0-9.]*,"atypical":\(true\|false\),"furthest":"[a-z_0-9]*"'
 stop
+
+# ---- somebody like nobody that the model learned from ----
+printf '%s\n' '{"inputs":{"workout_frequency_7d":3,"habit_frequency":0.6,"days_since_start":20,"app_interactions_7d":6}}' \
+  '{"inputs":{"workout_frequency_7d":90,"habit_frequency":0.6,"days_since_start":20,"app_interactions_7d":6}}' >"$work/rows"
+run 0 "$KAIROS" predict performance "$work/rows" --program "$work/program" --typical
+sed -n 1p "$work/out" | grep -q '"atypical":false' || say "a usual person is called atypical: $(sed -n 1p "$work/out")"
+sed -n 2p "$work/out" | grep -q '"atypical":true,"furthest":"workout_frequency_7d"' || say "90 workouts a week are no surprise: $(sed -n 2p "$work/out")"
+run 0 "$KAIROS" predict performance "$work/rows" --program "$work/program"
+hasnt '"input"'
 
 # ---- how good a model of these people could be ----
 run 0 "$KAIROS" evaluate trees --program "$work/program" --users 150 --days 42 --seed 3 --json
