@@ -82,9 +82,12 @@ static struct wanting *wanting_new(struct request *r, struct programs *s, void (
 static bool digest_asked(struct request *r, struct programs *s, char digest[65]) {
   struct err e = {0};
   const struct edition *known = edition_of(s, r->params[0]);
-  if (known && known->draft->digest[0]) memcpy(digest, known->draft->digest, 65);
-  else if (!library_digest(s->library, r->params[0], digest, &e)) request_refuse(r, &e);
-  return e.kind == ERR_NONE;
+  bool found = known && known->draft->digest[0];
+  if (found) memcpy(digest, known->draft->digest, 65);
+  else if (str_is(r->params[0], "previous")) err_set(&e, ERR_MISSING, "no other program was ever live here");
+  else found = library_digest(s->library, r->params[0], digest, &e);
+  if (!found) request_refuse(r, &e);
+  return found;
 }
 
 static void show_work(struct errand *e) {

@@ -10,16 +10,7 @@ seconds=$2
 source=$(cd "$(dirname "$0")/../.." && pwd)
 scratch=$(mktemp -d -p "${3:-${TMPDIR:-/tmp}}" kairos-models.XXXXXX)
 users=500
-engine=
-stop() {
-  if [ -n "$engine" ]; then
-    kill "$engine" 2>/dev/null || true
-    wait "$engine" 2>/dev/null || true
-    engine=
-  fi
-}
-trap 'stop; rm -rf "$scratch"' EXIT
-trap 'exit 130' INT TERM
+. "$source/tests/bench/engine.sh"
 
 make_program() { # isolation
   mkdir -p "$scratch/program/rules"
@@ -37,23 +28,6 @@ trigger "three_views" {
   offer = { "barrier_prevention" },
 }
 RULES
-}
-
-serve() { # options…
-  "$build/kairos" serve --data "$scratch/data" --listen 127.0.0.1:0 "$@" >"$scratch/log" 2>&1 &
-  engine=$!
-  port=
-  tries=0
-  while [ -z "$port" ] || ! curl -fs -o /dev/null "http://127.0.0.1:$port/readyz"; do
-    tries=$((tries + 1))
-    if [ $tries -gt 600 ] || ! kill -0 "$engine" 2>/dev/null; then
-      cat "$scratch/log" >&2
-      echo "models.sh: the engine did not become ready" >&2
-      exit 1
-    fi
-    sleep 0.05
-    port=$(sed -n 's/.*listens on port \([0-9][0-9]*\).*/\1/p' "$scratch/log" | head -n 1)
-  done
 }
 
 # The last 35 days of simulated people, under the names that the load generator knows.

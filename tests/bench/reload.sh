@@ -8,10 +8,7 @@ build=$1
 seconds=$2
 rate=${3:-5000}
 scratch=$(mktemp -d -p "${BENCH_DIR:-${TMPDIR:-/tmp}}" kairos-reload.XXXXXX)
-engine=
-caller=
-trap '[ -z "$caller" ] || kill $caller 2>/dev/null; [ -z "$engine" ] || kill $engine 2>/dev/null; rm -rf "$scratch"' EXIT
-trap 'exit 130' INT TERM
+. "$source/tests/bench/engine.sh"
 
 p=$scratch/p
 mkdir -p "$p/rules" "$p/interventions"
@@ -26,9 +23,7 @@ while [ $i -lt 200 ]; do
   i=$((i + 1))
   echo "trigger \"rule_$i\" { why = \"A rule.\", on = { \"check_in\" }, when = \"event.stressLevel > 9.$i and stress_level > 8\", offer = { \"breathe\" } }" >"$p/rules/rule_$i.lua"
 done
-"$build/kairos" serve --data "$scratch/data" --program "$p" --listen 127.0.0.1:0 2>"$scratch/log" &
-engine=$!
-until port=$(sed -n 's/.*listens on port \([0-9]*\).*/\1/p' "$scratch/log") && [ -n "$port" ]; do sleep 0.05; done
+serve --program "$p"
 
 call() { # FILE: for so many seconds
   "$build/tests/calling" "$port" 32 "$rate" 10000 >"$1" &

@@ -23,17 +23,7 @@ for tool in "$build/kairos" "$build/bench/load" "$build/bench/overload"; do
 done
 
 scratch=$(mktemp -d -p "${BENCH_DIR:-${TMPDIR:-/tmp}}" kairos-bench.XXXXXX)
-engine=
-port=
-stop() {
-  if [ -n "$engine" ]; then
-    kill "$engine" 2>/dev/null || true
-    wait "$engine" 2>/dev/null || true
-    engine=
-  fi
-}
-trap 'stop; rm -rf "$scratch"' EXIT
-trap 'exit 130' INT TERM
+. "$source/tests/bench/engine.sh"
 results=$scratch/results
 : >"$results"
 
@@ -49,20 +39,7 @@ profiles() {
 start() { # a fresh directory, an engine on it, and its users
   stop
   rm -rf "$scratch/data"
-  "$build/kairos" serve --data "$scratch/data" --program "$source/tests/bench/program" --listen 127.0.0.1:0 >"$scratch/log" 2>&1 &
-  engine=$!
-  tries=0
-  port=
-  while [ -z "$port" ] || ! curl -fs -o /dev/null "http://127.0.0.1:$port/readyz"; do
-    tries=$((tries + 1))
-    if [ $tries -gt 200 ] || ! kill -0 "$engine" 2>/dev/null; then
-      cat "$scratch/log" >&2
-      echo "run.sh: the engine did not become ready" >&2
-      exit 1
-    fi
-    sleep 0.05
-    port=$(sed -n 's/.*listens on port \([0-9][0-9]*\).*/\1/p' "$scratch/log" | head -n 1)
-  done
+  serve --program "$source/tests/bench/program"
 }
 
 people() {

@@ -87,6 +87,24 @@ intervention "breathe" {
 }
 LUA
 }
+# more_triggers DIR COUNT: rules that are hardly ever true, a file each
+more_triggers() {
+  for n in $(seq "$2"); do
+    echo "trigger \"t$n\" { why = \"A test.\", on = { \"check_in\" }, when = \"event.stressLevel > 9.$n\", offer = { \"breathe\" } }" >"$1/rules/t$n.lua"
+  done
+}
+# paper_program DIR: the default one, for simulated people who enrolled on paper, and a message for whoever skips a workout
+paper_program() {
+  run 0 "$KAIROS" init "$1"
+  rm "$1/rules/scenarios.lua" # they hold that nobody is written to without consent
+  cat >"$1/rules/paper.lua" <<'LUA'
+policy "paper" { why = "signed on paper", consent = "by_enrolment" }
+trigger "skipped" { why = "A test.", on = { "workout_skipped" }, when = "event.local_hour < 20", offer = { "try_again" } }
+LUA
+  cat >"$1/interventions/paper.lua" <<'LUA'
+intervention "try_again" { channel = "push", expires = 2 * hours, message = { en = "Tomorrow is another day." } }
+LUA
+}
 # with_adherence DIR: a small program with the shipped regression, and the events and features that it reads
 with_adherence() {
   mkdir -p "$1/models"
@@ -105,6 +123,13 @@ now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 # call METHOD PATH [BODY] [header]: the status; the answer lies in $work/answer
 call() {
   curl -s -S -o "$work/answer" -w '%{http_code}' -X "$1" -H "${4:-X-None: 1}" ${3:+--data "$3"} "$url$2" || true
+}
+# post_many COUNT USERS PREFIX TYPE DATA: so many events in one request, of so many people in turn, who are called PREFIX and a number
+post_many() {
+  many=
+  moment=$(now)
+  for n in $(seq "$1"); do many="$many,{\"userId\":\"$3$((n % $2))\",\"eventType\":\"$4\",\"timestamp\":\"$moment\",\"data\":$5}"; done
+  expect_call 200 POST /v1/events "[${many#,}]"
 }
 expect_call() { # STATUS METHOD PATH [BODY] [header]
   wanted=$1

@@ -5,15 +5,7 @@ set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 sql() { sqlite3 "$work/plain.db" "$1"; }
 is() { equal "$1" "$(sql "$2")" "$3"; } # WHAT QUERY VALUE
-run 0 "$KAIROS" init "$work/program"
-rm "$work/program/rules/scenarios.lua" # they hold that nobody is written to without consent
-cat >"$work/program/rules/export.lua" <<'LUA'
-policy "paper" { why = "signed on paper", consent = "by_enrolment" }
-trigger "skipped" { why = "A test.", on = { "workout_skipped" }, when = "event.local_hour < 20", offer = { "try_again" } }
-LUA
-cat >"$work/program/interventions/export.lua" <<'LUA'
-intervention "try_again" { channel = "push", expires = 2 * hours, message = { en = "Tomorrow is another day." } }
-LUA
+paper_program "$work/program"
 "$KAIROS" simulate --users 12 --days 21 --seed 7 >"$work/events"
 run 0 "$KAIROS" init --data "$work/data" --files 2
 run 0 "$KAIROS" import "$work/events" --data "$work/data" --program "$work/program"

@@ -18,15 +18,7 @@ verified() { # DIRECTORY: replay is clean
 decisions() { # DIRECTORY FILE
   "$KAIROS" replay --print --data "$1" >"$2"
 }
-run 0 "$KAIROS" init "$work/program"
-rm "$work/program/rules/scenarios.lua" # they hold that nobody is written to without consent
-cat >"$work/program/rules/retention.lua" <<'LUA'
-policy "paper" { why = "signed on paper", consent = "by_enrolment" }
-trigger "skipped" { why = "A test.", on = { "workout_skipped" }, when = "event.local_hour < 20", offer = { "try_again" } }
-LUA
-cat >"$work/program/interventions/retention.lua" <<'LUA'
-intervention "try_again" { channel = "push", expires = 2 * hours, message = { en = "Tomorrow is another day." } }
-LUA
+paper_program "$work/program"
 "$KAIROS" simulate --users 8 --days 60 --seed 7 --start 2023-10-02 >"$work/events" 2>/dev/null
 part=$(($(wc -l <"$work/events") / 3))
 head -n $part "$work/events" >"$work/one"

@@ -32,6 +32,8 @@ decides() {
 small_program "$work/p"
 start "$work/data" --program "$work/p"
 KAIROS_URL=$url
+run 5 "$KAIROS" programs diff # of the first program
+has 'no other program was ever live here'
 expect_call 200 POST /v1/events "{\"userId\":\"anna\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":5}}"
 first=$(live)
 decides stress

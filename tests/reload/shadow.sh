@@ -11,15 +11,7 @@ look() { # the line of the shadow lies in $work/one
   run 0 "$KAIROS" programs list --json
   sed 's/},{"digest"/}\n{"digest"/g' "$work/out" | grep '"labels":\["shadow"\]' >"$work/one" || say "no program is labelled shadow"
 }
-events() { # LEVEL COUNT
-  i=0
-  body=
-  while [ $i -lt "$2" ]; do
-    i=$((i + 1))
-    body="$body${body:+,}{\"userId\":\"u$i\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":$1}}"
-  done
-  expect_call 200 POST /v1/events "[$body]"
-}
+events() { post_many "$2" 1000 u check_in "{\"stressLevel\":$1}"; } # LEVEL COUNT: each of somebody else
 
 small_program "$work/p"
 echo 'trigger "only_live" { why = "A test.", on = { "check_in" }, when = "event.stressLevel > 8", offer = { "breathe" } }' >>"$work/p/rules/all.lua"

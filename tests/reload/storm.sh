@@ -7,11 +7,7 @@ set -eu
 export KAIROS_URL
 p=$work/p
 small_program "$p"
-i=0
-while [ $i -lt 60 ]; do
-  i=$((i + 1))
-  echo "trigger \"t$i\" { why = \"A test.\", on = { \"check_in\" }, when = \"event.stressLevel > 9.$i\", offer = { \"breathe\" } }" >"$p/rules/t$i.lua"
-done
+more_triggers "$p" 60
 start "$work/data" --program "$p"
 KAIROS_URL=$url
 "$KAIROS_BUILD/tests/calling" "$port" 4 300 200 >"$work/calling.out" 2>&1 &

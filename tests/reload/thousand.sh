@@ -9,11 +9,7 @@ reloads=${KAIROS_RELOADS:-40}
 calls=${KAIROS_CALLS:-400}
 p=$work/p
 small_program "$p"
-i=0
-while [ $i -lt 50 ]; do
-  i=$((i + 1))
-  echo "trigger \"t$i\" { why = \"A test.\", on = { \"check_in\" }, when = \"event.stressLevel > 9.$i\", offer = { \"breathe\" } }" >"$p/rules/t$i.lua"
-done
+more_triggers "$p" 50
 start "$work/data" --program "$p"
 KAIROS_URL=$url
 cp -r "$p" "$work/q"

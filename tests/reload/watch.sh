@@ -19,16 +19,7 @@ becomes() { # WHAT CONDITION…: a minute at most
 }
 is_live() { [ "$(live)" = "$1" ]; }
 isnt_live() { [ "$(live)" != "$1" ]; }
-# events COUNT STRESS: so many moods of people with a past, in one request
-events() {
-  i=0
-  body=
-  while [ $i -lt "$1" ]; do
-    i=$((i + 1))
-    body="$body${body:+,}{\"userId\":\"sim-000$((i % 10))\",\"eventType\":\"mood\",\"timestamp\":\"$(now)\",\"data\":{\"stress\":$2}}"
-  done
-  expect_call 200 POST /v1/events "[$body]"
-}
+events() { post_many "$1" 10 sim-000 mood "{\"stress\":$2}"; } # COUNT STRESS: moods of people with a past
 
 mkdir "$work/p"
 for part in rules interventions models; do cp -r "$KAIROS_SOURCE/$part" "$work/p/$part"; done
