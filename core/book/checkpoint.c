@@ -54,6 +54,17 @@ bool volume_trim(struct volume *v, int64_t user, struct trim *out, struct err *e
   return got >= 0;
 }
 
+bool volume_trims(struct volume *v, uint64_t *users, int64_t *whole_since, struct err *e) {
+  if (!v->statements[SELECT_TRIM]) return true;
+  sqlite3_stmt *all = sql_prepare(
+      v->db, "SELECT count(*), max(c.at) FROM trims t LEFT JOIN checkpoints c ON c.user=t.user AND c.head=t.base WHERE t.base>0", e);
+  const bool done = all && sql_row(all, "reading what was trimmed", e) == 1;
+  if (done) *users += (uint64_t)sqlite3_column_int64(all, 0);
+  if (done && sqlite3_column_int64(all, 1) > *whole_since) *whole_since = sqlite3_column_int64(all, 1);
+  sql_finalize(&all);
+  return done;
+}
+
 /* The state goes into a user of the right identity and key. */
 static bool open_state(struct volume *v, sqlite3_stmt *select, struct user *into, int64_t base, struct err *e) {
   unsigned char digest[32];

@@ -35,6 +35,9 @@ struct trim {
 };
 /* Zeroes for a user of whom nothing was trimmed. */
 bool volume_trim(struct volume *v, int64_t user, struct trim *out, struct err *e);
+/* Adds the users of whom something was trimmed, and the newest arrival of a checkpoint that their kept rows stand on: what came later is
+ * all there. */
+bool volume_trims(struct volume *v, uint64_t *users, int64_t *whole_since, struct err *e);
 /* Gives `into` the state at the user's checkpoint, identity kept, and says at which row in `*base`; 0: none, `into` is untouched. The state
  * is held against its digest. */
 bool volume_base(struct volume *v, int64_t user, struct user *into, int64_t *base, struct err *e);

@@ -4,6 +4,7 @@
 #include "against.h"
 #include "accept/accept.h"
 #include "arguments.h"
+#include "book/retention.h"
 #include "kit/clock.h"
 #include "kit/hash.h"
 #include "lines.h"
@@ -197,7 +198,7 @@ bool against_journal(struct against *g, struct book *b, struct err *e) {
   bool ok = true;
   for (uint32_t v = 0; ok && v < book_volumes(b); v++) {
     struct volume *reader = volume_reader(b, v, e);
-    ok = reader && take_volume(g, reader, e);
+    ok = reader && volume_trims(reader, &g->trimmed, &g->whole_since, e) && take_volume(g, reader, e);
     volume_close(reader);
     side_forget_people(&g->candidate);
     side_forget_people(&g->base);

@@ -52,8 +52,13 @@ static const char *base_name(const struct against *g) {
 
 static void print_people(const struct against *g) {
   const uint64_t *n = g->all.changes;
+  char since[32];
   printf("%llu events of %llu people: %s against %s\n", (unsigned long long)g->events, (unsigned long long)g->people,
          g->candidate.program->brief, base_name(g));
+  clock_format(g->whole_since, since);
+  if (g->trimmed)
+    printf("older events of %llu of them were trimmed: what arrived after %.10s is all there, and what came before cannot be compared\n",
+           (unsigned long long)g->trimmed, since);
   printf("%llu gained, %llu lost, %llu changed, %llu the same; %llu sends before, %llu after\n", (unsigned long long)n[CHANGE_GAINED],
          (unsigned long long)n[CHANGE_LOST], (unsigned long long)n[CHANGE_CHANGED], (unsigned long long)n[CHANGE_SAME],
          (unsigned long long)g->all.sends_before, (unsigned long long)g->all.sends_after);
@@ -105,6 +110,11 @@ static void print_json(const struct against *g) {
   json_pair_text(&w, "against", g->stored ? "stored" : g->base.program->digest);
   json_pair_int(&w, "events", (int64_t)g->events);
   json_pair_int(&w, "people", (int64_t)g->people);
+  if (g->trimmed) {
+    char since[32];
+    json_pair_int(&w, "trimmedPeople", (int64_t)g->trimmed);
+    json_pair_str(&w, "wholeSince", (struct str){since, clock_format(g->whole_since, since)});
+  }
   json_pair_int(&w, "refusedEvents", (int64_t)g->candidate.refused);
   json_pair_int(&w, "refusedLines", (int64_t)g->refused_lines);
   json_key(&w, "all");

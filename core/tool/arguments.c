@@ -44,6 +44,11 @@ static int usage_error(const struct usage *u, const char *format, const char *wh
   return EXIT_USAGE;
 }
 
+int arguments_refuse(const struct usage *u, const struct err *e) {
+  fprintf(stderr, "kairos %s: %s\nkairos %s --help tells more.\n", u->name, e->text, u->name);
+  return EXIT_USAGE;
+}
+
 static int set_value(const struct usage *u, const struct argument *a, const char *value) {
   switch (a->kind) {
   case ARGUMENT_FLAG: *(bool *)a->into = true; return 0;

@@ -37,6 +37,9 @@ bool arguments_given(const struct usage *u, const char *place, const char *value
 /* True when the place was left empty, for verbs that have nothing to put there; otherwise says so. Leave with EXIT_USAGE then. */
 bool arguments_unused(const struct usage *u, const char *value);
 
+/* Says that a value on the command line cannot be; gives EXIT_USAGE. */
+int arguments_refuse(const struct usage *u, const struct err *e);
+
 /* Says the error on stderr and gives the exit code of its kind. */
 int tool_fail(const struct err *e);
 /* True when stderr (stdout) is a terminal and NO_COLOR is not set. */

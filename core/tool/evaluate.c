@@ -10,6 +10,7 @@ struct options {
   const char *model, *program, *file, *data, *state, *plugins;
   int64_t users, days, seed, folds, seconds;
   bool json;
+  struct learning_from from;
 };
 
 static void print_report(const struct options *o, const struct one_model *m, const struct learning_from *from, const struct report *r) {
@@ -31,8 +32,7 @@ static bool run(const struct options *o, struct err *e) {
   struct training_table *table = NULL;
   struct one_model m;
   struct report report;
-  struct learning_from from;
-  if (!learning_from_options(&from, o->file, o->data, o->users, o->days, o->seed, e)) return false;
+  const struct learning_from from = o->from;
   const bool fine = one_model_open(&m, o->program, o->model, o->plugins, e) && (o->folds || one_model_load(&m, o->state, e)) &&
                     (table = report_table(&m, &from, e)) &&
                     (o->folds ? folds_run(&m, table, (uint32_t)o->folds, o->seconds, &report, e) : report_make(&report, &m, table, e));
@@ -72,6 +72,7 @@ int tool_evaluate(int argc, char **argv) {
   if (o.folds && (o.folds < 2 || o.folds > 1000)) err_set(&e, ERR_INPUT, "--folds: expected 2 to 1000, got %lld", (long long)o.folds);
   else if (o.folds && o.state) err_set(&e, ERR_INPUT, "--folds trains its own models, so it takes no --state");
   else if (o.seconds < 1) err_set(&e, ERR_INPUT, "--seconds: expected at least 1, got %lld", (long long)o.seconds);
-  if (e.kind != ERR_NONE) return tool_fail(&e);
+  if (e.kind != ERR_NONE) return arguments_refuse(&usage, &e);
+  if (!learning_from_options(&o.from, o.file, o.data, o.users, o.days, o.seed, &e)) return arguments_refuse(&usage, &e);
   return run(&o, &e) ? EXIT_OK : tool_fail(&e);
 }

@@ -4,7 +4,7 @@
 #include "learning.h"
 #include "accept/accept.h"
 #include "arguments.h"
-#include "book/book.h"
+#include "book/retention.h"
 #include "kit/clock.h"
 #include "kit/map.h"
 #include "lines.h"
@@ -17,10 +17,11 @@
 struct learning {
   const struct program *p;
   struct training_table *table;
-  struct arena arena; /* one event */
-  struct map users;   /* hash of the id → struct user * */
-  uint64_t taken, refused;
-  bool knows; /* the rows are the population's plans, and so what it knows of these is theirs */
+  struct arena arena;               /* one event */
+  struct map users;                 /* hash of the id → struct user * */
+  uint64_t taken, refused, trimmed; /* trimmed: people whose older events were */
+  int64_t whole_since;              /* all of theirs that arrived later is there */
+  bool knows;                       /* the rows are the population's plans, and so what it knows of these is theirs */
   char first_refusal[300];
 };
 
@@ -105,6 +106,7 @@ static bool from_journal(struct learning *l, const char *directory, struct err *
     struct user *u;
     fine = reader != NULL;
     e->kind = fine ? ERR_NONE : e->kind;
+    fine = fine && volume_trims(reader, &l->trimmed, &l->whole_since, e);
     while (fine && volume_scan(reader, 0, &row, &u, e)) {
       if (row.kind != ENTRY_CONTROL) fine = take_row(l, u, &row, e);
       arena_reset(&l->arena);
@@ -139,5 +141,10 @@ bool learning_table(const struct program *p, const struct learning_from *from, s
   arena_free(&l.arena);
   if (l.refused) fprintf(stderr, "%llu events were refused, the first: %s\n", (unsigned long long)l.refused, l.first_refusal);
   if (fine) fprintf(stderr, "%llu events\n", (unsigned long long)l.taken);
+  char since[32];
+  clock_format(l.whole_since, since);
+  if (fine && l.trimmed)
+    fprintf(stderr, "older events of %llu people were trimmed: nothing is learned from what arrived before, and all after %.10s is there\n",
+            (unsigned long long)l.trimmed, since);
   return fine && training_table_finish(table, e);
 }

@@ -57,7 +57,7 @@ int tool_retention(int argc, char **argv) {
   struct err e = {0};
   struct retention keep;
   struct trimmed out;
-  if (!retention_from_days(&keep, events, decisions, messages, &e)) return tool_fail(&e);
+  if (!retention_from_days(&keep, events, decisions, messages, &e)) return arguments_refuse(&usage, &e);
   const bool ok = book_retain(data, &keep, dry, progress, "trimming", &out, &e);
   tool_progress_end();
   if (!ok && e.kind == ERR_CONFLICT) err_wrap(&e, "a running engine trims by itself; --dry-run works beside it");

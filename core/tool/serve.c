@@ -280,8 +280,8 @@ int tool_serve(int argc, char **argv) {
   signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk, and no reason to die */
   struct err e = {0};
   if (demo) return tool_demo(&s);
-  if (!set_endpoints(&s, &urls, secret, allow_http, allow_private, &e) ||
-      !retention_from_days(&s.options.retention, events, decisions, messages, &e) || !engine_open(&s, &e)) {
+  if (!retention_from_days(&s.options.retention, events, decisions, messages, &e)) return arguments_refuse(&usage, &e);
+  if (!set_endpoints(&s, &urls, secret, allow_http, allow_private, &e) || !engine_open(&s, &e)) {
     code = tool_fail(&e);
     engine_close(&s);
     return code;

@@ -43,8 +43,7 @@ int tool_simulate(int argc, char **argv) {
   struct err e = {0};
   if (users < 1 || users > 1000000) err_set(&e, ERR_INPUT, "--users: expected 1 to 1000000, got %lld", (long long)users);
   else if (days < 1 || days > 3660) err_set(&e, ERR_INPUT, "--days: expected 1 to 3660, got %lld", (long long)days);
-  if (e.kind != ERR_NONE) return tool_fail(&e);
-  if (!read_start(date, &start, &e)) return tool_fail(&e);
+  if (e.kind != ERR_NONE || !read_start(date, &start, &e)) return arguments_refuse(&usage, &e);
   struct population *p = population_new((uint32_t)users, (uint32_t)days, (uint64_t)seed, start, &e);
   if (!p) return tool_fail(&e);
   if (steps) population_walk(p);

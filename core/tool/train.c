@@ -14,6 +14,7 @@ struct options {
   const char *model, *program, *file, *data, *out, *plugins;
   int64_t users, days, seed, seconds;
   bool json;
+  struct learning_from from;
 };
 
 /* ---- golden rows: a few test rows, inputs rounded to what a person can read, answers asked for the rounded ones ---- */
@@ -112,8 +113,7 @@ static bool run_model(const struct options *o, struct one_model *m, const struct
 static bool run(const struct options *o, struct err *e) {
   struct training_table *table = NULL;
   struct one_model m;
-  struct learning_from from;
-  if (!learning_from_options(&from, o->file, o->data, o->users, o->days, o->seed, e)) return false;
+  const struct learning_from from = o->from;
   bool fine = one_model_find(&m, o->program, o->model, e);
   if (fine && m.noun->combine) {
     fine = stack_run(&m, o->program, o->plugins, &from, e);
@@ -154,7 +154,8 @@ int tool_train(int argc, char **argv) {
   }
   if (o.seconds < 1) {
     err_set(&e, ERR_INPUT, "--seconds: expected at least 1, got %lld", (long long)o.seconds);
-    return tool_fail(&e);
+    return arguments_refuse(&usage, &e);
   }
+  if (!learning_from_options(&o.from, o.file, o.data, o.users, o.days, o.seed, &e)) return arguments_refuse(&usage, &e);
   return run(&o, &e) ? EXIT_OK : tool_fail(&e);
 }

@@ -56,6 +56,19 @@ has ' 8 of them down to where they were trimmed'
 whole=$(sqlite3 "$work/data/volume-00.db" "SELECT count(*) FROM journal WHERE user>0 AND length(body)>20")
 equal "rows that are left" "$whole" $(($(sqlite3 "$work/never/volume-00.db" "SELECT count(*) FROM journal WHERE user>0") - first))
 
+# Who compares programs, or learns, over what is left is told since when it is whole.
+run 0 "$KAIROS" replay --program "$work/program" --data "$work/data"
+has '^older events of 8 of them were trimmed: what arrived after 2024-01-01 is all there'
+run 0 "$KAIROS" replay --program "$work/program" --data "$work/data" --json
+has '"trimmedPeople":8,"wholeSince":"2024-01-01T12:00:00'
+run 0 "$KAIROS" replay --program "$work/program" --data "$work/never"
+hasnt 'trimmed'
+for directory in data never; do
+  "$KAIROS" evaluate adherence --program "$work/program" --data "$work/$directory" >"$work/$directory.card" 2>"$work/$directory.said" || true
+done
+grep -q '^older events of 8 people were trimmed: .* after 2024-01-01 is there' "$work/data.said" || say "who learns is not told what is missing: $(head -n 3 "$work/data.said")"
+grep -q trimmed "$work/never.said" && say "who learns is told that something is missing, and nothing is"
+
 # A backup, a restore and a move keep all of it; then life goes on in every directory in the same way.
 run 0 "$KAIROS" backup "$work/backup" --data "$work/data"
 run 0 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/data/master.key"
@@ -153,10 +166,10 @@ at 2029-01-02T12:00:00Z 0 import "$work/one" --data "$work/data" # who comes bac
 verified "$work/data"
 
 for option in events decisions messages; do
-  run 1 "$KAIROS" retention --keep-$option -5 --data "$work/data"
-  has "^kairos: --keep-$option: expected 0 (for ever) to 100000 days, got -5"
+  run 2 "$KAIROS" retention --keep-$option -5 --data "$work/data"
+  has "^kairos retention: --keep-$option: expected 0 (for ever) to 100000 days, got -5"
 done
-run 1 "$KAIROS" retention --keep-events 7 --data "$work/data"
+run 2 "$KAIROS" retention --keep-events 7 --data "$work/data"
 has 'for 8 days at least'
-run 1 "$KAIROS" retention --keep-events 400 --keep-decisions 100 --data "$work/data"
+run 2 "$KAIROS" retention --keep-events 400 --keep-decisions 100 --data "$work/data"
 has 'no shorter than the events'

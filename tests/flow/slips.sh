@@ -80,12 +80,17 @@ slip "$(scenario 'options = { wolk = "eligible" }')" 'did you mean "walk"?' test
 
 # ---- numbers out of their bounds: which option, what came ----
 for verb in train evaluate; do
-  run 1 "$KAIROS" $verb adherence --program "$KAIROS_SOURCE" --days 0
-  has '^kairos: --days: expected 1 to 3660, got 0'
-  run 1 "$KAIROS" $verb adherence --program "$KAIROS_SOURCE" --users 200000
-  has '^kairos: --users: expected 1 to 100000, got 200000'
+  run 2 "$KAIROS" $verb adherence --program "$KAIROS_SOURCE" --days 0
+  has "^kairos $verb: --days: expected 1 to 3660, got 0"
+  run 2 "$KAIROS" $verb adherence --program "$KAIROS_SOURCE" --users 200000
+  has "^kairos $verb: --users: expected 1 to 100000, got 200000"
 done
-run 1 "$KAIROS" simulate --users 0
-has '^kairos: --users: expected 1 to 1000000, got 0'
-run 1 "$KAIROS" simulate --days 4000
-has '^kairos: --days: expected 1 to 3660, got 4000'
+run 2 "$KAIROS" simulate --users 0
+has '^kairos simulate: --users: expected 1 to 1000000, got 0'
+run 2 "$KAIROS" simulate --days 4000
+has '^kairos simulate: --days: expected 1 to 3660, got 4000'
+run 2 "$KAIROS" retention --keep-events 3
+has '^kairos retention: .*got 3'
+has '^kairos retention --help tells more'
+run 2 "$KAIROS" serve --keep-events 3
+has '^kairos serve: .*got 3'
