@@ -28,9 +28,11 @@ struct api {
   bool facts_ended; /* the lanes are closing: no kill is taken any more */
   struct api_stage *stages;
   size_t stage_count;
-  int64_t halts_at;     /* clock_monotonic: when rollouts are looked at again */
-  uint32_t walks;       /* questions about whole pasts that are being answered */
-  uint64_t loop_lag_ms; /* of the main loop, by its watch */
+  struct api_ended *ended; /* experiments that have; newest first */
+  int64_t halts_at;        /* clock_monotonic: when rollouts are looked at again */
+  int64_t experiments_at;  /* … and experiments */
+  uint32_t walks;          /* questions about whole pasts that are being answered */
+  uint64_t loop_lag_ms;    /* of the main loop, by its watch */
   bool draining;
 };
 struct api_stage { /* where operators moved a rollout */

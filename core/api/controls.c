@@ -390,6 +390,7 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
     remove_kill(a, name);
     return true;
   }
+  if (strcmp(fact->kind, "experiment") == 0) return experiment_restore(a, fact);
   const bool approval = strcmp(fact->kind, "approval") == 0;
   if (strcmp(fact->kind, "rollout") != 0 && !approval) return true;
   struct arena scratch = {0};
@@ -425,6 +426,7 @@ bool api_restore(struct api *a, struct err *e) {
 
 void api_close(struct api *a) {
   facts_forget(a);
+  experiments_close(a);
   free_names(a->kills, a->kill_count);
   aliases_close(a->aliases);
   for (size_t i = 0; i < a->stage_count; i++) {

@@ -142,6 +142,12 @@ void trials_close(struct api *a);
 /* Leaves `out` as it is while the journal was not read to its end, or says another stage. */
 void trial_figures(const struct api *a, uint32_t rollout, int32_t stage, struct stage_figures *out, int64_t *first, struct arena *arena);
 
+/* ---- experiments ---- */
+void api_experiments(struct request *r, void *context);
+bool experiment_restore(struct api *a, const struct control_fact *fact); /* false: no memory, or no such fact */
+void experiments_watch(struct api *a);                                   /* once a second */
+void experiments_close(struct api *a);
+
 /* ---- questions about a whole past (walk.c) ---- */
 /* Answered in pieces, so that nobody else in the lane waits for one person's long life: each turn of the lane a piece. Lies in the
  * request's arena. */

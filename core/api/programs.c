@@ -250,6 +250,7 @@ static void on_watch(uv_timer_t *timer) {
   programs_watch(timer->data);
   trials_tick(((struct programs *)timer->data)->api);
   rollouts_watch(((struct programs *)timer->data)->api);
+  experiments_watch(((struct programs *)timer->data)->api);
   programs_drain(timer->data);
 }
 

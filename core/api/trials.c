@@ -1,26 +1,28 @@
-/* trials: what is known of the rollouts that move by themselves, from what the journal says of those whom they reached and of those whom
- * they did not. Promises that the same journal gives the same figures, after a restart and in another order of volumes; that another
- * program goes on with what was read unless it measures something else; and that nothing is read when no rollout asks. Acts on nothing:
- * rollouts_watch does. Main thread. */
+/* trials: what is known of rollouts that move by themselves and of experiments that end by themselves, from what the journal says of those
+ * whom they reached, or drew, beside the others. Promises that the same journal gives the same figures, after a restart and in another
+ * order of volumes; that another program goes on with what was read unless it measures something else; and that nothing is read when nobody
+ * asks. Acts on nothing: rollouts_watch and experiments do. Main thread. */
 #include "trials.h"
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
+#include "stats/stats.h"
 #include <string.h>
 
 #define EVERY (INT64_C(1000) * 1000 * 1000) /* ns */
 
 /* ---- what is watched ---- */
 
-static bool add_metric(struct trial *one, const struct program *p, uint32_t metric, struct arena *a) {
+static bool add_metric(struct trial *one, const struct program *p, uint32_t metric, double window, double margin, struct arena *a) {
   const struct noun_metric *n = &p->nouns.metrics[metric];
   struct err why = {0};
-  if (one->metric_count == TRIAL_METRICS_MOST || !(n->window > 0)) return true;
+  if (n->window > 0) window = n->window;
+  if (one->metric_count == TRIAL_METRICS_MOST || !(window > 0)) return true;
   const struct measure *m = measure_of(p->features, n, a, &why);
   if (!m) return true; /* a finding said so */
-  struct effects *e = effects_new(&(struct effects_terms){measure_kind(m), (int64_t)(n->window * 1000)});
+  struct effects *e = effects_new(&(struct effects_terms){measure_kind(m), (int64_t)(window * 1000)});
   if (!e) return false;
-  one->metrics[one->metric_count++] = (struct trial_metric){metric, m, e};
+  one->metrics[one->metric_count++] = (struct trial_metric){metric, m, e, margin};
   return true;
 }
 
@@ -31,6 +33,13 @@ static void sign_metric(struct buf *out, const struct noun_metric *n) {
 
 /* What makes figures of before figures of now. */
 static void sign(struct buf *out, const struct program *p, const struct trial *one) {
+  if (one->kind == TRIAL_EXPERIMENT) {
+    const struct noun_experiment *x = experiment_noun(p->rules, one->number);
+    buf_printf(out, "experiment " STR_FORMAT "#%.0f %.9g:", STR_ARG(x->at.name), x->revision, x->outcome_within);
+    for (uint32_t i = 0; i < one->metric_count; i++) sign_metric(out, &p->nouns.metrics[one->metrics[i].metric]);
+    buf_char(out, '\n');
+    return;
+  }
   const struct noun_rollout *n = rollout_noun(p->rules, one->number);
   buf_printf(out, STR_FORMAT ":", STR_ARG(n->at.name));
   for (size_t i = 0; i < n->gate_count; i++) buf_printf(out, " " STR_FORMAT, STR_ARG(n->gates[i]));
@@ -46,6 +55,27 @@ static void trials_free(struct trial *trials, uint32_t count) {
   kit_free(trials);
 }
 
+static bool has_item(const struct node *list, struct str name) {
+  for (uint32_t i = 0; list && i < list->length; i++)
+    if (list->items[i].kind == NODE_TEXT && str_eq(list->items[i].text, name)) return true;
+  return false;
+}
+
+/* Everybody keeps one arm, so that people can be compared; where each moment is drawn for, only its ends are counted. */
+static bool add_outcomes(struct trial *one, const struct program *p, struct arena *a) {
+  const struct noun_experiment *n = experiment_noun(p->rules, one->number);
+  bool ok = true;
+  for (uint32_t m = 0; ok && str_is(n->randomise, "user") && m < p->nouns.metric_count; m++) {
+    const struct str name = p->nouns.metrics[m].at.name;
+    const char *key = arena_text(a, name.at, name.len);
+    const struct node *margin = key ? node_get(n->guardrails, key) : NULL;
+    const bool guards = margin && margin->kind == NODE_NUMBER;
+    if (!str_is(p->nouns.metrics[m].per, "user") || (!guards && !has_item(n->metrics, name) && !str_eq(n->outcome_metric, name))) continue;
+    ok = add_metric(one, p, m, n->outcome_within, guards ? margin->number : STATS_NONE, a);
+  }
+  return ok;
+}
+
 static struct trial *trials_of(const struct program *p, struct arena *a, uint32_t *count) {
   struct trial *trials = kit_alloc(TRIALS_MOST * sizeof *trials);
   bool ok = trials != NULL;
@@ -55,7 +85,14 @@ static struct trial *trials_of(const struct program *p, struct arena *a, uint32_
     struct trial *one = &trials[(*count)++];
     *one = (struct trial){.number = i, .read.stage = STAGE_MIXED, .shown.stage = STAGE_MIXED};
     for (uint32_t m = 0; ok && m < p->nouns.metric_count; m++)
-      if (rollout_measures(p->rules, i, m)) ok = add_metric(one, p, m, a);
+      if (rollout_measures(p->rules, i, m)) ok = add_metric(one, p, m, 0, STATS_NONE, a);
+  }
+  for (uint32_t i = 0; ok && i < rules_experiments(p->rules) && *count < TRIALS_MOST; i++) {
+    const struct noun_experiment *n = experiment_noun(p->rules, i);
+    if (!n->guardrails && !n->stop && !n->metrics) continue;
+    struct trial *one = &trials[(*count)++];
+    *one = (struct trial){.kind = TRIAL_EXPERIMENT, .number = i};
+    ok = add_outcomes(one, p, a);
   }
   if (ok) return trials;
   trials_free(trials, *count);
@@ -143,15 +180,15 @@ void trials_close(struct api *a) {
 
 /* ---- figures ---- */
 
-static const struct trial *trial_of(const struct api *a, uint32_t rollout) {
+const struct trial *trial_of(const struct api *a, enum trial_kind kind, uint32_t number) {
   const struct trials *t = a->trials;
   for (uint32_t i = 0; t && t->of == a->program && i < t->count; i++)
-    if (t->trials[i].number == rollout) return &t->trials[i];
+    if (t->trials[i].kind == kind && t->trials[i].number == number) return &t->trials[i];
   return NULL;
 }
 
 void trial_figures(const struct api *a, uint32_t rollout, int32_t stage, struct stage_figures *out, int64_t *first, struct arena *arena) {
-  const struct trial *one = trial_of(a, rollout);
+  const struct trial *one = trial_of(a, TRIAL_ROLLOUT, rollout);
   *first = 0;
   if (!one || !one->shown.counted || one->shown.stage != stage) return;
   struct moments(*metrics)[REACHED_GROUPS] = arena_zero(arena, a->program->nouns.metric_count + 1, sizeof *metrics);

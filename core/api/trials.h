@@ -1,6 +1,7 @@
 /* Inside api: what came of rollouts and experiments, as the main thread keeps it: who was reached or drawn, beside whom, and what they did
  * then. Everything follows from the journal and is read from it again after a restart.
  *   trials.c        what is watched, and the figures as of the last look
+ *   experiments.c   when an experiment ends
  *   trials_scan.c   the journal, read in pieces on the builder's thread */
 #pragma once
 #include "judge/judge.h"
@@ -23,11 +24,13 @@ struct trial_figures {
   struct moments samples[TRIAL_METRICS_MOST][EFFECT_ARMS];
 };
 struct trial {
-  uint32_t number; /* of the rollout's noun */
+  enum trial_kind { TRIAL_ROLLOUT, TRIAL_EXPERIMENT } kind;
+  uint32_t number; /* of its noun */
   struct trial_metric {
     uint32_t metric; /* of the noun */
     const struct measure *measure;
     struct effects *effects;
+    double margin; /* of a guardrail; none: it is no guardrail */
   } metrics[TRIAL_METRICS_MOST];
   uint32_t metric_count;
   struct trial_part parts[BOOK_PARTITIONS];
@@ -50,4 +53,5 @@ struct trials {
   } scan;
   int64_t looked_at; /* monotonic */
 };
+const struct trial *trial_of(const struct api *a, enum trial_kind kind, uint32_t number); /* of the live program; or NULL */
 void trials_scan_ask(struct trials *t); /* trials_scan.c: the next piece, from the builder */

@@ -1,7 +1,8 @@
-/* trials_scan: what the journal says of rollouts: whom each stage let in, whom it left out by their place alone, what both did in the time
- * of a metric after that. Promises that no lane waits for it, that a restart gives the figures that there would be without one, and that a
- * piece is bounded: some thousand rows, then others have the builder's thread. History says nothing: it was not decided here and now. Reads
- * on that thread with a reader of its own; the main thread reads what a piece left when it is done. */
+/* trials_scan: what the journal says of rollouts and experiments: whom each stage let in, whom it left out by their place alone, who was
+ * drawn into which arm, and what all of them did in the time of a metric after that. Promises that no lane waits for it, that a restart
+ * gives the figures that there would be without one, and that a piece is bounded: some thousand rows, then others have the builder's
+ * thread. History says nothing: it was not decided here and now. Reads on that thread with a reader of its own; the main thread reads what
+ * a piece left when it is done. */
 #include "kit/clock.h"
 #include "kit/hash.h"
 #include "kit/log.h"
@@ -27,7 +28,8 @@ static void take_fact(struct trials *t, const struct entry *row) {
   const struct str name = json_text(&j, json_get(&j, 0, "name"), a);
   if (!json_int(&j, json_get(&j, 0, "stage"), &stage)) return;
   for (uint32_t i = 0; i < t->count; i++)
-    if (str_eq(rollout_noun(t->of->rules, t->trials[i].number)->at.name, name)) begin_stage(&t->trials[i], row->partition, (int32_t)stage);
+    if (t->trials[i].kind == TRIAL_ROLLOUT && str_eq(rollout_noun(t->of->rules, t->trials[i].number)->at.name, name))
+      begin_stage(&t->trials[i], row->partition, (int32_t)stage);
 }
 
 /* ---- rows ---- */
@@ -84,17 +86,36 @@ static bool is_left_out(const struct json *j, struct str rollout, struct arena *
   return false;
 }
 
+static void enter(struct trial *one, const struct row *r, uint32_t group) {
+  struct trial_part *part = &one->parts[r->entry->partition];
+  part->users++;
+  if (!part->first || r->recorded.clock < part->first) part->first = r->recorded.clock;
+  expose(one, r, group);
+}
+
+static void take_draw(struct trial *one, const struct row *r, const struct json *j) {
+  struct arena *a = &r->trials->scan.arena;
+  const struct noun_experiment *n = experiment_noun(r->trials->of->rules, one->number);
+  const uint32_t x = json_get(j, 0, "experiment");
+  int64_t revision, arm;
+  bool first = false;
+  if (x == JSON_NONE || !str_eq(json_text(j, json_get(j, x, "name"), a), n->at.name)) return;
+  if (!json_int(j, json_get(j, x, "revision"), &revision) || revision != (int64_t)n->revision) return;
+  if (!json_int(j, json_get(j, x, "arm_number"), &arm) || arm < 0) return; /* unavailable, or ended */
+  one->parts[r->entry->partition].decisions++;
+  json_bool(j, json_get(j, x, "first_exposure"), &first);
+  if (first) enter(one, r, (uint32_t)arm);
+}
+
 static void take_decision(struct trial *one, const struct row *r, const struct json *j) {
   struct arena *a = &r->trials->scan.arena;
   const struct rules *rules = r->trials->of->rules;
   const struct str name = rollout_noun(rules, one->number)->at.name;
   struct trial_part *part = &one->parts[r->entry->partition];
-  if (part->stage < 0) return;
+  if (part->stage < 0) return; /* halted */
   const bool compares = rollout_compares(rules, one->number, part->stage);
   if (has_text(j, json_get(j, 0, "entered"), name, a)) {
-    part->users++;
-    if (!part->first || r->recorded.clock < part->first) part->first = r->recorded.clock;
-    expose(one, r, REACHED); /* without the others there is a mean, and no difference */
+    enter(one, r, REACHED); /* without the others there is a mean, and no difference */
   } else if (compares && is_left_out(j, name, a) && rollout_outside(rules, one->number, part->stage, r->user->id))
     expose(one, r, REACHED_NOT);
   const uint32_t outcome = json_get(j, 0, "outcome");
@@ -113,7 +134,9 @@ static void take_decisions(const struct row *r, struct volume *reader) {
   for (size_t k = 0; k < count; k++) {
     struct json j;
     if (!json_parse(&j, a, records[k], &json_limits_default, NULL) || json_get(&j, 0, "source") != JSON_NONE) continue;
-    for (uint32_t i = 0; i < r->trials->count; i++) take_decision(&r->trials->trials[i], r, &j);
+    for (uint32_t i = 0; i < r->trials->count; i++)
+      if (r->trials->trials[i].kind == TRIAL_EXPERIMENT) take_draw(&r->trials->trials[i], r, &j);
+      else take_decision(&r->trials->trials[i], r, &j);
   }
 }
 

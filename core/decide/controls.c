@@ -48,14 +48,30 @@ static void unkill_name(struct controls *c, uint64_t hash) {
 }
 
 /* Holding and resuming leave a rollout where it is, and since when. */
-static bool set_stage(struct controls *c, uint64_t rollout, int32_t stage, bool held, int64_t since) {
+static bool set_stage(struct controls *c, uint64_t rollout, int32_t stage, bool held, int64_t since, bool by_itself) {
   size_t at = 0;
   while (at < c->stage_count && c->stages[at].rollout != rollout) at++;
   if (at == c->stage_count) {
     if (!grow((void **)&c->stages, &c->stage_cap, c->stage_count, sizeof *c->stages)) return false;
     c->stage_count++;
-  } else if (c->stages[at].stage == stage) since = c->stages[at].since;
-  c->stages[at] = (struct control_stage){rollout, stage, held, since};
+  } else if (c->stages[at].stage == stage) {
+    since = c->stages[at].since;
+    by_itself = c->stages[at].by_itself;
+  }
+  c->stages[at] = (struct control_stage){rollout, stage, held, since, by_itself};
+  return true;
+}
+
+bool controls_ended(const struct controls *c, uint64_t experiment) {
+  for (size_t i = 0; i < c->ended_count; i++)
+    if (c->ended[i] == experiment) return true;
+  return false;
+}
+
+static bool end_experiment(struct controls *c, struct str name, int64_t revision, struct arena *scratch) {
+  const char *salt = arena_printf(scratch, STR_FORMAT "#%lld", STR_ARG(name), (long long)revision);
+  if (!salt || !grow((void **)&c->ended, &c->ended_cap, c->ended_count, sizeof *c->ended)) return false;
+  if (!controls_ended(c, hash_64(str_from(salt)))) c->ended[c->ended_count++] = hash_64(str_from(salt));
   return true;
 }
 
@@ -78,7 +94,12 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
       return err_set(e, ERR_INPUT, "control fact rollout: expected a number in \"stage\"");
     json_bool(&j, json_get(&j, 0, "held"), &held);
     if (!clock_parse(json_text(&j, json_get(&j, 0, "at"), scratch), &since)) since = 0;
-    ok = set_stage(c, hash_64(name), (int32_t)stage, held, since);
+    ok = set_stage(c, hash_64(name), (int32_t)stage, held, since, json_get(&j, 0, "why") != JSON_NONE);
+  } else if (json_text_is(&j, kind, "experiment")) {
+    int64_t revision = 0;
+    if (!json_int(&j, json_get(&j, 0, "revision"), &revision))
+      return err_set(e, ERR_INPUT, "control fact experiment: expected a number in \"revision\"");
+    ok = end_experiment(c, name, revision, scratch);
   }
   return ok || err_set(e, ERR_INTERNAL, "no memory for control facts");
 }
@@ -95,8 +116,15 @@ int64_t controls_since(const struct controls *c, uint64_t rollout) {
   return 0;
 }
 
+bool controls_by_itself(const struct controls *c, uint64_t rollout) {
+  for (size_t i = 0; i < c->stage_count; i++)
+    if (c->stages[i].rollout == rollout) return c->stages[i].by_itself;
+  return false;
+}
+
 void controls_free(struct controls *c) {
   kit_free(c->killed);
   kit_free(c->stages);
+  kit_free(c->ended);
   *c = (struct controls){0};
 }

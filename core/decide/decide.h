@@ -59,6 +59,7 @@ size_t rules_rollouts(const struct rules *r);
 size_t rules_options(const struct rules *r);
 size_t rules_experiments(const struct rules *r);
 const struct noun_experiment *experiment_noun(const struct rules *r, uint32_t experiment);
+uint32_t experiment_control(const struct rules *r, uint32_t experiment); /* the arm that the others are held to; NO_ONE: none */
 /* The conditions that a trigger (when, available) or an intervention (accept, available) has; how many. */
 struct rule_condition {
   const char *field;
@@ -77,16 +78,21 @@ struct controls {
     int32_t stage;    /* −1 halted */
     bool held;
     int64_t since; /* when it came to this stage, UTC ms; 0: not said */
+    bool by_itself;
   } * stages;
   size_t stage_count, stage_cap;
+  uint64_t *ended; /* hash_64 of "experiment#revision": everybody gets its control arm */
+  size_t ended_count, ended_cap;
 };
-/* Facts: {"kind":"kill","name":"trigger:x"|"all"}, {"kind":"unkill",…}, {"kind":"rollout","name":"x","stage":1}. Other kinds are left alone
- * (true). */
+/* Facts: {"kind":"kill","name":"trigger:x"|"all"}, {"kind":"unkill",…}, {"kind":"rollout","name":"x","stage":1}, {"kind":"experiment",
+ * "name":"x","revision":1,"ended":true}. Other kinds are left alone (true). */
 bool controls_apply(struct controls *c, struct str fact_json, struct arena *scratch, struct err *e);
-bool controls_killed(const struct controls *c, uint64_t name_hash); /* by name, or everything */
-bool controls_named(const struct controls *c, uint64_t name_hash);  /* by name */
-int32_t controls_stage(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
-int64_t controls_since(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
+bool controls_killed(const struct controls *c, uint64_t name_hash);  /* by name, or everything */
+bool controls_named(const struct controls *c, uint64_t name_hash);   /* by name */
+int32_t controls_stage(const struct controls *c, uint64_t rollout);  /* 0 when nobody moved it */
+int64_t controls_since(const struct controls *c, uint64_t rollout);  /* 0 when nobody moved it */
+bool controls_by_itself(const struct controls *c, uint64_t rollout); /* was it the engine that moved it there? */
+bool controls_ended(const struct controls *c, uint64_t experiment);  /* hash_64 of "name#revision" */
 void controls_free(struct controls *c);
 
 /* ---- deciding [lane] ---- */
@@ -151,10 +157,15 @@ struct decision {
   double uniform;
   uint32_t experiment; /* NO_ONE: none */
   uint32_t arm;
-  bool exposed_first;           /* first exposure to this experiment revision */
-  uint64_t entered;             /* bit per rollout that the user entered with this decision */
-  struct goal_given goal;       /* SENT, when the option sets one */
-  uint32_t gate;                /* GATED: the rollout */
+  bool exposed_first;     /* first exposure to this experiment revision */
+  bool ended;             /* the experiment has: its control arm, and no draw */
+  uint64_t entered;       /* bit per rollout that the user entered with this decision */
+  struct goal_given goal; /* SENT, when the option sets one */
+  uint32_t gate;          /* GATED: the rollout */
+  struct halted {         /* … when it is halted; at 0: it is not, or nobody said when */
+    int64_t at;
+    bool by_itself;
+  } halted;
   int64_t expires, send_before; /* SENT */
   struct guard_figures {
     int32_t day, day_most, week, week_most;

@@ -26,8 +26,9 @@ const char *experiment_unavailable(const struct moment_input *in, const struct e
     *detail = x->noun->available;
     return REASON_NOT_AVAILABLE;
   }
+  const bool ended = controls_ended(in->controls, x->end_name);
   for (size_t k = 0; k < x->noun->arm_count; k++) {
-    if (x->arms[k].silence) continue;
+    if (x->arms[k].silence || (ended && k != x->control)) continue; /* nothing is drawn any more */
     struct candidate *c = x->arms[k].option == NO_ONE ? best_of(d) : candidate_of(d, x->arms[k].option);
     if (c && !c->reason) continue;
     *detail = x->noun->arms[k].name;
@@ -52,7 +53,24 @@ static uint32_t arm_at(const struct experiment *x, double u) {
   return (uint32_t)(x->noun->arm_count - 1);
 }
 
+/* Everybody the same from then on, the control arm: nobody is exposed any more, and no chance is used. A program without a control arm
+ * has silence for one. */
+static void settle_ended(const struct experiment *x, struct decision *d) {
+  d->ended = true;
+  if (x->control == NO_ONE || x->arms[x->control].silence) {
+    d->silence = 1;
+    return;
+  }
+  struct candidate *c = x->arms[x->control].option == NO_ONE ? best_of(d) : candidate_of(d, x->arms[x->control].option);
+  c->propensity = 1;
+  d->option = c->option;
+}
+
 void experiment_draw(const struct moment_input *in, const struct experiment *x, struct decision *d) {
+  if (controls_ended(in->controls, x->end_name)) {
+    settle_ended(x, d);
+    return;
+  }
   d->drawn = true;
   d->uniform = uniform_of(in, x, d->id);
   d->arm = arm_at(x, d->uniform);
@@ -73,4 +91,8 @@ struct value rules_arm(const struct rules *r, uint32_t experiment, const struct 
   const struct mark *m = user_mark(u, x->exposure);
   bool known = m && str_is(x->noun->randomise, "user") && m->value >= 0 && m->value < (double)x->noun->arm_count;
   return known ? value_text(x->noun->arms[(size_t)m->value].name) : value_missing(MISSING_ABSENT);
+}
+
+uint32_t experiment_control(const struct rules *r, uint32_t experiment) {
+  return r->experiments[experiment].control;
 }

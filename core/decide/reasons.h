@@ -25,6 +25,9 @@ REASON(GOAL_UNKNOWN, "goal_unknown", "no goal that the safeguards allow can be m
 REASON(MESSAGE_INCOMPLETE, "message_incomplete", "a value that the message needs is missing", "не хватает значения для текста")
 REASON(NO_OPTION, "no_option", "none of its options may be sent", "ни один вариант нельзя отправить")
 REASON(NOT_IN_ROLLOUT, "not_in_rollout", "the rollout has not reached this user", "внедрение ещё не дошло до пользователя")
+REASON(ROLLOUT_HALTED, "rollout_halted", "the rollout was halted", "внедрение остановлено")
 REASON(OUTRANKED, "outranked", "another trigger of the same moment came first", "другой триггер оказался важнее")
 REASON(DRAWN, "drawn", "the draw chose silence", "жребий выбрал молчание")
+REASON(EXPERIMENT_ENDED, "experiment_ended", "the experiment has ended, and its control arm is silence",
+       "эксперимент завершён, а его контрольная группа — молчание")
 REASON(EXPIRES_AT_ONCE, "expires_at_once", "quiet time begins before it could be sent", "тихие часы начнутся раньше отправки")

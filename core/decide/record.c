@@ -112,6 +112,7 @@ static void put_experiment(struct json_writer *w, const struct moment_input *in,
     json_pair_bool(w, "first_exposure", d->exposed_first);
     if (d->exposed_first && x->noun->strata_count) put_strata(w, in, x);
   }
+  if (d->ended) json_pair_bool(w, "ended", true);
   json_close_object(w);
 }
 
@@ -122,6 +123,15 @@ static void put_entered(struct json_writer *w, const struct rules *r, uint64_t e
   for (size_t i = 0; i < r->rollout_count; i++)
     if (entered >> i & 1) json_put_str(w, r->rollouts[i].noun->at.name);
   json_close_array(w);
+}
+
+void put_halted(struct json_writer *w, const struct halted *h) {
+  if (!h->at) return;
+  json_key(w, "halted");
+  json_open_object(w);
+  put_time(w, "at", h->at);
+  json_pair_bool(w, "by_itself", h->by_itself);
+  json_close_object(w);
 }
 
 static void put_goal(struct json_writer *w, const struct goal_given *g) {
@@ -160,6 +170,7 @@ void decision_record(const struct moment_input *in, const struct symbols *symbol
   json_pair_text(&w, "outcome", outcome_word(d->outcome));
   if (d->reason) json_pair_text(&w, "reason", d->reason);
   if (d->detail.len) json_pair_str(&w, "detail", d->detail);
+  put_halted(&w, &d->halted);
   put_reads(&w, in, symbols, d->trigger, d->candidate_count > 0);
   if (d->candidate_count) put_candidates(&w, r, d);
   json_key(&w, "safeguards");

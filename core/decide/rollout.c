@@ -2,6 +2,7 @@
  * whatever the share does later. The bucket is a function of rollout and user only, so that growing a share keeps everyone who was in.
  * Called by slate.c in a lane, before any draw, and by flow before a model is asked. */
 #include "kit/rng.h"
+#include "reasons_words.h"
 #include "rules_inside.h"
 
 /* Who bears most comes first, then a tier each quarter of the stage's hold. Somebody in several tiers bears as little as the last of them
@@ -21,6 +22,10 @@ static bool has_turn(const struct moment_input *in, const struct rollout *o, con
 
 static double place_of(const struct rollout *o, struct str user) {
   return rng_draw(STR("rollout"), user, o->hash, STR("share"));
+}
+
+const char *rollout_reason(const struct moment_input *in, uint32_t rollout) {
+  return controls_stage(in->controls, in->rules->rollouts[rollout].hash) < 0 ? REASON_ROLLOUT_HALTED : REASON_NOT_IN_ROLLOUT;
 }
 
 static bool is_in(const struct moment_input *in, uint32_t number, uint64_t *entered) {

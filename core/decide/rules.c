@@ -187,6 +187,17 @@ static void join_arms(struct building *b, struct experiment *x) {
     if (x->arms[k].option != NO_ONE && !has_arm_option(t, x->arms[k].option)) t->offer[t->offer_count++] = x->arms[k].option;
 }
 
+static uint32_t control_of(const struct noun_experiment *n) {
+  uint32_t silent = NO_ONE, count = 0;
+  for (uint32_t k = 0; k < n->arm_count; k++) {
+    if (str_is(n->arms[k].name, "control")) return k;
+    if (!n->arms[k].silence) continue;
+    silent = k;
+    count++;
+  }
+  return count == 1 ? silent : NO_ONE;
+}
+
 static void build_experiment(struct building *b, const struct noun_experiment *n, struct experiment *x, uint32_t number) {
   x->noun = n;
   x->trigger = NO_ONE;
@@ -197,6 +208,13 @@ static void build_experiment(struct building *b, const struct noun_experiment *n
   x->kill_name = prefixed_hash(b->arena, "experiment", n->at.name);
   x->salt = str_from(arena_printf(b->arena, STR_FORMAT "#%lld", STR_ARG(n->at.name), (long long)n->revision));
   x->exposure = mark_key("exposed", x->salt);
+  x->end_name = hash_64(x->salt);
+  x->control = control_of(n);
+  if ((n->guardrails || n->stop) && x->control == NO_ONE)
+    findings_add(b->findings, b->findings->stored ? FINDING_WARNING : FINDING_ERROR, n->at.file, n->at.line,
+                 "experiment \"" STR_FORMAT "\": guardrails and stop need a control arm, which everybody gets at the end: one named "
+                 "\"control\", or only one that sends nothing",
+                 STR_ARG(n->at.name));
   x->arms = ARENA_ARRAY(b->arena, struct arm, n->arm_count + 1);
   for (size_t k = 0; k < n->arm_count; k++) {
     x->arms[k].silence = n->arms[k].silence;
@@ -252,6 +270,10 @@ static void check_gate(struct building *b, const struct noun_rollout *n, struct 
   struct str rest = gate, kind = {0};
   bool known = false;
   const char *meant = "";
+  const char *const kinds[] = {"trigger:", "intervention:", "experiment:", "model:"};
+  bool understood = false;
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) understood |= str_starts(gate, kinds[i]);
+  if (!understood) return; /* noun_checks.c said so */
   if (memchr(gate.at, ':', gate.len) && str_split(&rest, ':', &kind)) {
     if (str_is(kind, "trigger")) known = find_trigger(b->nouns, rest) != NO_ONE;
     if (str_is(kind, "intervention")) known = find_option(b->nouns, rest) != NO_ONE;

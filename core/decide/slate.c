@@ -74,19 +74,22 @@ static void weigh_options(const struct moment_input *in, const struct trigger *t
     c->reason = guard_option(in, c->option, minor, a, &c->detail, &c->goal);
     uint32_t gate = c->reason ? NO_ONE : rollout_gate(in, &in->rules->options[c->option].gates, &d->entered);
     if (gate != NO_ONE) {
-      c->reason = REASON_NOT_IN_ROLLOUT;
+      c->reason = rollout_reason(in, gate);
       c->detail = in->rules->rollouts[gate].noun->at.name;
     }
   }
   sort_candidates(in, d->candidates, d->candidate_count);
 }
 
-static bool gated_by(struct decision *d, uint32_t gate, const struct rules *r) {
+static bool gated_by(const struct moment_input *in, struct decision *d, uint32_t gate) {
   if (gate == NO_ONE) return false;
+  const struct rollout *o = &in->rules->rollouts[gate];
   d->outcome = OUTCOME_GATED;
   d->gate = gate;
-  d->reason = REASON_NOT_IN_ROLLOUT;
-  d->detail = r->rollouts[gate].noun->at.name;
+  d->reason = rollout_reason(in, gate);
+  d->detail = o->noun->at.name;
+  if (d->reason == REASON_ROLLOUT_HALTED)
+    d->halted = (struct halted){controls_since(in->controls, o->hash), controls_by_itself(in->controls, o->hash)};
   return true;
 }
 
@@ -97,9 +100,9 @@ static bool may_compete(const struct moment_input *in, const struct trigger *t, 
   d->outcome = OUTCOME_UNAVAILABLE;
   d->reason = guard_trigger(r, in->controls, in->user, t, in->clock, in->slots, &d->detail);
   if (d->reason) return false;
-  if (gated_by(d, rollout_gate(in, &t->gates, &d->entered), r)) return false;
+  if (gated_by(in, d, rollout_gate(in, &t->gates, &d->entered))) return false;
   const struct experiment *x = t->experiment == NO_ONE ? NULL : &r->experiments[t->experiment];
-  if (x && gated_by(d, rollout_gate(in, &x->gates, &d->entered), r)) return false;
+  if (x && gated_by(in, d, rollout_gate(in, &x->gates, &d->entered))) return false;
   weigh_options(in, t, d, minor, a);
   if (x) {
     d->experiment = t->experiment;
@@ -179,7 +182,7 @@ static void settle_winner(const struct moment_input *in, struct place *p) {
   else choose_option(in, p->t, d);
   if (d->option == NO_ONE) {
     d->outcome = OUTCOME_SILENT;
-    d->reason = REASON_DRAWN;
+    d->reason = d->ended ? REASON_EXPERIMENT_ENDED : REASON_DRAWN;
     return;
   }
   d->outcome = OUTCOME_SENT;

@@ -1,6 +1,7 @@
 /* why_not: why a trigger does not fire for a user, in words or as JSON: its condition term by term on the values as they are, the nearest
  * change, then what would stand in the way all the same, in the order in which deciding asks: the person's safeguards, the trigger's own,
  * the rollout, and each option with the terms that stop it. Draws nothing, changes nothing. [lane] */
+#include "kit/clock.h"
 #include "why.h"
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct why_not {
   struct why_condition when, available;
   struct guard_figures figures;
   struct obstacle person, own, gate;
+  struct halted halted;     /* the gate, when it is a halt */
   struct obstacle *options; /* by place in trigger->offer */
   struct why_condition *conditions;
 };
@@ -31,7 +33,11 @@ static bool gather(const struct why_not_input *in, struct arena *a, struct why_n
   n->own.reason = guard_trigger(m->rules, m->controls, m->user, t, m->clock, m->slots, &n->own.detail);
   if (n->own.reason && strcmp(n->own.reason, REASON_NOT_AVAILABLE) == 0) why_condition_read(t->available, m->slots, a, &n->available);
   uint32_t gate = rollout_gate(m, &t->gates, &entered);
-  if (gate != NO_ONE) n->gate = (struct obstacle){REASON_NOT_IN_ROLLOUT, m->rules->rollouts[gate].noun->at.name};
+  if (gate != NO_ONE) n->gate = (struct obstacle){rollout_reason(m, gate), m->rules->rollouts[gate].noun->at.name};
+  if (n->gate.reason == REASON_ROLLOUT_HALTED) {
+    const uint64_t hash = m->rules->rollouts[gate].hash;
+    n->halted = (struct halted){controls_since(m->controls, hash), controls_by_itself(m->controls, hash)};
+  }
   for (size_t k = 0; k < t->offer_count; k++) {
     struct obstacle *o = &n->options[k];
     struct goal_given goal;
@@ -49,6 +55,8 @@ static void say_obstacle(const struct speaking *s, const struct rules *r, const 
   buf_printf(s->out, "  %s: %s", s->word[W_NOT], reason_in_words(s, str_from(o->reason)));
   if (o->detail.len && o != &n->person) buf_printf(s->out, " (" STR_FORMAT ")", STR_ARG(o->detail));
   buf_char(s->out, '\n');
+  char at[32];
+  if (o == &n->gate && n->halted.at) say_halt(s, r, o->detail, (struct str){at, clock_format(n->halted.at, at)}, n->halted.by_itself);
   say_if_reason(s, &r->policy, str_from(o->reason), &n->figures);
 }
 
@@ -102,6 +110,7 @@ static void put_obstacles(struct json_writer *w, const struct why_not *n, const 
     json_open_object(w);
     put_obstacle(w, all[i], language);
     if (all[i] == &n->own && n->available.condition) put_condition(w, &n->available);
+    if (all[i] == &n->gate) put_halted(w, &n->halted);
     json_close_object(w);
   }
   json_close_array(w);

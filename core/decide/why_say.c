@@ -106,6 +106,18 @@ void say_if(const struct speaking *s, enum word what, const char *bound, const c
   buf_char(s->out, '\n');
 }
 
+/* What a halt by itself was for is in the program, the figures in the control fact. */
+void say_halt(const struct speaking *s, const struct rules *r, struct str rollout, struct str at, bool by_itself) {
+  const struct noun_rollout *n = NULL;
+  for (size_t i = 0; r && i < r->rollout_count; i++)
+    if (str_eq(r->rollouts[i].noun->at.name, rollout)) n = r->rollouts[i].noun;
+  buf_printf(s->out, "  %s " STR_FORMAT " %s " STR_FORMAT, s->word[W_ROLLOUT], STR_ARG(rollout), s->word[W_HALTED_ON], STR_ARG(at));
+  if (!by_itself) buf_printf(s->out, " %s", s->word[W_BY_HAND]);
+  else if (n && n->halt.len) buf_printf(s->out, " %s " STR_FORMAT, s->word[W_HALT_HELD], STR_ARG(n->halt));
+  if (n) buf_printf(s->out, " (%s:%d)", n->at.file, n->at.line);
+  buf_char(s->out, '\n');
+}
+
 /* Safeguards and operators: which figure would have had to be another. */
 void say_if_reason(const struct speaking *s, const struct policy *p, struct str reason, const struct guard_figures *g) {
   struct arena *a = s->arena;
@@ -122,6 +134,7 @@ void say_if_reason(const struct speaking *s, const struct policy *p, struct str 
   if (str_is(reason, REASON_ZONE_UNKNOWN)) say_if(s, W_IF_ZONE, NULL, NULL);
   if (str_is(reason, REASON_KILLED)) say_if(s, W_IF_LIFTED, NULL, NULL);
   if (str_is(reason, REASON_NOT_IN_ROLLOUT)) say_if(s, W_IF_REACHED, NULL, NULL);
+  if (str_is(reason, REASON_ROLLOUT_HALTED)) say_if(s, W_IF_RESUMED, NULL, NULL);
 }
 
 static void say_figures(const struct speaking *s, const struct guard_figures *g) {

@@ -49,6 +49,12 @@ WORD(IF_PRIORITY, "its priority were above", "приоритет был выше
 WORD(IF_CONSENT, "the user had said yes", "пользователь дал согласие")
 WORD(IF_ZONE, "the profile named a time zone", "в профиле был часовой пояс")
 WORD(IF_LIFTED, "the operator's stop were lifted", "запрет оператора был снят")
+WORD(IF_RESUMED, "the rollout were resumed", "внедрение было возобновлено")
+WORD(ROLLOUT, "the rollout", "внедрение")
+WORD(HALTED_ON, "was halted on", "остановлено")
+WORD(HALT_HELD, "because", "так как")
+WORD(BY_HAND, "by hand", "вручную")
+WORD(ENDED, "ended", "завершён")
 WORD(IF_REACHED, "the rollout had reached the user", "внедрение дошло до пользователя")
 /* why a value is missing: the words of missing_word */
 WORD(NEVER_SEEN, "never seen", "ни разу не встречалось")

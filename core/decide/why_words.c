@@ -85,6 +85,7 @@ static void say_draw(const struct why *y, const struct speaking *s) {
   if (x != JSON_NONE) {
     buf_printf(s->out, "  %s " STR_FORMAT, s->word[W_EXPERIMENT], STR_ARG(json_text(j, json_get(j, x, "name"), s->arena)));
     if (arm.len) buf_printf(s->out, ", %s " STR_FORMAT, s->word[W_ARM], STR_ARG(arm));
+    if (json_get(j, x, "ended") != JSON_NONE) buf_printf(s->out, ", %s", s->word[W_ENDED]);
     buf_printf(s->out, " " STR_FORMAT "\n", STR_ARG(json_raw(j, json_get(j, x, "arms"))));
   }
   if (u == JSON_NONE) return;
@@ -116,6 +117,13 @@ static bool read_guard(const struct why *y, struct guard_figures *g, struct aren
   return true;
 }
 
+static void say_halted(const struct why *y, const struct speaking *s) {
+  bool by_itself = false;
+  json_bool(&y->record, json_path(&y->record, 0, "halted.by_itself"), &by_itself);
+  const struct str at = text_of(y, "halted.at", s);
+  if (at.len) say_halt(s, y->input->rules, text_of(y, "detail", s), at, by_itself);
+}
+
 /* Who or what took the place, and what would have had to be otherwise. */
 static void say_obstacle(const struct why *y, const struct guard_figures *g, const struct speaking *s) {
   struct str reason = text_of(y, "reason", s);
@@ -127,6 +135,7 @@ static void say_obstacle(const struct why *y, const struct guard_figures *g, con
     why_condition_read(y->trigger->available, y->slots, s->arena, &available);
     say_condition(s, &available, "    ");
   }
+  say_halted(y, s);
   say_if_reason(s, &r->policy, reason, g);
   if (rival == NO_ONE) return;
   const struct noun_trigger *noun = r->triggers[rival].noun;

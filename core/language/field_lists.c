@@ -158,6 +158,7 @@ bool read_stages(struct setting *s, const struct field *f, const struct node *n,
   if (!list) return false;
   for (uint32_t i = 0; i < n->length; i++) {
     size_t was = enter_place(s, name, i);
+    list[i].share = __builtin_nan(""); /* what is refused, or not said, is told once: it is not also too small */
     if (n->items[i].kind == NODE_TABLE) fields_set(s, "rollout.stages", &n->items[i], &list[i]);
     else if (n->items[i].kind != NODE_NIL) wrong_type(s, "stage", "a table", &n->items[i]);
     setting_leave(s, was);

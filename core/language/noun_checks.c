@@ -118,8 +118,32 @@ static void check_sum(struct setting *s, const char *what, double sum) {
   setting_problem(s, "the weights of %s must sum to 1, they sum to %s", what, digits);
 }
 
+/* What an engine accepted once, when nothing read it, stays a program. */
+#define refuse(s, ...) ((s)->findings->stored ? setting_warning((s), __VA_ARGS__) : setting_problem((s), __VA_ARGS__))
+
+static void check_ends(struct setting *s, const struct noun_experiment *n) {
+  const struct node *g = n->guardrails, *stop = n->stop, *more = n->metrics;
+  for (uint32_t i = 0; g && i < g->pairs; i++)
+    if (g->values[i].kind != NODE_NUMBER || !(g->values[i].number >= 0))
+      refuse(s, "guardrails." STR_FORMAT ": expected by how much it may be worse, 0 or more", STR_ARG(g->keys[i]));
+  if (g && g->length) refuse(s, "\"guardrails\" has values without a metric's name: write { METRIC = 2 * percent }");
+  for (uint32_t i = 0; stop && i < stop->pairs; i++) {
+    const struct str key = stop->keys[i];
+    if (!str_is(key, "users") && !str_is(key, "decisions") && !str_is(key, "days"))
+      refuse(s, "stop: \"" STR_FORMAT "\" ends nothing: users, decisions and days do", STR_ARG(key));
+    else if (stop->values[i].kind != NODE_NUMBER || !(stop->values[i].number > 0))
+      refuse(s, "stop." STR_FORMAT ": expected a number above 0", STR_ARG(key));
+  }
+  for (uint32_t i = 0; more && i < more->length; i++)
+    if (more->items[i].kind != NODE_TEXT) refuse(s, "\"metrics\" holds names of metrics");
+  if (more && more->pairs) refuse(s, "\"metrics\" is a list of names: { \"steps\", \"calm\" }");
+  if (g && !str_is(n->randomise, "user"))
+    setting_warning(s, "\"guardrails\" act with randomise = \"user\" only: nothing acts on them here");
+}
+
 static void check_experiment(struct setting *s, const struct noun_experiment *n) {
   double sum = 0;
+  check_ends(s, n);
   for (size_t i = 0; i < n->arm_count; i++) {
     sum += n->arms[i].weight;
     if (n->arms[i].weight <= 0)
@@ -221,7 +245,7 @@ static void warn_of_later_fields(struct setting *s, int noun, const struct node 
   static const struct {
     int noun;
     const char *field;
-  } later[] = {{EXPERIMENT, "metrics"}, {EXPERIMENT, "guardrails"}, {EXPERIMENT, "stop"}, {EXPERIMENT, "minors"}};
+  } later[] = {{EXPERIMENT, "minors"}};
   for (size_t i = 0; i < sizeof later / sizeof *later; i++)
     if (later[i].noun == noun && node_get(table, later[i].field))
       setting_warning(s, "\"%s\" is kept, but nothing acts on it in this version", later[i].field);

@@ -114,9 +114,10 @@ LIST("experiment", noun_experiment, "strata", KIND_TEXTS, NO, strata, strata_cou
 FIELD("experiment", noun_experiment, "outcome", KIND_OUTCOME, YES, outcome_metric, "{ metric = …, within = … }: what is compared")
 FIELD("experiment", noun_experiment, "available", KIND_RULE, NO, available, "false or unknown: no draw")
 LIST("experiment", noun_experiment, "needs", KIND_TEXTS, NO, needs, need_count, "the names that its function reads")
-FIELD("experiment", noun_experiment, "metrics", KIND_TABLE, NO, metrics, "further outcomes")
-FIELD("experiment", noun_experiment, "guardrails", KIND_TABLE, NO, guardrails, "outcomes that must not get worse")
-FIELD("experiment", noun_experiment, "stop", KIND_TABLE, NO, stop, "when the experiment ends")
+FIELD("experiment", noun_experiment, "metrics", KIND_TABLE, NO, metrics, "names of further metrics to measure by arm")
+FIELD("experiment", noun_experiment, "guardrails", KIND_TABLE, NO, guardrails,
+      "metric = margin: beyond doubt worse by more than that, and the experiment ends")
+FIELD("experiment", noun_experiment, "stop", KIND_TABLE, NO, stop, "users, decisions, days: at the first of them the experiment ends")
 FIELD("experiment", noun_experiment, "minors", KIND_BOOL, NO, minors, "has no effect: minors are in no experiment")
 
 FIELD("experiment.arms", noun_arm, "weight", KIND_SHARE, YES, weight, "the probability of this arm")

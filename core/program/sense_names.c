@@ -65,6 +65,25 @@ static void check_outcome(struct program *p, const struct noun_experiment *x) {
                list ? nearest(p, x->outcome_metric, list, n->metric_count) : "");
 }
 
+static void check_metric_name(struct program *p, const struct noun_experiment *x, const char *field, struct str name, bool error) {
+  const struct nouns *n = &p->nouns;
+  const char **list = ARENA_ARRAY(&p->arena, const char *, n->metric_count + 1);
+  for (size_t i = 0; list && i < n->metric_count; i++) {
+    if (str_eq(n->metrics[i].at.name, name)) return;
+    list[i] = n->metrics[i].at.name.at;
+  }
+  findings_add(&p->findings, error && !p->findings.stored ? FINDING_ERROR : FINDING_WARNING, x->at.file, x->at.line,
+               "experiment \"" STR_FORMAT "\": %s: no metric is named \"" STR_FORMAT "\"%s", STR_ARG(x->at.name), field, STR_ARG(name),
+               list ? nearest(p, name, list, n->metric_count) : "");
+}
+
+/* A guardrail that measures nothing guards nothing. */
+static void check_outcomes(struct program *p, const struct noun_experiment *x) {
+  for (uint32_t i = 0; x->guardrails && i < x->guardrails->pairs; i++) check_metric_name(p, x, "guardrails", x->guardrails->keys[i], true);
+  for (uint32_t i = 0; x->metrics && i < x->metrics->length; i++)
+    if (x->metrics->items[i].kind == NODE_TEXT) check_metric_name(p, x, "metrics", x->metrics->items[i].text, false);
+}
+
 static bool is_offered(const struct nouns *n, struct str option) {
   for (size_t i = 0; i < n->trigger_count; i++)
     for (size_t k = 0; k < n->triggers[i].offer_count; k++)
@@ -87,7 +106,10 @@ void sense_names(struct program *p) {
     check_metric_event(p, &n->metrics[i], "over", n->metrics[i].over);
     check_measured(p, &n->metrics[i]);
   }
-  for (size_t i = 0; i < n->experiment_count; i++) check_outcome(p, &n->experiments[i]);
+  for (size_t i = 0; i < n->experiment_count; i++) {
+    check_outcome(p, &n->experiments[i]);
+    check_outcomes(p, &n->experiments[i]);
+  }
   for (size_t i = 0; i < n->intervention_count; i++)
     if (!is_offered(n, n->interventions[i].at.name))
       findings_add(&p->findings, FINDING_NOTE, n->interventions[i].at.file, n->interventions[i].at.line,

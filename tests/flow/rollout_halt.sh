@@ -56,6 +56,21 @@ wait_for "$work/serve.log" 'carefully is halted: opt_out_rate 0.[0-9]* ([0-9]* o
 run 0 "$KAIROS" rollout list
 has 'carefully: halted'
 has 'by itself: opt_out_rate 0.[0-9]* ([0-9]* of 30), by its halt = "opt_out_rate > 20'
+why_not() { # USER SENTENCE: why somebody who comes now gets nothing, of the decision and of the trigger
+  expect_call 200 POST /v1/events "{\"id\":\"w$1\",\"userId\":\"$1\",\"eventType\":\"profile_updated\",\"timestamp\":\"$(now)\",\"data\":{\"timezone\":\"$(noon_zone)\",\"age\":30}}"
+  expect_call 200 POST /v1/events "{\"id\":\"x$1\",\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
+  id=$("$KAIROS" replay --print --data "$work/data" 2>/dev/null | sed -n "s/^{\"id\":\"\(d[0-9-]*\)\",\"user\":\"$1\".*/\1/p")
+  run 0 "$KAIROS" why "$id"
+  has 'because the rollout was halted (carefully)'
+  has "$2"
+  has 'otherwise if the rollout were resumed'
+  hasnt 'has not reached'
+  run 0 "$KAIROS" why --user "$1" --trigger stress
+  has "$2"
+}
+why_not late '  the rollout carefully was halted on 2[0-9-]*T[0-9:.]*Z because opt_out_rate > 20 \* percent or webhook_error_rate > 99 \* percent (rules/halt.lua:3)$'
+run 0 "$KAIROS" why "$id" --language ru
+has 'внедрение остановлено'
 stop_hard
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url"
@@ -71,6 +86,8 @@ equal "the rates of those who came now" "$(rates)" '"bad":0,"of":10'
 sleep 1.5
 run 0 "$KAIROS" rollout list
 hasnt 'halted'
+run 0 "$KAIROS" rollout halt carefully
+why_not later '  the rollout carefully was halted on 2[0-9-]*T[0-9:.]*Z by hand (rules/halt.lua:3)$'
 stop
 run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'

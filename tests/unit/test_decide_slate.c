@@ -267,7 +267,7 @@ static void test_a_rollout_keeps_whom_it_has(void **state) {
   assert_int_equal(let_in(w, in, 2000), half); /* once in, in */
   world_fact(w, "{\"kind\":\"rollout\",\"name\":\"slow\",\"stage\":-1}");
   ping(w, "{\"n\":1}");
-  expect_outcome(w, "t", OUTCOME_GATED, "not_in_rollout");
+  expect_outcome(w, "t", OUTCOME_GATED, "rollout_halted");
   world_free(w);
 }
 

@@ -79,7 +79,7 @@ static const char *const everything =
     "choose \"weighted\" { by = \"score\", effectiveness = 0.25, match = 0.25, history = 0.25, context = 0.25 }\n"
     "experiment \"evening\" { why = \"?\", at = \"trigger:high_skip_risk\", randomise = \"decision\", revision = 2,\n"
     "  arms = { walk = { weight = 0.6, send = \"walk\" }, silence = { weight = \"40%\", send = nothing } },\n"
-    "  strata = { \"idle\" }, outcome = { metric = \"steps\", within = 30 * minutes }, stop = { days = 30 } }\n"
+    "  strata = { \"idle\" }, outcome = { metric = \"steps\", within = 30 * minutes }, stop = { days = 30 }, minors = false }\n"
     "rollout \"evening\" { why = \"slowly\", gates = \"experiment:evening\", advance = \"decisions >= 500\", halt = \"complaint_rate > 3 * "
     "percent\",\n"
     "  stages = { { name = \"internal\", share = 1 * percent, hold = 1 * week, only = \"profile.staff or false\" },\n"
@@ -335,7 +335,7 @@ static void fields_of_later_versions(void **state) {
          "rules/x.lua:1: choose \"c\": \"by\" = \"thompson\" is not in this version (\"score\" and \"random\" are)\n");
   struct loaded l = load(everything);
   static const char *const sentences[] = {
-      "experiment \"evening\": \"stop\" is kept, but nothing acts on it in this version",
+      "experiment \"evening\": \"minors\" is kept, but nothing acts on it in this version",
   };
   assert_true(l.good);
   for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {

@@ -1,0 +1,205 @@
+/* experiments: ends an experiment that does harm, or that has what it was to have, once a second, as a control fact with its author,
+ * "guardrail" or "stop", and the figures as its reason: from then on everybody gets its control arm. Promises that harm is judged on bounds
+ * that hold however often anybody looks, over all guardrails and arms together; that an end stays until the experiment has another
+ * revision; and that it is told once. Main thread. */
+#include "inside.h"
+#include "kit/clock.h"
+#include "kit/log.h"
+#include "stats/stats.h"
+#include "trials.h"
+#include <string.h>
+
+#define EVERY (INT64_C(1000) * 1000 * 1000) /* ns */
+
+struct api_ended { /* newest first */
+  struct api_ended *next;
+  char *name, *why;
+  int64_t revision, at;
+};
+
+static char *keep(struct str s) {
+  char *copy = kit_alloc(s.len + 1);
+  if (!copy) return NULL;
+  memcpy(copy, s.at, s.len);
+  copy[s.len] = 0;
+  return copy;
+}
+
+static const struct api_ended *ended_of(const struct api *a, const struct noun_experiment *n) {
+  const struct api_ended *e = a->ended;
+  while (e && !(e->revision == (int64_t)n->revision && str_is(n->at.name, e->name))) e = e->next;
+  return e;
+}
+
+static bool remember(struct api *a, struct str name, int64_t revision, int64_t at, struct str why) {
+  struct api_ended *e = kit_alloc(sizeof *e);
+  if (e) *e = (struct api_ended){a->ended, keep(name), keep(why), revision, at};
+  if (e && e->name && e->why) {
+    a->ended = e;
+    return true;
+  }
+  if (e) {
+    kit_free(e->name);
+    kit_free(e->why);
+  }
+  kit_free(e);
+  return false;
+}
+
+bool experiment_restore(struct api *a, const struct control_fact *fact) {
+  struct arena scratch = {0};
+  struct json j;
+  int64_t revision;
+  const bool ok = json_parse(&j, &scratch, fact->body, &json_limits_default, NULL) &&
+                  json_int(&j, json_get(&j, 0, "revision"), &revision) &&
+                  remember(a, str_from(fact->name), revision, fact->at, json_text(&j, json_get(&j, 0, "why"), &scratch));
+  arena_free(&scratch);
+  return ok;
+}
+
+void experiments_close(struct api *a) {
+  while (a->ended) {
+    struct api_ended *e = a->ended;
+    a->ended = e->next;
+    kit_free(e->name);
+    kit_free(e->why);
+    kit_free(e);
+  }
+}
+
+/* ---- what ends one ---- */
+
+static uint32_t guardrails(const struct trial *t) {
+  uint32_t count = 0;
+  for (uint32_t m = 0; m < t->metric_count; m++) count += !stats_none(t->metrics[m].margin);
+  return count;
+}
+
+/* Even the best that the difference may be is worse than the margin allows. */
+static bool does_harm(const struct noun_metric *n, double margin, const struct moments *control, const struct moments *arm, double alpha) {
+  const struct bounded b = anytime_difference(control, arm, alpha);
+  return str_is(n->better, "lower") ? b.low > margin : b.high < -margin;
+}
+
+static const char *harm_of(const struct api *a, const struct noun_experiment *n, const struct trial *t, struct arena *scratch) {
+  const uint32_t control = experiment_control(a->program->rules, t->number);
+  const double tests = (double)guardrails(t) * (double)(n->arm_count - 1);
+  for (uint32_t m = 0; control != NO_ONE && control < EFFECT_ARMS && m < t->metric_count; m++)
+    for (uint32_t k = 0; k < n->arm_count && k < EFFECT_ARMS && !stats_none(t->metrics[m].margin); k++) {
+      const struct noun_metric *metric = &a->program->nouns.metrics[t->metrics[m].metric];
+      const struct moments *arm = &t->shown.samples[m][k], *other = &t->shown.samples[m][control];
+      if (k == control || !does_harm(metric, t->metrics[m].margin, other, arm, RATE_ALPHA / tests)) continue;
+      return arena_printf(scratch,
+                          STR_FORMAT " %.4g in arm " STR_FORMAT " (%.0f people), %.4g in " STR_FORMAT " (%.0f): worse by more than %.4g",
+                          STR_ARG(metric->at.name), arm->mean, STR_ARG(n->arms[k].name), arm->n, other->mean,
+                          STR_ARG(n->arms[control].name), other->n, t->metrics[m].margin);
+    }
+  return NULL;
+}
+
+static const char *end_of(const struct noun_experiment *n, const struct trial *t, struct arena *scratch) {
+  static const char *const keys[] = {"users", "decisions", "days"};
+  const double days = t->shown.first ? (double)(clock_now() - t->shown.first) / (double)CLOCK_DAY : 0;
+  const double is[] = {(double)t->shown.users, (double)t->shown.decisions, days};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const struct node *most = node_get(n->stop, keys[i]);
+    if (most && most->kind == NODE_NUMBER && is[i] >= most->number)
+      return arena_printf(scratch, "%s %.6g of %.6g", keys[i], is[i], most->number);
+  }
+  return NULL;
+}
+
+static void end(struct api *a, const struct noun_experiment *n, const char *author, const char *why, struct arena *scratch) {
+  struct buf said = {0};
+  struct json_writer w = json_to(&said);
+  json_put_text(&w, why);
+  const char *more =
+      arena_printf(scratch, "\"revision\":%lld,\"ended\":true,\"why\":" STR_FORMAT, (long long)n->revision, STR_ARG(buf_view(&said)));
+  buf_free(&said);
+  if (!more || !remember(a, n->at.name, (int64_t)n->revision, clock_now(), str_from(why))) return;
+  log_error("experiment", STR_FORMAT " has ended, everybody gets its control arm: %s", STR_ARG(n->at.name), why);
+  if (fact_tell(a, author, "experiment", n->at.name, more)) return;
+  struct api_ended *e = a->ended; /* nothing of it will act: again in a second */
+  a->ended = e->next;
+  kit_free(e->name);
+  kit_free(e->why);
+  kit_free(e);
+}
+
+void experiments_watch(struct api *a) {
+  struct arena scratch = {0};
+  const int64_t now = clock_monotonic();
+  if (now < a->experiments_at || a->draining || !a->program) return;
+  a->experiments_at = now + EVERY;
+  for (uint32_t i = 0; i < rules_experiments(a->program->rules); i++) {
+    const struct noun_experiment *n = experiment_noun(a->program->rules, i);
+    const struct trial *t = trial_of(a, TRIAL_EXPERIMENT, i);
+    if (!t || !t->shown.counted || ended_of(a, n)) continue;
+    const char *harm = harm_of(a, n, t, &scratch), *over = harm ? NULL : end_of(n, t, &scratch);
+    if (harm || over) end(a, n, harm ? "guardrail" : "stop", harm ? harm : over, &scratch);
+  }
+  arena_free(&scratch);
+}
+
+/* ---- as JSON ---- */
+
+static void put_arm(struct json_writer *w, const struct moments *s) {
+  json_open_object(w);
+  json_pair_double(w, "n", s->n);
+  json_key(w, "mean");
+  if (s->n > 0) json_put_double(w, s->mean);
+  else json_put_null(w);
+  json_close_object(w);
+}
+
+static void put_metric(struct json_writer *w, const struct api *a, const struct noun_experiment *n, const struct trial *t, uint32_t m) {
+  json_key_str(w, a->program->nouns.metrics[t->metrics[m].metric].at.name);
+  json_open_object(w);
+  if (!stats_none(t->metrics[m].margin)) json_pair_double(w, "margin", t->metrics[m].margin);
+  json_key(w, "arms");
+  json_open_object(w);
+  for (uint32_t k = 0; k < n->arm_count && k < EFFECT_ARMS; k++) {
+    json_key_str(w, n->arms[k].name);
+    put_arm(w, &t->shown.samples[m][k]);
+  }
+  json_close_object(w);
+  json_close_object(w);
+}
+
+static void put_experiment(struct json_writer *w, const struct api *a, uint32_t number) {
+  const struct noun_experiment *n = experiment_noun(a->program->rules, number);
+  const struct trial *t = trial_of(a, TRIAL_EXPERIMENT, number);
+  const struct api_ended *e = ended_of(a, n);
+  const uint32_t control = experiment_control(a->program->rules, number);
+  char at[32];
+  json_open_object(w);
+  json_pair_str(w, "name", n->at.name);
+  json_pair_str(w, "why", n->why);
+  json_pair_int(w, "revision", (int64_t)n->revision);
+  if (control != NO_ONE) json_pair_str(w, "control", n->arms[control].name);
+  json_pair_bool(w, "ended", e != NULL);
+  if (e) {
+    json_pair_text(w, "ended_on", e->why);
+    json_pair_str(w, "ended_at", (struct str){at, clock_format(e->at, at)});
+  }
+  if (t && t->shown.counted) {
+    json_pair_int(w, "users", (int64_t)t->shown.users);
+    json_pair_int(w, "decisions", (int64_t)t->shown.decisions);
+    json_key(w, "metrics");
+    json_open_object(w);
+    for (uint32_t m = 0; m < t->metric_count; m++) put_metric(w, a, n, t, m);
+    json_close_object(w);
+  }
+  json_close_object(w);
+}
+
+void api_experiments(struct request *r, void *context) {
+  struct api *a = context;
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_open_array(&w);
+  for (uint32_t i = 0; i < rules_experiments(a->program->rules); i++) put_experiment(&w, a, i);
+  json_close_array(&w);
+  request_answer(r, 200, "application/json", buf_view(&out));
+  buf_free(&out);
+}

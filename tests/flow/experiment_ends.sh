@@ -1,0 +1,111 @@
+#!/bin/sh
+# An experiment ends by itself: one whose arm does harm beyond its guardrail's margin, one that has what its stop rule asks for. From then on
+# everybody gets the control arm without a draw, over a kill -9 too, until it has another revision; figures and reason are there to read, a
+# replay agrees, and what an experiment says wrong is refused.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+small_program "$work/program"
+cat >"$work/program/rules/ends.lua" <<'END'
+policy "paper" { why = "Signed on paper.", consent = "by_enrolment" }
+event "profile_updated" { fields = { timezone = "text", age = "number" } }
+event "relaxed" { fields = { minutes = "number" } }
+event "asked" { fields = { n = "number" } }
+metric "calm" { per = "user", measure = "happened", of = "relaxed", window = 6 }
+metric "breaks" { per = "user", measure = "sum", of = "relaxed", field = "minutes", window = 6 }
+intervention "pause" { channel = "push", expires = 2 * hours, message = { en = "Take a break." } }
+trigger "other" { why = "x", on = { "asked" }, offer = { "pause" } }
+experiment "harms" {
+  why = "Does it help?", revision = 1, at = "trigger:stress", randomise = "user", outcome = { metric = "calm", within = 6 },
+  arms = { silence = { weight = 0.5, send = nothing }, walk = { weight = 0.5, send = "breathe" } },
+  guardrails = { calm = 10 * percent }, metrics = { "breaks" },
+}
+experiment "counts" {
+  why = "Twenty are enough.", revision = 1, at = "trigger:other", randomise = "decision", outcome = { metric = "calm", within = 6 },
+  arms = { silence = { weight = 0.5, send = nothing }, walk = { weight = 0.5, send = "pause" } },
+  stop = { decisions = 20, days = 30 },
+}
+END
+run 0 "$KAIROS" check "$work/program"
+wrong() { # SED SENTENCE
+  rm -rf "$work/wrong"
+  cp -r "$work/program" "$work/wrong"
+  sed -i "$1" "$work/wrong/rules/ends.lua"
+  run 3 "$KAIROS" check "$work/wrong"
+  has "$2"
+}
+wrong 's/guardrails = { calm/guardrails = { clam/' 'guardrails: no metric is named "clam" (did you mean "calm"?)'
+wrong 's/guardrails = { calm = 10 \* percent/guardrails = { calm = "much"/' 'guardrails.calm: expected by how much it may be worse'
+wrong 's/guardrails = { calm = 10 \* percent/guardrails = { "calm"/' 'values without a metric.s name'
+wrong 's/stop = { decisions/stop = { draws/' 'stop: "draws" ends nothing: users, decisions and days do'
+wrong 's/silence = { weight = 0.5, send = nothing }/calmly = { weight = 0.5 }/' 'guardrails and stop need a control arm'
+sed 's/metrics = { "breaks" }/metrics = { "brakes" }/' "$work/program/rules/ends.lua" >"$work/wrong/rules/ends.lua"
+run 0 "$KAIROS" check "$work/wrong"
+has 'metrics: no metric is named "brakes" (did you mean "breaks"?)'
+
+list() { # FILE TYPE DATA: an event of everybody in the file
+  awk -v type="$2" -v data="$3" -v now="$(now)" 'BEGIN { printf "[" }
+    { printf "%s{\"id\":\"%s-%s\",\"userId\":\"%s\",\"eventType\":\"%s\",\"timestamp\":\"%s\",\"data\":%s}", (NR > 1 ? "," : ""), type, $1, $1, type, now, data }
+    END { printf "]" }' "$1" >"$work/events"
+  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+}
+come() {
+  list "$1" profile_updated "{\"timezone\":\"$(noon_zone)\",\"age\":30}"
+  list "$1" check_in '{"stressLevel":9}'
+}
+seq 1 320 | sed 's/^/u/' >"$work/everybody"
+start "$work/first" --program "$work/program"
+come "$work/everybody"
+stop
+# A user's arm hangs on names alone, so it is the same in another directory; there nobody has to hurry.
+"$KAIROS" replay --print --data "$work/first" >"$work/decisions" 2>/dev/null
+sed -n 's/.*"user":"\([^"]*\)".*"arm":"silence".*/\1/p' "$work/decisions" | sort -u >"$work/silent"
+[ "$(wc -l <"$work/silent")" -gt 110 ] && [ "$(wc -l <"$work/silent")" -lt 210 ] || say "$(wc -l <"$work/silent") of 320 are in the silent arm"
+{ grep -v '7$' "$work/silent"; grep -vxF -f "$work/silent" "$work/everybody" | grep '3$'; } >"$work/calm"
+
+start "$work/data" --program "$work/program"
+export KAIROS_URL="$url" KAIROS_DATA="$work/data"
+come "$work/everybody"
+list "$work/calm" relaxed '{"minutes":8}'
+wait_for "$work/serve.log" 'harms has ended, everybody gets its control arm: calm 0\.[0-9]* in arm walk ([0-9]* people), 0\.[0-9]* in silence ([0-9]*): worse by more than 0\.1'
+head -30 "$work/silent" >"$work/more"
+list "$work/more" asked '{"n":1}'
+wait_for "$work/serve.log" 'counts has ended, everybody gets its control arm: decisions [0-9]* of 20'
+ended() { # who comes now, and what the API says
+  expect_call 200 GET /v1/experiments
+  grep -q '"name":"harms","why":"Does it help?","revision":1,"control":"silence","ended":true,"ended_on":"calm 0' "$work/answer" || say "the end is not shown: $(cat "$work/answer")"
+  come "$1"
+  "$KAIROS" replay --print --data "$work/data" >"$work/decisions" 2>/dev/null
+  for user in $(cat "$1"); do
+    grep "\"user\":\"$user\"" "$work/decisions" | grep '"outcome":"silent","reason":"experiment_ended"' | grep -q '"ended":true}' || say "$user did not get the control arm"
+  done
+}
+seq 401 420 | sed 's/^/v/' >"$work/later"
+ended "$work/later"
+id=$(grep '"user":"v401"' "$work/decisions" | sed 's/.*"id":"\(d[0-9-]*\)".*/\1/')
+run 0 "$KAIROS" why "$id"
+has 'silent.*the experiment has ended'
+has 'experiment harms, ended'
+stop_hard
+start "$work/data" --program "$work/program"
+export KAIROS_URL="$url"
+seq 421 430 | sed 's/^/v/' >"$work/later"
+ended "$work/later"
+tries=0
+until expect_call 200 GET /v1/experiments && grep -q '"breaks":{' "$work/answer"; do
+  tries=$((tries + 1))
+  [ $tries -lt 300 ] || say "the figures are not there after a restart"
+  sleep 0.1
+done
+grep -q '"calm":{"margin":0.1,"arms":{"silence":{"n":1[0-9]*,"mean":0.[0-9]*},"walk":{"n":1[0-9]*,' "$work/answer" || say "$(cat "$work/answer")"
+# Another revision is another question.
+sed -i '/^experiment "harms"/,/^}/s/revision = 1/revision = 2/' "$work/program/rules/ends.lua"
+run 0 "$KAIROS" programs publish "$work/program"
+seq 431 450 | sed 's/^/v/' >"$work/later"
+come "$work/later"
+expect_call 200 GET /v1/experiments
+grep -q '"name":"harms","why":"Does it help?","revision":2,"control":"silence","ended":false' "$work/answer" || say "$(cat "$work/answer")"
+"$KAIROS" replay --print --data "$work/data" >"$work/decisions" 2>/dev/null
+grep '"user":"v4[345][0-9]"' "$work/decisions" | grep -q '"outcome":"sent"' || say "nobody is drawn for the new revision"
+stop
+run 0 "$KAIROS" replay --verify --data "$work/data"
+has ' 0 different'
