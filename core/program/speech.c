@@ -79,7 +79,7 @@ struct letter *speech_letter(struct speech *s, const struct decision *d, uint32_
                           .expected_impact = n->expected_impact};
   if (d->experiment != NO_ONE) {
     effect.experiment = experiment_noun(r, d->experiment)->at.name;
-    effect.arm = experiment_noun(r, d->experiment)->arms[d->arm].name;
+    if (d->arm != NO_ONE) effect.arm = experiment_noun(r, d->experiment)->arms[d->arm].name; /* none once it has ended */
   }
   struct buf body = {0};
   effect_body(&effect, &body);

@@ -10,8 +10,8 @@ policy "paper" { why = "Signed on paper.", consent = "by_enrolment" }
 event "profile_updated" { fields = { timezone = "text", age = "number" } }
 event "relaxed" { fields = { minutes = "number" } }
 event "asked" { fields = { n = "number" } }
-metric "calm" { per = "user", measure = "happened", of = "relaxed", window = 6 }
-metric "breaks" { per = "user", measure = "sum", of = "relaxed", field = "minutes", window = 6 }
+metric "calm" { per = "user", measure = "happened", of = "relaxed", window = 10 }
+metric "breaks" { per = "user", measure = "sum", of = "relaxed", field = "minutes", window = 10 }
 intervention "pause" { channel = "push", expires = 2 * hours, message = { en = "Take a break." } }
 trigger "other" { why = "x", on = { "asked" }, offer = { "pause" } }
 experiment "harms" {
@@ -21,7 +21,7 @@ experiment "harms" {
 }
 experiment "counts" {
   why = "Twenty are enough.", revision = 1, at = "trigger:other", randomise = "decision", outcome = { metric = "calm", within = 6 },
-  arms = { silence = { weight = 0.5, send = nothing }, walk = { weight = 0.5, send = "pause" } },
+  arms = { control = { weight = 0.5, send = "pause" }, silence = { weight = 0.5, send = nothing } },
   stop = { decisions = 20, days = 30 },
 }
 END
@@ -37,7 +37,7 @@ wrong 's/guardrails = { calm/guardrails = { clam/' 'guardrails: no metric is nam
 wrong 's/guardrails = { calm = 10 \* percent/guardrails = { calm = "much"/' 'guardrails.calm: expected by how much it may be worse'
 wrong 's/guardrails = { calm = 10 \* percent/guardrails = { "calm"/' 'values without a metric.s name'
 wrong 's/stop = { decisions/stop = { draws/' 'stop: "draws" ends nothing: users, decisions and days do'
-wrong 's/silence = { weight = 0.5, send = nothing }/calmly = { weight = 0.5 }/' 'guardrails and stop need a control arm'
+wrong 's/arms = { silence = { weight = 0.5, send = nothing }/arms = { calmly = { weight = 0.5 }/' 'guardrails and stop need a control arm'
 sed 's/metrics = { "breaks" }/metrics = { "brakes" }/' "$work/program/rules/ends.lua" >"$work/wrong/rules/ends.lua"
 run 0 "$KAIROS" check "$work/wrong"
 has 'metrics: no metric is named "brakes" (did you mean "breaks"?)'
@@ -85,6 +85,9 @@ id=$(grep '"user":"v401"' "$work/decisions" | sed 's/.*"id":"\(d[0-9-]*\)".*/\1/
 run 0 "$KAIROS" why "$id"
 has 'silent.*the experiment has ended'
 has 'experiment harms, ended'
+list "$work/later" asked '{"n":1}' # here the control arm sends
+"$KAIROS" replay --print --data "$work/data" >"$work/decisions" 2>/dev/null
+equal "messages of the control arm" "$(grep '"user":"v4' "$work/decisions" | grep '"trigger":"other"' | grep -c '"outcome":"sent".*"ended":true},.*"option":"pause"')" 20
 stop_hard
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url"

@@ -101,6 +101,22 @@ static void what_cannot_be_known_is_told(void **state) {
                     "metric \"m\": where: ", FINDING_WARNING));
 }
 
+static void one_mistake_is_told_once(void **state) {
+  (void)state;
+  static const char *const slips[] = {
+      RULES_PING TRIGGER "rollout \"r\" { why = \"x\", gates = \"trigger:t\", stages = { { name = \"a\", share = 50 } } }\n",
+      RULES_PING TRIGGER "rollout \"r\" { why = \"x\", gates = \"trigger:t\", stages = { { name = \"a\" } } }\n",
+      RULES_PING TRIGGER "rollout \"r\" { why = \"x\", gates = \"t\", stages = { { name = \"a\", share = 1 } } }\n",
+      RULES_PING TRIGGER "rollout \"r\" { why = \"x\", gates = \"trigger:u\", stages = { { name = \"a\", share = 1 } } }\n",
+      RULES_PING TRIGGER "rollout \"r\" { why = \"x\", gates = \"trigger:t\", stages = { { name = \"a\", share = 0 } } }\n",
+  };
+  for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+    struct program *p = world_build(slips[i]);
+    if (p->findings.errors != 1) fail_msg("%zu errors for %s", p->findings.errors, slips[i]);
+    program_free(p);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counts_are_themselves),
@@ -108,6 +124,7 @@ int main(void) {
       cmocka_unit_test(metrics_are_bounded_on_the_careful_side),
       cmocka_unit_test(too_few_people_say_nothing),
       cmocka_unit_test(what_cannot_be_known_is_told),
+      cmocka_unit_test(one_mistake_is_told_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
