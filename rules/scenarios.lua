@@ -282,7 +282,7 @@ scenario "once in, in" {
 scenario "a halted rollout reaches nobody" {
   given = { profile = berlin, features = slow, place = 0, rollouts = { first_interventions = "halted" } },
   event = reported,
-  expect = { outcome = "gated", because = "not_in_rollout" },
+  expect = { outcome = "gated", because = "rollout_halted" },
 }
 
 -- ---- the safeguards ----

@@ -248,11 +248,16 @@ static bool is_one_of(const struct node *n, struct str text) {
 }
 
 /* The decision that `expect` speaks of when it names no trigger: the one that won, else the first that has the expected reason. */
+/* Scenarios that were written before a halt had a word of its own say that the rollout does not reach the user, which is true. */
+static bool is_because(const struct node *because, const char *reason) {
+  return is_one_of(because, str_from(reason)) || (strcmp(reason, "rollout_halted") == 0 && is_one_of(because, STR("not_in_rollout")));
+}
+
 static const struct decision *leading(const struct outcome_of *o, const struct node *because) {
   for (size_t i = 0; i < o->count; i++)
     if (o->decisions[i].outcome == OUTCOME_SENT || o->decisions[i].outcome == OUTCOME_SILENT) return &o->decisions[i];
   for (size_t i = 0; because && i < o->count; i++)
-    if (o->decisions[i].reason && is_one_of(because, str_from(o->decisions[i].reason))) return &o->decisions[i];
+    if (o->decisions[i].reason && is_because(because, o->decisions[i].reason)) return &o->decisions[i];
   return o->count ? &o->decisions[0] : NULL;
 }
 
@@ -301,7 +306,7 @@ static bool check_words(struct outcome_of *o, const struct node *expect, const s
   struct str message = text_at(expect, "message");
   bool ok = true;
   if (outcome && (!d || !is_one_of(outcome, str_from(outcome_word(d->outcome))))) ok = fail(o, "outcome = %s", as_written(o, outcome));
-  if (because && (!d || !d->reason || !is_one_of(because, str_from(d->reason)))) ok = fail(o, "because = %s", as_written(o, because));
+  if (because && (!d || !d->reason || !is_because(because, d->reason))) ok = fail(o, "because = %s", as_written(o, because));
   bool in_arm = d && d->experiment != NO_ONE && d->arm != NO_ONE;
   if (arm.len && !(in_arm && str_eq(experiment_noun(o->in.rules, d->experiment)->arms[d->arm].name, arm)))
     ok = fail(o, "arm = \"" STR_FORMAT "\"", STR_ARG(arm));
