@@ -84,11 +84,19 @@ static struct value read_circular(const struct view *v, const struct declared_fe
   return value_number(out.resultant);
 }
 
+/* Several features read the profile; its text is parsed once a view. NULL: it is none. */
+static const struct json *profile_of(struct view *v) {
+  if (v->profile) return v->profile;
+  struct json *j = ARENA_NEW(v->arena, struct json);
+  if (!j || !json_parse(j, v->arena, v->u->profile, &json_limits_default, NULL)) return NULL;
+  return v->profile = j;
+}
+
 static struct value profile_value(struct view *v, const struct symbol *s) {
-  struct json j;
+  const struct json *j = profile_of(v);
   struct str path = {s->name.at + 8, s->name.len - 8}; /* after "profile." */
-  if (!json_parse(&j, v->arena, v->u->profile, &json_limits_default, NULL)) return value_missing(MISSING_ABSENT);
-  struct value out = value_from_json(&j, json_path(&j, 0, arena_text(v->arena, path.at, path.len)), v->arena);
+  if (!j) return value_missing(MISSING_ABSENT);
+  struct value out = value_from_json(j, json_path(j, 0, arena_text(v->arena, path.at, path.len)), v->arena);
   if (out.kind == VALUE_MISSING) return s->fallback;
   return s->type != VALUE_MISSING && out.kind != s->type ? value_missing(MISSING_WRONG_TYPE) : out;
 }

@@ -154,6 +154,7 @@ struct view {
   struct profile_facts facts;
   struct value *values; /* NULL: what was read is not kept */
   uint64_t *known;      /* bit per feature: is its value kept? */
+  struct json *profile; /* parsed when first asked for; NULL until then */
 };
 void view_open(struct view *v, const struct features *f, const struct user *u, int64_t clock, struct arena *a);
 void view_keep(struct view *v); /* from here on a feature is worked out once; without memory each time, as before */

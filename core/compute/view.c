@@ -20,6 +20,7 @@ void view_open(struct view *v, const struct features *f, const struct user *u, i
   v->has_patterns = v->has_strength = v->has_streaks = v->has_facts = false;
   v->warm = WARM_UNKNOWN;
   v->values = NULL;
+  v->profile = NULL;
 }
 
 void view_keep(struct view *v) {
