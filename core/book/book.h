@@ -52,7 +52,9 @@ bool book_doctor(const char *directory, struct arena *a, struct doctor_line **li
                  struct err *e); /* integrity, chains, counters, keys, store hashes */
 
 /* ---- the store [any] ---- */
-bool store_put(struct book *b, struct str bytes, unsigned char sha256[32], struct err *e);      /* atomic, mode 0400, idempotent */
+bool store_put(struct book *b, struct str bytes, unsigned char sha256[32], struct err *e); /* atomic, mode 0400, idempotent */
+/* Several at once: durable together, with one sync of the directory for those that were not there. */
+bool store_put_several(struct book *b, const struct str *texts, size_t count, struct err *e);
 bool store_get(struct book *b, const unsigned char sha256[32], struct buf *out, struct err *e); /* verifies the hash */
 bool store_path(struct book *b, const unsigned char sha256[32], char *path, size_t size);
 

@@ -113,8 +113,10 @@ bool control_insert_fact(struct book *b, struct control_fact *f, struct err *e) 
   return done;
 }
 
-/* One durable transaction on control.db; checkpointed at once, as it is small and rare. */
-bool control_transaction(struct book *b, bool (*work)(struct book *b, void *context, struct err *e), void *context, struct err *e) {
+#define FACTS_IN_LOG 32 /* a reload each: a checkpoint is two syncs more, and journals wait for the same disk */
+
+static bool transaction(struct book *b, bool (*work)(struct book *b, void *context, struct err *e), void *context, uint32_t log_most,
+                        struct err *e) {
   if (!writable(b, e)) return false;
   pthread_mutex_lock(&b->control_lock);
   bool done = sql_exec(b->control, "BEGIN IMMEDIATE", e);
@@ -122,9 +124,18 @@ bool control_transaction(struct book *b, bool (*work)(struct book *b, void *cont
     done = work(b, context, e) && sql_exec(b->control, "COMMIT", e);
     if (!done) sqlite3_exec(b->control, "ROLLBACK", NULL, NULL, NULL);
   }
-  if (done) sqlite3_wal_checkpoint_v2(b->control, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+  if (done && ++b->control_log > log_most) {
+    sqlite3_wal_checkpoint_v2(b->control, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    b->control_log = 0;
+  }
   pthread_mutex_unlock(&b->control_lock);
   return done;
+}
+
+/* One durable transaction on control.db; checkpointed at once, as it is small and rare, and as an operator who saves the file alone must
+ * find every erasure in it. */
+bool control_transaction(struct book *b, bool (*work)(struct book *b, void *context, struct err *e), void *context, struct err *e) {
+  return transaction(b, work, context, 0, e);
 }
 
 static bool append_work(struct book *b, void *context, struct err *e) {
@@ -134,7 +145,7 @@ static bool append_work(struct book *b, void *context, struct err *e) {
 bool control_append(struct book *b, const char *author, const char *kind, const char *name, struct str body, int64_t *number,
                     struct err *e) {
   struct control_fact f = {.at = clock_now(), .author = author, .kind = kind, .name = name ? name : "", .body = body};
-  if (!control_transaction(b, append_work, &f, e)) return false;
+  if (!transaction(b, append_work, &f, FACTS_IN_LOG, e)) return false;
   if (number) *number = f.number;
   return true;
 }

@@ -35,7 +35,8 @@ struct book {
   struct dictionary dictionary;
   pthread_mutex_t control_lock; /* erasures come from lanes, kills from a thread of their own */
   sqlite3 *control;
-  sqlite3 *keys; /* a writer's second connection to control.db, for control_keys alone: it never waits for a sync */
+  sqlite3 *keys;         /* a writer's second connection to control.db, for control_keys alone: it never waits for a sync */
+  uint32_t control_log;  /* facts in its log since the last checkpoint */
   bool merge_forgotten;  /* under control_lock: the log may still hold it */
   struct beside *beside; /* NULL: volumes checkpoint in their own threads */
 };

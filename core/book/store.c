@@ -1,6 +1,7 @@
 /* The store: files named by the SHA-256 of their bytes. Promises that a name is there only with its whole bytes behind it, that a get
  * verifies them, and that putting twice is putting once. Never deletes. Called by any thread. */
 #include "directory.h"
+#include "kit/arena.h"
 #include "kit/file.h"
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,27 @@ bool store_put(struct book *b, struct str bytes, unsigned char sha256[32], struc
   hash_sha256(bytes, sha256);
   must(store_path(b, sha256, path, sizeof path));
   return file_exists(path) || file_write_atomic(path, bytes, 0400, e);
+}
+
+bool store_put_several(struct book *b, const struct str *texts, size_t count, struct err *e) {
+  unsigned char sha256[32];
+  struct arena a = {0};
+  char path[BOOK_PATH];
+  struct file_new *files = ARENA_ARRAY(&a, struct file_new, count + 1);
+  size_t fresh = 0;
+  bool ok = files || err_set(e, ERR_INTERNAL, "no memory for the store");
+  for (size_t i = 0; ok && i < count; i++) {
+    hash_sha256(texts[i], sha256);
+    must(store_path(b, sha256, path, sizeof path));
+    bool there = file_exists(path);
+    for (size_t k = 0; !there && k < fresh; k++) there = strcmp(files[k].path, path) == 0; /* the same text twice */
+    if (there) continue;
+    files[fresh] = (struct file_new){arena_text(&a, path, strlen(path)), texts[i]};
+    ok = files[fresh++].path || err_set(e, ERR_INTERNAL, "no memory for the store");
+  }
+  ok = ok && file_write_several(files, fresh, 0400, e);
+  arena_free(&a);
+  return ok;
 }
 
 bool store_get(struct book *b, const unsigned char sha256[32], struct buf *out, struct err *e) {

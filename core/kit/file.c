@@ -94,22 +94,39 @@ static bool write_temporary(const char *temporary, struct str bytes, unsigned mo
   return fine;
 }
 
-bool file_write_atomic(const char *path, struct str bytes, unsigned mode, struct err *e) {
-  static _Atomic unsigned serial;
+static bool name_temporary(const char *path, unsigned serial, char temporary[PATH_MAX], struct err *e) {
+  const int length = snprintf(temporary, PATH_MAX, "%s.%ld-%u.tmp", path, (long)getpid(), serial);
+  return (length > 0 && length < PATH_MAX) || err_set(e, ERR_INPUT, "the path %s is too long", path);
+}
+
+static void remove_temporaries(const struct file_new *files, size_t count, unsigned serial) {
   char temporary[PATH_MAX];
-  int length = snprintf(temporary, sizeof temporary, "%s.%ld-%u.tmp", path, (long)getpid(), atomic_fetch_add(&serial, 1));
-  if (length < 0 || (size_t)length >= sizeof temporary) return err_set(e, ERR_INPUT, "the path %s is too long", path);
-  unlink(temporary); /* of a process that died with our number; a live one has another */
-  if (!write_temporary(temporary, bytes, mode, e)) {
-    unlink(temporary);
-    return false;
+  for (size_t i = 0; i < count; i++)
+    if (name_temporary(files[i].path, serial + (unsigned)i, temporary, NULL)) unlink(temporary);
+}
+
+bool file_write_several(const struct file_new *files, size_t count, unsigned mode, struct err *e) {
+  static _Atomic unsigned serials;
+  const unsigned serial = atomic_fetch_add(&serials, (unsigned)count);
+  char temporary[PATH_MAX];
+  size_t done = 0, renamed = 0;
+  for (; done < count && name_temporary(files[done].path, serial + (unsigned)done, temporary, e); done++) {
+    unlink(temporary); /* of a process that died with our number; a live one has another */
+    if (!write_temporary(temporary, files[done].bytes, mode, e)) break;
   }
-  if (rename(temporary, path) != 0) {
-    refuse(e, "replace", path);
-    unlink(temporary);
-    return false;
+  for (; done == count && renamed < count; renamed++) {
+    name_temporary(files[renamed].path, serial + (unsigned)renamed, temporary, NULL);
+    if (rename(temporary, files[renamed].path) == 0) continue;
+    refuse(e, "replace", files[renamed].path);
+    break;
   }
-  return sync_parent(path, e);
+  if (renamed == count) return count == 0 || sync_parent(files[0].path, e);
+  remove_temporaries(files, done < count ? done + 1 : count, serial);
+  return false;
+}
+
+bool file_write_atomic(const char *path, struct str bytes, unsigned mode, struct err *e) {
+  return file_write_several(&(struct file_new){path, bytes}, 1, mode, e);
 }
 
 bool file_make_directory(const char *path, unsigned mode, struct err *e) {

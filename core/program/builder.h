@@ -38,7 +38,14 @@ size_t files_changed(const struct source *a, size_t a_count, const struct source
 struct state_of_files {
   char sources[65], plugins[65];
 };
-void files_now(const char *directory, const char *plugin_directory, struct state_of_files *out);
+/* A plugin is read again only when its file is otherwise than it was: megabytes for each saved rule would be. Starts as zero. */
+struct plugin_memory {
+  struct remembered *at;
+  size_t count, cap;
+};
+void plugin_memory_free(struct plugin_memory *m);
+void files_now(const char *directory, const char *plugin_directory, struct plugin_memory *m,
+               struct state_of_files *out); /* m may be NULL */
 
 /* ---- the thread ---- */
 struct errand {

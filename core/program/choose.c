@@ -116,7 +116,7 @@ bool program_choose(struct library *l, const struct program_from *from, const ch
   *out = (struct chosen){0};
   struct looking looking = {l, &out->last};
   if (!control_each(library_book(l), 0, note_program, &looking, e)) return false;
-  files_now(directory, from->plugin_directory, &out->files);
+  files_now(directory, from->plugin_directory, NULL, &out->files);
   memcpy(out->acted, out->last.directory, sizeof out->acted);
   if (directory && out->last.identity && strncmp(out->last.identity, out->files.sources, 64) != 0) remember_live(l, out->last.identity);
   struct draft *d = directory ? draft_new(DRAFT_DIRECTORY, l, from) : NULL;

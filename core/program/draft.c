@@ -8,8 +8,11 @@
 #include "program/builder.h"
 #include "program/scenario.h"
 #include <string.h>
+#include <sys/stat.h>
 
-#define PLUGIN_MOST (64u << 20)
+#define PLUGIN_MOST  (64u << 20)
+#define PLUGINS_MOST 1024
+#define GRAIN_MS     100
 
 struct draft *draft_new(enum draft_kind kind, struct library *library, const struct program_from *from) {
   struct draft *c = kit_alloc(sizeof *c);
@@ -118,29 +121,78 @@ void draft_errand(struct errand *e) {
 
 /* ---- what lies there ---- */
 
-static void add_file(struct hash_sha256_state *all, const char *path, const char *name) {
+struct remembered { /* of one plugin's file: what it was when it was read, and its digest */
+  uint64_t path;
+  struct stat about;
+  unsigned char sha256[HASH_SHA256];
+};
+
+static bool is_same(const struct stat *a, const struct stat *b) {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mode == b->st_mode &&
+         a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+         a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Times of files have a grain: one that was changed a moment ago may change again without showing it. */
+static bool lay_still(const struct stat *about) {
+  return clock_now() - (int64_t)about->st_ctim.tv_sec * CLOCK_SECOND - about->st_ctim.tv_nsec / 1000000 >= GRAIN_MS;
+}
+
+static struct remembered *recall(struct plugin_memory *m, uint64_t path) {
+  for (size_t i = 0; i < m->count; i++)
+    if (m->at[i].path == path) return &m->at[i];
+  return NULL;
+}
+
+static void remember(struct plugin_memory *m, const struct remembered *one) {
+  struct remembered *there = recall(m, one->path);
+  if (!there && m->count == m->cap) {
+    const size_t cap = m->cap ? m->cap * 2 : 16;
+    struct remembered *grown = m->count < PLUGINS_MOST ? kit_realloc(m->at, cap * sizeof *grown) : NULL;
+    if (!grown) return; /* it is read again the next time */
+    m->at = grown;
+    m->cap = cap;
+  }
+  if (!there) there = &m->at[m->count++];
+  *there = *one;
+}
+
+void plugin_memory_free(struct plugin_memory *m) {
+  kit_free(m->at);
+  *m = (struct plugin_memory){0};
+}
+
+static void add_file(struct hash_sha256_state *all, struct plugin_memory *m, const char *path, const char *name) {
   struct buf bytes = {0};
   struct err e = {0};
-  unsigned char sha256[HASH_SHA256];
+  struct remembered now = {.path = hash_64(str_from(path))};
+  struct stat after;
+  const bool there = stat(path, &now.about) == 0;
+  const struct remembered *before = there && m ? recall(m, now.path) : NULL;
   hash_sha256_add(all, str_from(name));
-  if (!file_read(path, &bytes, PLUGIN_MOST, &e)) hash_sha256_add(all, str_from(e.text));
-  hash_sha256(buf_view(&bytes), sha256);
-  hash_sha256_add(all, (struct str){(const char *)sha256, sizeof sha256});
+  if (before && is_same(&before->about, &now.about)) memcpy(now.sha256, before->sha256, sizeof now.sha256);
+  else {
+    const bool whole = file_read(path, &bytes, PLUGIN_MOST, &e);
+    if (!whole) hash_sha256_add(all, str_from(e.text));
+    hash_sha256(buf_view(&bytes), now.sha256);
+    if (m && there && whole && lay_still(&now.about) && stat(path, &after) == 0 && is_same(&now.about, &after)) remember(m, &now);
+  }
+  hash_sha256_add(all, (struct str){(const char *)now.sha256, sizeof now.sha256});
   buf_free(&bytes);
 }
 
-static void add_plugins(struct hash_sha256_state *all, struct arena *a, const char *directory, int depth) {
+static void add_plugins(struct hash_sha256_state *all, struct plugin_memory *m, struct arena *a, const char *directory, int depth) {
   struct file_entry *entries;
   size_t count;
   if (!file_list(directory, a, &entries, &count, NULL)) return;
   for (size_t i = 0; i < count; i++) {
     const char *path = arena_printf(a, "%s/%s", directory, entries[i].name);
-    if (entries[i].kind == 'd' && depth == 0 && entries[i].name[0] != '.') add_plugins(all, a, path, 1);
-    if (entries[i].kind == 'f' && str_ends(str_from(entries[i].name), ".so")) add_file(all, path, entries[i].name);
+    if (entries[i].kind == 'd' && depth == 0 && entries[i].name[0] != '.') add_plugins(all, m, a, path, 1);
+    if (entries[i].kind == 'f' && str_ends(str_from(entries[i].name), ".so")) add_file(all, m, path, entries[i].name);
   }
 }
 
-void files_now(const char *directory, const char *plugin_directory, struct state_of_files *out) {
+void files_now(const char *directory, const char *plugin_directory, struct plugin_memory *m, struct state_of_files *out) {
   struct arena a = {0};
   struct hash_sha256_state all;
   unsigned char sha256[HASH_SHA256];
@@ -148,7 +200,7 @@ void files_now(const char *directory, const char *plugin_directory, struct state
   if (directory) sources_digest(directory, out->sources);
   hash_sha256_begin(&all);
   struct str rest = str_from(plugin_directory), one;
-  while (plugin_directory && str_split(&rest, ':', &one)) add_plugins(&all, &a, arena_text(&a, one.at, one.len), 0);
+  while (plugin_directory && str_split(&rest, ':', &one)) add_plugins(&all, m, &a, arena_text(&a, one.at, one.len), 0);
   hash_sha256_end(&all, sha256);
   hash_hex(sha256, HASH_SHA256, out->plugins);
   arena_free(&a);

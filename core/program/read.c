@@ -217,13 +217,17 @@ bool sources_from_store(struct program *p, struct book *b, const unsigned char s
   return ok || err_wrap(e, "program");
 }
 
+/* The manifest lies behind the sources; all of them are durable before anybody is told of the program. */
 bool program_store(const struct program *p, struct book *b, struct err *e) {
-  unsigned char sha256[HASH_SHA256];
-  for (size_t i = 0; i < p->source_count; i++)
-    if (!store_put(b, p->sources[i].text, sha256, e)) return err_wrap(e, "%s", p->sources[i].path);
   struct buf manifest = {0};
+  struct arena a = {0};
   sources_manifest(p, &manifest);
-  bool ok = !manifest.failed && store_put(b, buf_view(&manifest), sha256, e);
+  struct str *texts = ARENA_ARRAY(&a, struct str, p->source_count + 1);
+  for (size_t i = 0; texts && i < p->source_count; i++) texts[i] = p->sources[i].text;
+  if (texts) texts[p->source_count] = buf_view(&manifest);
+  bool ok = (texts && !manifest.failed) || err_set(e, ERR_INTERNAL, "no memory to store a program");
+  ok = ok && (store_put_several(b, texts, p->source_count + 1, e) || err_wrap(e, "the program's sources"));
+  arena_free(&a);
   buf_free(&manifest);
-  return ok || err_wrap(e, "program manifest");
+  return ok;
 }

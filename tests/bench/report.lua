@@ -68,6 +68,7 @@ local limits = { -- name, key, what it is, limit, "least" or "most"
   { "reload", "settled_p50_ms", "a reload with 200 rules at 5 000/s: from settled files to live, p50 in ms", 300, "most" },
   { "reload", "written_p99_ms", "the same, from the last write to live, 200 ms of silence in it, p99 in ms", 500, "most" },
   { "reload", "p99_more_ms", "the same, p99 of requests above that without reloads, ms", 1, "most" },
+  { "reload", "p99_more_again_ms", "the same, measured a second time on the same engine, ms", 1, "most" },
 }
 
 local runs, bad = {}, 0

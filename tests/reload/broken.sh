@@ -31,7 +31,8 @@ cp -r "$base" "$p"
 start "$work/data" --program "$p"
 export KAIROS_URL="$url"
 good=$("$KAIROS" programs list --json | sed 's/^\[{"digest":"\([0-9a-f]*\)".*/\1/')
-"$KAIROS_BUILD/tests/calling" "$port" 4 ${KAIROS_CALLS:-400} >"$work/calling.out" 2>&1 &
+calls=${KAIROS_CALLS:-400} # requests a second; connections enough for a stall of 40 ms
+"$KAIROS_BUILD/tests/calling" "$port" "$((calls > 6400 ? 256 : calls < 200 ? 8 : calls / 25))" "$calls" >"$work/calling.out" 2>&1 &
 caller=$!
 helpers="$helpers $caller"
 

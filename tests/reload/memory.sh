@@ -33,22 +33,24 @@ wait "$filler" || { cat "$work/filling.out" >&2; say "requests failed"; }
 caller=$!
 helpers=$caller
 
+# Over the API, without a process for each: another program each time, and every third time the one before comes back by undo.
 cp -r "$work/p" "$work/q"
-reload() { # NUMBER: another program; every third time an old one comes back by undo
-  echo "-- $1" >"$work/q/rules/number.lua"
-  run 0 "$KAIROS" programs publish "$work/q"
-  [ $(($1 % 3)) != 0 ] || run 0 "$KAIROS" programs undo
-}
 memory() { awk '/^VmRSS:/ { print $2 }' "/proc/$engine/status"; }
 
-i=0
-while [ $i -lt $warm ]; do i=$((i + 1)); reload $i; done
+reload() { run 0 "$KAIROS_BUILD/tests/publishing" "$port" "$work/q" "$1" "$2"; } # FROM COUNT
+reload 0 $warm
 before=$(memory)
-while [ $i -lt $((warm + reloads)) ]; do i=$((i + 1)); reload $i; done
-after=$(memory)
+done=0
+while [ $done -lt "$reloads" ]; do
+  step=$((reloads - done > 1000 ? 1000 : reloads - done))
+  reload $((warm + done)) $step
+  done=$((done + step))
+  after=$(memory)
+  [ $done = "$reloads" ] || echo "after $((warm + done)) reloads $after kB"
+done
 expect_call 200 GET /metrics
 held=$(sed -n 's/^kairos_programs_held \([0-9]*\)/\1/p' "$work/answer")
-echo "after $warm reloads $before kB, after $((warm + reloads)) $after kB; $held programs in memory"
+echo "after $warm reloads $before kB, after $((warm + reloads)) ($(grep -c ' is live (' "$work/serve.log") activations) $after kB; $held programs in memory"
 [ "$held" -le 12 ] || say "$held programs are held"
 [ -n "${KAIROS_SANITIZE:-}" ] || [ $((after * 100)) -le $((before * 105)) ] || say "memory grew from $before kB to $after kB in $reloads reloads"
 kill -TERM "$caller"

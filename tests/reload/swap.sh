@@ -17,7 +17,7 @@ trigger "tired" { why = "A test.", on = { "check_in" }, when = "skip_probability
 LUA
 start "$work/data" --program "$work/p"
 export KAIROS_URL="$url"
-"$KAIROS_BUILD/tests/calling" "$port" 4 ${KAIROS_CALLS:-400} >"$work/calling.out" 2>&1 &
+"$KAIROS_BUILD/tests/calling" "$port" 16 ${KAIROS_CALLS:-400} >"$work/calling.out" 2>&1 &
 caller=$!
 helpers="$helpers $caller"
 

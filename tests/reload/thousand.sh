@@ -15,7 +15,7 @@ KAIROS_URL=$url
 cp -r "$p" "$work/q"
 
 call() { # FILE
-  "$KAIROS_BUILD/tests/calling" "$port" 8 "$calls" 500 >"$1" 2>&1 &
+  "$KAIROS_BUILD/tests/calling" "$port" "$((calls > 6400 ? 256 : calls < 200 ? 8 : calls / 25))" "$calls" 500 >"$1" 2>&1 &
   caller=$!
   helpers=$caller
 }

@@ -151,11 +151,45 @@ static void removing_does_not_follow_links(void **state) {
   assert_true(file_remove_tree(in_place("gone"), &e)); /* nothing there: nothing to do */
 }
 
+/* All of them or the reason, and no leftovers beside them either way. */
+static void several_are_written_together(void **state) {
+  (void)state;
+  struct err e = {0};
+  struct buf b = {0};
+  struct arena a = {0};
+  struct stat about;
+  char paths[3][sizeof place + 100];
+  assert_true(file_make_directory(in_place("several"), 0700, &e));
+  for (int i = 0; i < 3; i++)
+    snprintf(paths[i], sizeof paths[i], "%s", in_place(i == 0 ? "several/x" : i == 1 ? "several/y" : "several/z"));
+  const struct file_new files[] = {{paths[0], STR("one")}, {paths[1], STR("two")}, {paths[2], STR("")}};
+  assert_true(file_write_several(files, 0, 0400, &e));
+  assert_true(file_write_several(files, 3, 0400, &e));
+  for (size_t i = 0; i < 3; i++) {
+    assert_true(file_read(paths[i], &b, 100, &e) && str_eq(buf_view(&b), files[i].bytes));
+    assert_int_equal(stat(paths[i], &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0400);
+  }
+  char nowhere[sizeof place + 100];
+  snprintf(nowhere, sizeof nowhere, "%s", in_place("several/none/x"));
+  const struct file_new broken[] = {{paths[0], STR("other")}, {nowhere, STR("two")}};
+  assert_false(file_write_several(broken, 2, 0400, &e));
+  assert_int_equal(e.kind, ERR_MISSING);
+  assert_true(file_read(paths[0], &b, 100, &e) && str_is(buf_view(&b), "one"));
+  struct file_entry *entries;
+  size_t count;
+  assert_true(file_list(in_place("several"), &a, &entries, &count, &e));
+  assert_int_equal(count, 3);
+  arena_free(&a);
+  buf_free(&b);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(what_is_written_is_read),       cmocka_unit_test(reads_are_whole_or_refused),
-      cmocka_unit_test(failed_writes_leave_nothing),   cmocka_unit_test(directories_are_made_with_parents),
-      cmocka_unit_test(listings_are_sorted_and_typed), cmocka_unit_test(removing_does_not_follow_links),
+      cmocka_unit_test(what_is_written_is_read),           cmocka_unit_test(reads_are_whole_or_refused),
+      cmocka_unit_test(failed_writes_leave_nothing),       cmocka_unit_test(several_are_written_together),
+      cmocka_unit_test(directories_are_made_with_parents), cmocka_unit_test(listings_are_sorted_and_typed),
+      cmocka_unit_test(removing_does_not_follow_links),
   };
   return cmocka_run_group_tests(tests, make_place, remove_place);
 }

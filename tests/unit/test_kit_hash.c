@@ -8,6 +8,7 @@
 #include "kit/rng.h"
 #include <math.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,27 @@ static void parts_hash_like_the_whole(void **state) {
     hash_sha256_add(&s, (struct str){text + cut, sizeof text - cut});
     hash_sha256_end(&s, parts);
     assert_memory_equal(parts, whole, HASH_SHA256);
+  }
+}
+
+/* Whatever the processor does it with: another implementation says the same, of every length and however it comes in pieces. */
+static void a_digest_is_the_same_by_any_means(void **state) {
+  (void)state;
+  static unsigned char text[5000];
+  for (size_t i = 0; i < sizeof text; i++) text[i] = (unsigned char)(i * i >> 3);
+  for (size_t length = 0; length <= sizeof text; length += length < 300 ? 1 : 47) {
+    unsigned char expected[HASH_SHA256], found[HASH_SHA256];
+    crypto_hash_sha256(expected, text, length);
+    hash_sha256((struct str){(const char *)text, length}, found);
+    assert_memory_equal(found, expected, HASH_SHA256);
+    struct hash_sha256_state s;
+    hash_sha256_begin(&s);
+    for (size_t at = 0, piece = 1; at < length; at += piece, piece = piece * 5 % 331) {
+      if (piece > length - at) piece = length - at;
+      hash_sha256_add(&s, (struct str){(const char *)text + at, piece});
+    }
+    hash_sha256_end(&s, found);
+    assert_memory_equal(found, expected, HASH_SHA256);
   }
 }
 
@@ -181,6 +203,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(hashes_have_their_published_values),
       cmocka_unit_test(parts_hash_like_the_whole),
+      cmocka_unit_test(a_digest_is_the_same_by_any_means),
       cmocka_unit_test(hex_goes_both_ways),
       cmocka_unit_test(stream_is_splitmix64),
       cmocka_unit_test(draws_depend_on_every_name),

@@ -1,8 +1,12 @@
 /* rooms: program book kit; libraries: lib_uv */
 /* The builder's thread: what lies in the directory comes as a draft once it has settled, good or refused; what says nothing new does not
  * come; errands are done in their order, and those whose turn never comes are told so. */
+#include "kit/clock.h"
 #include "program/builder.h"
 #include "program_files.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <uv.h>
 
 struct shop {
@@ -65,7 +69,7 @@ static void setup(struct shop *s, const char *name) {
   fine(&s->e, book_create(s->data, 1, &s->e));
   fine(&s->e, (s->book = book_open(s->data, true, &s->e)) != NULL);
   s->library = library_new(s->book, &(struct program_from){0});
-  files_now(NULL, NULL, &s->state); /* the start has seen nothing */
+  files_now(NULL, NULL, NULL, &s->state); /* the start has seen nothing */
   uv_loop_init(&s->loop);
   uv_async_init(&s->loop, &s->async, on_async);
   s->async.data = s;
@@ -117,15 +121,75 @@ static void test_what_the_start_has_seen_is_no_news(void **state) {
   (void)state;
   struct shop s;
   setup(&s, "builder-known");
-  files_now(s.files.root, NULL, &s.state);
+  files_now(s.files.root, NULL, NULL, &s.state);
   start(&s, true);
   files_good(&s.files, 0);
   files_write(&s.files, "rules/more.lua", "-- more\n");
   expect_found(&s, 1); /* not two */
   struct state_of_files now;
-  files_now(s.files.root, NULL, &now);
+  files_now(s.files.root, NULL, NULL, &now);
   assert_string_equal(s.state.sources, now.sources);
   teardown(&s);
+}
+
+/* What this process has read so far; −1: the system does not say. */
+static int64_t bytes_read(void) {
+  struct buf text = {0};
+  int64_t n = -1;
+  if (file_read("/proc/self/io", &text, 4096, NULL)) {
+    buf_char(&text, 0);
+    const char *at = strstr(text.at, "rchar: ");
+    if (at) n = atoll(at + 7);
+  }
+  buf_free(&text);
+  return n;
+}
+
+static void expect_as_read_anew(struct files *f, struct plugin_memory *m, bool changed, char last[65]) {
+  struct state_of_files with, without;
+  files_now(NULL, f->root, m, &with);
+  files_now(NULL, f->root, NULL, &without);
+  assert_string_equal(with.plugins, without.plugins);
+  assert_int_equal(strcmp(last, with.plugins) != 0, changed);
+  memcpy(last, with.plugins, 65);
+}
+
+/* A plugin that lies there as it lay there is not read again; one that changed in any way is, whatever its size and times say. */
+static void test_plugins_are_read_when_they_change(void **state) {
+  (void)state;
+  struct files f;
+  struct plugin_memory m = {0};
+  struct err e = {0};
+  struct stat about;
+  char large[300000], last[65] = "";
+  memset(large, 'x', sizeof large);
+  snprintf(f.root, sizeof f.root, "%s/plugin-memory-%d", KAIROS_BINARY_DIR, (int)getpid());
+  fine(&e, file_make_directory(f.root, 0755, &e));
+  fine(&e, file_write_atomic(files_path(&f, "a.so"), (struct str){large, sizeof large}, 0644, &e));
+  fine(&e, file_write_atomic(files_path(&f, "b.so"), STR("small"), 0644, &e));
+  expect_as_read_anew(&f, &m, true, last);
+  clock_freeze(clock_now() + CLOCK_MINUTE); /* they have lain still for a while */
+  expect_as_read_anew(&f, &m, false, last);
+  const int64_t before = bytes_read();
+  struct state_of_files now;
+  files_now(NULL, f.root, &m, &now);
+  if (before >= 0) assert_true(bytes_read() - before < (int64_t)sizeof large);
+  assert_string_equal(now.plugins, last);
+
+  /* other bytes in the same file, of the same size, with the old time set again */
+  fine(&e, stat(files_path(&f, "a.so"), &about) == 0);
+  FILE *file = fopen(f.path, "r+");
+  assert_true(file && fputc('y', file) == 'y' && fclose(file) == 0);
+  const struct timespec times[2] = {about.st_atim, about.st_mtim};
+  fine(&e, utimensat(AT_FDCWD, f.path, times, 0) == 0);
+  expect_as_read_anew(&f, &m, true, last);
+  clock_thaw();
+  fine(&e, file_write_atomic(files_path(&f, "b.so"), STR("other"), 0644, &e)); /* another file under the name */
+  expect_as_read_anew(&f, &m, true, last);
+  unlink(files_path(&f, "b.so"));
+  expect_as_read_anew(&f, &m, true, last);
+  plugin_memory_free(&m);
+  file_remove_tree(f.root, NULL);
 }
 
 struct task { /* an errand that writes its letter */
@@ -208,8 +272,11 @@ static void test_an_upload_is_an_errand(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_what_lies_there_is_built),   cmocka_unit_test(test_what_the_start_has_seen_is_no_news),
-      cmocka_unit_test(test_errands_come_back_in_order), cmocka_unit_test(test_a_stop_tells_everybody),
+      cmocka_unit_test(test_what_lies_there_is_built),
+      cmocka_unit_test(test_what_the_start_has_seen_is_no_news),
+      cmocka_unit_test(test_plugins_are_read_when_they_change),
+      cmocka_unit_test(test_errands_come_back_in_order),
+      cmocka_unit_test(test_a_stop_tells_everybody),
       cmocka_unit_test(test_an_upload_is_an_errand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ static void publish(struct starts *s, const char *digest) {
   open_book(s);
   struct state_of_files now;
   int64_t number;
-  files_now(s->files.root, NULL, &now);
+  files_now(s->files.root, NULL, NULL, &now);
   const struct program *p = library_get(s->library, str_from(digest), &s->e);
   fine(&s->e, p != NULL);
   const struct announcement a = {.program = p, .author = "test", .from = "undo", .why = "x", .acted = now.sources, .plugins = now.plugins};
