@@ -262,6 +262,22 @@ static void train_when_due(struct lifecycle *l, struct episode *e) {
   e->trained = now;
 }
 
+/* The sets of the live program's predictions follow what came. */
+static void adapt(struct lifecycle *l, struct episode *e) {
+  const uint32_t model = l->of == l->api->program ? model_of_name(l->of->models, str_from(e->name)) : NO_MODEL;
+  struct score_sets one;
+  e->sets = (struct episode_sets){.lowest = 1, .highest = -1};
+  for (uint32_t part = 0; part < BOOK_PARTITIONS; part++) {
+    const double quantile = scores_sets(e->scores, part, &one);
+    if (model != NO_MODEL) model_adapt(l->of->models, model, part, quantile);
+    if (!one.asked) continue;
+    e->sets.asked += one.asked;
+    e->sets.held += one.held;
+    e->sets.lowest = one.level < e->sets.lowest ? one.level : e->sets.lowest;
+    e->sets.highest = one.level > e->sets.highest ? one.level : e->sets.highest;
+  }
+}
+
 void lifecycle_catch_up(struct lifecycle *l) {
   if (!l->scan.running && !l->changes && l->of != l->api->program) follow(l, l->api->program);
 }
@@ -275,6 +291,7 @@ void lifecycle_tick(struct api *a) {
     struct episode *e = l->episodes[i];
     if (e->changing) continue;
     scores_sum(e->scores, &e->score);
+    adapt(l, e);
     if (scores_changed(e->scores) && e->declared) episode_alert(l, e, "its share of right answers has changed (ADWIN)");
     if (!l->scan.more && e->role == MODEL_CANDIDATE) judge_candidate(l, e);
     if (!l->scan.more && e->role == MODEL_PREVIOUS && !e->changing) judge_deployed(l, e);

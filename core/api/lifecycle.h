@@ -41,6 +41,10 @@ struct episode { /* a served model of the live program, with what lies beside it
   double baseline_accuracy, baseline_loss;       /* on test people when it was trained; none: unknown */
   struct scores *scores;                         /* the scan's while one is under way */
   struct score score;
+  struct episode_sets { /* the adaptive prediction sets of all partitions */
+    uint64_t asked, held;
+    double lowest, highest; /* level */
+  } sets;
   struct drift *drift;
   struct drift_figures drifting;
   struct alert alerts[ALERTS_MOST]; /* newest last */

@@ -34,6 +34,22 @@ static void put_live(struct json_writer *w, const struct episode *e) {
   json_close_object(w);
 }
 
+/* Prediction sets whose level follows the outcomes; null before there are enough. */
+static void put_sets(struct json_writer *w, const struct episode *e) {
+  json_key(w, "prediction_sets");
+  if (e->sets.asked == 0) {
+    json_put_null(w);
+    return;
+  }
+  json_open_object(w);
+  json_pair_int(w, "outcomes", (int64_t)e->sets.asked);
+  put_number(w, "held", (double)e->sets.held / (double)e->sets.asked);
+  put_number(w, "wanted", 1 - ADAPTIVE_TARGET);
+  put_number(w, "level_lowest", e->sets.lowest);
+  put_number(w, "level_highest", e->sets.highest);
+  json_close_object(w);
+}
+
 static void put_beside(struct json_writer *w, const struct episode *e) {
   const struct score *s = &e->score;
   json_key(w, "beside");
@@ -108,6 +124,7 @@ void put_episode(struct json_writer *w, struct lifecycle *l, const struct episod
   json_pair_text(w, "model", e->name);
   json_pair_text(w, "version", e->served);
   put_beside(w, e);
+  put_sets(w, e);
   put_live(w, e);
   put_drift(w, l, e);
   put_alerts(w, e);

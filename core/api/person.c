@@ -37,8 +37,9 @@ static void put_explanations(struct json_writer *w, const struct program *p, str
     json_key(w, model_name(p->models, m));
     json_open_object(w);
     json_pair_text(w, "calibration", c ? calibration_method(c) : "none");
-    if (b < beliefs_count(p->models) && beliefs[b].kind == VALUE_NUMBER && calibration_confidence(c, beliefs[b].number))
-      json_pair_text(w, "confidence", calibration_confidence(c, beliefs[b].number));
+    const bool said = b < beliefs_count(p->models) && beliefs[b].kind == VALUE_NUMBER;
+    const char *sure = said ? model_confidence(p->models, m, u->partition, beliefs[b].number) : NULL;
+    if (sure) json_pair_text(w, "confidence", sure);
     put_factors(w, &x);
     struct typicality t;
     if (model_typical(p->models, m, u, now, slots, a, &t)) {

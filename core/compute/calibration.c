@@ -33,9 +33,13 @@ double calibration_apply(const struct calibration *c, double output) {
   return isotonic_at(c->corners, c->count, output);
 }
 
-const char *calibration_confidence(const struct calibration *c, double p) {
+const char *set_word(double p, double quantile) {
   static const char *const words[] = {"atypical", "high", "high", "low"};
-  return c && !stats_none(c->quantile) ? words[conformal_set(p, c->quantile)] : NULL;
+  return words[conformal_set(p, quantile)];
+}
+
+const char *calibration_confidence(const struct calibration *c, double p) {
+  return c && !stats_none(c->quantile) ? set_word(p, c->quantile) : NULL;
 }
 
 /* ---- learning ---- */

@@ -262,6 +262,10 @@ const char *calibration_method(const struct calibration *c);          /* "none" 
 /* How sure a calibrated probability is, by its conformal set: "high" (one outcome), "low" (both), "atypical" (neither); NULL: too little is
  * known for sets. [any] */
 const char *calibration_confidence(const struct calibration *c, double p);
+/* The same by the sets that follow this partition's outcomes, where there are any; else by the state's own. [any] */
+const char *model_confidence(const struct models *m, uint32_t model, uint32_t partition, double p);
+/* From now on a partition's sets end at this score (none: at the state's own). Whoever asks sees it at the next look. [main] */
+void model_adapt(const struct models *m, uint32_t model, uint32_t partition, double quantile);
 /* From outputs and what came, in `a`; too little data: method none, and why. NULL: no memory. [tool] */
 struct calibration *calibration_fit(bool isotonic, const double *output, const double *outcome, size_t n, struct arena *a);
 /* False: too few rows for sets at this level. [tool] */

@@ -17,7 +17,7 @@ struct prediction {
 static const char *confidence_of(struct view *v, const struct models *m, uint32_t model, double p) {
   struct value *slots = ARENA_ARRAY(v->arena, struct value, v->f->symbols->count + 1);
   struct typicality t;
-  const char *sure = calibration_confidence(model_calibration(m, model), p);
+  const char *sure = model_confidence(m, model, v->u->partition, p);
   if (slots && model_typical(m, model, v->u, v->clock, slots, v->arena, &t) && t.atypical) return "atypical input";
   return sure ? sure : "unknown";
 }

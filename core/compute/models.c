@@ -250,7 +250,8 @@ struct models *models_build(struct arena *a, const struct noun_model *declared, 
   for (size_t i = 0; i < count; i++) {
     struct model *m = &all->at[all->count++];
     m->noun = &declared[i];
-    if (!(m->trouble = ARENA_NEW(a, struct trouble))) return NULL;
+    if (!(m->trouble = ARENA_NEW(a, struct trouble)) || !(m->adapted = ARENA_NEW(a, struct adapted))) return NULL;
+    for (uint32_t k = 0; k < PARTITIONS_MOST; k++) atomic_store(&m->adapted->quantile[k], STATS_NONE);
     m->name = arena_text(a, declared[i].at.name.at, declared[i].at.name.len);
     model_build(a, all, m, from, f);
   }
@@ -263,6 +264,16 @@ struct models *models_build(struct arena *a, const struct noun_model *declared, 
 void model_calibrate(struct models *m, uint32_t model, const struct calibration *c) {
   m->at[model].calibration = c;
   for (uint32_t i = 0; i < m->at[model].count; i++) m->beliefs[m->at[model].first + i].calibration = c;
+}
+
+void model_adapt(const struct models *m, uint32_t model, uint32_t partition, double quantile) {
+  if (m->at[model].adapted && partition < PARTITIONS_MOST) atomic_store(&m->at[model].adapted->quantile[partition], quantile);
+}
+
+const char *model_confidence(const struct models *m, uint32_t model, uint32_t partition, double p) {
+  const struct model *one = &m->at[model];
+  const double quantile = one->adapted && partition < PARTITIONS_MOST ? atomic_load(&one->adapted->quantile[partition]) : STATS_NONE;
+  return stats_none(quantile) ? calibration_confidence(one->calibration, p) : set_word(p, quantile);
 }
 
 const struct calibration *model_calibration(const struct models *m, uint32_t model) {

@@ -20,6 +20,10 @@ struct model_input { /* where an input's values come from */
   bool is_feature, is_history;
   uint32_t feature, history; /* their numbers */
 };
+#define PARTITIONS_MOST 16
+struct adapted { /* the ends of prediction sets that follow outcomes; the main thread writes, lanes read */
+  _Atomic double quantile[PARTITIONS_MOST];
+};
 struct model {
   const struct noun_model *noun;
   const char *name;
@@ -31,6 +35,7 @@ struct model {
   uint32_t output_count; /* the plugin's */
   struct plugin *plugin; /* NULL: none was opened */
   struct trouble *trouble;
+  struct adapted *adapted;
   struct trained *trained; /* NULL: no plugin was to be opened, or it is wrong and the program refused */
   const struct calibration *calibration;
   enum model_role role;
@@ -67,6 +72,7 @@ bool figures_read(struct arena *a, struct model *m, struct str metrics_json, str
 struct watched *watched_read(struct arena *a, const struct model *m, const struct json *figures);
 void watched_note(const struct model *m, uint32_t rows, double *const *inputs, uint64_t *const *valid, const double *outputs,
                   const uint64_t *good);
+const char *set_word(double p, double quantile); /* of the set: "high" "low" "atypical" */
 /* typical.c: NULL when the figures hold none that fits. [builder] */
 const struct typical *typical_read(struct arena *a, const struct model *m, const struct json *figures);
 /* combine.c: resolves `combine` once all beliefs are named; one row, whose parts were asked. */

@@ -37,6 +37,13 @@ struct score {
   double gain, error; /* by how much beside_loss is lower, and its standard error with each user's rows taken together */
 };
 void scores_sum(const struct scores *s, struct score *out);
+/* The adaptive prediction sets of a partition's outcomes: the score up to which an outcome is in the set (stats: adaptive_quantile). One
+ * level a partition, because only within one is the order of outcomes the journal's. */
+struct score_sets {
+  uint64_t asked, held;
+  double level;
+};
+double scores_sets(const struct scores *s, uint32_t partition, struct score_sets *out);
 bool scores_changed(struct scores *s); /* the stream of right and wrong answers has another mean than before (ADWIN); once */
 
 /* ---- what came of those who were let in, or drawn into an arm, beside the others ---- */

@@ -39,6 +39,7 @@ struct part {
   struct judged_user *users; /* in the order in which they were judged first */
   uint32_t user_count, user_cap;
   struct map places;
+  struct adaptive sets; /* of the served state's predictions */
 };
 struct scores {
   struct scores_terms terms;
@@ -107,6 +108,7 @@ static void judge(struct scores *s, struct part *p, struct answer *a, double y) 
   struct day *day = &p->days[number % SCORES_DAYS];
   const double loss = loss_of(a->served, y);
   a->judged = true;
+  adaptive_add(&p->sets, y > .5 ? 1 - a->served : a->served);
   if (day->number < number) *day = (struct day){.number = number};
   if (day->number == number) {
     day->rows++;
@@ -264,6 +266,12 @@ void scores_sum(const struct scores *s, struct score *out) {
   out->beside_loss = n > 0 ? beside_loss / n : STATS_NONE;
   out->gain = n > 0 ? (served_loss - beside_loss) / n : STATS_NONE;
   out->error = n > 0 ? error_of(s, n, out->gain) : STATS_NONE;
+}
+
+double scores_sets(const struct scores *s, uint32_t partition, struct score_sets *out) {
+  const struct adaptive *a = &s->parts[partition].sets;
+  *out = (struct score_sets){a->asked, a->held, adaptive_level(a)};
+  return adaptive_quantile(a);
 }
 
 bool scores_changed(struct scores *s) {

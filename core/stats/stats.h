@@ -142,6 +142,20 @@ enum conformal conformal_set(double p, double quantile); /* scores are 1 − the
 /* The next level for one whose data drift (Gibbs and Candès): wider after a miss, a little narrower after a hit. */
 double conformal_adapt(double alpha, double target, double gamma, bool missed);
 
+#define ADAPTIVE_MOST   256 /* newest scores that a set is cut from */
+#define ADAPTIVE_LEAST  20
+#define ADAPTIVE_TARGET 0.1
+#define ADAPTIVE_GAIN   0.02
+struct adaptive { /* begins as {0}; scores are finite */
+  double shift;   /* of the level from its target */
+  uint32_t count, next;
+  uint64_t asked, held; /* sets that were held against what came, and how many of them held it */
+  double recent[ADAPTIVE_MOST], sorted[ADAPTIVE_MOST];
+};
+double adaptive_level(const struct adaptive *a);
+double adaptive_quantile(const struct adaptive *a);  /* none for too few outcomes; infinite: everything is in the set */
+bool adaptive_add(struct adaptive *a, double score); /* 1 − the probability of what came; true: the set did not hold it */
+
 /* ---- clouds ---- */
 struct cloud { /* of rows of `count` numbers; NaN is missing */
   size_t count;

@@ -123,6 +123,35 @@ static void a_change_is_noticed_once(void **state) {
   scores_free(s);
 }
 
+/* Sets that were cut for people as they were follow them when they change: of those that a fixed end would miss half, nine in ten are held
+ * again. Another partition's outcomes say nothing, and one that begins anew has none. */
+static void sets_follow_people_who_change(void **state) {
+  (void)state;
+  struct scores *s = scores_new(&(struct scores_terms){.within = HOUR});
+  struct score_sets was, now, other;
+  double before = 0;
+  uint64_t fixed = 0;
+  for (int64_t i = 0; i < 4000; i++) {
+    const double p = .6 + .39 * (double)(i * 37 % 100) / 100;
+    const bool yes = i * 7919 % 100 < (i < 2000 ? 97 : 60);
+    if (i == 2000) before = scores_sets(s, 4, &was);
+    if (i >= 2000) fixed += (yes ? 1 - p : p) > before;
+    assert_true(scores_answer(s, 4, (uint64_t)i, i * 2 * HOUR, p, NONE));
+    scores_outcome(s, 4, (uint64_t)i, i * 2 * HOUR + 1, yes);
+  }
+  assert_true(before > .3 && before < .5);
+  const double after = scores_sets(s, 4, &now);
+  assert_true(after > .9);
+  assert_int_equal(now.asked, 4000 - 20);
+  const double held = (double)(now.held - was.held) / 2000;
+  assert_true(fixed > 700 && held > .88 && held < .92);
+  assert_true(scores_sets(s, 5, &other) != scores_sets(s, 5, &other) && other.asked == 0); /* none */
+  close_to(other.level, .1);
+  scores_begin(s, 4);
+  assert_true(scores_sets(s, 4, &now) != after && now.asked == 0);
+  scores_free(s);
+}
+
 /* The other terms of a `train`: what comes too soon, a no that is said, outcomes that are an absence, silence that says nothing. */
 static void terms_are_kept(void **state) {
   (void)state;
@@ -163,6 +192,7 @@ int main(void) {
                                      cmocka_unit_test(order_of_partitions_does_not_matter),
                                      cmocka_unit_test(only_thirty_days_count),
                                      cmocka_unit_test(a_change_is_noticed_once),
+                                     cmocka_unit_test(sets_follow_people_who_change),
                                      cmocka_unit_test(terms_are_kept)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

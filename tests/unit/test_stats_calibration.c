@@ -136,6 +136,34 @@ static void the_adaptive_level_agrees(void **state) {
   assert_close(covered / 100, vectors_number(&load, "aci.coverage"), 1e-9, "coverage");
 }
 
+/* The same from the state that is kept: scores one by one, the newest 256 of them. */
+static void adaptive_sets_agree(void **state) {
+  (void)state;
+  size_t n, four, seen = 0;
+  double *scores = vectors_list(&load, "aci.scores", &n);
+  static struct adaptive a;
+  for (size_t i = 0; i < n; i++) {
+    const double q = adaptive_quantile(&a);
+    assert_int_equal(stats_none(q), i < 20);
+    const bool missed = adaptive_add(&a, scores[i]);
+    if (i < 20 || (i >= 30 && i < n - 3)) continue;
+    const double *row = vectors_row(&load, i < 30 ? "aci.first10" : "aci.last3", i < 30 ? i - 20 : i - (n - 3), &four);
+    assert_close(q, row[1], 1e-9, "q");
+    assert_int_equal(missed, row[2] > .5);
+    assert_close(adaptive_level(&a), row[3], 1e-9, "level");
+    seen++;
+  }
+  assert_int_equal(seen, 13);
+  assert_close((double)a.held / (double)a.asked, vectors_number(&load, "aci.coverage"), 1e-9, "coverage");
+  for (int i = 0; i < 3000; i++) { /* whatever comes, the newest are in order */
+    adaptive_add(&a, (double)(i * 7919 % 1000) / 1000);
+    assert_true(a.count <= ADAPTIVE_MOST);
+    for (uint32_t k = 1; i % 100 == 0 && k < a.count; k++) assert_true(a.sorted[k - 1] <= a.sorted[k]);
+  }
+  assert_int_equal(a.count, ADAPTIVE_MOST);
+  assert_true(adaptive_quantile(&a) < 1.0001); /* of the first stream's scores, up to 3 and more, none is left */
+}
+
 static void stacking_agrees(void **state) {
   (void)state;
   size_t n, three;
@@ -272,11 +300,13 @@ static void rates_agree(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(platt_agrees),         cmocka_unit_test(platt_has_an_end), cmocka_unit_test(reliability_agrees),
-      cmocka_unit_test(isotonic_agrees),      cmocka_unit_test(conformal_agrees), cmocka_unit_test(the_adaptive_level_agrees),
-      cmocka_unit_test(stacking_agrees),      cmocka_unit_test(stacking_learns),  cmocka_unit_test(nobody_is_weighted_below_zero),
-      cmocka_unit_test(training_load_agrees), cmocka_unit_test(plateaus_agree),   cmocka_unit_test(run_lengths_agree),
-      cmocka_unit_test(rates_agree),
+      cmocka_unit_test(platt_agrees),         cmocka_unit_test(platt_has_an_end),
+      cmocka_unit_test(reliability_agrees),   cmocka_unit_test(isotonic_agrees),
+      cmocka_unit_test(conformal_agrees),     cmocka_unit_test(the_adaptive_level_agrees),
+      cmocka_unit_test(adaptive_sets_agree),  cmocka_unit_test(stacking_agrees),
+      cmocka_unit_test(stacking_learns),      cmocka_unit_test(nobody_is_weighted_below_zero),
+      cmocka_unit_test(training_load_agrees), cmocka_unit_test(plateaus_agree),
+      cmocka_unit_test(run_lengths_agree),    cmocka_unit_test(rates_agree),
   };
   return cmocka_run_group_tests(tests, open_vectors, close_vectors);
 }
