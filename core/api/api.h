@@ -19,6 +19,8 @@ struct api {
   struct door *door;
   struct aliases *aliases; /* ids that are one person; NULL before api_restore */
   struct act *acts;        /* merges, and erasures of merged people: one after the other; the first is under way */
+  int64_t merges_at;       /* clock_monotonic: when merges that were left half done are looked at again */
+  int64_t merge_tried;     /* the number of the last of them */
   struct str *kills;       /* names killed now, for GET /v1/kill */
   size_t kill_count;
   struct telling *tellings; /* facts for which nobody waits, until every volume has them */

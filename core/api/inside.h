@@ -65,6 +65,7 @@ struct job *item_job(const struct api *api, struct str user, enum entry_kind kin
 void erase_in_lane(struct job *j, struct flow *f);
 
 /* ---- merges (merge.c) ---- */
+void merges_again(struct api *api); /* ends one that was left half done, when nothing else is under way: now and then [main] */
 /* Erases a person of several ids, after what is being merged now; false: it is one id, and nothing is under way about it. */
 bool erase_person(struct request *r, struct api *api);
 /* Withdraws consent and waiting messages under all of the person's ids; then `done`. Takes a request that has a person of several ids;

@@ -1,16 +1,21 @@
 /* merge: two ids become one person, while the engine runs; and what is done to a person of several ids: consent withdrawn, erasure. One act
  * after the other, each a few jobs in the lanes of its people: control.db has a merge before any journal, the old id's chain is closed
  * before what binds it is read, and events under the old id go to the one who stays only when all of it is durable; until then they are
- * answered 429. Promises that what a crash, a full disk or a stop leaves half done is ended by the next start, or by asking again. Handlers
+ * answered 429. Promises that what a crash, a full disk or a stop leaves half done is ended by the next start, by asking again, or by
+ * itself within a minute of whatever was in its way: until then what protects the old id does not yet protect the one who stays. Handlers
  * and steps on the main thread, functions named *_in_lane on the lane. */
 #include "inside.h"
 #include "kit/clock.h"
+#include "kit/log.h"
 #include <string.h>
 
-/* Lies in its request's arena. */
+#define AGAIN_AFTER (60 * INT64_C(1000000000))
+
+/* Lies in its request's arena, or, when nobody asked, in memory of its own. */
 struct act {
   struct api *api;
-  struct request *request;
+  struct request *request; /* NULL: a merge that was left half done goes on */
+  struct arena own;
   bool erases, queued;
   struct str from, into; /* into: as asked, then the one who stays */
   struct merge_clock from_clock, into_clock;
@@ -53,6 +58,10 @@ struct str person_merged(struct request *r, const struct api *api, struct str id
 
 /* ---- acts, one after the other ---- */
 
+static struct arena *arena_of(struct act *a) {
+  return a->request ? &a->request->arena : &a->own;
+}
+
 static struct act *act_new(struct request *r, struct api *api, bool erases) {
   struct act *a = ARENA_NEW(&r->arena, struct act);
   if (a) *a = (struct act){.api = api, .request = r, .erases = erases, .from = r->params[0]};
@@ -70,13 +79,21 @@ static void act_queue(struct act *a) {
   if (a->api->acts == a) start(a);
 }
 
+static void end_unasked(struct act *a) {
+  if (a->err.kind != ERR_NONE) log_warn("merge", "a merge that was left half done cannot be ended yet: %s", a->err.text);
+  else a->api->merges_at = 0; /* the next one need not wait */
+  arena_free(&a->own);
+  kit_free(a);
+}
+
 static void answer_text(struct act *a, struct str json) {
   struct api *api = a->api;
   struct act *next = a->next;
   const bool queued = a->queued;
   buf_free(&a->carried);
   if (queued) api->acts = next;
-  if (a->err.kind != ERR_NONE) request_refuse(a->request, &a->err);
+  if (!a->request) end_unasked(a);
+  else if (a->err.kind != ERR_NONE) request_refuse(a->request, &a->err);
   else request_answer(a->request, 200, "application/json", json);
   if (queued && next) start(next);
 }
@@ -143,15 +160,16 @@ static void submit_many(struct act *a, size_t first, struct job *(*make)(struct 
 }
 
 static bool find_ids(struct act *a, struct str id) {
-  a->ids = aliases_person(a->api->aliases, id, &a->request->arena, &a->count);
+  a->ids = aliases_person(a->api->aliases, id, arena_of(a), &a->count);
   return a->ids != NULL;
 }
 
 /* ---- consent withdrawn under every id ---- */
 
 static struct job *opt_out_job(struct act *a, struct str id) {
-  const struct str key = a->request->key_name;
-  return item_job(a->api, id, ENTRY_CONSENT, "opt_out", (struct str){0}, a->request->received, key.len ? key : STR("local"), &a->err);
+  const struct str key = a->request ? a->request->key_name : STR("merge");
+  const int64_t now = a->request ? a->request->received : clock_now();
+  return item_job(a->api, id, ENTRY_CONSENT, "opt_out", (struct str){0}, now, key.len ? key : STR("local"), &a->err);
 }
 
 static void opted_out(struct act *a) {
@@ -235,9 +253,9 @@ static void is_closed(struct act *a) {
 
 static void begin_merge(struct act *a) {
   const struct alias *x = aliases_from(a->api->aliases, a->from);
-  const struct str key = a->request->key_name;
-  const char *author = key.len ? arena_text(&a->request->arena, key.at, key.len) : "local";
-  if (!x && author) x = aliases_begin(a->api->aliases, author, a->from, a->into, a->mark, &a->err);
+  const struct str key = a->request ? a->request->key_name : (struct str){0};
+  const char *author = key.len ? arena_text(arena_of(a), key.at, key.len) : "local";
+  if (!x && author && a->request) x = aliases_begin(a->api->aliases, author, a->from, a->into, a->mark, &a->err);
   if (!x) {
     fail(a);
     return;
@@ -277,7 +295,7 @@ static void start_merge(struct act *a) {
   a->into = a->ids[0];
   if (same && same->state == ALIAS_DONE) merged(a);
   else {
-    if (same) a->into = (struct str){arena_text(&a->request->arena, same->into.at, same->into.len), same->into.len};
+    if (same) a->into = (struct str){arena_text(arena_of(a), same->into.at, same->into.len), same->into.len};
     ask(a, a->from, check_from_in_lane, check_into);
   }
 }
@@ -298,6 +316,34 @@ void api_user_merge(struct request *r, void *context) {
   if (!a) return;
   a->into = into;
   act_queue(a);
+}
+
+/* ---- what was left half done ---- */
+
+/* The next one after the last that was tried, round and round: one that cannot be ended does not keep the others from it. */
+static const struct alias *half_done(const struct api *api) {
+  const struct alias *after = NULL, *first = NULL;
+  size_t cursor = 0;
+  for (const struct alias *x; (x = aliases_next(api->aliases, &cursor));) {
+    if (x->state != ALIAS_BEGUN || aliases_begun_into(api->aliases, x->from)) continue;
+    if (!first || x->number < first->number) first = x;
+    if (x->number > api->merge_tried && (!after || x->number < after->number)) after = x;
+  }
+  return after ? after : first;
+}
+
+void merges_again(struct api *api) {
+  if (api->acts || !aliases_count(api->aliases) || clock_monotonic() < api->merges_at) return;
+  api->merges_at = clock_monotonic() + AGAIN_AFTER;
+  const struct alias *x = half_done(api);
+  struct act *a = x ? kit_alloc(sizeof *a) : NULL;
+  if (!a) return;
+  *a = (struct act){.api = api};
+  a->from = (struct str){arena_text(&a->own, x->from.at, x->from.len), x->from.len};
+  a->into = (struct str){arena_text(&a->own, x->into.at, x->into.len), x->into.len};
+  api->merge_tried = x->number;
+  if (a->from.at && a->into.at) act_queue(a);
+  else end_unasked(a);
 }
 
 /* ---- erasing ---- */

@@ -101,6 +101,7 @@ void rollouts_watch(struct api *a) {
   if (now < a->halts_at) return;
   a->halts_at = now + EVERY;
   if (!a->draining) facts_again(a);
+  if (!a->draining) merges_again(a);
   for (uint32_t i = 0; a->program && !a->draining && i < rules_rollouts(a->program->rules) && i < ROLLOUTS_MOST; i++)
     look_at(a, i, &scratch);
   arena_free(&scratch);
