@@ -347,13 +347,9 @@ static void decide_done(struct job *j) {
 }
 
 static struct str asked_envelope(struct job *j, struct str user, const struct json *body, int64_t now) {
-  char at[32];
   struct buf out = {0};
   struct json_writer w = json_to(&out);
-  json_open_object(&w);
-  json_pair_str(&w, "userId", user);
-  json_pair_text(&w, "eventType", "decision_asked");
-  json_pair_str(&w, "timestamp", (struct str){at, clock_format(now, at)});
+  event_begin(&w, user, "decision_asked", now);
   uint32_t trigger = json_get(body, 0, "trigger"), context = json_get(body, 0, "context");
   if (json_type(body, trigger) == JSON_STRING) {
     json_key(&w, "data");

@@ -52,13 +52,9 @@ static void item_done(struct job *j) {
 }
 
 static struct str envelope(struct job *j, struct str user, const char *type, int64_t now, struct str data) {
-  char at[32];
   struct buf out = {0};
   struct json_writer w = json_to(&out);
-  json_open_object(&w);
-  json_pair_str(&w, "userId", user);
-  json_pair_text(&w, "eventType", type);
-  json_pair_str(&w, "timestamp", (struct str){at, clock_format(now, at)});
+  event_begin(&w, user, type, now);
   json_key(&w, "data");
   json_put_raw(&w, data.len ? data : STR("{}"));
   json_close_object(&w);

@@ -1,36 +1,10 @@
 /* Golden rows: what a model's file says must come out, asked before the program may run. A row gives inputs by feature name (one left out
  * is missing; a window is a list, whose numbers are the newest days, "missing" for one that is not known) and beliefs by name. Promises
- * that a state which answers otherwise than its author saw is refused with the difference. Also turns Lua data into the plugin's JSON.
- * Called on the builder's thread. */
+ * that a state which answers otherwise than its author saw is refused with the difference. Called on the builder's thread. */
 #include "models.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
-
-void node_to_json(struct json_writer *w, const struct node *n) {
-  switch (n->kind) {
-  case NODE_BOOL: json_put_bool(w, n->number != 0); return;
-  case NODE_NUMBER: json_put_double(w, n->number); return;
-  case NODE_TEXT: json_put_str(w, n->text); return;
-  case NODE_NIL:
-  case NODE_NOTHING:
-  case NODE_MOMENT:
-  case NODE_FUNCTION: json_put_null(w); return;
-  case NODE_TABLE: break;
-  }
-  if (n->pairs == 0 && n->length > 0) {
-    json_open_array(w);
-    for (uint32_t i = 0; i < n->length; i++) node_to_json(w, &n->items[i]);
-    json_close_array(w);
-    return;
-  }
-  json_open_object(w);
-  for (uint32_t i = 0; i < n->pairs; i++) {
-    json_key_str(w, n->keys[i]);
-    node_to_json(w, &n->values[i]);
-  }
-  json_close_object(w);
-}
 
 #define GOLDEN_PATIENCE INT64_C(5000000000) /* ns; nobody waits behind them */
 #define GOLDEN_MOST     64                  /* rows: as many as one word of an output's validity bits */

@@ -58,8 +58,6 @@ struct models {
 /* One row of one input: `values` has room for its width, the row's bits from `first_bit` on are 0 before. [lane] */
 void input_read(const struct model_input *from, uint32_t width, struct view *v, struct value *slots, double *values, uint64_t *valid,
                 size_t first_bit);
-/* Lua data as JSON: lists as arrays, named tables as objects. [builder] */
-void node_to_json(struct json_writer *w, const struct node *n);
 /* The model's file's golden rows through a session; each that differs is a finding. [builder] */
 void model_golden(const struct models *all, const struct model *m, struct findings *f);
 struct value belief_value(const struct belief *b, double output); /* calibrated, `as` applied, rounded to 1e-6 */

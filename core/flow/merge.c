@@ -14,13 +14,9 @@ struct merge_clock merge_clock_of(const struct user *u) {
 
 static struct item *make_item(struct arena *a, enum entry_kind kind, struct str user, const char *type, struct str data,
                               const struct merge_clock *clock, struct err *e) {
-  char at[32];
   struct buf out = {0};
   struct json_writer w = json_to(&out);
-  json_open_object(&w);
-  json_pair_str(&w, "userId", user);
-  json_pair_text(&w, "eventType", type);
-  json_pair_str(&w, "timestamp", (struct str){at, clock_format(clock->at, at)});
+  event_begin(&w, user, type, clock->at);
   json_key(&w, "data");
   json_put_raw(&w, data);
   json_close_object(&w);

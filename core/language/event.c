@@ -1,8 +1,10 @@
 /* Events as conditions see them: `event.NAME` is looked for in data, then in context; dots go into objects. The plan does the same for all
  * names of a program at once, in one walk over the pairs of both objects, and gives the same values. Reads the event's tokens, changes
- * nothing; text is borrowed from the event, or lies in the arena when it was escaped. [lane] */
+ * nothing; text is borrowed from the event, or lies in the arena when it was escaped. [lane] Also begins the envelopes that the engine
+ * writes itself. */
 #include "language/event.h"
 #include "keys.h"
+#include "kit/clock.h"
 #include "language/expression.h"
 #include "vocabulary.h"
 #include <string.h>
@@ -163,4 +165,12 @@ void event_plan_fill(const struct event_plan *p, const struct event *e, struct v
   if (p->reader_count == 0) return;
   plan_walk(p, &e->json, e->context, SCOPE_DATA, slots, a);
   plan_walk(p, &e->json, e->data, SCOPE_CONTEXT, slots, a);
+}
+
+void event_begin(struct json_writer *w, struct str user, const char *type, int64_t at) {
+  char time[32];
+  json_open_object(w);
+  json_pair_str(w, "userId", user);
+  json_pair_text(w, "eventType", type);
+  json_pair_str(w, "timestamp", (struct str){time, clock_format(at, time)});
 }

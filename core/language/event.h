@@ -23,6 +23,10 @@ struct event {
  * are set by decide. */
 struct value event_value(const struct event *e, struct str name, struct arena *a);
 
+/* Opens the envelope of an event that the engine writes itself: whose, what and when (UTC ms). What follows, and the end, is the caller's.
+ * [any] */
+void event_begin(struct json_writer *w, struct str user, const char *type, int64_t at);
+
 /* ---- the vocabulary: what `event` nouns declare ---- */
 struct vocabulary; /* immutable, part of a program */
 struct event_type {

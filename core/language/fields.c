@@ -1,7 +1,8 @@
 /* The setter: walks the rows of one noun's field table over the tree that its author wrote. It knows rows, not nouns; what a kind of field
  * looks like is in field_kinds.c and field_lists.c. Everything wrong becomes a finding and the next field is looked at, so one run shows
- * all of it. [builder] */
+ * all of it. Also what else is asked of such a tree. [builder] */
 #include "fields.h"
+#include "kit/json.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -120,4 +121,29 @@ const struct node *node_get(const struct node *n, const char *key) {
     else high = middle;
   }
   return NULL;
+}
+
+void node_to_json(struct json_writer *w, const struct node *n) {
+  switch (n->kind) {
+  case NODE_BOOL: json_put_bool(w, n->number != 0); return;
+  case NODE_NUMBER: json_put_double(w, n->number); return;
+  case NODE_TEXT: json_put_str(w, n->text); return;
+  case NODE_NIL:
+  case NODE_NOTHING:
+  case NODE_MOMENT:
+  case NODE_FUNCTION: json_put_null(w); return;
+  case NODE_TABLE: break;
+  }
+  if (n->pairs == 0 && n->length > 0) {
+    json_open_array(w);
+    for (uint32_t i = 0; i < n->length; i++) node_to_json(w, &n->items[i]);
+    json_close_array(w);
+    return;
+  }
+  json_open_object(w);
+  for (uint32_t i = 0; i < n->pairs; i++) {
+    json_key_str(w, n->keys[i]);
+    node_to_json(w, &n->values[i]);
+  }
+  json_close_object(w);
 }

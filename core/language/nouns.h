@@ -37,6 +37,9 @@ struct node {
   const struct moment *moment;
 };
 const struct node *node_get(const struct node *n, const char *key); /* NULL when absent or no table */
+struct json_writer;
+/* Lists as arrays, named tables as objects; what is no data as null. [builder] */
+void node_to_json(struct json_writer *w, const struct node *n);
 
 /* What a trigger listens to: an event type, or a moment of the user's own day. */
 enum moment_kind {

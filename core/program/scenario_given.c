@@ -39,31 +39,6 @@ static bool number_of(const struct node *n, const char *where, double low, doubl
   return true;
 }
 
-static void put_node(struct json_writer *w, const struct node *n) {
-  switch (n->kind) {
-  case NODE_BOOL: json_put_bool(w, n->number != 0); return;
-  case NODE_NUMBER: json_put_double(w, n->number); return;
-  case NODE_TEXT: json_put_str(w, n->text); return;
-  case NODE_NIL:
-  case NODE_NOTHING:
-  case NODE_MOMENT:
-  case NODE_FUNCTION: json_put_null(w); return;
-  case NODE_TABLE: break;
-  }
-  if (n->length) {
-    json_open_array(w);
-    for (uint32_t i = 0; i < n->length; i++) put_node(w, &n->items[i]);
-    json_close_array(w);
-    return;
-  }
-  json_open_object(w);
-  for (uint32_t i = 0; i < n->pairs; i++) {
-    json_key_str(w, n->keys[i]);
-    put_node(w, &n->values[i]);
-  }
-  json_close_object(w);
-}
-
 static struct str keep(struct arena *a, struct buf *b) {
   struct str copy = {arena_text(a, b->at ? b->at : "", b->len), b->len};
   buf_free(b);
@@ -73,7 +48,7 @@ static struct str keep(struct arena *a, struct buf *b) {
 static struct str node_json(const struct node *n, struct arena *a) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
-  put_node(&w, n);
+  node_to_json(&w, n);
   return keep(a, &out);
 }
 
@@ -188,7 +163,7 @@ static bool parse_event(struct scene *s, const struct node *n, struct str type, 
     const struct node *part = node_get(n, name);
     if (!part || part->kind != NODE_TABLE || (part->pairs == 0 && part->length == 0)) continue;
     json_key(&w, name);
-    put_node(&w, part);
+    node_to_json(&w, part);
   }
   json_close_object(&w);
   if (!event_parse(s->arena, keep(s->arena, &b), at, STR("scenario"), true, out, e)) return false;

@@ -100,11 +100,7 @@ bool whole_item(const struct whole *w, const struct user *now, struct arena *a, 
   const int64_t clock = history || now->clock > clock_now() ? now->clock : clock_now();
   struct buf body = {0}, packed = {0};
   struct json_writer out = json_to(&body);
-  char at[32];
-  json_open_object(&out);
-  json_pair_str(&out, "userId", now->id);
-  json_pair_text(&out, "eventType", EVENT_FILLED);
-  json_pair_str(&out, "timestamp", (struct str){at, clock_format(clock, at)});
+  event_begin(&out, now->id, EVENT_FILLED, clock);
   json_key(&out, "data");
   json_open_object(&out);
   json_key(&out, "features");
