@@ -1,0 +1,51 @@
+#!/bin/sh
+# A complaint is somebody's word about a message, or leaving within a day of one: each person counts once, a dislike is none, and a rollout
+# with too many of them halts by itself; who only disliked a message never halts it.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+small_program "$work/program"
+cat >"$work/program/rules/halt.lua" <<'END'
+policy "paper" { why = "Signed on paper.", consent = "by_enrolment" }
+event "profile_updated" { fields = { timezone = "text", age = "number" } }
+event "intervention_response" { fields = { decisionId = "text", response = "text" } }
+rollout "politely" {
+  why = "As long as nobody minds.", gates = "trigger:stress", halt = "complaint_rate > 20 * percent",
+  stages = { { name = "all", share = 1 } },
+}
+END
+run 0 "$KAIROS" check "$work/program"
+[ ! -s "$work/out" ] || say "a rollout in order was warned of: $(cat "$work/out")"
+start "$work/data" --program "$work/program"
+export KAIROS_URL="$url" KAIROS_DATA="$work/data"
+printf '[' >"$work/events"
+for i in $(seq 1 30); do
+  [ "$i" = 1 ] || printf ',' >>"$work/events"
+  printf '{"id":"p%s","userId":"u%s","eventType":"profile_updated","timestamp":"%s","data":{"timezone":"%s","age":30}},' "$i" "$i" "$(now)" "$(noon_zone)" >>"$work/events"
+  printf '{"id":"e%s","userId":"u%s","eventType":"check_in","timestamp":"%s","data":{"stressLevel":9}}' "$i" "$i" "$(now)" >>"$work/events"
+done
+printf ']' >>"$work/events"
+expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+"$KAIROS" replay --print --data "$work/data" 2>/dev/null | sed -n 's/^{"id":"\(d[0-9-]*\)","user":"u\([0-9]*\)".*"outcome":"sent".*/\2 \1/p' >"$work/sent"
+equal "messages" "$(wc -l <"$work/sent")" 30
+says() { # FROM TO WORD
+  for i in $(seq "$1" "$2"); do
+    id=$(sed -n "s/^$i //p" "$work/sent")
+    expect_call 200 POST /v1/events "{\"userId\":\"u$i\",\"eventType\":\"intervention_response\",\"timestamp\":\"$(now)\",\"data\":{\"decisionId\":\"$id\",\"response\":\"$3\"}}"
+  done
+}
+rates() { expect_call 200 GET /v1/rollouts; sed 's/.*"complaint_rate":{\([^}]*\)}.*/\1/' "$work/answer"; }
+says 20 30 dismissed
+equal "complaints of those who only disliked it" "$(rates)" '"bad":0,"of":30'
+says 1 4 spam
+says 1 2 complained # again
+equal "complaints" "$(rates)" '"bad":4,"of":30'
+for i in 1 5 6 7; do expect_call 200 POST "/v1/users/u$i/opt-out" '{}'; done # the first of them has complained already
+equal "complaints of those who left after a message" "$(rates)" '"bad":7,"of":30'
+sleep 2.2 # two looks: 7 of 30 is more than 20 %, and proves nothing
+run 0 "$KAIROS" rollout list
+hasnt 'halted'
+says 8 18 reported
+wait_for "$work/serve.log" 'politely is halted: complaint_rate 0.[0-9]* ([0-9]* of 30)'
+stop
+run 0 "$KAIROS" replay --verify --data "$work/data"
+has ' 0 different'
