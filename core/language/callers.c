@@ -1,7 +1,8 @@
 /* Callers: the way from C into a function of a rule, as short as it can be. Each function has a caller, written in Lua by us: it takes the
  * values one by one, lays them into the tables behind the function's views and calls it, for Lua stores a value in a quarter of the steps
- * that C needs. And a function that is straight (no loop, no function within it or reached by it, few words in all) cannot run long,
- * whatever it is given: no hook counts its instructions, which would cost as much again as the function. If it assigns to nothing but
+ * that C needs. And a function that is straight (no function within it or reached by it, no loop but of written numbers or through ipairs
+ * and pairs, few words in all) cannot run long without a word of ours being called, whatever it is given: no hook counts its instructions,
+ * which would cost as much again as the function. If it assigns to nothing but
  * locals either, it is given the tables behind its views, since it cannot change them; the words do not take them for lists. Built once a
  * program [builder]; opened with each sandbox, by the thread that made it. */
 #include "functions_inside.h"
@@ -81,8 +82,9 @@ static const struct source *source_of(const struct functions *f, const char *pat
   return NULL;
 }
 
-/* Jumps go backwards in loops only, so what has none runs each of its instructions once at most; and other functions of the file, which
- * might call each other for ever, are not in reach. The lines of a function may hold more than it: that only loses a little speed. */
+/* Jumps go backwards in loops only. `for i = 1, 7` is known to go round seven times; each round of `in ipairs(…)` calls a word, which
+ * charges it and, when there are many, sets the hook; so no instruction runs more often than the bound says. Other functions of the file,
+ * which might call each other for ever, are not in reach. The lines of a function may hold more than it: that only loses a little speed. */
 static void judge(struct functions *f, const struct runner *r, size_t number) {
   lua_State *L = r->sandbox.L;
   struct function *x = &f->at[number];
@@ -94,8 +96,10 @@ static void judge(struct functions *f, const struct runner *r, size_t number) {
   if (!lua_getinfo(L, ">S", &d) || !source || r->cells_of[number].calls) return;
   struct scan_shape shape = {.first = d.linedefined, .last = d.lastlinedefined};
   scan_shape(source->text, &shape);
-  size_t most = (shape.tokens + 2 * (size_t)x->slot_count + VIEW_ROOTS + 4) * TOKEN_INSTRUCTIONS;
-  x->straight = shape.functions == 1 && shape.loops == 0 && most < HOOK_EVERY;
+  const size_t most = (shape.tokens + 2 * (size_t)x->slot_count + VIEW_ROOTS + 4) * TOKEN_INSTRUCTIONS;
+  const size_t round = shape.paced * TOKEN_INSTRUCTIONS;
+  x->straight = shape.functions == 1 && shape.loops == 0 && !(round && shape.renamed) && most < UNCOUNTED_MOST && round < UNCOUNTED_MOST;
+  if (x->straight) x->pace = (struct pace){(uint32_t)most, (uint32_t)round};
   x->reads = x->straight && shape.assignments == 0 && x->view_count;
 }
 

@@ -180,7 +180,7 @@ static struct value run(struct functions *f, struct function *x, struct runner *
   uint32_t number = (uint32_t)(x - f->at);
   r->sandbox.limits = again ? &f->again : &f->limits;
   r->slots = slots ? slots : &none;
-  sandbox_arm(&r->sandbox, !x->straight);
+  sandbox_arm(&r->sandbox, x->straight ? &x->pace : NULL);
   lua_rawgeti(L, PLACE_CALLED, x->noun->captured);
   for (uint32_t i = 0; i < x->slot_count; i++) push_plain(L, &r->slots[x->slots[i]]);
   int status = lua_pcall(L, (int)x->slot_count, 1, 0);

@@ -23,7 +23,8 @@ enum { VIEW_USER, VIEW_EVENT, VIEW_PREDICTED, VIEW_ROOTS };
 struct function {
   const struct noun_function *noun;
   bool bound;                 /* some condition is made of it */
-  bool straight;              /* runs few instructions whatever it is given, and needs no hook that counts them */
+  bool straight;              /* runs few instructions, or pays for its rounds, whatever it is given: needs no hook that counts them */
+  struct pace pace;           /* when it is straight */
   bool reads;                 /* straight, and assigns to nothing but locals: may be given the tables behind its views */
   uint32_t roots[VIEW_ROOTS]; /* numbers of views; the inner ones follow */
   uint32_t view_count;

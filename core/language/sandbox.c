@@ -98,16 +98,35 @@ void sandbox_charge(lua_State *L, size_t amount) {
   s->fuel -= (long)amount;
 }
 
-void sandbox_arm(struct sandbox *s, bool counted) {
-  s->fuel = s->limits->fuel;
+static void set_hook(struct sandbox *s, bool counted) {
+  if (counted) lua_sethook(s->L, count, LUA_MASKCOUNT, HOOK_EVERY); /* which also sets the counter back */
+  else if (s->counted) lua_sethook(s->L, NULL, 0, 0);
+  s->counted = counted;
+}
+
+/* What is not counted is paid for by its bound, in thousands as the hook does; so the fuel is a function of the call in either way. */
+void sandbox_step(struct sandbox *s) {
+  if (s->round == 0) return;
+  if (s->uncounted >= s->round) {
+    s->uncounted -= s->round;
+    sandbox_charge(s->L, (size_t)s->round);
+    return;
+  }
+  s->round = 0;
+  set_hook(s, true);
+}
+
+void sandbox_arm(struct sandbox *s, const struct pace *pace) {
+  const long most = pace ? (long)pace->most : 0;
+  s->fuel = s->limits->fuel - most / HOOK_EVERY * HOOK_EVERY;
+  s->round = pace ? (long)pace->round : 0;
+  s->uncounted = UNCOUNTED_MOST - most;
   s->asked = 0;
   s->deadline = 0;
   s->spent = SPENT_NOTHING;
   s->spent_line = 0;
   s->text_too_long = false;
-  if (counted) lua_sethook(s->L, count, LUA_MASKCOUNT, HOOK_EVERY); /* which also sets the counter back */
-  else if (s->counted) lua_sethook(s->L, NULL, 0, 0);
-  s->counted = counted;
+  set_hook(s, !pace);
 }
 
 /* ---- the environment ---- */

@@ -28,15 +28,21 @@ struct body { /* a noun as it was called; checked after Lua is gone */
   const struct node *node;
 };
 
+#define UNCOUNTED_MOST 20000 /* instructions of a call that nobody counts one by one */
+struct pace {                /* of a function that needs no hook: bounds that hold whatever it is given, in instructions */
+  uint32_t most, round;      /* of all of it but its rounds through lists; of one round */
+};
+
 struct sandbox {
   lua_State *L;
   struct arena *arena;
   struct findings *findings;
   const char *file; /* of the running source */
   const struct limits *limits;
-  bool sealed, counted; /* counted: the hook is set */
-  size_t bytes;         /* held by Lua */
-  size_t asked;         /* since the call began: only ever more */
+  bool sealed, counted;  /* counted: the hook is set */
+  long uncounted, round; /* instructions that may still run without the hook, and of a round; 0: it is set */
+  size_t bytes;          /* held by Lua */
+  size_t asked;          /* since the call began: only ever more */
   long fuel;
   int64_t deadline; /* clock_monotonic; 0: to be set when the hook first comes by */
   enum spent spent;
@@ -56,8 +62,10 @@ bool sandbox_run(struct sandbox *s, const struct source *source);
 /* The same after a look at size, encoding and the constructs that must not reach Lua. */
 bool source_run(struct sandbox *s, const struct source *source);
 const char *spent_text(const struct sandbox *s); /* what was used up, as a sentence; only when spent */
-/* A call begins: its limits are whole again. `counted`: its instructions are, which a call of less than HOOK_EVERY does not need. */
-void sandbox_arm(struct sandbox *s, bool counted);
+/* A call begins: its limits are whole again. `pace` NULL: its instructions are counted by the hook. */
+void sandbox_arm(struct sandbox *s, const struct pace *pace);
+/* ipairs and pairs go one step on: an uncounted call pays for the round, and is counted from where its rounds become many. */
+void sandbox_step(struct sandbox *s);
 /* Cuts Lua's "rule:12: " off a message. */
 struct str sandbox_message(struct str message, int *line);
 
@@ -107,11 +115,29 @@ const struct node *convert_table(lua_State *L, int at, const struct body *body);
 
 /* Refuses what the loader does not let through, before Lua sees the text: a finding each. [builder] */
 bool scan_source(struct findings *f, const char *file, struct str text);
+#define SHAPE_DEPTH 32
 struct scan_shape { /* of the function on the lines from `first` to `last`, which the caller sets */
   int first, last;
-  size_t tokens, functions, loops, assignments; /* functions: on those lines, itself counted; loops: for, while, repeat,
-                                                  goto; assignments: each = that stands behind no `local` */
+  size_t functions;   /* on those lines, itself counted */
+  size_t tokens;      /* each as often as the loops of written numbers around it go round */
+  size_t paced;       /* the same, of those within loops `in ipairs(…) do` and `in pairs(…) do`, for one round */
+  size_t loops;       /* all others: their rounds are not known */
+  size_t assignments; /* each = that may write into a table */
+  bool renamed;       /* somewhere in the file ipairs or pairs stands otherwise than in such a loop: they may be something else */
   int depth;
-  bool local;
+  struct scan_block {
+    size_t times;
+    bool paced;
+  } blocks[SHAPE_DEPTH];
+  struct scan_loop { /* the head of the `for` that is being read */
+    enum { HEAD_NONE, HEAD_NAME, HEAD_NAMED, HEAD_FROM, HEAD_COMMA, HEAD_TO, HEAD_STEP, HEAD_IN, HEAD_OPEN, HEAD_ARGUMENTS, HEAD_DO } head;
+    int64_t from, to, step;
+    int brackets;
+    bool paced;
+  } loop;
+  struct str before[2]; /* the last token, and the one before */
+  bool local;           /* `local a, b <const>` so far */
 };
 void scan_shape(struct str text, struct scan_shape *shape);
+/* One token of it; on: it stands on those lines. */
+void scan_shape_token(struct scan_shape *shape, struct str token, bool on);

@@ -94,29 +94,12 @@ static bool shape_is_on(const struct scan *s) {
   return s->shape && s->line >= s->shape->first && s->line <= s->shape->last;
 }
 
-static bool is_one_of(struct str word, const char *const *words) {
-  while (*words && !str_is(word, *words)) words++;
-  return *words != NULL;
-}
-
-/* What opens a block in a function without loops is its own word, `if` or `do`. */
-static void shape_word(struct scan_shape *shape, struct str word) {
-  static const char *const loops[] = {"for", "while", "repeat", "goto", NULL}, *const opens[] = {"if", "do", NULL};
-  bool function = str_is(word, "function");
-  shape->functions += function;
-  shape->loops += is_one_of(word, loops);
-  if (function || (shape->depth > 0 && is_one_of(word, opens))) shape->depth++;
-  else if (shape->depth > 0 && str_is(word, "end")) shape->depth--;
-  if (str_is(word, "local")) shape->local = true;
-}
-
 static void scan_word(struct scan *s) {
   size_t from = s->at;
   bool number = byte_at(s, 0) >= '0' && byte_at(s, 0) <= '9';
   while (is_word(byte_at(s, 0)) || (number && byte_at(s, 0) == '.')) s->at++;
   struct str word = {s->text.at + from, s->at - from};
   if (str_is(word, "_ENV")) refuse(s, "_ENV is not in the language");
-  if (shape_is_on(s)) shape_word(s->shape, word);
 }
 
 static void scan_bracket(struct scan *s, char c) {
@@ -153,26 +136,18 @@ static void scan_mark(struct scan *s) {
   step(s);
 }
 
-/* `local a, b <const> =` is no assignment; everything else may be one, a field of a new table included. */
-static void shape_token(struct scan *s, char c) {
-  struct scan_shape *shape = s->shape;
-  bool equals = c == '=' && byte_at(s, 1) != '=';
-  if (shape->depth == 0) return;
-  shape->tokens++;
-  if (equals && !shape->local) shape->assignments++;
-  if (equals || !(is_word(c) || strchr(",<>", c))) shape->local = false;
-}
-
 static void scan_token(struct scan *s) {
   char c = byte_at(s, 0);
   bool blank = c == ' ' || c == '\n' || c == '\t' || c == '\r';
-  if (shape_is_on(s) && !blank) shape_token(s, c);
-  if (c == '-' && byte_at(s, 1) == '-') skip_comment(s);
+  const size_t from = s->at;
+  const bool on = shape_is_on(s), comment = c == '-' && byte_at(s, 1) == '-';
+  if (comment) skip_comment(s);
   else if (c == '"' || c == '\'') skip_text(s);
   else if (long_level(s) >= 0) skip_long(s, long_level(s));
   else if (is_word(c)) scan_word(s);
   else if (c && strchr("()[]{}", c)) scan_bracket(s, c);
   else scan_mark(s);
+  if (s->shape && !blank && !comment) scan_shape_token(s->shape, (struct str){s->text.at + from, s->at - from}, on);
 }
 
 bool scan_source(struct findings *f, const char *file, struct str text) {

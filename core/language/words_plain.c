@@ -6,13 +6,28 @@
 
 static int next_item(lua_State *L) {
   lua_Integer i = luaL_checkinteger(L, 2) + 1;
+  sandbox_step(sandbox_of(L));
   lua_pushinteger(L, i);
   return lua_geti(L, 1, i) == LUA_TNIL ? 1 : 2;
 }
 
+/* Upvalue: the table behind a sealed one, which no rule can reach there. */
+static int next_sealed_item(lua_State *L) {
+  lua_Integer i = luaL_checkinteger(L, 2) + 1;
+  sandbox_step(sandbox_of(L));
+  sandbox_charge(L, 1);
+  lua_pushinteger(L, i);
+  return lua_rawgeti(L, lua_upvalueindex(1), i) == LUA_TNIL ? 1 : 2;
+}
+
 static int word_ipairs(lua_State *L) {
-  if (sealed_table(L, 1)) lua_pop(L, 1); /* which answers by itself */
-  else luaL_checktype(L, 1, LUA_TTABLE);
+  if (sealed_table(L, 1)) {
+    lua_pushcclosure(L, next_sealed_item, 1);
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, 0);
+    return 3;
+  }
+  luaL_checktype(L, 1, LUA_TTABLE);
   lua_pushcfunction(L, next_item);
   lua_pushvalue(L, 1);
   lua_pushinteger(L, 0);
@@ -73,6 +88,7 @@ static void sort_keys(lua_State *L, int list, lua_Integer count) {
 /* Upvalues: the table, its sorted keys, the place. Keys that went away meanwhile are passed over. */
 static int next_pair(lua_State *L) {
   lua_Integer at = lua_tointeger(L, lua_upvalueindex(3));
+  sandbox_step(sandbox_of(L));
   for (;;) {
     at++;
     lua_settop(L, 0);

@@ -1,18 +1,27 @@
 /* How long a function of a rule takes: one predicate over five values, as a trigger has it, called as a lane calls it; and the same
  * function in a bare Lua state, called with a plain table by a protected call (L5: the sandbox costs at most 1.4 times that). Prints the
- * median of five runs. One thread; asserts no time. With --only it makes so many calls of one kind and prints nothing, so that their
- * instructions can be counted from outside. usage: functions [ROUNDS] | functions --only sandbox|bare CALLS */
+ * median of five runs. One thread; asserts no time. With --only it makes so many calls of one kind, of that predicate or of one that goes
+ * through a list and a week, and prints nothing, so that their instructions can be counted from outside.
+ * usage: functions [ROUNDS] | functions --only sandbox|bare CALLS plain|loops */
 #include "language/functions.h"
 #include "kit/arena.h"
 #include "kit/clock.h"
 #include <lauxlib.h>
 #include <lua.h>
+#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNS 5
-#define BODY                                                                                                                               \
+#define RUNS       5
+#define FILE_LOCAL "local limits = { 4000, 3000, 2000, 1000 }\n"
+#define LOOPS                                                                                                                              \
+  "function(user, event, predicted)\n"                                                                                                     \
+  "  local n = 0\n"                                                                                                                        \
+  "  for _, limit in ipairs(limits) do if user.steps >= limit then n = n + 1 end end\n"                                                    \
+  "  for day = 1, 7 do n = n + day % 2 end\n"                                                                                              \
+  "  return n == 8 and event.stressLevel >= 3 and event.sleepHours < 9\nend"
+#define PLAIN                                                                                                                              \
   "function(user, event, predicted)\n"                                                                                                     \
   "  return (predicted.skip_probability or 0) > 0.6 and event.stressLevel >= 3 and event.sleepHours < 9 and user.steps < 9000\n"           \
   "    and event.local_hour >= 16\nend"
@@ -40,11 +49,12 @@ static bool find(void *context, struct str name, struct symbol *out, struct err 
   return true;
 }
 
-static bool open(struct bench *b, struct err *e) {
-  b->source =
-      (struct source){.path = "rules/x.lua",
-                      .text = STR("trigger \"t\" { why = \"w\", on = \"e\", needs = { \"skip_probability\", \"event.stressLevel\",\n"
-                                  "  \"event.sleepHours\", \"steps\", \"event.local_hour\" }, when = " BODY " }")};
+#define TRIGGER(body)                                                                                                                      \
+  FILE_LOCAL "trigger \"t\" { why = \"w\", on = \"e\", needs = { \"skip_probability\", \"event.stressLevel\",\n"                           \
+             "  \"event.sleepHours\", \"steps\", \"event.local_hour\" }, when = " body " }"
+
+static bool open(struct bench *b, bool loops, struct err *e) {
+  b->source = (struct source){.path = "rules/x.lua", .text = loops ? STR(TRIGGER(LOOPS)) : STR(TRIGGER(PLAIN))};
   b->findings.arena = &b->arena;
   b->symbols = (struct symbols){.arena = &b->arena, .find = find, .context = b};
   if (!language_load(&b->arena, &b->source, 1, &b->nouns, &b->findings)) return err_set(e, ERR_INPUT, "%s", b->findings.at[0].text);
@@ -52,7 +62,9 @@ static bool open(struct bench *b, struct err *e) {
   static const double values[] = {0.7, 5, 7, 4000, 17.5};
   for (uint32_t i = 0; i < 5; i++) b->slots[i] = value_number(values[i]);
   b->L = luaL_newstate();
-  if (!b->L || luaL_loadstring(b->L, "return " BODY) != LUA_OK || lua_pcall(b->L, 0, 1, 0) != LUA_OK)
+  if (b->L) luaL_requiref(b->L, "_G", luaopen_base, 1);
+  lua_settop(b->L, 0);
+  if (!b->L || luaL_loadstring(b->L, loops ? FILE_LOCAL "return " LOOPS : "return " PLAIN) != LUA_OK || lua_pcall(b->L, 0, 1, 0) != LUA_OK)
     return err_set(e, ERR_INTERNAL, "the bare function cannot be loaded");
   lua_newtable(b->L);
   return (b->functions = functions_new(&b->source, 1, &b->nouns, &b->symbols, e)) != NULL;
@@ -100,11 +112,11 @@ static double timed(bool (*calls)(struct bench *, int), struct bench *b, int rou
 }
 
 int main(int count, char **arguments) {
-  const bool only = count == 4 && strcmp(arguments[1], "--only") == 0;
+  const bool only = count == 5 && strcmp(arguments[1], "--only") == 0;
   const int rounds = count > 1 && !only ? atoi(arguments[1]) : 400000;
   static struct bench b;
   struct err e = {0};
-  if (!open(&b, &e)) {
+  if (!open(&b, only && strcmp(arguments[4], "loops") == 0, &e)) {
     fprintf(stderr, "functions: %s\n", e.text);
     return 1;
   }

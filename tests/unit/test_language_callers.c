@@ -30,7 +30,21 @@ static void straight_is_what_cannot_run_long(void **state) {
                {"user.steps = 5", true, false},
                {"local a user.steps = 5", true, false},
                {"local a, b user['steps'], a = 5, 6", true, false},
-               {"for i = 1, 2 do end return true", false, false},
+               {"local n = 0 n = n + 1 return n == 1", true, true},
+               {"for i = 1, 2 do end return true", true, true},
+               {"for i = 9, 1, 2 do end for i = 1, 9, 2 do end return true", true, true},
+               {"for i = 1, user.steps do end return true", false, false},
+               {"for i = 1, 2 + 1e9 do end return true", false, false},
+               {"for i = 1, 1000000 do end return true", false, false},
+               {"for i = 3, 1, -1 do end return true", false, false},
+               {"for i = 1, 99 do for k = 1, 99 do end end return true", false, false},
+               {"for _, v in ipairs({ 1, 2 }) do end return true", true, true},
+               {"for k, v in pairs(({ 'a' })) do for i = 1, 3 do end end return true", true, true},
+               {"for k in pairs({}) and tostring, 1 do end return true", false, false},
+               {"for k in pairs({}).x do end return true", false, false},
+               {"for k in tostring, 1 do end return true", false, false},
+               {"local ipairs = select for k in ipairs(2, 0, tostring, 1) do end return true", false, false},
+               {"local a, pairs (function() end)() for k in pairs(2) do end return true", false, false},
                {"local n = 0 while n < 2 do n = n + 1 end return true", false, false},
                {"local n = 0 repeat n = n + 1 until n > 2 return true", false, false},
                {"local n = 0 ::again:: n = n + 1 if n < 3 then goto again end return true", false, false},
@@ -41,9 +55,38 @@ static void straight_is_what_cannot_run_long(void **state) {
     if (f->straight != cases[i].straight || f->reads != cases[i].reads)
       fail_msg("%s: straight %d, reads %d", cases[i].body, f->straight, f->reads);
   }
-  char body[4000] = "return user.steps > 5";
+  char body[4000] = "local n for i = 1, 9 do n = user.steps > 5";
   for (int i = 0; i < 100; i++) strcat(body, " and user.steps > 5");
-  assert_false(opened(body)->straight); /* its hundred terms are more than the bound */
+  strcat(body, " end return n");
+  assert_false(opened(body)->straight); /* its hundred terms, nine times, are more than the bound */
+}
+
+/* Rounds through lists: few run without the hook; many set it, and what they may cost is what it always was. The same fuel each time. */
+static void many_rounds_are_counted(void **state) {
+  (void)state;
+  static const struct {
+    const char *head, *tail;
+    bool counted, spent;
+  } cases[] = {{"", "", false, false},
+               {"for _, a in ipairs(t) do", "end", true, false},
+               {"for _, a in ipairs(t) do for _, b in ipairs(t) do", "end end", true, true},
+               {"for k in pairs(t) do for _, b in ipairs(t) do for k in pairs(t) do", "end end end", true, true}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char body[600];
+    snprintf(body, sizeof body,
+             "local t, n = {}, 0 for i = 1, 100 do t[i] = i end %s for _, c in ipairs(t) do n = n + 1 end %s return n >= 100",
+             cases[i].head, cases[i].tail);
+    assert_true(opened(body)->straight);
+    long fuel = 0;
+    for (int again = 0; again < 3; again++) {
+      const struct value v = functions_say(&w, 0);
+      const struct sandbox *s = &w.functions->idle[0]->sandbox;
+      assert_int_equal(lua_gethookmask(s->L) != 0, cases[i].counted);
+      assert_true(cases[i].spent ? v.kind == VALUE_MISSING && v.reason == MISSING_SPENT : v.kind == VALUE_BOOL && v.number == 1);
+      assert_true(s->fuel >= 0 && (again == 0 || s->fuel == fuel));
+      fuel = s->fuel;
+    }
+  }
 }
 
 /* What a function can reach through the locals of its file counts, also through tables and through itself. */
@@ -176,6 +219,7 @@ static void many_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(straight_is_what_cannot_run_long),
+                                     cmocka_unit_test(many_rounds_are_counted),
                                      cmocka_unit_test(straight_calls_no_function_of_the_file),
                                      cmocka_unit_test(without_the_hook_nothing_is_different),
                                      cmocka_unit_test(what_is_given_cannot_be_written_by_words),

@@ -70,7 +70,7 @@ static void what_it_does_not_need_it_does_not_see(void **state) {
                {"user.steps = 5", "what a function is given cannot be changed", 2},
                {"user.other = 5", "what a function is given cannot be changed", 2},
                {"user.profile.a = 5", "what a function is given cannot be changed", 2},
-               {"for k in pairs(user) do end", "table expected", 2},
+               {"for k in pairs(user) do end", "cannot be gone through", 2},
                {"return #user", "what a function is given is no list", 2},
                {"return 5", "the function returned a number where a truth is expected: true, false or nil", 2},
                {"return 'yes'", "the function returned a text where a truth is expected", 2},
