@@ -38,6 +38,9 @@ bool control_open(struct book *b, struct err *e) {
                  (long long)version, STEPS);
 }
 
+/* Empties the log. So it does with what a schema change left there whose commit could not be synced: readable, and perhaps never on the
+ * disk.
+ */
 void control_close(struct book *b) {
   sql_close(&b->keys);
   if (b->control && b->lock >= 0) sql_exec(b->control, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);

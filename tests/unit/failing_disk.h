@@ -8,6 +8,7 @@
 #include <time.h>
 
 static _Atomic int disk_sync_failures, disk_write_failures; /* this many more fail */
+static _Atomic int disk_syncs_before;                       /* so many syncs go well before those that fail */
 static const char *disk_spared;                             /* files whose path has it never fail; NULL: none */
 static const char *disk_only;                               /* no others than those whose path has it do; NULL: all */
 static _Atomic bool disk_sync_held;                         /* syncs do not return while it is set … */
@@ -33,7 +34,7 @@ static int disk_sync(sqlite3_file *f, int flags) {
   disk_sync_waiting++;
   while (disk_sync_held) nanosleep(&(struct timespec){0, 1000000}, NULL);
   disk_sync_waiting--;
-  return disk_strikes(&disk_sync_failures) ? SQLITE_IOERR_FSYNC : disk_below(f)->xSync(f, flags);
+  return !disk_strikes(&disk_syncs_before) && disk_strikes(&disk_sync_failures) ? SQLITE_IOERR_FSYNC : disk_below(f)->xSync(f, flags);
 }
 static int disk_write(sqlite3_file *f, const void *bytes, int length, sqlite3_int64 at) {
   return disk_strikes(&disk_write_failures) ? SQLITE_IOERR_WRITE : disk_below(f)->xWrite(f, bytes, length, at);
