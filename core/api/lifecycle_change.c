@@ -1,7 +1,8 @@
 /* lifecycle_change: another state into a program. The live program's files, with the model's state replaced or one more beside it, are
- * built and checked like any upload, the registry in control.db gets its line, and the program becomes live as every program does. Promises
- * that a state is in the store before anything names it, and that a change of the rules in between wins: what was built on an older program
- * is thrown away. Main thread, but for the errands' work. */
+ * built and checked like any upload, the registry in control.db gets its line, and the program becomes live as every program does. A state
+ * in the place of another says so in the program (models/NAME.over): so a reload knows what it stands for, and whoever builds it again
+ * that the golden rows of the model's file are of that other one. Promises that a state is in the store before anything names it, and that
+ * a change of the rules in between wins: what was built on an older program is thrown away. Main thread, but for the errands' work. */
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/file.h"
@@ -100,24 +101,49 @@ static bool take_file(struct state_change *c, struct err *e) {
   return fine;
 }
 
+static const struct source *base_source(const struct state_change *c, const char *path) {
+  for (size_t i = 0; i < c->base->source_count; i++)
+    if (strcmp(c->base->sources[i].path, path) == 0) return &c->base->sources[i];
+  return NULL;
+}
+
+/* Names the state in whose place the one that is to be served stands; itself when nobody came in between. */
+static void name_origin(const struct state_change *c, const char *over, char origin[DIGEST_TEXT]) {
+  const struct source *said = base_source(c, over), *state = base_source(c, c->state_path);
+  unsigned char sha256[HASH_SHA256];
+  if (said && hash_unhex(str_trim(said->text), sha256, HASH_SHA256)) hash_hex(sha256, HASH_SHA256, origin);
+  else if (state) hash_hex(state->sha256, HASH_SHA256, origin);
+}
+
+/* Room for the paths and the lines that are the engine's own. */
+struct own_files {
+  char candidate[600], previous[600], over[600], beside[600], origin[DIGEST_TEXT], line[DIGEST_TEXT + 1];
+};
+
 static bool gather(struct state_change *c, struct err *e) {
   struct draft *d = c->draft;
   const struct program *p = c->base;
-  char candidate[600], previous[600], *path = arena_alloc(&d->arena, 600);
-  struct source *given = ARENA_ARRAY(&d->arena, struct source, p->source_count + 2);
-  if (!given || !path) return err_set(e, ERR_BUSY, "no memory for a program");
-  model_beside_path(c->model, MODEL_CANDIDATE, candidate, sizeof candidate);
-  model_beside_path(c->model, MODEL_PREVIOUS, previous, sizeof previous);
+  struct own_files *own = ARENA_NEW(&d->arena, struct own_files);
+  struct source *given = ARENA_ARRAY(&d->arena, struct source, p->source_count + 3);
+  if (!given || !own) return err_set(e, ERR_BUSY, "no memory for a program");
+  model_beside_path(c->model, MODEL_CANDIDATE, own->candidate, sizeof own->candidate);
+  model_beside_path(c->model, MODEL_PREVIOUS, own->previous, sizeof own->previous);
+  model_over_path(c->model, own->over, sizeof own->over);
+  name_origin(c, own->over, own->origin);
   d->given = given;
   for (size_t i = 0; i < p->source_count; i++) {
     const struct source *s = &p->sources[i];
-    if (strcmp(s->path, candidate) == 0 || strcmp(s->path, previous) == 0) continue;
+    if (strcmp(s->path, own->candidate) == 0 || strcmp(s->path, own->previous) == 0 || strcmp(s->path, own->over) == 0) continue;
     if (strcmp(s->path, c->state_path) != 0) given[d->given_count++] = *s;
     else if (!put_source(c, &given[d->given_count++], s->path, c->ask.served, e)) return false;
   }
+  if (strcmp(own->origin, c->ask.served) != 0) {
+    snprintf(own->line, sizeof own->line, "%s\n", own->origin);
+    given[d->given_count++] = (struct source){.path = own->over, .text = str_from(own->line)};
+  }
   if (!c->ask.beside) return true;
-  model_beside_path(c->model, c->ask.role, path, 600);
-  return put_source(c, &given[d->given_count++], path, c->ask.beside, e);
+  model_beside_path(c->model, c->ask.role, own->beside, sizeof own->beside);
+  return put_source(c, &given[d->given_count++], own->beside, c->ask.beside, e);
 }
 
 static void work(struct errand *errand) {

@@ -1,7 +1,7 @@
 /* Beside the served model: a candidate, or the one that was served before, as a model of its own that nobody can name. It comes from a file
  * of the program, so that a program with a candidate is another program, becomes live as any does, and its past keeps its code. Promises
- * that it is asked exactly when the served one is, and that a state's own golden rows stand in place of the model file's: those were
- * written for the state that lay there. Builder thread. */
+ * that it is asked exactly when the served one is, and that a state which does not lie in its program's own directory is held to golden
+ * rows of its own: the model file's were written for the state that lay there. Builder thread. */
 #include "kit/json.h"
 #include "models.h"
 #include <stdio.h>
@@ -23,6 +23,10 @@ uint32_t model_served(const struct models *m, uint32_t model) {
 
 void model_beside_path(const char *name, enum model_role role, char *path, size_t size) {
   snprintf(path, size, "models/%s.%s.state", name, role_words[role]);
+}
+
+void model_over_path(const char *name, char *path, size_t size) {
+  snprintf(path, size, "models/%s.over", name);
 }
 
 uint32_t model_beside(const struct models *m, uint32_t model) {
@@ -106,13 +110,21 @@ static bool to_node(struct arena *a, const struct json *j, uint32_t at, struct n
   return true;
 }
 
-bool figures_read(struct arena *a, struct model *m, struct str metrics_json, struct err *e) {
+/* A state that was trained into its place is held to the rows that people review and paste, or a swapped one would bless itself. */
+static bool is_held_to_file(const struct model *m, const struct json *figures, bool stands) {
+  bool in_place = false;
+  json_bool(figures, json_get(figures, 0, "in_place"), &in_place);
+  return in_place && !stands && m->role == MODEL_SERVED && m->golden && m->golden->length > 0;
+}
+
+bool figures_read(struct arena *a, struct model *m, struct str metrics_json, bool stands, struct err *e) {
   struct json j;
   if (!json_parse(&j, a, metrics_json, &json_limits_default, e)) return false;
   m->watched = m->role == MODEL_SERVED ? watched_read(a, m, &j) : NULL;
   m->typical = typical_read(a, m, &j);
   const uint32_t golden = json_get(&j, 0, "golden");
-  if (golden == JSON_NONE) return true;
+  if (golden == JSON_NONE && stands) m->golden = NULL; /* the file's are of the state in whose place this one stands */
+  if (golden == JSON_NONE || is_held_to_file(m, &j, stands)) return true;
   struct node *rows = ARENA_NEW(a, struct node);
   if (!rows || !to_node(a, &j, golden, rows)) return err_set(e, ERR_INTERNAL, "no memory for golden rows");
   if (json_type(&j, golden) != JSON_ARRAY) return err_set(e, ERR_INPUT, "golden: expected a list of rows");

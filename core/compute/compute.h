@@ -151,6 +151,8 @@ enum model_role model_role(const struct models *m, uint32_t model); /* [any] */
 uint32_t model_served(const struct models *m, uint32_t model);      /* beside which one; itself when it is none of those [any] */
 /* The file of a program that makes one. */
 void model_beside_path(const char *name, enum model_role role, char *path, size_t size);
+/* The file of a program that says: the state of this model stands in the place of another, whose SHA-256 it holds as 64 hex digits. */
+void model_over_path(const char *name, char *path, size_t size);
 #define NO_MODEL UINT32_MAX
 uint32_t model_beside(const struct models *m, uint32_t model);   /* which one lies beside this served model; or NO_MODEL [any] */
 uint32_t model_of_name(const struct models *m, struct str name); /* or NO_MODEL [any] */

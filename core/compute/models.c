@@ -120,7 +120,7 @@ struct model_spec model_spec_of(const struct models *all, uint32_t model, struct
 static bool load_state(struct arena *a, struct model *m, const struct models_from *from, struct findings *f) {
   struct str bytes;
   struct err e = {0};
-  char beside[600];
+  char beside[600], over[600];
   m->golden = m->noun->golden;
   if (!m->noun->state.len) return true;
   const char *path = arena_printf(a, "models/" STR_FORMAT, STR_ARG(m->noun->state));
@@ -134,9 +134,12 @@ static bool load_state(struct arena *a, struct model *m, const struct models_fro
     return false;
   }
   struct envelope envelope;
+  struct str marker;
   struct calibration *calibration = NULL;
+  model_over_path(m->name, over, sizeof over);
+  const bool stands = m->role == MODEL_SERVED && from->file(from->context, over, &marker);
   if (model_load(m->trained, bytes, &e) && envelope_read(bytes, &envelope, &e) && calibration_read(envelope.metrics, a, &calibration, &e) &&
-      figures_read(a, m, envelope.metrics, &e)) {
+      figures_read(a, m, envelope.metrics, stands, &e)) {
     m->calibration = calibration;
     return true;
   }

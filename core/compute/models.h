@@ -65,7 +65,8 @@ struct value belief_missing(const struct model *m, const struct belief *b, enum 
 /* beside.c: what a state's figures say besides: golden rows of its own, and what its inputs were like. [builder] */
 void model_build(struct arena *a, struct models *all, struct model *m, const struct models_from *from, struct findings *f);
 void beside_add(struct arena *a, struct models *all, const struct models_from *from, struct findings *f);
-bool figures_read(struct arena *a, struct model *m, struct str metrics_json, struct err *e);
+/* `stands`: the state does not lie in its program's own directory. */
+bool figures_read(struct arena *a, struct model *m, struct str metrics_json, bool stands, struct err *e);
 /* drift.c: one batch that the model answered is counted into the bins of its reference; what a missing row is, is a bin too. [lane] */
 struct watched *watched_read(struct arena *a, const struct model *m, const struct json *figures);
 void watched_note(const struct model *m, uint32_t rows, double *const *inputs, uint64_t *const *valid, const double *outputs,

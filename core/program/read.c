@@ -25,7 +25,7 @@ static const char *const folders[] = {"interventions", "models", "rules"};
 #define FOLDERS (sizeof folders / sizeof *folders)
 
 static bool wanted(struct str name) {
-  return str_ends(name, ".lua") || str_ends(name, ".state");
+  return str_ends(name, ".lua") || str_ends(name, ".state") || str_ends(name, ".over");
 }
 
 static void __attribute__((format(printf, 3, 4))) complain(struct reading *r, const char *path, const char *format, ...) {

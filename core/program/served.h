@@ -11,7 +11,8 @@ struct served {
   struct served_file *files;
   size_t count;
 };
-/* What of `p` must stand when its directory is read again: states that were retrained, and states beside. Copied into `a`. */
+/* What of `p` must stand when its directory is read again: states that are not the directory's, what says so, and states beside. Copied
+ * into `a`. */
 void served_note(const struct program *p, struct arena *a, struct served *out);
 /* Puts them among a directory's sources, where the directory still holds what they replaced; each with a note. */
 void served_apply(struct program *p, const struct served *served);

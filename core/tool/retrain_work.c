@@ -30,7 +30,7 @@ struct contest {
   struct training_table *table;
   struct training_size size;
   struct retraining rules;
-  char parent[65], over[65];       /* the served state, and the one of the program's directory that it goes back to */
+  char parent[65];                 /* the served state */
   struct figures was, is;          /* served and fresh, on the rows that decide */
   double improvement, gain, error; /* relative, of log loss; absolute, and its standard error */
   const char *verdict;             /* "better" "kept" "too_few" */
@@ -69,22 +69,14 @@ static void step_back(int64_t seconds) {
 
 /* ---- who is served ---- */
 
-static bool name_parents(struct contest *c, struct err *e) {
+static bool name_parent(struct contest *c, struct err *e) {
   struct buf bytes = {0};
-  struct arena a = {0};
-  struct envelope x;
-  struct json j;
   unsigned char sha256[HASH_SHA256];
-  bool fine = file_read(c->served.state, &bytes, STATE_MOST, e) && envelope_read(buf_view(&bytes), &x, e) &&
-              json_parse(&j, &a, x.metrics, &json_limits_default, e);
+  const bool fine = file_read(c->served.state, &bytes, STATE_MOST, e);
   if (fine) {
     hash_sha256(buf_view(&bytes), sha256);
     hash_hex(sha256, HASH_SHA256, c->parent);
-    const struct str over = json_text(&j, json_path(&j, 0, "retrained.over"), &a);
-    snprintf(c->over, sizeof c->over, "%s", c->parent);
-    if (over.len == 64) memcpy(c->over, over.at, 64);
   }
-  arena_free(&a);
   buf_free(&bytes);
   return fine;
 }
@@ -183,7 +175,6 @@ static void put_contest(const struct contest *c, struct json_writer *w) {
   put_time(w, "from", c->size.from);
   put_time(w, "until", c->size.until);
   json_pair_text(w, "parent", c->parent);
-  json_pair_text(w, "over", c->over);
   if (!c->is.rows) return;
   json_key(w, "served");
   figures_write(&c->was, w);
@@ -232,7 +223,7 @@ static bool work(struct contest *c, const struct retrain_work *o, struct err *e)
   struct buf figures = {0};
   struct json_writer w = json_to(&figures);
   if (!learning_from_options(&from, o->file, o->data, 1, 1, 1, e) || !one_model_open(&c->fresh, o->program, o->model, o->plugins, e) ||
-      !one_model_open(&c->served, o->program, o->model, o->plugins, e) || !one_model_load(&c->served, NULL, e) || !name_parents(c, e) ||
+      !one_model_open(&c->served, o->program, o->model, o->plugins, e) || !one_model_load(&c->served, NULL, e) || !name_parent(c, e) ||
       !model_retraining(c->fresh.noun, &c->rules, e))
     return false;
   from.lookback = c->rules.lookback;

@@ -98,8 +98,9 @@ static bool run_model(const struct options *o, struct one_model *m, const struct
   if (fine) {
     report_write(&report, &w);
     printf(STR_FORMAT "}\n", STR_ARG(buf_view(&figures)));
-    fine = report_reference(m, table, &w, e);                       /* for the engine that watches over it; nothing to read */
-    if (o->out) fine = fine && teach_golden_write(m, table, &w, e); /* for elsewhere: the rows of the model's file are of another state */
+    fine = report_reference(m, table, &w, e);           /* for the engine that watches over it; nothing to read */
+    fine = fine && teach_golden_write(m, table, &w, e); /* for the day on which it is served in another state's place */
+    if (!o->out) json_pair_bool(&w, "in_place", true);  /* here it is held to the rows of the model's file */
     json_close_object(&w);
     report_verdict(&report, verdict, sizeof verdict);
     fprintf(stderr, "%s\n", verdict);

@@ -4,47 +4,8 @@
 # worse state that somebody deploys by hand returns by itself. Every decision is derived again, byte for byte, with models asked anew.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
+. "$KAIROS_SOURCE/tests/flow/trees.sh"
 export KAIROS_URL
-program=$work/program
-mkdir -p "$program/rules" "$program/interventions" "$program/models"
-cat >"$program/rules/all.lua" <<'LUA'
-event "workout_planned" {}
-event "workout_completed" {}
-trigger "doubt" { why = "A test.", on = { "workout_planned" }, when = "by_trees < 0.5", offer = { "breathe_out" } }
-LUA
-cat >"$program/interventions/all.lua" <<'LUA'
-intervention "breathe_out" { channel = "push", expires = 2 * hours, message = { en = "Breathe." } }
-LUA
-model() { # FIELDS
-  cat >"$program/models/all.lua" <<LUA
-model "trees" {
-  plugin = "gbm", outputs = { "by_trees" }, state = "trees.state", $1
-  inputs = { "workout_frequency_7d", "workout_frequency_30d", "success_rate", "habit_strength", "streak_length", "stress_level" },
-  train = { on = "workout_planned", target = "workout_completed", within = 18 * hours, rows = 2000 },
-  config = { output = { name = "by_trees" }, n_estimators = 20 },
-}
-LUA
-}
-people() { "$KAIROS" simulate --users "$1" --days "$2" --seed "$3" --start "$4" 2>/dev/null; }
-swap() { sed 's/workout_completed/XX/; s/workout_skipped/workout_completed/; s/XX/workout_skipped/'; }
-send() { # FILE, in parts that a request may hold
-  split -l 2000 "$1" "$work/part."
-  for part in "$work"/part.*; do
-    status=$(curl -s -S -o "$work/answer" -w '%{http_code}' -H 'Content-Type: application/x-ndjson' --data-binary "@$part" "$url/v1/events?clock=event")
-    [ "$status" = 200 ] || { head -c 500 "$work/answer" >&2; say "expected 200, got $status"; }
-    rm "$part"
-  done
-}
-served() { run 0 "$KAIROS" models list --json && sed -n 's/.*"model":"trees","version":"\([0-9a-f]*\)".*/\1/p' "$work/out"; }
-
-serves() { # VERSION: in a moment, since the list follows the programs
-  tries=0
-  until [ "$(served)" = "$1" ]; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || say "$2: expected $1, got $(served)"
-    sleep 0.1
-  done
-}
 
 # ---- people who skip, and a model that learned from them; then people who do not ----
 people 100 40 3 2025-02-01 | swap >"$work/old"
@@ -99,7 +60,7 @@ run 0 "$KAIROS" models deploy trees
 has 'trees: deployed: by hand'
 run 0 "$KAIROS" models list
 hasnt 'last training'
-elsewhere=$(sha256sum "$work/elsewhere.state" | cut -c1-64)
+elsewhere=$(version_of "$work/elsewhere.state")
 serves "$elsewhere" "the state from elsewhere"
 run 5 "$KAIROS" models return trees "$(echo "$elsewhere" | cut -c1-3)"
 has 'at least 4 digits'
