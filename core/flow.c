@@ -222,13 +222,18 @@ static const struct listening *who_listens(struct flow *f, const struct step *s)
 
 static void screen(struct flow *f, struct step *s) {
   const struct listening *l = s->recorded.decides ? who_listens(f, s) : NULL;
-  if (!l) return;
+  const bool happened = s->recorded.decides && s->item->kind == ENTRY_EVENT;
+  const uint64_t kept = happened ? models_kept_at(s->program->models, s->item->event.type) : 0;
+  if (!l && !kept) return;
   s->listening = l;
   s->slots = ARENA_ARRAY(&f->scratch, struct value, s->program->symbols.count + 1);
+  s->models = kept;
+  if (!l) return;
   s->maybe = arena_alloc(&f->scratch, l->count + 1);
   s->working = (struct working){.again = s->item->recorded != NULL, .recorded = s->item->recorded};
   s->any =
       program_screen(s->program, l, &s->item->event, s->user, s->recorded.clock, s->slots, s->maybe, &s->models, &s->working, &f->scratch);
+  s->models |= kept;
 }
 
 /* ---- believe ---- */

@@ -20,6 +20,8 @@ model "adherence" {
   -- outcomes does not go to their median. Chosen on another draw of the population than the one that the state was trained and judged on.
   config = { output = { name = "adherence_probability", low = 0, high = 1 }, C = 0.5, epsilon = 0.45, gamma = 0.002 },
   train = { on = "workout_planned", target = "workout_completed", within = 18 * hours, calibrate = "platt", rows = 3000 },
+  -- Kept by the engine: trained again each night, and served when it proves better (docs/MODELS.md, Lifecycle).
+  retrain = { at = "03:00", lookback = 90 * days, samples = 10000, gain = 0.05, drift = 0.3 },
   golden = {
     {
       inputs = {

@@ -1,5 +1,6 @@
 -- The specialised models of the assessment (requirement D14) beside `adherence`: performance, plateau and churn.
--- `GET /v1/users/{id}/insights` reads them; no rule does, so they cost nothing where decisions are made. Injury risk has no model:
+-- `GET /v1/users/{id}/insights` reads them; no rule does. The engine keeps them all the same: it asks them at each weekly report, holds the
+-- answers against what came, and trains them again each night (docs/MODELS.md, Lifecycle). Injury risk has no model:
 -- METHODS 13.1 allows a description of training load and no prediction (docs/MODELS.md). The states that ship were trained on the built-in
 -- population, which was set up by hand.
 local inputs = {
@@ -15,6 +16,7 @@ local function assessed(name, doc, output, trees, train, golden)
     doc = doc, plugin = "gbm", inputs = inputs, outputs = { [output] = {} }, state = name .. ".state",
     config = { output = { name = output }, n_estimators = trees, max_depth = 2, learning_rate = 0.05 },
     train = train, golden = golden,
+    retrain = { at = "03:00", lookback = 90 * days, samples = 10000, gain = 0.05, drift = 0.3 },
   }
 end
 

@@ -14,6 +14,8 @@ model "sequence" {
   state = "sequence.state",
   config = { output = { name = "sequence_probability", low = 0, high = 1 } },
   train = { on = "workout_planned", target = "workout_completed", within = 18 * hours, calibrate = "platt", rows = 100000 },
+  -- Kept by the engine: trained again each night, and served when it proves better (docs/MODELS.md, Lifecycle).
+  retrain = { at = "03:00", lookback = 90 * days, samples = 10000, gain = 0.05, drift = 0.3 },
   golden = {
     {
       inputs = {

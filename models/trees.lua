@@ -14,6 +14,8 @@ model "trees" {
   state = "trees.state",
   config = { output = { name = "trees_probability" }, n_estimators = 200, max_depth = 2, learning_rate = 0.05 },
   train = { on = "workout_planned", target = "workout_completed", within = 18 * hours, calibrate = "platt", rows = 100000 },
+  -- Kept by the engine: trained again each night, and served when it proves better (docs/MODELS.md, Lifecycle).
+  retrain = { at = "03:00", lookback = 90 * days, samples = 10000, gain = 0.05, drift = 0.3 },
   golden = {
     {
       inputs = {

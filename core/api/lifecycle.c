@@ -99,7 +99,24 @@ static bool is_same(const struct episode *a, const struct episode *b) {
          a->terms.left_out == b->terms.left_out && str_eq(a->terms.on, b->terms.on) && str_eq(a->terms.target, b->terms.target);
 }
 
-/* One that goes on keeps its scores and what was said; its drift is counted anew, since the counts are the program's. */
+/* What lies beside is another, the served state is the same: so are its bins. */
+static void pass_drift(struct episode *from, struct episode *to) {
+  to->drift = from->drift;
+  to->said_drift = from->said_drift;
+  from->drift = NULL;
+}
+
+/* The lanes count anew with each program; what the one before had counted goes on here. */
+static void follow_drift(const struct lifecycle *l, struct episode *e, const struct program *p, uint32_t model) {
+  struct drift *fresh = drift_new(p, model);
+  const uint32_t was = l->of ? model_of_name(l->of->models, str_from(e->name)) : NO_MODEL;
+  if (fresh && e->drift && was != NO_MODEL) drift_carry(fresh, p, model, e->drift, l->of, was);
+  drift_free(e->drift);
+  e->drift = fresh;
+  drift_figures(fresh, p, model, &e->drifting);
+}
+
+/* One that goes on keeps its scores and what was said. */
 static struct episode *continue_or_begin(struct lifecycle *l, const struct episode *is) {
   for (uint32_t i = 0; i < l->episode_count; i++) {
     struct episode *was = l->episodes[i];
@@ -131,6 +148,7 @@ static struct episode *continue_or_begin(struct lifecycle *l, const struct episo
     memcpy(e->alerts, was->alerts, sizeof e->alerts);
     e->alert_count = was->alert_count;
     e->alerts_total = was->alerts_total;
+    if (strcmp(was->served, e->served) == 0) pass_drift(l->episodes[i], e);
   }
   return e;
 }
@@ -146,9 +164,7 @@ static void follow(struct lifecycle *l, const struct program *p) {
     if (!e) arena_free(&is.arena);
     if (!e) continue;
     e->changing = false;
-    drift_free(e->drift);
-    e->drift = drift_new(p, m);
-    e->drifting = (struct drift_figures){.score = STATS_NONE, .prediction = STATS_NONE};
+    follow_drift(l, e, p, m);
     same = same && count < l->episode_count && l->episodes[count] == NULL;
     now[count++] = e;
   }
@@ -300,6 +316,7 @@ void lifecycle_tick(struct api *a) {
     train_when_due(l, e);
     if (l->changes) return; /* one step at a time */
   }
+  kept_tick(l);
   scan_tick(l);
 }
 
@@ -329,6 +346,7 @@ bool lifecycle_open(struct api *a, struct err *e) {
   l->scan.lifecycle = l;
   a->lifecycle = l;
   follow(l, a->program);
+  kept_read(l);
   return control_each(a->book, 0, restore, l, e);
 }
 
@@ -339,6 +357,7 @@ void lifecycle_stop(struct api *a) {
 void lifecycle_close(struct api *a) {
   struct lifecycle *l = a->lifecycle;
   if (!l) return;
+  kept_end(l);
   for (uint32_t i = 0; i < l->episode_count; i++) episode_free(l->episodes[i]);
   library_release(l->api->library, l->of);
   arena_free(&l->scan.arena);

@@ -3,6 +3,7 @@
  *   lifecycle.c         episodes, and what is done about them
  *   lifecycle_scan.c    what was recorded of their answers, against what came
  *   lifecycle_drift.c   what they see, against what they were trained on
+ *   lifecycle_kept.c    the same in a file, for the next start
  *   lifecycle_train.c   the process that trains
  *   lifecycle_change.c  another state into a program
  *   lifecycle_show.c    as JSON, and as metrics
@@ -14,8 +15,9 @@
 #define DIGEST_TEXT      65
 #define EPISODES_MOST    32
 #define ALERTS_MOST      8
-#define LIFECYCLE_NAME   "lifecycle" /* as author, and where its programs come from */
-#define LIFECYCLE_FOLDER "retrain"   /* in the data directory, while a model is trained */
+#define LIFECYCLE_NAME   "lifecycle"  /* as author, and where its programs come from */
+#define LIFECYCLE_FOLDER "retrain"    /* in the data directory, while a model is trained */
+#define LIFECYCLE_KEPT   "drift.json" /* in the data directory */
 
 struct drift; /* lifecycle_drift.c */
 struct drift_figures {
@@ -81,6 +83,11 @@ struct lifecycle {
   struct scan scan;
   struct training_job *job; /* one at a time; NULL: none */
   uint32_t changes;         /* under way */
+  struct {
+    int64_t at;    /* monotonic ns: the last look */
+    uint64_t seen; /* rows that had been counted when the file was written */
+    bool running, failed;
+  } kept;
   uint64_t seen_events, ticks;
   int64_t begun;
   struct lifecycle_figures {
@@ -101,6 +108,17 @@ void drift_free(struct drift *d);
 /* Looks at the counts; true: there is a new figure. `alert` gets at most one sentence about what is out of the ordinary. */
 bool drift_look(struct drift *d, const struct program *p, uint32_t model, struct drift_figures *out, char *alert, size_t size);
 void drift_put(const struct drift *d, const struct program *p, uint32_t model, struct json_writer *w);
+void drift_figures(const struct drift *d, const struct program *p, uint32_t model, struct drift_figures *out); /* none when too few */
+uint64_t drift_seen(const struct drift *d, const struct program *p, uint32_t model);                           /* rows since `d` is there */
+/* `d` goes on with what `from` had counted for an earlier program, if it is of the same inputs. The state must be the same. */
+bool drift_carry(struct drift *d, const struct program *p, uint32_t model, const struct drift *from, const struct program *was,
+                 uint32_t was_model);
+void drift_write(const struct drift *d, const struct program *p, uint32_t model, struct json_writer *w); /* members of an open object */
+bool drift_read(struct drift *d, const struct program *p, uint32_t model, const struct json *j, uint32_t at);
+/* lifecycle_kept.c */
+void kept_tick(struct lifecycle *l);
+void kept_end(struct lifecycle *l);
+void kept_read(struct lifecycle *l);
 /* lifecycle_train.c */
 bool training_start(struct lifecycle *l, struct episode *e, const char *author, const char *why, struct err *err);
 void training_stop(struct lifecycle *l); /* at the engine's end */

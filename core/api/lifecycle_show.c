@@ -7,12 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void put_number(struct json_writer *w, const char *key, double v) {
-  json_key(w, key);
-  if (math_finite(v)) json_put_double(w, math_round6(v));
-  else json_put_null(w);
-}
-
 static void put_time(struct json_writer *w, const char *key, int64_t at) {
   char text[32];
   json_key(w, key);
@@ -26,11 +20,11 @@ static void put_live(struct json_writer *w, const struct episode *e) {
   json_open_object(w);
   json_pair_int(w, "outcomes", (int64_t)s->rows);
   json_pair_int(w, "days", SCORES_DAYS);
-  put_number(w, "base_rate", s->base_rate);
-  put_number(w, "accuracy", s->accuracy);
-  put_number(w, "log_loss", s->log_loss);
-  put_number(w, "baseline_accuracy", e->baseline_accuracy);
-  put_number(w, "baseline_log_loss", e->baseline_loss);
+  json_pair_figure(w, "base_rate", s->base_rate);
+  json_pair_figure(w, "accuracy", s->accuracy);
+  json_pair_figure(w, "log_loss", s->log_loss);
+  json_pair_figure(w, "baseline_accuracy", e->baseline_accuracy);
+  json_pair_figure(w, "baseline_log_loss", e->baseline_loss);
   json_close_object(w);
 }
 
@@ -64,12 +58,12 @@ static void put_beside(struct json_writer *w, const struct episode *e) {
   json_pair_int(w, "users", (int64_t)s->users);
   put_time(w, "from", s->first);
   put_time(w, "until", s->last);
-  put_number(w, "accuracy", s->beside_accuracy);
-  put_number(w, "served_accuracy", s->served_accuracy);
-  put_number(w, "log_loss", s->beside_loss);
-  put_number(w, "served_log_loss", s->served_loss);
-  put_number(w, "gain", s->gain);
-  put_number(w, "error", s->error);
+  json_pair_figure(w, "accuracy", s->beside_accuracy);
+  json_pair_figure(w, "served_accuracy", s->served_accuracy);
+  json_pair_figure(w, "log_loss", s->beside_loss);
+  json_pair_figure(w, "served_log_loss", s->served_loss);
+  json_pair_figure(w, "gain", s->gain);
+  json_pair_figure(w, "error", s->error);
   json_close_object(w);
 }
 
@@ -82,9 +76,9 @@ static void put_drift(struct json_writer *w, const struct lifecycle *l, const st
   }
   json_open_object(w);
   json_pair_int(w, "rows", (int64_t)e->drifting.rows);
-  put_number(w, "score", e->drifting.score);
-  put_number(w, "threshold", e->rules.drift);
-  put_number(w, "prediction", e->drifting.prediction);
+  json_pair_figure(w, "score", e->drifting.score);
+  json_pair_figure(w, "threshold", e->rules.drift);
+  json_pair_figure(w, "prediction", e->drifting.prediction);
   drift_put(e->drift, l->of, model, w);
   json_close_object(w);
 }
@@ -111,10 +105,10 @@ static void put_rules(struct json_writer *w, const struct episode *e) {
   snprintf(at, sizeof at, "%02d:%02d", e->rules.minute / 60, e->rules.minute % 60);
   json_open_object(w);
   json_pair_text(w, "at", e->rules.nightly ? at : NULL);
-  put_number(w, "lookback_days", (double)e->rules.lookback / (double)CLOCK_DAY);
+  json_pair_figure(w, "lookback_days", (double)e->rules.lookback / (double)CLOCK_DAY);
   json_pair_int(w, "samples", e->rules.samples);
-  put_number(w, "gain", e->rules.gain);
-  put_number(w, "shadow_days", (double)e->rules.shadow / (double)CLOCK_DAY);
+  json_pair_figure(w, "gain", e->rules.gain);
+  json_pair_figure(w, "shadow_days", (double)e->rules.shadow / (double)CLOCK_DAY);
   json_pair_int(w, "outcomes", e->rules.outcomes);
   json_close_object(w);
 }

@@ -96,6 +96,13 @@ uint64_t models_with_parts(const struct models *all, uint64_t wanted) {
   return wanted;
 }
 
+uint64_t models_kept_at(const struct models *all, struct str type) {
+  uint64_t kept = 0;
+  for (uint32_t i = 0; i < all->count && i < 64; i++)
+    if (all->at[i].role == MODEL_SERVED && all->at[i].kept_at.len && str_eq(all->at[i].kept_at, type)) kept |= UINT64_C(1) << i;
+  return kept ? models_with_parts(all, kept) : 0;
+}
+
 uint32_t models_in_order(const struct models *all, uint32_t place) {
   for (int combined = 0; combined < 2; combined++)
     for (uint32_t i = 0; i < all->count; i++)

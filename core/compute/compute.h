@@ -131,6 +131,9 @@ struct value belief_from_output(const struct models *m, uint32_t belief, double 
 
 /* The models of a set, and those that its combinations weigh. [any] */
 uint64_t models_with_parts(const struct models *m, uint64_t wanted);
+/* Those that are kept by outcomes (`retrain`) and learn from events of this type: they are asked at each of them, whatever rules want, so
+ * that there are answers to hold against what came. [lane] */
+uint64_t models_kept_at(const struct models *m, struct str type);
 /* Of a combination: the beliefs that it weighs, and how; 0: it is none. [any] */
 uint32_t model_parts(const struct models *m, uint32_t model, const uint32_t **beliefs, const double **weights);
 /* Weights that sum to 1 for columns of beliefs (none: missing) and what came, pulled to `given` while rows are few; false: they are

@@ -12,11 +12,6 @@ static void put_value(struct json_writer *w, struct value v) {
   else json_put_null(w);
 }
 
-static void pair_part(struct json_writer *w, const char *key, double part) {
-  if (stats_none(part)) json_key(w, key), json_put_null(w);
-  else json_pair_double(w, key, math_round6(part));
-}
-
 void features_list(const struct features *f, const struct user *u, int64_t clock, struct json_writer *w, struct arena *a) {
   struct view v;
   struct value *slots = ARENA_ARRAY(a, struct value, f->symbols->count + 1);
@@ -42,10 +37,10 @@ static void describe_strength(struct view *v, struct json_writer *w) {
   const struct strength *s = strength_of(v);
   json_key(w, "habitStrength");
   json_open_object(w);
-  pair_part(w, "strength", s->strength);
-  pair_part(w, "frequency", s->frequency);
-  pair_part(w, "consistency", s->consistency);
-  pair_part(w, "contextStability", s->context);
+  json_pair_figure(w, "strength", s->strength);
+  json_pair_figure(w, "frequency", s->frequency);
+  json_pair_figure(w, "consistency", s->consistency);
+  json_pair_figure(w, "contextStability", s->context);
   json_close_object(w);
 }
 

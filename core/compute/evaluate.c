@@ -17,24 +17,18 @@ struct figures figures_of(const double *p, const double *y, size_t n) {
   return f;
 }
 
-static void pair(struct json_writer *w, const char *key, double value) {
-  json_key(w, key);
-  if (stats_none(value)) json_put_null(w);
-  else json_put_double(w, math_round6(value));
-}
-
 void figures_write(const struct figures *f, struct json_writer *w) {
   json_open_object(w);
   json_pair_int(w, "rows", (int64_t)f->rows);
-  pair(w, "base_rate", f->base_rate);
-  pair(w, "majority_accuracy", f->majority_accuracy);
-  pair(w, "accuracy", f->accuracy);
-  pair(w, "f1", f->f1);
-  pair(w, "auc", f->auc);
-  pair(w, "brier", f->brier);
-  pair(w, "brier_of_base_rate", f->brier_of_base_rate);
-  pair(w, "log_loss", f->log_loss);
-  pair(w, "calibration_slope", f->slope);
-  pair(w, "calibration_intercept", f->intercept);
+  json_pair_figure(w, "base_rate", f->base_rate);
+  json_pair_figure(w, "majority_accuracy", f->majority_accuracy);
+  json_pair_figure(w, "accuracy", f->accuracy);
+  json_pair_figure(w, "f1", f->f1);
+  json_pair_figure(w, "auc", f->auc);
+  json_pair_figure(w, "brier", f->brier);
+  json_pair_figure(w, "brier_of_base_rate", f->brier_of_base_rate);
+  json_pair_figure(w, "log_loss", f->log_loss);
+  json_pair_figure(w, "calibration_slope", f->slope);
+  json_pair_figure(w, "calibration_intercept", f->intercept);
   json_close_object(w);
 }

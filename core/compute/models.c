@@ -233,6 +233,8 @@ void model_build(struct arena *a, struct models *all, struct model *m, const str
   struct retraining retraining;
   struct err e = {0};
   if (m->role == MODEL_SERVED && !model_retraining(n, &retraining, &e)) complain(f, n, "%s", e.text);
+  const struct node *on = n->retrain && n->train ? node_get(n->train, "on") : NULL;
+  if (on && on->kind == NODE_TEXT) m->kept_at = on->text;
   if (!n->plugin.len) {
     complain(f, n, "plugin: expected the id of a plugin, such as \"svr\"");
     return;

@@ -41,6 +41,7 @@ struct model {
   enum model_role role;
   uint32_t served;               /* CANDIDATE, PREVIOUS: beside which model */
   const struct node *golden;     /* what its state must answer: the state's own rows, else the file's */
+  struct str kept_at;            /* an event type at which it is asked though no rule wants it; empty: none */
   const struct typical *typical; /* NULL: its state does not say what its inputs were like together */
   struct watched *watched;       /* NULL: its state says nothing of the rows that it was trained on */
   uint32_t *parts, part_count;   /* of a combination: the beliefs that it weighs */

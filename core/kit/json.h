@@ -78,6 +78,7 @@ void json_pair_str(struct json_writer *w, const char *key, struct str s);
 void json_pair_text(struct json_writer *w, const char *key, const char *c);
 void json_pair_double(struct json_writer *w, const char *key, double v);
 void json_pair_int(struct json_writer *w, const char *key, int64_t v);
+void json_pair_figure(struct json_writer *w, const char *key, double v); /* to the nearest 1e-6, as people read it; not finite: null */
 void json_pair_bool(struct json_writer *w, const char *key, bool v);
 /* Shortest decimal text that reads back as the same double; integers below 2^53 without exponent; locale-free. Writes at most 32 bytes,
  * returns their number. */

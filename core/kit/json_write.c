@@ -2,6 +2,7 @@
  * values only where one is due (a slip is a fault of ours: must()), and that nothing but the caller's buffer allocates. Does not check
  * that keys differ or that strings are UTF-8: they came through the tokenizer. Called by every room on every thread. */
 #include "kit/json.h"
+#include "kit/math.h"
 #include <string.h>
 
 #define NESTED_MOST 63
@@ -164,6 +165,12 @@ void json_pair_text(struct json_writer *w, const char *key, const char *c) {
 void json_pair_double(struct json_writer *w, const char *key, double v) {
   json_key(w, key);
   json_put_double(w, v);
+}
+
+void json_pair_figure(struct json_writer *w, const char *key, double v) {
+  json_key(w, key);
+  if (math_finite(v)) json_put_double(w, math_round6(v));
+  else json_put_null(w);
 }
 
 void json_pair_int(struct json_writer *w, const char *key, int64_t v) {

@@ -2,7 +2,6 @@
  * Promises the base rate beside every accuracy, and to say so when a simpler model is as good: a gain counts from two standard errors on,
  * each person's rows taken together. Called by train and evaluate, main thread. */
 #include "report.h"
-#include "kit/math.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -167,12 +166,6 @@ static void write_line(const struct report *r, enum report_line line, struct jso
   else json_put_null(w);
 }
 
-static void write_number(struct json_writer *w, const char *key, double value) {
-  json_key(w, key);
-  if (value - value == 0) json_put_double(w, math_round6(value));
-  else json_put_null(w);
-}
-
 void report_write(const struct report *r, struct json_writer *w) {
   for (int line = REPORT_TRAIN; line <= REPORT_LATE; line++) write_line(r, (enum report_line)line, w);
   json_key(w, "champions");
@@ -184,12 +177,12 @@ void report_write(const struct report *r, struct json_writer *w) {
   write_line(r, REPORT_CEILING, w);
   json_key(w, "gain");
   json_open_object(w);
-  write_number(w, "over_logistic", r->over_logistic);
-  write_number(w, "over_logistic_error", r->over_logistic_error);
-  write_number(w, "over_last_value", r->over_last);
-  write_number(w, "over_last_value_error", r->over_last_error);
-  write_number(w, "over_base_rate", r->over_base);
-  write_number(w, "over_base_rate_error", r->over_base_error);
+  json_pair_figure(w, "over_logistic", r->over_logistic);
+  json_pair_figure(w, "over_logistic_error", r->over_logistic_error);
+  json_pair_figure(w, "over_last_value", r->over_last);
+  json_pair_figure(w, "over_last_value_error", r->over_last_error);
+  json_pair_figure(w, "over_base_rate", r->over_base);
+  json_pair_figure(w, "over_base_rate_error", r->over_base_error);
   json_close_object(w);
   if (!r->folds) return;
   json_pair_int(w, "folds", r->folds);

@@ -6,7 +6,6 @@
 #include "kit/clock.h"
 #include "kit/file.h"
 #include "kit/hash.h"
-#include "kit/math.h"
 #include "report.h"
 #include "retrain.h"
 #include "stats/stats.h"
@@ -162,12 +161,6 @@ static void put_time(struct json_writer *w, const char *key, int64_t at) {
   json_pair_str(w, key, (struct str){text, clock_format(at, text)});
 }
 
-static void put_number(struct json_writer *w, const char *key, double value) {
-  json_key(w, key);
-  if (math_finite(value)) json_put_double(w, math_round6(value));
-  else json_put_null(w);
-}
-
 static void put_contest(const struct contest *c, struct json_writer *w) {
   json_pair_int(w, "rows", c->size.rows);
   json_pair_int(w, "users", c->size.users);
@@ -180,9 +173,9 @@ static void put_contest(const struct contest *c, struct json_writer *w) {
   figures_write(&c->was, w);
   json_key(w, "fresh");
   figures_write(&c->is, w);
-  put_number(w, "improvement", c->improvement);
-  put_number(w, "gain", c->gain);
-  put_number(w, "error", c->error);
+  json_pair_figure(w, "improvement", c->improvement);
+  json_pair_figure(w, "gain", c->gain);
+  json_pair_figure(w, "error", c->error);
 }
 
 static bool write_state(struct contest *c, struct json_writer *w, struct buf *figures, const char *out, struct err *e) {

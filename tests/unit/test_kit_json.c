@@ -281,6 +281,8 @@ static void writer_has_one_form(void **state) {
   json_pair_text(&w, "none", NULL);
   json_pair_double(&w, "d", 0.1);
   json_pair_double(&w, "inf", 1e308 * 10);
+  json_pair_figure(&w, "figure", 2.0 / 3);
+  json_pair_figure(&w, "no figure", __builtin_nan(""));
   json_pair_int(&w, "least", INT64_MIN);
   json_pair_bool(&w, "yes", true);
   json_key(&w, "list");
@@ -296,8 +298,10 @@ static void writer_has_one_form(void **state) {
   json_close_array(&w);
   json_pair_str(&w, "k\"", STR(""));
   json_close_object(&w);
-  assert_true(str_is(buf_view(&b), "{\"t\":\"a\\\"b\\\\c\\n\\u0001\x7F\xC3\xA9/\",\"none\":null,\"d\":0.1,\"inf\":null,"
-                                   "\"least\":-9223372036854775808,\"yes\":true,\"list\":[0,[],{},null,{\"x\":1},false],\"k\\\"\":\"\"}"));
+  assert_true(
+      str_is(buf_view(&b),
+             "{\"t\":\"a\\\"b\\\\c\\n\\u0001\x7F\xC3\xA9/\",\"none\":null,\"d\":0.1,\"inf\":null,\"figure\":0.666667,\"no figure\":null,"
+             "\"least\":-9223372036854775808,\"yes\":true,\"list\":[0,[],{},null,{\"x\":1},false],\"k\\\"\":\"\"}"));
   buf_free(&b);
 }
 
