@@ -80,6 +80,7 @@ model "churn" {
     on = "goal_progress", target = "app_interaction", step = 7 * days, after = 28 * days, within = 42 * days, absent = true,
     calibrate = "platt", rows = 40000,
   },
+  retrain = { at = "03:00", lookback = 90 * days, samples = 10000, gain = 0.05, drift = 0.3 },
   golden = {
     {
       inputs = {

@@ -6,7 +6,7 @@ set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 export KAIROS_URL
 kept="adherence trees sequence performance plateau churn"
-"$KAIROS" simulate --users 20 --days 30 --seed 3 --start 2025-06-01 2>/dev/null >"$work/people"
+"$KAIROS" simulate --users 20 --days 70 --seed 3 --start 2025-06-01 2>/dev/null >"$work/people"
 run 0 "$KAIROS" import "$work/people" --data "$work/data" --program "$KAIROS_SOURCE"
 start "$work/data" --program "$KAIROS_SOURCE"
 KAIROS_URL=$url
