@@ -37,10 +37,10 @@ static void put_sets(struct json_writer *w, const struct episode *e) {
   }
   json_open_object(w);
   json_pair_int(w, "outcomes", (int64_t)e->sets.asked);
-  put_number(w, "held", (double)e->sets.held / (double)e->sets.asked);
-  put_number(w, "wanted", 1 - ADAPTIVE_TARGET);
-  put_number(w, "level_lowest", e->sets.lowest);
-  put_number(w, "level_highest", e->sets.highest);
+  json_pair_figure(w, "held", (double)e->sets.held / (double)e->sets.asked);
+  json_pair_figure(w, "wanted", 1 - ADAPTIVE_TARGET);
+  json_pair_figure(w, "level_lowest", e->sets.lowest);
+  json_pair_figure(w, "level_highest", e->sets.highest);
   json_close_object(w);
 }
 
