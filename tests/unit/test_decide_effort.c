@@ -1,7 +1,7 @@
 /* rooms: decide program accept kit; inside: decide */
 /* C6: nobody is asked for hard effort who is ill, injured or pregnant, slept two hours too little a night for a week, is under stress, or
  * has not rested for six days; whatever rules ask for it. 24 adversarial programs over 6 000 simulated person-days, held against a count
- * of their own; and who has recovered may be asked. */
+ * of their own; and who has recovered may be asked. KAIROS_EFFORT=all: 200 programs over a million person-days. */
 #include "decide_world.h"
 #include "kit/rng.h"
 
@@ -11,7 +11,6 @@
   "}\n"                                                                                                                                    \
   "event \"profile_updated\" { doc = \"x\", fields = { ill = \"boolean\", injured = \"boolean\", pregnant = \"boolean\" } }\n"
 #define SPRINT RULES_OPTION("sprint", "vigorous = true, effectiveness = 1,")
-#define PEOPLE 24
 #define DAYS   250
 
 struct life { /* what a person's last days held, counted here */
@@ -62,22 +61,24 @@ static void live_a_day(struct world *w, struct life *l, int day, struct rng *r) 
 /* Rules that ask whenever it is forbidden, or always, and say so loudly. */
 static const char *adversary(int number) {
   static const char *const whens[] = {"event.n >= 0", "(sleep_debt or 9) > 2 or event.n >= 0", "(stress_level or 9) > 7 or event.n >= 0",
-                                      "(profile.ill or profile.injured or profile.pregnant or true) and event.n >= 0"};
+                                      "(profile.ill or profile.injured or profile.pregnant or true) and event.n >= 0", "not (event.n < 0)"};
   static char text[2000];
   snprintf(text, sizeof text,
            "%s%strigger \"sprint\" { why = \"x\", on = { \"ping\" }, when = \"%s\", offer = { \"sprint\" }, priority = %d }\n", EVENTS,
-           SPRINT, whens[number % 4], 10 + number);
+           SPRINT, whens[number % 5], 10 + number / 5);
   return text;
 }
 
 static void no_adversary_asks_too_much(void **state) {
   (void)state;
   struct rng r = rng_from(11);
-  int sent = 0, unwell = 0, tired = 0;
-  for (int person = 0; person < PEOPLE; person++) {
-    struct world *w = world_new(adversary(person));
+  const char *all = getenv("KAIROS_EFFORT");
+  const int models = all ? 200 : 24, people = all ? 20 : 1;
+  int sent = 0, unwell = 0, tired = 0, days = 0;
+  for (int person = 0; person < models * people; person++) {
+    struct world *w = world_new(adversary(person % models));
     struct life life = {.unwell = false};
-    for (int day = 0; day < DAYS; day++) {
+    for (int day = 0; day < DAYS; day++, days++) {
       live_a_day(w, &life, day, &r);
       w->user->send_count = 0;
       tell(w, "ping", day, 12, "{\"n\":1}", 0);
@@ -96,6 +97,7 @@ static void no_adversary_asks_too_much(void **state) {
     }
     world_free(w);
   }
+  assert_int_equal(days, all ? 1000000 : 6000);
   if (sent < 600 || unwell < 150 || tired < 600) fail_msg("%d asked, %d unwell, %d tired: not all of it was tried", sent, unwell, tired);
 }
 
