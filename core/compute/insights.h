@@ -35,11 +35,8 @@ double forecast_performance(struct view *v);
 /* A spike of training load describes: 30 % and two deviations above the three weeks before. `change` as a share. */
 bool forecast_spike(struct view *v, bool *spike, double *change);
 
-/* A number rounded to 1e-6, or null. */
 static inline void put_figure(struct json_writer *w, const char *key, double value) {
-  json_key(w, key);
-  if (stats_none(value) || !math_finite(value)) json_put_null(w);
-  else json_put_double(w, math_round6(value));
+  json_pair_figure(w, key, value);
 }
 /* The ring's values of the last `days` days that have one: days since the first of these into x, values into y. */
 size_t ring_values(struct view *v, enum ring ring, int32_t days, double *x, double *y);
