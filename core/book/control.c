@@ -29,6 +29,7 @@ bool control_open(struct book *b, struct err *e) {
   if (!b->control) return false;
   if (b->writer) {
     return sql_migrate(b->control, steps, STEPS, e) && sql_exec(b->control, "PRAGMA wal_checkpoint(TRUNCATE)", e) &&
+           sql_exec(b->control, "PRAGMA cache_size=-512", e) && /* facts are written far more often than read */
            (b->keys = sql_open(path, SQL_READER, e)) != NULL;
   }
   int64_t version;
