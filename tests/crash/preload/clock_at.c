@@ -1,5 +1,5 @@
-/* A library that is laid before the C library of an engine under test: the time of day is ahead by as many seconds as stand in the file that
- * CLOCK_AT names, looked at fifty times a second. What is measured (monotonic time) goes on as it is. */
+/* A library that is laid before the C library of an engine under test: the time of day is ahead by as many seconds as stand in the file
+ * that CLOCK_AT names, looked at fifty times a second. What is measured (monotonic time) goes on as it is. */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
