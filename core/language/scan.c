@@ -19,8 +19,21 @@ static char byte_at(const struct scan *s, size_t ahead) {
   return s->at + ahead < s->text.len ? s->text.at[s->at + ahead] : 0;
 }
 
+/* As Lua reads them: a carriage return ends a line too, and two different ones behind each other are one. */
+static bool is_line_end(char c) {
+  return c == '\n' || c == '\r';
+}
+
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\v' || c == '\f' || is_line_end(c);
+}
+
 static void step(struct scan *s) {
-  if (s->at < s->text.len && s->text.at[s->at] == '\n') s->line++;
+  const char c = byte_at(s, 0), next = byte_at(s, 1);
+  if (is_line_end(c)) {
+    s->line++;
+    s->at += is_line_end(next) && next != c;
+  }
   s->at++;
 }
 
@@ -51,7 +64,7 @@ static void skip_comment(struct scan *s) {
     skip_long(s, level);
     return;
   }
-  while (s->at < s->text.len && byte_at(s, 0) != '\n') s->at++;
+  while (s->at < s->text.len && !is_line_end(byte_at(s, 0))) s->at++;
 }
 
 static void refuse(struct scan *s, const char *sentence) {
@@ -73,15 +86,21 @@ static bool escapes_nul(const struct scan *s) {
   return zeros >= 3 || after < '0' || after > '9';
 }
 
+/* A text goes on behind an escaped line end, and behind `\z` and whatever blanks follow it. */
+static void skip_escape(struct scan *s) {
+  const bool blanks = byte_at(s, 1) == 'z';
+  if (escapes_nul(s)) refuse(s, "a text cannot hold a NUL byte");
+  step(s);
+  step(s);
+  while (blanks && s->at < s->text.len && is_blank(byte_at(s, 0))) step(s);
+}
+
 static void skip_text(struct scan *s) {
   char quote = byte_at(s, 0);
   s->at++;
-  while (s->at < s->text.len && byte_at(s, 0) != quote && byte_at(s, 0) != '\n') {
-    if (byte_at(s, 0) == '\\') {
-      if (escapes_nul(s)) refuse(s, "a text cannot hold a NUL byte");
-      step(s);
-    }
-    step(s);
+  while (s->at < s->text.len && byte_at(s, 0) != quote && !is_line_end(byte_at(s, 0))) {
+    if (byte_at(s, 0) == '\\') skip_escape(s);
+    else step(s);
   }
   s->at++;
 }
@@ -138,7 +157,7 @@ static void scan_mark(struct scan *s) {
 
 static void scan_token(struct scan *s) {
   char c = byte_at(s, 0);
-  bool blank = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+  const bool blank = is_blank(c);
   const size_t from = s->at;
   const bool on = shape_is_on(s), comment = c == '-' && byte_at(s, 1) == '-';
   if (comment) skip_comment(s);
@@ -158,7 +177,18 @@ bool scan_source(struct findings *f, const char *file, struct str text) {
   return f->errors == errors;
 }
 
+/* Forms by which a text or a line may end elsewhere than it looks. They are read as Lua reads them; still, nothing that decides whether a
+ * function is watched shall rest on that. */
+static bool is_odd(struct str text) {
+  for (size_t i = 0; i < text.len; i++) {
+    const char c = text.at[i], next = i + 1 < text.len ? text.at[i + 1] : 0;
+    if (c == '\f' || c == '\v' || (c == '\r' && next != '\n') || (c == '\\' && (next == 'z' || is_line_end(next)))) return true;
+  }
+  return false;
+}
+
 void scan_shape(struct str text, struct scan_shape *shape) {
   struct scan s = {.text = text, .line = 1, .shape = shape};
+  shape->loops += is_odd(text);
   while (s.at < text.len) scan_token(&s);
 }

@@ -89,6 +89,24 @@ static void many_rounds_are_counted(void **state) {
   }
 }
 
+/* Where a text or a line ends, Lua and the scan must agree: otherwise a loop looks like a text, and runs unwatched for ever. */
+static void no_loop_hides_in_a_text(void **state) {
+  (void)state;
+  static const char *const bodies[] = {"-- here\r while true do end",
+                                       "-- here\n\r while true do end",
+                                       "local a = \"\\z\n  \" while true do end local b = \"\\z\n  \" return a == b",
+                                       "local a = \"\\\r\n\" while true do end local b = \"\\\r\n\" return a == b",
+                                       "local a = \"\\\n\r\" while true do end local b = \"\\\n\r\" return a == b",
+                                       "local a = '\\z\f\v \r' while true do end local b = '\\z\r' return a == b"};
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    if (opened(bodies[i])->straight) fail_msg("%zu runs without the hook", i);
+    const struct value v = functions_say(&w, 0);
+    assert_true(v.kind == VALUE_MISSING && v.reason == MISSING_SPENT);
+  }
+  assert_false(opened("user.\fsteps = 8 return user.steps == 8")->reads);
+  assert_false(opened("user.\vsteps = 8 return user.steps == 8")->reads);
+}
+
 /* What a function can reach through the locals of its file counts, also through tables and through itself. */
 static void straight_calls_no_function_of_the_file(void **state) {
   (void)state;
@@ -220,6 +238,7 @@ static void many_names(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(straight_is_what_cannot_run_long),
                                      cmocka_unit_test(many_rounds_are_counted),
+                                     cmocka_unit_test(no_loop_hides_in_a_text),
                                      cmocka_unit_test(straight_calls_no_function_of_the_file),
                                      cmocka_unit_test(without_the_hook_nothing_is_different),
                                      cmocka_unit_test(what_is_given_cannot_be_written_by_words),

@@ -158,6 +158,9 @@ static void nothing_outlives_its_file(void **state) {
   refused("math.floor = 5", 1, "\"floor\" is a word of the language and cannot be changed");
   refused("string.x = 5", 1, "global variables are not in the language");
   refused("local t = {}\nlocal _ENV = t", 2, "_ENV is not in the language");
+  refused("-- a line ends here\r_ENV = {}", 2, "_ENV is not in the language");
+  refused("local a = \"\\z\n  \" _ENV = 5 local b = \"\\z\n  \"", 2, "_ENV is not in the language");
+  refused("local a = \"\\\r\n\" local c = 5 & 3 local b = \"\\\r\n\"", 2, "bitwise operators are not in the language");
   refused("table.insert(math, 5)", 1, "table expected");
   refused("for k in pairs(string) do end", 1, "table expected");
   refused("(every \"day\").at = 5", 1, "a moment cannot be changed");
