@@ -104,8 +104,11 @@ static void tell_first(struct telling *t) {
   tell_volumes(t);
 }
 
-/* A later word about the same: an older one must not come after it. */
+/* A later word about the same: an older one must not come after it. An experiment's end is that of one revision, and no other's replaces
+ * it.
+ */
 static void replace_tellings(struct api *api, const char *kind, struct str name) {
+  if (strcmp(kind, "experiment") == 0) return;
   for (struct telling *t = api->tellings; t; t = t->next) t->replaced |= strcmp(t->kind, kind) == 0 && str_eq(t->name, name);
 }
 

@@ -6,10 +6,11 @@
 #include "kit/hash.h"
 #include <string.h>
 
-struct said { /* the newest word about a kill's or a rollout's name */
-  bool rollout, kill;
+struct said { /* the newest word about a kill's or a rollout's name; that one revision of an experiment has ended */
+  enum said_kind { SAID_KILL, SAID_ROLLOUT, SAID_EXPERIMENT } kind;
+  bool kill;
   int32_t stage;
-  struct str name, fact; /* in the arena */
+  struct str name, fact; /* in the arena; an experiment's name is "name#revision" */
 };
 struct missed {
   struct arena arena, scratch;
@@ -18,9 +19,9 @@ struct missed {
   bool failed;
 };
 
-static struct said *said_of(struct missed *m, bool rollout, struct str name) {
+static struct said *said_of(struct missed *m, enum said_kind kind, struct str name) {
   for (size_t i = 0; i < m->count; i++)
-    if (m->all[i].rollout == rollout && str_eq(m->all[i].name, name)) return &m->all[i];
+    if (m->all[i].kind == kind && str_eq(m->all[i].name, name)) return &m->all[i];
   if (m->count == m->cap) {
     const size_t cap = m->cap ? m->cap * 2 : 16;
     struct said *grown = kit_realloc(m->all, cap * sizeof *grown);
@@ -30,19 +31,24 @@ static struct said *said_of(struct missed *m, bool rollout, struct str name) {
   }
   const char *copy = arena_text(&m->arena, name.at, name.len);
   if (!copy) return NULL;
-  m->all[m->count] = (struct said){.rollout = rollout, .name = {copy, name.len}};
+  m->all[m->count] = (struct said){.kind = kind, .name = {copy, name.len}};
   return &m->all[m->count++];
 }
 
 static bool note(void *context, const struct control_fact *fact) {
   struct missed *m = context;
-  const bool kill = strcmp(fact->kind, "kill") == 0, rollout = strcmp(fact->kind, "rollout") == 0;
-  if (!kill && !rollout && strcmp(fact->kind, "unkill") != 0) return true;
-  struct said *s = said_of(m, rollout, str_from(fact->name));
+  const bool kill = strcmp(fact->kind, "kill") == 0, experiment = strcmp(fact->kind, "experiment") == 0;
+  const enum said_kind kind = experiment ? SAID_EXPERIMENT : strcmp(fact->kind, "rollout") == 0 ? SAID_ROLLOUT : SAID_KILL;
+  if (kind == SAID_KILL && !kill && strcmp(fact->kind, "unkill") != 0) return true;
   struct buf numbered = {0};
   struct json j;
-  int64_t stage = 0;
-  bool ok = s && json_parse(&j, &m->scratch, fact->body, &json_limits_default, NULL) && fact_numbered(fact->body, fact->number, &numbered);
+  int64_t stage = 0, revision = 0;
+  const char *name = fact->name;
+  bool ok = json_parse(&j, &m->scratch, fact->body, &json_limits_default, NULL) && fact_numbered(fact->body, fact->number, &numbered);
+  if (ok && experiment) ok = json_int(&j, json_get(&j, 0, "revision"), &revision);
+  if (ok && experiment) name = arena_printf(&m->scratch, "%s#%lld", fact->name, (long long)revision);
+  struct said *s = ok && name ? said_of(m, kind, str_from(name)) : NULL;
+  ok = s != NULL;
   if (ok) {
     json_int(&j, json_get(&j, 0, "stage"), &stage);
     s->kill = kill;
@@ -57,7 +63,8 @@ static bool note(void *context, const struct control_fact *fact) {
 }
 
 static bool knows(const struct controls *c, const struct said *s) {
-  if (s->rollout) return controls_stage(c, hash_64(s->name)) == s->stage;
+  if (s->kind == SAID_EXPERIMENT) return controls_ended(c, hash_64(s->name)); /* an end is not taken back */
+  if (s->kind == SAID_ROLLOUT) return controls_stage(c, hash_64(s->name)) == s->stage;
   return s->kill == (str_is(s->name, "all") ? c->kill_all : controls_named(c, hash_64(s->name)));
 }
 

@@ -71,6 +71,34 @@ static void a_start_catches_up(void **state) {
   file_remove_tree(w.directory, NULL);
 }
 
+static bool ended_everywhere(struct world *w, const char *salt) {
+  bool all = true;
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
+    all &= controls_ended(flow_controls(lanes_flow(w->api.lanes, 0), p), hash_64(str_from(salt)));
+  return all;
+}
+
+/* The ends of two revisions are two: the newer one says nothing of the older, to which a program may go back. */
+static void an_experiment_that_did_harm_stays_ended(void **state) {
+  (void)state;
+  struct world w = {.directory = "/tmp/kairos-catch-up-XXXXXX"};
+  assert_non_null(mkdtemp(w.directory));
+  fine(&w, file_remove_tree(w.directory, &w.e) && book_create(w.directory, 1, &w.e));
+  only_control(&w, "experiment", "walk", "{\"kind\":\"experiment\",\"name\":\"walk\",\"revision\":1,\"ended\":true,\"why\":\"harm\"}");
+  only_control(&w, "experiment", "walk", "{\"kind\":\"experiment\",\"name\":\"walk\",\"revision\":2,\"ended\":true,\"why\":\"harm\"}");
+  start(&w);
+  assert_true(ended_everywhere(&w, "walk#1"));
+  assert_true(ended_everywhere(&w, "walk#2"));
+  assert_false(controls_ended(flow_controls(lanes_flow(w.api.lanes, 0), 3), hash_64(STR("walk#3"))));
+  const uint64_t before = rows(&w);
+  stop(&w);
+
+  start(&w); /* nothing is said twice */
+  assert_int_equal(rows(&w), before);
+  stop(&w);
+  file_remove_tree(w.directory, NULL);
+}
+
 static void consent_is_no_event(void **state) {
   (void)state;
   static const char *const own[] = {"opt_in", "opt_out", "tick.day_started", "decision_asked"};
@@ -79,6 +107,7 @@ static void consent_is_no_event(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(a_start_catches_up), cmocka_unit_test(consent_is_no_event)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_start_catches_up), cmocka_unit_test(an_experiment_that_did_harm_stays_ended),
+                                     cmocka_unit_test(consent_is_no_event)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* rooms: api lane flow program book kit; inside: api */
 /* A fact for which nobody waits, as a halt by itself, reaches every volume though they could not take it when it was said: it is said again
- * until they do. A later word about the same replaces it. */
+ * until they do. A later word about the same replaces it; the end of an experiment's other revision is not about the same. */
 #include "api_world.h"
 #include "failing_disk.h"
 #include "inside.h"
@@ -26,13 +26,19 @@ static void until_told(struct world *w) {
 struct look {
   const struct book *book;
   int32_t stages[BOOK_PARTITIONS];
+  bool ended[BOOK_PARTITIONS][2]; /* revisions 1 and 2 of "walk" */
   int waiting;
 };
 
 static void look(struct job *j, struct flow *f) {
   struct look *l = j->owner;
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
-    if (book_volume_of(l->book, p) == j->volume) l->stages[p] = controls_stage(flow_controls(f, p), hash_64(STR("beta")));
+    if (book_volume_of(l->book, p) == j->volume) {
+      const struct controls *c = flow_controls(f, p);
+      l->stages[p] = controls_stage(c, hash_64(STR("beta")));
+      l->ended[p][0] = controls_ended(c, hash_64(STR("walk#1")));
+      l->ended[p][1] = controls_ended(c, hash_64(STR("walk#2")));
+    }
 }
 
 static void looked(struct job *j) {
@@ -40,8 +46,7 @@ static void looked(struct job *j) {
   job_free(j);
 }
 
-/* The stage of "beta": the same one in all partitions, or the test fails. */
-static int32_t stage(struct world *w) {
+static struct look partitions(struct world *w) {
   struct look l = {.book = w->api.book, .waiting = 2};
   for (uint32_t v = 0; v < 2; v++) {
     struct job *j = job_new(v);
@@ -55,6 +60,12 @@ static int32_t stage(struct world *w) {
     if (tries > 30000) fail_msg("no answer of a lane");
     turn(w);
   }
+  return l;
+}
+
+/* The stage of "beta": the same one in all partitions, or the test fails. */
+static int32_t stage(struct world *w) {
+  const struct look l = partitions(w);
   for (uint32_t p = 1; p < BOOK_PARTITIONS; p++) assert_int_equal(l.stages[p], l.stages[0]);
   return l.stages[0];
 }
@@ -91,10 +102,32 @@ static void a_lost_turn_is_made_good(void **state) {
   file_remove_tree(w.directory, NULL);
 }
 
+static void both_revisions_end(void **state) {
+  (void)state;
+  struct world w = {.directory = "/tmp/kairos-tellings-XXXXXX"};
+  assert_non_null(mkdtemp(w.directory));
+  fine(&w, file_remove_tree(w.directory, &w.e) && book_create(w.directory, 2, &w.e));
+  start(&w);
+  fine(&w, lanes_run(w.api.lanes, &w.e));
+  disk_sync_failures = FAILURES;
+  fine(&w, fact_tell(&w.api, "guardrail", "experiment", STR("walk"), "\"revision\":1,\"ended\":true,\"why\":\"harm\""));
+  for (int tries = 0; disk_sync_failures > FAILURES - 4; tries++) {
+    if (tries > 30000) fail_msg("the volumes did not try");
+    turn(&w);
+  }
+  fine(&w, fact_tell(&w.api, "guardrail", "experiment", STR("walk"), "\"revision\":2,\"ended\":true,\"why\":\"harm\""));
+  disk_sync_failures = 0;
+  until_told(&w);
+  const struct look l = partitions(&w);
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) assert_true(l.ended[p][0] && l.ended[p][1]);
+  stop(&w);
+  file_remove_tree(w.directory, NULL);
+}
+
 int main(void) {
   log_setup((enum log_level)(LOG_ERROR + 1), false);
   disk_spared = "control.db";
   disk_register();
-  const struct CMUnitTest tests[] = {cmocka_unit_test(a_lost_turn_is_made_good)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_lost_turn_is_made_good), cmocka_unit_test(both_revisions_end)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
