@@ -382,8 +382,7 @@ void api_rollout_move(struct request *r, void *context) {
 
 /* ---- after a start ---- */
 
-static bool restore_fact(void *context, const struct control_fact *fact) {
-  struct api *a = context;
+static bool restore_one(struct api *a, const struct control_fact *fact) {
   struct str name = str_from(fact->name);
   if (strcmp(fact->kind, "kill") == 0) return add_kill(a, name);
   if (strcmp(fact->kind, "unkill") == 0) {
@@ -411,12 +410,29 @@ static bool restore_fact(void *context, const struct control_fact *fact) {
   return ok;
 }
 
+struct restoring {
+  struct api *api;
+  struct err *err;
+  bool failed;
+};
+
+/* A start that went on without a fact would be without all later kills too. */
+static bool restore_fact(void *context, const struct control_fact *fact) {
+  struct restoring *r = context;
+  if (restore_one(r->api, fact)) return true;
+  err_set(r->err, ERR_STORAGE, "number %lld (%s %s by %s) cannot be taken up: it is no such fact, or memory for it is missing",
+          (long long)fact->number, fact->kind, fact->name, fact->author);
+  r->failed = true;
+  return false;
+}
+
 static struct flow *flow_of(void *context, uint32_t volume) {
   return lanes_flow(((struct api *)context)->lanes, volume);
 }
 
 bool api_restore(struct api *a, struct err *e) {
-  if (!control_each(a->book, 0, restore_fact, a, e)) return err_wrap(e, "control facts");
+  struct restoring r = {.api = a, .err = e};
+  if (!control_each(a->book, 0, restore_fact, &r, e) || r.failed) return err_wrap(e, "control facts");
   if (!missed_facts(a->book, flow_of, a, e)) return false;
   if (!(a->aliases = aliases_open(a->book, e)) || !merges_resume(a->aliases, a->book, flow_of, a, e)) return err_wrap(e, "merges");
   struct killed_names *killed = killed_then(a, (struct str){0}, (struct str){0}, e);

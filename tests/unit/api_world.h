@@ -21,7 +21,7 @@ static inline void fine(struct world *w, bool ok) {
   if (!ok) fail_msg("%s", w->e.text);
 }
 
-static inline void start(struct world *w) {
+static inline void prepare(struct world *w) {
   static const struct program_from from = {0};
   fine(w, (w->api.book = book_open(w->directory, true, &w->e)) != NULL);
   w->api.library = library_new(w->api.book, &from);
@@ -33,6 +33,10 @@ static inline void start(struct world *w) {
   const struct lanes_options options = {.book = w->api.book, .library = w->api.library, .lanes = 1, .loop = &w->loop};
   fine(w, (w->api.lanes = lanes_open(&options, &w->e)) != NULL);
   fine(w, lanes_activate(w->api.lanes, w->api.program, 7, &w->e));
+}
+
+static inline void start(struct world *w) {
+  prepare(w);
   fine(w, api_restore(&w->api, &w->e));
 }
 

@@ -3,6 +3,7 @@
  * two stores; what is in force already is not said again; and consent cannot be posted as an event. */
 #include "api_world.h"
 #include "kit/hash.h"
+#include <string.h>
 
 /* As if the engine had died after control.db and before any partition. */
 static void only_control(struct world *w, const char *kind, const char *name, const char *body) {
@@ -99,6 +100,21 @@ static void an_experiment_that_did_harm_stays_ended(void **state) {
   file_remove_tree(w.directory, NULL);
 }
 
+/* A fact that cannot be read would hide all later kills: no start without them. */
+static void a_fact_that_cannot_be_read_is_no_start(void **state) {
+  (void)state;
+  struct world w = {.directory = "/tmp/kairos-catch-up-XXXXXX"};
+  assert_non_null(mkdtemp(w.directory));
+  fine(&w, file_remove_tree(w.directory, &w.e) && book_create(w.directory, 1, &w.e));
+  only_control(&w, "approval", "beta", "{\"kind\":\"approval\",\"name\":\"beta\"}");
+  only_control(&w, "kill", "trigger:decision_point", "{\"kind\":\"kill\",\"name\":\"trigger:decision_point\"}");
+  prepare(&w);
+  assert_false(api_restore(&w.api, &w.e));
+  assert_non_null(strstr(w.e.text, "number 1 (approval beta by test)"));
+  stop(&w);
+  file_remove_tree(w.directory, NULL);
+}
+
 static void consent_is_no_event(void **state) {
   (void)state;
   static const char *const own[] = {"opt_in", "opt_out", "tick.day_started", "decision_asked"};
@@ -108,6 +124,6 @@ static void consent_is_no_event(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_start_catches_up), cmocka_unit_test(an_experiment_that_did_harm_stays_ended),
-                                     cmocka_unit_test(consent_is_no_event)};
+                                     cmocka_unit_test(a_fact_that_cannot_be_read_is_no_start), cmocka_unit_test(consent_is_no_event)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
