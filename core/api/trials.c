@@ -17,7 +17,7 @@ static bool add_metric(struct trial *one, const struct program *p, uint32_t metr
   const struct noun_metric *n = &p->nouns.metrics[metric];
   struct err why = {0};
   if (n->window > 0) window = n->window;
-  if (one->metric_count == TRIAL_METRICS_MOST || !(window > 0)) return true;
+  if (one->metric_count == EFFECT_METRICS || !(window > 0)) return true;
   const struct measure *m = measure_of(p->features, n, a, &why);
   if (!m) return true; /* a finding said so */
   struct effects *e = effects_new(&(struct effects_terms){measure_kind(m), (int64_t)(window * 1000)});
@@ -62,7 +62,7 @@ static bool has_item(const struct node *list, struct str name) {
 }
 
 /* Everybody keeps one arm, so that people can be compared; where each moment is drawn for, only its ends are counted. */
-static bool add_outcomes(struct trial *one, const struct program *p, struct arena *a) {
+static bool add_outcomes(struct trial *one, const struct program *p, bool guarding, struct arena *a) {
   const struct noun_experiment *n = experiment_noun(p->rules, one->number);
   bool ok = true;
   for (uint32_t m = 0; ok && str_is(n->randomise, "user") && m < p->nouns.metric_count; m++) {
@@ -70,7 +70,9 @@ static bool add_outcomes(struct trial *one, const struct program *p, struct aren
     const char *key = arena_text(a, name.at, name.len);
     const struct node *margin = key ? node_get(n->guardrails, key) : NULL;
     const bool guards = margin && margin->kind == NODE_NUMBER;
-    if (!str_is(p->nouns.metrics[m].per, "user") || (!guards && !has_item(n->metrics, name) && !str_eq(n->outcome_metric, name))) continue;
+    const bool wanted = guarding ? guards : !guards && (has_item(n->metrics, name) || str_eq(n->outcome_metric, name));
+    if (!key) return false;
+    if (!wanted || !str_is(p->nouns.metrics[m].per, "user")) continue;
     ok = add_metric(one, p, m, n->outcome_within, guards ? margin->number : STATS_NONE, a);
   }
   return ok;
@@ -92,7 +94,7 @@ static struct trial *trials_of(const struct program *p, struct arena *a, uint32_
     if (!n->guardrails && !n->stop && !n->metrics) continue;
     struct trial *one = &trials[(*count)++];
     *one = (struct trial){.kind = TRIAL_EXPERIMENT, .number = i};
-    ok = add_outcomes(one, p, a);
+    ok = add_outcomes(one, p, true, a) && add_outcomes(one, p, false, a); /* what guards comes before what is only shown */
   }
   if (ok) return trials;
   trials_free(trials, *count);

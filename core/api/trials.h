@@ -7,9 +7,8 @@
 #include "judge/judge.h"
 #include "programs.h"
 
-#define TRIAL_METRICS_MOST 8
-#define TRIALS_MOST        96
-#define STAGE_MIXED        (-2) /* the partitions are not all in one stage, or not read as far */
+#define TRIALS_MOST 96
+#define STAGE_MIXED (-2) /* the partitions are not all in one stage, or not read as far */
 
 struct trial_part {
   int32_t stage; /* a rollout's */
@@ -21,7 +20,7 @@ struct trial_figures {
   int32_t stage;
   uint64_t decisions, users;
   int64_t first;
-  struct moments samples[TRIAL_METRICS_MOST][EFFECT_ARMS];
+  struct moments samples[EFFECT_METRICS][EFFECT_ARMS];
 };
 struct trial {
   enum trial_kind { TRIAL_ROLLOUT, TRIAL_EXPERIMENT } kind;
@@ -31,7 +30,7 @@ struct trial {
     const struct measure *measure;
     struct effects *effects;
     double margin; /* of a guardrail; none: it is no guardrail */
-  } metrics[TRIAL_METRICS_MOST];
+  } metrics[EFFECT_METRICS];
   uint32_t metric_count;
   struct trial_part parts[BOOK_PARTITIONS];
   struct trial_figures read, shown; /* the scan's; the main thread's, as of the last piece that ended */

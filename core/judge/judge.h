@@ -47,7 +47,8 @@ double scores_sets(const struct scores *s, uint32_t partition, struct score_sets
 bool scores_changed(struct scores *s); /* the stream of right and wrong answers has another mean than before (ADWIN); once */
 
 /* ---- what came of those who were let in, or drawn into an arm, beside the others ---- */
-#define EFFECT_ARMS 8
+#define EFFECT_ARMS    8
+#define EFFECT_METRICS 8 /* of one rollout or experiment */
 struct effects;
 struct effects_terms {
   enum measure_kind kind;

@@ -1,6 +1,7 @@
 /* Names that lead nowhere, as far as no other room has said so: what a follow-up follows, what a metric counts, which metric an experiment
  * measures, options that nobody offers. Errors where the rule could never work, warnings where it merely does less than its author may
  * think. Builder thread. */
+#include "judge/judge.h"
 #include "sense.h"
 
 static bool is_trigger(const struct nouns *n, struct str name) {
@@ -77,9 +78,44 @@ static void check_metric_name(struct program *p, const struct noun_experiment *x
                list ? nearest(p, name, list, n->metric_count) : "");
 }
 
+static const struct noun_metric *metric_named(const struct nouns *n, struct str name) {
+  for (size_t i = 0; i < n->metric_count; i++)
+    if (str_eq(n->metrics[i].at.name, name)) return &n->metrics[i];
+  return NULL;
+}
+
+static void check_guardrail(struct program *p, const struct noun_experiment *x, struct str name, enum finding_level level) {
+  const struct noun_metric *m = metric_named(&p->nouns, name);
+  struct arena scratch = {0};
+  struct err e = {0};
+  if (m && !str_is(m->per, "user"))
+    findings_add(&p->findings, level, x->at.file, x->at.line,
+                 "experiment \"" STR_FORMAT "\": guardrails." STR_FORMAT
+                 " guards nothing: people are compared, and the metric is per = \"" STR_FORMAT "\"",
+                 STR_ARG(x->at.name), STR_ARG(name), STR_ARG(m->per));
+  else if (m && p->features && !measure_of(p->features, m, &scratch, &e))
+    findings_add(&p->findings, level, x->at.file, x->at.line, "experiment \"" STR_FORMAT "\": guardrails." STR_FORMAT " guards nothing: %s",
+                 STR_ARG(x->at.name), STR_ARG(name), e.text);
+  arena_free(&scratch);
+}
+
+/* Everything that may end an experiment for its harm does, or is refused: nobody finds out otherwise that it never will. */
+static void check_guardrails(struct program *p, const struct noun_experiment *x) {
+  const enum finding_level level = p->findings.stored ? FINDING_WARNING : FINDING_ERROR;
+  if (!x->guardrails || !str_is(x->randomise, "user")) return; /* nothing acts on them there, and a warning says so */
+  for (uint32_t i = 0; i < x->guardrails->pairs; i++) check_guardrail(p, x, x->guardrails->keys[i], level);
+  if (x->guardrails->pairs > EFFECT_METRICS)
+    findings_add(&p->findings, level, x->at.file, x->at.line, "experiment \"" STR_FORMAT "\": at most %d guardrails act, it has %u",
+                 STR_ARG(x->at.name), EFFECT_METRICS, x->guardrails->pairs);
+  if (x->arm_count > EFFECT_ARMS)
+    findings_add(&p->findings, level, x->at.file, x->at.line, "experiment \"" STR_FORMAT "\": guardrails hold at most %d arms, it has %zu",
+                 STR_ARG(x->at.name), EFFECT_ARMS, x->arm_count);
+}
+
 /* A guardrail that measures nothing guards nothing. */
 static void check_outcomes(struct program *p, const struct noun_experiment *x) {
   for (uint32_t i = 0; x->guardrails && i < x->guardrails->pairs; i++) check_metric_name(p, x, "guardrails", x->guardrails->keys[i], true);
+  check_guardrails(p, x);
   for (uint32_t i = 0; x->metrics && i < x->metrics->length; i++)
     if (x->metrics->items[i].kind == NODE_TEXT) check_metric_name(p, x, "metrics", x->metrics->items[i].text, false);
 }

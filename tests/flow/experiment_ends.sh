@@ -11,13 +11,15 @@ event "profile_updated" { fields = { timezone = "text", age = "number" } }
 event "relaxed" { fields = { minutes = "number" } }
 event "asked" { fields = { n = "number" } }
 metric "calm" { per = "user", measure = "happened", of = "relaxed", window = 10 }
+metric "advice" { per = "decision", measure = "happened", of = "relaxed" }
+metric "worth" { per = "user", value = "1 + 1" }
 metric "breaks" { per = "user", measure = "sum", of = "relaxed", field = "minutes", window = 10 }
 intervention "pause" { channel = "push", expires = 2 * hours, message = { en = "Take a break." } }
 trigger "other" { why = "x", on = { "asked" }, offer = { "pause" } }
 experiment "harms" {
   why = "Does it help?", revision = 1, at = "trigger:stress", randomise = "user", outcome = { metric = "calm", within = 6 },
   arms = { silence = { weight = 0.5, send = nothing }, walk = { weight = 0.5, send = "breathe" } },
-  guardrails = { calm = 10 * percent }, metrics = { "breaks" },
+  guardrails = { calm = 10 * percent }, metrics = { "breaks", "c1", "c2", "c3", "c4", "c5", "c6", "c7" }, -- before "calm" by name; what guards comes first
 }
 experiment "counts" {
   why = "Twenty are enough.", revision = 1, at = "trigger:other", randomise = "decision", outcome = { metric = "calm", within = 6 },
@@ -25,6 +27,7 @@ experiment "counts" {
   stop = { decisions = 20, days = 30 },
 }
 END
+seq 1 7 | sed 's/.*/metric "c&" { per = "user", measure = "happened", of = "relaxed", window = 10 }/' >>"$work/program/rules/ends.lua"
 run 0 "$KAIROS" check "$work/program"
 wrong() { # SED SENTENCE
   rm -rf "$work/wrong"
@@ -38,7 +41,14 @@ wrong 's/guardrails = { calm = 10 \* percent/guardrails = { calm = "much"/' 'gua
 wrong 's/guardrails = { calm = 10 \* percent/guardrails = { "calm"/' 'values without a metric.s name'
 wrong 's/stop = { decisions/stop = { draws/' 'stop: "draws" ends nothing: users, decisions and days do'
 wrong 's/arms = { silence = { weight = 0.5, send = nothing }/arms = { calmly = { weight = 0.5 }/' 'guardrails and stop need a control arm'
-sed 's/metrics = { "breaks" }/metrics = { "brakes" }/' "$work/program/rules/ends.lua" >"$work/wrong/rules/ends.lua"
+wrong 's/guardrails = { calm/guardrails = { advice/' 'guardrails.advice guards nothing: people are compared, and the metric is per = "decision"'
+wrong 's/guardrails = { calm/guardrails = { worth/' 'guardrails.worth guards nothing: .*not a .value.'
+seq 1 9 | sed 's/.*/metric "m&" { per = "user", measure = "happened", of = "relaxed", window = 10 }/' >"$work/nine"
+wrong "1r $work/nine
+s/guardrails = { calm = 10 \* percent/guardrails = { m1 = 1, m2 = 1, m3 = 1, m4 = 1, m5 = 1, m6 = 1, m7 = 1, m8 = 1, m9 = 1/" 'at most 8 guardrails act, it has 9'
+arms=$(seq 1 8 | sed 's/.*/m& = { weight = 0.0625, send = "breathe" }/' | paste -s -d ,)
+wrong "s/walk = { weight = 0.5, send = \"breathe\" }/$arms/" 'guardrails hold at most 8 arms, it has 9'
+sed 's/metrics = { "breaks"/metrics = { "brakes"/' "$work/program/rules/ends.lua" >"$work/wrong/rules/ends.lua"
 run 0 "$KAIROS" check "$work/wrong"
 has 'metrics: no metric is named "brakes" (did you mean "breaks"?)'
 
