@@ -134,6 +134,8 @@ equal "the last line of a long export" "$(tail -n 1 "$work/answer" | sed 's/"row
 equal "events in a long export" "$(grep -c '"event":{"id":"l[0-9]*"' "$work/answer")" 4000
 [ "$(wc -l <"$work/answer")" -ge 4002 ] || say "a long export is short"
 in_answer '^{"kind":"event",.*"program":"[0-9a-f]\{64\}","beliefs":{"adherence_probability":'
+alike() { sed 's/"confidence":"[a-z]*"//g' "$1"; } # it follows the outcomes, which are read beside the lanes from the start on
+alike "$work/answer" >"$work/alike"
 i=0
 while [ $i -lt 12 ]; do # more than may be answered at once: each gets all of it, or is told to come again
   i=$((i + 1))
@@ -145,7 +147,7 @@ i=0
 while [ $i -lt 12 ]; do
   i=$((i + 1))
   case $(cat "$work/status.$i") in
-    200) cmp "$work/export.$i" "$work/answer" || say "two exports of the same person differ" ;;
+    200) alike "$work/export.$i" | cmp - "$work/alike" || say "two exports of the same person differ" ;;
     429) grep -q 'send again' "$work/export.$i" || say "a refused export does not say why" ;;
     *) say "an export was answered $(cat "$work/status.$i")" ;;
   esac
