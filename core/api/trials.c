@@ -154,7 +154,8 @@ void trials_tick(struct api *a) {
   const int64_t now = clock_monotonic();
   if (!t || t->scan.running || t->programs->closing || t->programs->activations || !t->programs->builder) return;
   if (t->of != a->program) follow(t);
-  if (t->count == 0 || t->of != a->program || (!t->scan.more && now < t->looked_at + EVERY)) return;
+  const bool goes_on = t->scan.more && !t->scan.failed;
+  if (t->count == 0 || t->of != a->program || (!goes_on && now < t->looked_at + EVERY)) return;
   t->looked_at = now;
   trials_scan_ask(t);
 }

@@ -49,6 +49,7 @@ struct trials {
     struct arena arena;
     int64_t next[BOOK_VOLUMES_MOST]; /* seq */
     bool more, running;
+    bool failed; /* the journal could not be read: said once, until it is well */
   } scan;
   int64_t looked_at; /* monotonic */
 };

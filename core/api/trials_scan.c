@@ -151,7 +151,7 @@ static void take_row(struct trials *t, const struct entry *entry, const struct u
 }
 
 /* True: the journal goes on. */
-static bool read_volume(struct trials *t, uint32_t v, uint32_t *left) {
+static bool read_volume(struct trials *t, uint32_t v, uint32_t *left, bool *wrong) {
   struct err e = {0};
   struct volume *reader = volume_reader(t->api->book, v, &e);
   struct entry row;
@@ -165,8 +165,10 @@ static bool read_volume(struct trials *t, uint32_t v, uint32_t *left) {
     arena_reset(&t->scan.arena);
   }
   volume_close(reader);
-  if (e.kind != ERR_NONE) log_warn("rollout", "the journal could not be read: %s", e.text);
-  return more || e.kind != ERR_NONE; /* what could not be read is no end */
+  const bool failed = e.kind != ERR_NONE;
+  if (failed && !t->scan.failed) log_warn("rollout", "the journal could not be read: %s", e.text);
+  *wrong |= failed;
+  return more || failed; /* what could not be read is no end */
 }
 
 static void sum(struct trial *one, int64_t now) {
@@ -186,9 +188,12 @@ static void work(struct errand *errand) {
   struct trials *t = ((struct trials_scan *)errand)->trials;
   const int64_t now = clock_now(); /* before the journal is looked at: whatever happened until then is in it, or will be too late */
   uint32_t left = ROWS_MOST;
+  bool wrong = false;
   t->scan.more = false;
   for (uint32_t v = 0; v < book_volumes(t->api->book); v++)
-    if (left == 0 || read_volume(t, v, &left)) t->scan.more = true;
+    if (left == 0 || read_volume(t, v, &left, &wrong)) t->scan.more = true;
+  if (t->scan.failed && !wrong) log_info("rollout", "the journal can be read again");
+  t->scan.failed = wrong;
   for (uint32_t i = 0; !t->scan.more && i < t->count; i++) sum(&t->trials[i], now);
 }
 

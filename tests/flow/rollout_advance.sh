@@ -90,6 +90,13 @@ grep -o '"users":.*"stages"' "$work/out" >"$work/after"
 cmp -s "$work/before" "$work/after" || say "the figures after a restart are others: $(cat "$work/before" "$work/after")"
 rollout goes
 has '"stage":1,'
+# A journal that cannot be read is said once, and not asked for in a hurry, until it is well again.
+mv "$work/data/volume-00.db" "$work/data/away"
+wait_for "$work/serve.log" 'the journal could not be read'
+sleep 1
+mv "$work/data/away" "$work/data/volume-00.db"
+wait_for "$work/serve.log" 'the journal can be read again'
+equal "warnings of one journal" "$(grep -c 'the journal could not be read' "$work/serve.log")" 1
 run 0 "$KAIROS" rollout list
 has 'goes: running'
 has 'by itself: users [0-9]*, decisions'
