@@ -111,11 +111,17 @@ struct belief_row {                                     /* one user of a wave */
                             lived as the arena; NULL: nothing is kept */
 };
 /* One batch through one model. Features that are missing travel as validity bits. A failing model leaves its rows missing and is suspended
- * after 8 bad batches in a row. [lane] */
+ * after 8 bad batches in a row of at least 4 people; who crashed it is not asked about for a minute (troubles.c). Sessions of one row are
+ * reads. [lane] */
 void models_predict(const struct models *m, struct sessions *s, uint32_t model, struct belief_row *rows, size_t count,
                     const struct features *f, struct arena *a);
-/* What went wrong with models since the program was built, as findings: suspended ones, and processes that ended. [any] */
-void models_troubles(const struct models *m, struct findings *f);
+/* What went wrong with a model since the program was built. False: nothing. [any] */
+struct model_trouble {
+  bool suspended;
+  uint32_t crashes; /* ends of its process */
+  char why[500];    /* it is suspended, else what the last end was */
+};
+bool model_troubled(const struct models *m, uint32_t model, struct model_trouble *out);
 struct models_figures {
   uint32_t hosted, running, crashes, suspended; /* models in processes of their own, those that have one now, their ends, models */
 };

@@ -82,8 +82,10 @@ bool model_explain(const struct models *all, uint32_t model, const struct user *
   struct row r;
   struct explanation said;
   *out = (struct explained){.base = STATS_NONE};
-  if (!m->trained || !m->output_count || !row_new(m, m->input_count + 1, a, &r)) return false;
+  if (!m->trained || !m->output_count || trouble_suspended(m) || trouble_withholds(m, u, true) || !row_new(m, m->input_count + 1, a, &r))
+    return false;
   if (!session_open(m->trained, r.rows, &s, NULL)) return false;
+  const uint32_t crashes = trouble_crashes(m);
   view_open(&v, all->features, u, clock, a);
   row_fill(m, &r, &v, slots);
   bool told = session_explain(s, 0, (const double *const *)r.inputs, (const uint64_t *const *)r.valid, r.moved, &said, NULL);
@@ -95,6 +97,8 @@ bool model_explain(const struct models *all, uint32_t model, const struct user *
     out->method = "occlusion: how far the output moves when the input is not known";
     out->scale = "the output's";
   }
+  const enum session_absence absence = session_absence(s);
+  if (absence != SESSION_THERE) trouble_ask_failed(m, crashes, trouble_who(u), true, absence == SESSION_LATE || absence == SESSION_BUSY);
   if (told) take_top(m, &r, out);
   session_close(s);
   return told;

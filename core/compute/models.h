@@ -11,9 +11,21 @@ struct belief { /* one output of a model's file */
   struct expression *as;                 /* over `value` in slot 0; NULL: as it is */
   const struct calibration *calibration; /* NULL: none */
 };
-struct trouble { /* why a model was suspended for the first time; the lane that finds it writes it */
+#define WITHHELD_MOST 16
+struct trouble { /* troubles.c: of a model in this program, all lanes together */
   _Atomic int state;
-  char why[400];
+  char why[400];                 /* it was suspended for the first time; the lane that finds it writes it */
+  _Atomic uint32_t crashes_told; /* ends of its process that the log has */
+  _Atomic int64_t told_at;       /* ns; the last line of the log about them */
+  _Atomic uint64_t suspect;      /* whose question it holds and did not answer in time: it may be ended for that; 0: nobody's */
+  _Atomic uint32_t suspect_crashes;
+  _Atomic bool suspect_read;
+  _Atomic int64_t reads_until; /* ns; no read asks it before */
+  _Atomic uint32_t withheld;   /* places taken so far, round and round */
+  struct {
+    _Atomic uint64_t who;
+    _Atomic int64_t until;
+  } withheld_at[WITHHELD_MOST];
 };
 enum { TROUBLE_NONE, TROUBLE_BEGUN, TROUBLE_TOLD };
 struct model_input { /* where an input's values come from */
@@ -59,6 +71,15 @@ struct models {
 /* One row of one input: `values` has room for its width, the row's bits from `first_bit` on are 0 before. [lane] */
 void input_read(const struct model_input *from, uint32_t width, struct view *v, struct value *slots, double *values, uint64_t *valid,
                 size_t first_bit);
+/* troubles.c. A person in one number; which crashes there were before a question; what became of it; and may it be asked? [lane] */
+uint64_t trouble_who(const struct user *u);
+uint32_t trouble_crashes(const struct model *m);
+bool trouble_suspended(const struct model *m);
+bool trouble_suspend(const struct model *m, const char *why); /* false: another lane told it */
+/* After a question that was not answered, about one person (`who`) or several (0). `there`: its process was there still, late or busy. */
+void trouble_ask_failed(const struct model *m, uint32_t crashes_before, uint64_t who, bool is_read, bool there);
+void trouble_answered(const struct model *m);
+bool trouble_withholds(const struct model *m, const struct user *u, bool is_read);
 /* The model's file's golden rows through a session; each that differs is a finding. [builder] */
 void model_golden(const struct models *all, const struct model *m, struct findings *f);
 struct value belief_value(const struct belief *b, double output); /* calibrated, `as` applied, rounded to 1e-6 */

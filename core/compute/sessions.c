@@ -1,9 +1,9 @@
 /* Predicting: one wave's rows through one model. A lane's sessions hold the scratch of each model and what is known of its health. Promises
  * that a missing feature travels as a validity bit, that a row without a valid output has missing beliefs with a reason (or the stated
- * fallback), and that a model is suspended after 8 bad batches in a row, 64 late ones in a row, or when its process is not started again.
- * A process that is away for a moment is no fault of the batch. The first suspension of a model is told once, and stands in
- * models_troubles. Time is limited for plugins in processes of their own (host/session.c); others are only counted when they overrun their
- * budget. Records nothing. [lane] */
+ * fallback), and that a model is suspended after 8 bad batches in a row of at least 4 people (one person's odd rows switch nothing off for
+ * others), 64 late ones in a row, or when its process is not started again. A process that is away for a moment is no fault of the batch.
+ * What all lanes know together is in troubles.c. Time is limited for plugins in processes of their own (host/session.c); others are only
+ * counted when they overrun their budget. Records nothing. [lane] */
 #include "kit/clock.h"
 #include "kit/log.h"
 #include "models.h"
@@ -11,11 +11,14 @@
 #include <string.h>
 
 #define BAD_BATCHES_MOST  8u
+#define BAD_PEOPLE_LEAST  4u
 #define LATE_BATCHES_MOST 64u
 
 struct health {
   struct session *session;
   uint32_t bad, late; /* batches in a row */
+  uint64_t people[BAD_PEOPLE_LEAST];
+  uint32_t people_count; /* distinct ones of the bad batches, as far as they count */
   bool suspended;
   char why[256];
 };
@@ -47,8 +50,10 @@ void sessions_close(struct sessions *s) {
 }
 
 bool model_suspended(const struct sessions *s, uint32_t model, const char **why) {
-  if (!s->at[model].suspended) return false;
-  if (why) *why = s->at[model].why;
+  const struct model *m = &s->models->at[model];
+  const bool here = s->at[model].suspended;
+  if (!here && !trouble_suspended(m)) return false;
+  if (why) *why = here ? s->at[model].why : m->trouble->why;
   return true;
 }
 
@@ -172,30 +177,31 @@ static bool take(const struct models *all, const struct model *m, const struct b
 /* ---- health ---- */
 
 static void suspend(struct health *h, const struct model *m, const char *what, const char *why) {
-  struct trouble *t = m->trouble;
-  int none = TROUBLE_NONE;
   h->suspended = true;
   snprintf(h->why, sizeof h->why, "%s: %s", what, why);
-  if (!atomic_compare_exchange_strong(&t->state, &none, TROUBLE_BEGUN)) return; /* another lane told it */
-  snprintf(t->why, sizeof t->why, "%s", h->why);
-  atomic_store(&t->state, TROUBLE_TOLD);
-  log_error("compute", "model \"%s\" is suspended: %s", m->name, t->why);
+  trouble_suspend(m, h->why);
 }
 
-static void note_bad(struct health *h, const struct model *m, const char *why) {
-  if (++h->bad >= BAD_BATCHES_MOST) suspend(h, m, "8 batches in a row failed", why);
+static void note_person(struct health *h, const struct user *u) {
+  const uint64_t who = trouble_who(u);
+  for (uint32_t i = 0; i < h->people_count; i++)
+    if (h->people[i] == who) return;
+  if (h->people_count < BAD_PEOPLE_LEAST) h->people[h->people_count++] = who;
 }
 
-static void note_absence(struct health *h, const struct model *m, enum session_absence absence, const char *why) {
-  switch (absence) {
-  case SESSION_THERE: note_bad(h, m, why); return;
-  case SESSION_AWAY:
-  case SESSION_BUSY: return;
-  case SESSION_LATE:
-    if (++h->late >= LATE_BATCHES_MOST) suspend(h, m, "64 batches in a row were late", why);
-    return;
-  case SESSION_SUSPENDED: suspend(h, m, "it is not started again", why);
-  }
+static void note_bad(struct health *h, const struct model *m, const struct belief_row *rows, uint32_t count, const char *why) {
+  for (uint32_t r = 0; r < count; r++)
+    if (rows[r].failed) note_person(h, rows[r].user);
+  if (h->bad < BAD_BATCHES_MOST) h->bad++;
+  if (h->bad == BAD_BATCHES_MOST && h->people_count == BAD_PEOPLE_LEAST) suspend(h, m, "8 batches in a row failed", why);
+}
+
+static void note_late(struct health *h, const struct model *m, const char *why) {
+  if (++h->late >= LATE_BATCHES_MOST) suspend(h, m, "64 batches in a row were late", why);
+}
+
+static void note_good(struct health *h) {
+  h->bad = h->people_count = 0;
 }
 
 static bool open_session(const struct model *m, struct sessions *s, struct health *h, struct err *e) {
@@ -213,11 +219,19 @@ static bool overran(const struct model *m, const struct sessions *s, int64_t beg
   return began && !s->patience_ms && clock_worked() - began > (int64_t)(m->noun->budget * 1e9);
 }
 
+static bool is_one_person(const struct belief_row *rows, uint32_t count) {
+  for (uint32_t r = 1; r < count; r++)
+    if (rows[r].user != rows[0].user) return false;
+  return true;
+}
+
 static void predict_some(const struct models *all, const struct model *m, struct sessions *s, struct health *h, struct belief_row *rows,
                          uint32_t count, const struct features *f, struct arena *a) {
   struct batch b;
   struct err e = {0};
   enum session_absence absence = SESSION_THERE;
+  const bool is_read = s->rows_most == 1;
+  const uint32_t crashes = trouble_crashes(m);
   bool asked = batch_new(a, m, count, &b);
   for (uint32_t r = 0; asked && r < count; r++) fill_row(&b, m, f, &rows[r], r, a);
   bool late = false;
@@ -228,12 +242,15 @@ static void predict_some(const struct models *all, const struct model *m, struct
     absence = session_absence(h->session);
     late = overran(m, s, began);
   }
-  if (late) note_absence(h, m, SESSION_LATE, "more processor time than its budget");
+  const bool there = absence == SESSION_LATE || absence == SESSION_BUSY;
+  if (absence == SESSION_THERE) trouble_answered(m);
+  else trouble_ask_failed(m, crashes, is_one_person(rows, count) ? trouble_who(rows[0].user) : 0, is_read, there);
+  if (late) note_late(h, m, "more processor time than its budget");
   else if (absence == SESSION_THERE && asked) h->late = 0;
   /* Sessions of one row belong to looks and scenarios: what they ask says nothing of whom is served. */
-  if (asked && s->rows_most > 1) watched_note(m, count, b.inputs, b.valid, b.outputs[0], b.good[0]);
+  if (asked && !is_read) watched_note(m, count, b.inputs, b.valid, b.outputs[0], b.good[0]);
   if (asked && take(all, m, &b, rows)) {
-    h->bad = 0;
+    note_good(h);
     return;
   }
   const enum missing_reason why = absence == SESSION_SUSPENDED ? MISSING_SUSPENDED : MISSING_FAILED;
@@ -241,7 +258,23 @@ static void predict_some(const struct models *all, const struct model *m, struct
     give(all, m, &rows[r], why);
     if (absence == SESSION_BUSY || absence == SESSION_LATE) rows[r].failed = false; /* a busy machine is no fault of the program's */
   }
-  note_absence(h, m, absence, asked ? "no row had a finite output within its range" : e.text);
+  switch (absence) {
+  case SESSION_THERE: note_bad(h, m, rows, count, asked ? "no row had a finite output within its range" : e.text); return;
+  case SESSION_AWAY:
+  case SESSION_BUSY: return;
+  case SESSION_LATE: note_late(h, m, e.text); return;
+  case SESSION_SUSPENDED: suspend(h, m, "it is not started again", e.text);
+  }
+}
+
+/* How many of the next rows go together: those that may be asked, or one that may not. */
+static uint32_t rows_together(const struct model *m, const struct sessions *s, const struct belief_row *rows, size_t count,
+                              bool *withheld) {
+  const uint32_t most = count > s->rows_most ? s->rows_most : (uint32_t)count;
+  uint32_t n = 0;
+  while (n < most && !trouble_withholds(m, rows[n].user, s->rows_most == 1)) n++;
+  *withheld = n == 0;
+  return n ? n : 1;
 }
 
 void models_predict(const struct models *m, struct sessions *s, uint32_t model, struct belief_row *rows, size_t count,
@@ -253,37 +286,14 @@ void models_predict(const struct models *m, struct sessions *s, uint32_t model, 
     return;
   }
   for (size_t done = 0; done < count;) {
-    uint32_t some = s && count - done > s->rows_most ? s->rows_most : (uint32_t)(count - done);
-    if (!h || !one->trained || h->suspended)
-      for (uint32_t r = 0; r < some; r++) give(m, one, &rows[done + r], h && h->suspended ? MISSING_SUSPENDED : MISSING_FAILED);
+    bool withheld = false;
+    uint32_t some = (uint32_t)(count - done);
+    const bool suspended = s && model_suspended(s, model, NULL);
+    if (h && one->trained && !suspended) some = rows_together(one, s, rows + done, count - done, &withheld);
+    if (!h || !one->trained || suspended || withheld)
+      for (uint32_t r = 0; r < some; r++) give(m, one, &rows[done + r], suspended ? MISSING_SUSPENDED : MISSING_FAILED);
     else predict_some(m, one, s, h, rows + done, some, f, a);
+    if (withheld) rows[done].failed = false; /* it was not asked */
     done += some;
-  }
-}
-
-/* ---- what operators see ---- */
-
-void models_troubles(const struct models *m, struct findings *f) {
-  for (uint32_t i = 0; i < m->count; i++) {
-    const struct model *one = &m->at[i];
-    struct model_host host;
-    if (one->trouble && atomic_load(&one->trouble->state) == TROUBLE_TOLD)
-      findings_add(f, FINDING_ERROR, one->noun->at.file, one->noun->at.line, "model \"%s\" is suspended: %s", one->name, one->trouble->why);
-    else if (one->trained && model_hosted(one->trained, &host) && host.crashes)
-      findings_add(f, FINDING_WARNING, one->noun->at.file, one->noun->at.line, "model \"%s\": its process ended %u times; the last time %s",
-                   one->name, host.crashes, host.why);
-  }
-}
-
-void models_figures(const struct models *m, struct models_figures *out) {
-  *out = (struct models_figures){0};
-  for (uint32_t i = 0; i < m->count; i++) {
-    const struct model *one = &m->at[i];
-    struct model_host host = {0};
-    const bool hosted = one->trained && model_hosted(one->trained, &host);
-    out->hosted += hosted;
-    out->running += hosted && host.pid > 0;
-    out->crashes += host.crashes;
-    out->suspended += host.suspended || (one->trouble && atomic_load(&one->trouble->state) == TROUBLE_TOLD);
   }
 }

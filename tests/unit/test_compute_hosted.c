@@ -1,6 +1,7 @@
 /* rooms: compute language kit host */
 /* Models whose plugins misbehave, as the lanes see them: whoever crashes gives no belief or its fallback and is suspended after three
- * times; whoever takes longer than its budget is suspended after 64 times in a row; both are told once and can be asked for afterwards. */
+ * times; whoever takes longer than its budget is suspended after 64 times in a row; both are told once and can be asked for afterwards.
+ * Neither one person nor reads suspend a model for everybody. */
 #include "compute_world.h"
 #include "kit/file.h"
 #include <string.h>
@@ -50,6 +51,11 @@ static void ask(struct asked *a) {
   arena_rewind(&a->w->arena, mark);
 }
 
+static void ask_about(struct asked *a, uint64_t person) {
+  a->w->user->digest.low = person;
+  ask(a);
+}
+
 static void close_model(struct asked *a) {
   sessions_close(a->s);
   models_free(a->m);
@@ -57,23 +63,27 @@ static void close_model(struct asked *a) {
 }
 
 static void assert_trouble(const struct asked *a, const char *words) {
-  struct findings f = {.arena = &a->w->arena};
-  models_troubles(a->m, &f);
-  assert_int_equal(f.count, 1);
-  if (!strstr(f.at[0].text, words)) fail_msg("expected \"%s\", got: %s", words, f.at[0].text);
-  assert_int_equal(f.at[0].line, 2);
+  struct model_trouble t;
+  assert_true(model_troubled(a->m, 0, &t) && t.suspended);
+  if (!strstr(t.why, words)) fail_msg("expected \"%s\", got: %s", words, t.why);
+}
+
+static uint32_t crashes_of(const struct asked *a) {
+  struct model_trouble t;
+  model_troubled(a->m, 0, &t);
+  return t.crashes;
 }
 
 static void who_crashes_is_missing_and_then_suspended(void **state) {
   (void)state;
   struct models_figures figures;
   struct asked a = open_model("config = { mode = \"segfault\" }");
-  struct findings none = {.arena = &a.w->arena};
+  struct model_trouble none;
   models_figures(a.m, &figures);
-  models_troubles(a.m, &none);
-  assert_true(figures.hosted == 1 && figures.running == 1 && figures.crashes == 0 && figures.suspended == 0 && none.count == 0);
+  assert_false(model_troubled(a.m, 0, &none));
+  assert_true(figures.hosted == 1 && figures.running == 1 && figures.crashes == 0 && figures.suspended == 0);
   for (int tries = 0; !model_suspended(a.s, 0, NULL); tries++) {
-    ask(&a);
+    ask_about(&a, (uint64_t)tries);
     assert_int_equal(a.belief.kind, VALUE_MISSING);
     if (tries == TRIES_MOST) fail_msg("it was not suspended");
     usleep(1000);
@@ -83,7 +93,57 @@ static void who_crashes_is_missing_and_then_suspended(void **state) {
   assert_int_equal(a.belief.reason, MISSING_SUSPENDED);
   models_figures(a.m, &figures);
   assert_true(figures.hosted == 1 && figures.running == 0 && figures.crashes == 3 && figures.suspended == 1);
-  assert_trouble(&a, "\"m\" is suspended: it is not started again: model 'm' (rogue): its process ended 3 times in a minute");
+  assert_trouble(&a, "it is not started again: model 'm' (rogue): its process ended 3 times in a minute");
+  close_model(&a);
+}
+
+/* Three ends in a minute would suspend it. */
+static void one_person_who_crashes_it_does_not_suspend_it(void **state) {
+  (void)state;
+  struct asked a = open_model("config = { mode = \"segfault\" }");
+  for (int tries = 0; tries < 200 || crashes_of(&a) == 0; tries++) {
+    ask_about(&a, 7);
+    assert_int_equal(a.belief.reason, MISSING_FAILED);
+    if (tries == TRIES_MOST) fail_msg("it never crashed");
+    usleep(1000);
+  }
+  assert_true(crashes_of(&a) < 3);
+  assert_false(model_suspended(a.s, 0, NULL));
+  close_model(&a);
+}
+
+/* Each look has a session of its own, and is of somebody else. */
+static void reads_that_crash_it_do_not_suspend_it(void **state) {
+  (void)state;
+  struct asked a = open_model("config = { mode = \"segfault\" }");
+  struct sessions *lane = a.s;
+  for (int tries = 0; tries < 200 || crashes_of(&a) == 0; tries++) {
+    a.s = sessions_open(a.m, 1);
+    ask_about(&a, (uint64_t)tries + 1);
+    sessions_close(a.s);
+    assert_int_equal(a.belief.reason, MISSING_FAILED);
+    if (tries == TRIES_MOST) fail_msg("it never crashed");
+    usleep(1000);
+  }
+  a.s = lane;
+  assert_true(crashes_of(&a) < 3);
+  assert_false(model_suspended(a.s, 0, NULL));
+  close_model(&a);
+}
+
+static void bad_rows_of_one_person_suspend_nothing_and_of_four_they_do(void **state) {
+  (void)state;
+  struct asked a = open_model("config = { mode = \"nan\" }, isolate = \"none\"");
+  for (int i = 0; i < 30; i++) ask_about(&a, 1 + (uint64_t)i % 3);
+  assert_int_equal(a.belief.reason, MISSING_FAILED);
+  assert_false(model_suspended(a.s, 0, NULL));
+  ask_about(&a, 4);
+  assert_true(model_suspended(a.s, 0, NULL));
+  assert_trouble(&a, "8 batches in a row failed: no row had a finite output");
+  sessions_close(a.s);
+  a.s = sessions_open(a.m, 1); /* a look sees what the lane decided */
+  ask_about(&a, 5);
+  assert_int_equal(a.belief.reason, MISSING_SUSPENDED);
   close_model(&a);
 }
 
@@ -125,6 +185,9 @@ static void who_takes_longer_than_its_budget_is_suspended(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(who_crashes_is_missing_and_then_suspended),
+      cmocka_unit_test(one_person_who_crashes_it_does_not_suspend_it),
+      cmocka_unit_test(reads_that_crash_it_do_not_suspend_it),
+      cmocka_unit_test(bad_rows_of_one_person_suspend_nothing_and_of_four_they_do),
       cmocka_unit_test(a_fallback_stands_in_at_once),
       cmocka_unit_test(who_takes_longer_than_its_budget_is_suspended),
   };
