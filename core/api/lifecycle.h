@@ -140,3 +140,4 @@ bool change_begin(struct lifecycle *l, struct episode *e, const struct change_as
 void registry_note(struct lifecycle *l, const char *model, const char *event, const char *author, const char *why, struct str figures);
 /* lifecycle_show.c */
 void put_episode(struct json_writer *w, struct lifecycle *l, const struct episode *e);
+void put_suspended(struct json_writer *w, struct lifecycle *l); /* models out of service that have no episode */

@@ -31,6 +31,7 @@ void api_models(struct request *r, void *context) {
   lifecycle_catch_up(l);
   json_open_array(&w);
   for (uint32_t i = 0; i < l->episode_count; i++) put_episode(&w, l, l->episodes[i]);
+  put_suspended(&w, l);
   json_close_array(&w);
   request_answer(r, 200, "application/json", buf_view(&out));
   buf_free(&out);

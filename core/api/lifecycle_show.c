@@ -113,10 +113,31 @@ static void put_rules(struct json_writer *w, const struct episode *e) {
   json_close_object(w);
 }
 
+static void put_trouble(struct json_writer *w, const struct program *p, uint32_t model) {
+  struct model_trouble t = {0};
+  if (model != NO_MODEL) model_troubled(p->models, model, &t);
+  json_pair_text(w, "suspended", t.suspended ? t.why : NULL);
+  json_pair_int(w, "crashes", t.crashes);
+}
+
+void put_suspended(struct json_writer *w, struct lifecycle *l) {
+  const struct program *p = l->api->program;
+  struct model_trouble t;
+  for (uint32_t m = 0; m < models_count(p->models); m++) {
+    if (episode_of(l, str_from(model_name(p->models, m))) || !model_troubled(p->models, m, &t) || !t.suspended) continue;
+    json_open_object(w);
+    json_pair_text(w, "model", model_name(p->models, m));
+    json_pair_text(w, "version", NULL);
+    put_trouble(w, p, m);
+    json_close_object(w);
+  }
+}
+
 void put_episode(struct json_writer *w, struct lifecycle *l, const struct episode *e) {
   json_open_object(w);
   json_pair_text(w, "model", e->name);
   json_pair_text(w, "version", e->served);
+  put_trouble(w, l->api->program, model_of_name(l->api->program->models, str_from(e->name)));
   put_beside(w, e);
   put_sets(w, e);
   put_live(w, e);

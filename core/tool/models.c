@@ -39,14 +39,19 @@ static void print_beside(const struct json *j, uint32_t at, struct arena *a) {
 
 static void print_model(const struct json *j, uint32_t at, struct arena *a) {
   const uint32_t alerts = json_get(j, at, "alerts");
-  printf(STR_FORMAT "  serves %.*s", STR_ARG(words(j, at, "model", a)), SHORT, words(j, at, "version", a).at);
+  const struct str version = words(j, at, "version", a), suspended = words(j, at, "suspended", a);
+  printf(STR_FORMAT, STR_ARG(words(j, at, "model", a)));
+  if (version.len) printf("  serves %.*s", SHORT, version.at);
   if (number(j, at, "live.outcomes") > 0)
     printf("  accuracy %.3f, log loss %.4f on %.0f outcomes", number(j, at, "live.accuracy"), number(j, at, "live.log_loss"),
            number(j, at, "live.outcomes"));
   if (number(j, at, "live.baseline_accuracy") > 0) printf(" (accuracy when trained %.3f)", number(j, at, "live.baseline_accuracy"));
   if (number(j, at, "drift.score") >= 0) printf("  drift %.3f", number(j, at, "drift.score"));
   if (words(j, at, "retrain.at", a).len) printf("  trained at " STR_FORMAT " UTC", STR_ARG(words(j, at, "retrain.at", a)));
+  if (suspended.len) printf("  SUSPENDED");
   printf("\n");
+  if (suspended.len) printf("    suspended: " STR_FORMAT "\n", STR_ARG(suspended));
+  else if (number(j, at, "crashes") > 0) printf("    its process ended %.0f times\n", number(j, at, "crashes"));
   print_beside(j, at, a);
   if (json_type(j, json_get(j, at, "training")) == JSON_OBJECT)
     printf("    is being trained since " STR_FORMAT "\n", STR_ARG(words(j, at, "training.since", a)));
