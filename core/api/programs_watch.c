@@ -74,13 +74,27 @@ static void fetch_and_go_back(struct programs *s, const char *why) {
   builder_ask(s->builder, &r->errand);
 }
 
+/* A program whose plugin crashed, or whose model failed for many, is no better place; NULL: none of its models is suspended. */
+static const char *suspended_in(const struct program *p, struct model_trouble *t) {
+  for (uint32_t m = 0; p && m < models_count(p->models); m++)
+    if (model_troubled(p->models, m, t) && t->suspended) return model_name(p->models, m);
+  return NULL;
+}
+
 static void give_up(struct programs *s, const struct count *bad) {
   char why[200];
+  struct model_trouble trouble;
   snprintf(why, sizeof why, "%.3g %% of %llu %s (guard: %g %%)", 100.0 * (double)bad->bad / (double)bad->all, (unsigned long long)bad->all,
            bad->what, 100 * SHARE_MOST);
   s->live->watched = false;
   if (!s->previous) {
     log_error("program", "%s: %s; there is no program to return to", s->live->draft->program->brief, why);
+    return;
+  }
+  const char *suspended = suspended_in(s->previous->draft->program, &trouble);
+  if (suspended) {
+    log_error("program", "%s: %s; no return to %.16s, since its model \"%s\" is suspended: %s", s->live->draft->program->brief, why,
+              s->previous->draft->digest, suspended, trouble.why);
     return;
   }
   log_error("program", "%s: %s; returning to %.16s", s->live->draft->program->brief, why, s->previous->draft->digest);

@@ -1,0 +1,51 @@
+#!/bin/sh
+# A model that fails for one person stays in service for the others; who fails for four people is suspended, and everybody who asks is told so:
+# GET /v1/models, the tool, and why somebody has no decision. A program with a suspended model is not returned to. The first end of a
+# plugin's process is in the log.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+export KAIROS_URL
+mkdir -p "$work/bin/plugins" "$work/p/models"
+cp "$KAIROS" "$work/bin/kairos"
+cp "$KAIROS_BUILD/tests/rogues/evil.so" "$work/bin/plugins/evil.so"
+KAIROS=$work/bin/kairos
+small_program "$work/p"
+cat >"$work/p/models/evil.lua" <<'LUA'
+feature "x" { window = "mean", of = "check_in", field = "stressLevel", days = 7, at_least = 1 }
+model "odd" { plugin = "evil", inputs = { "x" }, outputs = { odd_said = { from = "y" } }, config = { mode = "nan" } }
+model "frail" { plugin = "evil", inputs = { "x" }, outputs = { frail_said = { from = "y" } }, config = { mode = "segfault" } }
+LUA
+cat >"$work/p/rules/said.lua" <<'LUA'
+trigger "said" { why = "A test.", on = { "check_in" }, when = "odd_said > 1 or frail_said > 1000", offer = { "breathe" } }
+LUA
+check_in() { # USER STRESS
+  expect_call 200 POST /v1/events \
+    '{"userId":"'"$1"'","eventType":"check_in","timestamp":"'"$(now)"'","data":{"stressLevel":'"$2"'}}'
+}
+start "$work/data" --program "$work/p" --lanes 1
+KAIROS_URL=$url
+
+for n in 1 2 3 4 5 6 7 8 9 10 11 12; do check_in one 6; done
+wait_for "$work/serve.log" 'error compute model "frail": its process ended ([12] times so far); the last time'
+for n in 1 2 3 4; do expect_call 200 GET /v1/users/one; done
+! grep -q 'is suspended' "$work/serve.log" || say "one person suspended a model"
+check_in calm 2
+run 0 "$KAIROS" models
+hasnt SUSPENDED
+
+for n in 1 2 3 4 5 6 7 8; do check_in "other-$n" 6; done
+wait_for "$work/serve.log" 'model "odd" is suspended: 8 batches in a row failed'
+expect_call 200 GET /v1/models
+grep -q '"model":"odd","version":null,"suspended":"8 batches in a row failed: [^"]*"' "$work/answer" || say "/v1/models does not say it: $(cat "$work/answer")"
+run 0 "$KAIROS" models
+has '^odd  SUSPENDED'
+run 0 "$KAIROS" why --user calm
+has 'model suspended'
+
+# ---- what it would be returned to has it suspended ----
+sed -i 's/high = 10/high = 4/' "$work/p/rules/all.lua"
+wait_for "$work/serve.log" 'is live (.*all.lua'
+post_many 30 1 late check_in '{"stressLevel":5}'
+wait_for "$work/serve.log" 'events were refused (guard: 1 %); no return to [0-9a-f]*, since its model "[a-z]*" is suspended: '
+equal "returns" "$(grep -c '; returning to' "$work/serve.log" || true)" 0
+stop
