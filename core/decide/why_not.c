@@ -1,6 +1,7 @@
 /* why_not: why a trigger does not fire for a user, in words or as JSON: its condition term by term on the values as they are, the nearest
  * change, then what would stand in the way all the same, in the order in which deciding asks: the person's safeguards, the trigger's own,
- * the rollout, and each option with the terms that stop it. Draws nothing, changes nothing. [lane] */
+ * the rollout of the trigger or of its experiment, the experiment, and each option with the terms that stop it. Draws nothing, changes
+ * nothing. [lane] */
 #include "kit/clock.h"
 #include "why.h"
 #include <string.h>
@@ -12,13 +13,47 @@ struct obstacle { /* reason NULL: none */
 struct why_not {
   const struct trigger *trigger;
   enum truth truth;
-  struct why_condition when, available;
+  const struct experiment *experiment; /* at the trigger; NULL: none */
+  bool ended;
+  struct why_condition when, available, trial_available;
   struct guard_figures figures;
-  struct obstacle person, own, gate;
+  struct obstacle person, own, gate, trial;
   struct halted halted;     /* the gate, when it is a halt */
   struct obstacle *options; /* by place in trigger->offer */
   struct why_condition *conditions;
 };
+
+static void gather_gate(const struct moment_input *m, uint32_t gate, struct why_not *n) {
+  if (gate == NO_ONE) return;
+  n->gate = (struct obstacle){rollout_reason(m, gate), m->rules->rollouts[gate].noun->at.name};
+  if (n->gate.reason != REASON_ROLLOUT_HALTED) return;
+  const uint64_t hash = m->rules->rollouts[gate].hash;
+  n->halted = (struct halted){controls_since(m->controls, hash), controls_by_itself(m->controls, hash)};
+}
+
+static void gather_option(const struct moment_input *m, uint32_t option, struct arena *a, uint64_t *entered, struct obstacle *o) {
+  struct goal_given goal;
+  o->reason = guard_option(m, option, guard_minor(m->user), a, &o->detail, &goal);
+  const uint32_t gate = o->reason ? NO_ONE : rollout_gate(m, &m->rules->options[option].gates, entered);
+  if (gate != NO_ONE) *o = (struct obstacle){rollout_reason(m, gate), m->rules->rollouts[gate].noun->at.name};
+}
+
+/* What the experiment would say, of options in the order in which they are offered: whether any can be sent hangs on no score. */
+static bool gather_trial(const struct moment_input *m, struct arena *a, struct why_not *n) {
+  const struct experiment *x = n->experiment;
+  struct decision d = {.candidates = ARENA_ARRAY(a, struct candidate, n->trigger->offer_count + 1),
+                       .candidate_count = n->trigger->offer_count};
+  if (!d.candidates) return false;
+  for (size_t k = 0; k < d.candidate_count; k++)
+    d.candidates[k] = (struct candidate){.option = n->trigger->offer[k], .reason = n->options[k].reason};
+  n->ended = controls_ended(m->controls, x->end_name);
+  n->trial.reason = experiment_unavailable(m, x, &d, guard_minor(m->user), &n->trial.detail);
+  if (!n->trial.reason && n->ended && (x->control == NO_ONE || x->arms[x->control].silence))
+    n->trial = (struct obstacle){REASON_EXPERIMENT_ENDED, x->noun->at.name};
+  if (n->trial.reason && strcmp(n->trial.reason, REASON_NOT_AVAILABLE) == 0)
+    why_condition_read(x->available, m->slots, a, &n->trial_available);
+  return true;
+}
 
 static bool gather(const struct why_not_input *in, struct arena *a, struct why_not *n) {
   const struct moment_input *m = &in->moment;
@@ -32,20 +67,17 @@ static bool gather(const struct why_not_input *in, struct arena *a, struct why_n
   n->person.reason = guard_user(m->rules, m->controls, m->user, m->clock, &n->figures, a, &n->person.detail);
   n->own.reason = guard_trigger(m->rules, m->controls, m->user, t, m->clock, m->slots, &n->own.detail);
   if (n->own.reason && strcmp(n->own.reason, REASON_NOT_AVAILABLE) == 0) why_condition_read(t->available, m->slots, a, &n->available);
+  n->experiment = t->experiment == NO_ONE ? NULL : &m->rules->experiments[t->experiment];
   uint32_t gate = rollout_gate(m, &t->gates, &entered);
-  if (gate != NO_ONE) n->gate = (struct obstacle){rollout_reason(m, gate), m->rules->rollouts[gate].noun->at.name};
-  if (n->gate.reason == REASON_ROLLOUT_HALTED) {
-    const uint64_t hash = m->rules->rollouts[gate].hash;
-    n->halted = (struct halted){controls_since(m->controls, hash), controls_by_itself(m->controls, hash)};
-  }
+  if (gate == NO_ONE && n->experiment) gate = rollout_gate(m, &n->experiment->gates, &entered);
+  gather_gate(m, gate, n);
   for (size_t k = 0; k < t->offer_count; k++) {
-    struct obstacle *o = &n->options[k];
-    struct goal_given goal;
-    o->reason = guard_option(m, t->offer[k], guard_minor(m->user), a, &o->detail, &goal);
-    const struct expression *x = o->reason ? option_condition(&m->rules->options[t->offer[k]], str_from(o->reason)) : NULL;
+    gather_option(m, t->offer[k], a, &entered, &n->options[k]);
+    const char *reason = n->options[k].reason;
+    const struct expression *x = reason ? option_condition(&m->rules->options[t->offer[k]], str_from(reason)) : NULL;
     why_condition_read(x, m->slots, a, &n->conditions[k]);
   }
-  return true;
+  return !n->experiment || gather_trial(m, a, n);
 }
 
 /* ---- in words ---- */
@@ -58,6 +90,13 @@ static void say_obstacle(const struct speaking *s, const struct rules *r, const 
   char at[32];
   if (o == &n->gate && n->halted.at) say_halt(s, r, o->detail, (struct str){at, clock_format(n->halted.at, at)}, n->halted.by_itself);
   say_if_reason(s, &r->policy, str_from(o->reason), &n->figures);
+}
+
+static void say_experiment(const struct speaking *s, const struct why_not *n) {
+  if (!n->experiment) return;
+  const struct declared *at = &n->experiment->noun->at;
+  buf_printf(s->out, "  %s " STR_FORMAT "%s%s (%s:%d)\n", s->word[W_EXPERIMENT], STR_ARG(at->name), n->ended ? ", " : "",
+             n->ended ? s->word[W_ENDED] : "", at->file, at->line);
 }
 
 static void say_option(const struct speaking *s, const struct option *option, const struct obstacle *o, const struct why_condition *c) {
@@ -82,6 +121,9 @@ bool why_not_text(struct why_not_input *in, struct arena *a, struct buf *out) {
   say_obstacle(&s, r, &n, &n.own);
   say_condition(&s, &n.available, "    ");
   say_obstacle(&s, r, &n, &n.gate);
+  say_experiment(&s, &n);
+  say_obstacle(&s, r, &n, &n.trial);
+  say_condition(&s, &n.trial_available, "    ");
   buf_printf(out, "  %s:\n", s.word[W_OPTIONS]);
   for (size_t k = 0; k < n.trigger->offer_count; k++) say_option(&s, &r->options[n.trigger->offer[k]], &n.options[k], &n.conditions[k]);
   say_guard(&s, &n.figures);
@@ -102,7 +144,7 @@ static void put_obstacle(struct json_writer *w, const struct obstacle *o, const 
 }
 
 static void put_obstacles(struct json_writer *w, const struct why_not *n, const char *language) {
-  const struct obstacle *all[] = {&n->person, &n->own, &n->gate};
+  const struct obstacle *all[] = {&n->person, &n->own, &n->gate, &n->trial};
   json_key(w, "obstacles");
   json_open_array(w);
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -110,10 +152,21 @@ static void put_obstacles(struct json_writer *w, const struct why_not *n, const 
     json_open_object(w);
     put_obstacle(w, all[i], language);
     if (all[i] == &n->own && n->available.condition) put_condition(w, &n->available);
+    if (all[i] == &n->trial && n->trial_available.condition) put_condition(w, &n->trial_available);
     if (all[i] == &n->gate) put_halted(w, &n->halted);
     json_close_object(w);
   }
   json_close_array(w);
+}
+
+static void put_experiment(struct json_writer *w, const struct why_not *n) {
+  if (!n->experiment) return;
+  json_key(w, "experiment");
+  json_open_object(w);
+  json_pair_str(w, "name", n->experiment->noun->at.name);
+  put_place(w, &n->experiment->noun->at);
+  json_pair_bool(w, "ended", n->ended);
+  json_close_object(w);
 }
 
 static void put_options(struct json_writer *w, const struct rules *r, const struct why_not *n, const char *language) {
@@ -144,6 +197,7 @@ bool why_not_json(struct why_not_input *in, struct arena *a, struct buf *out) {
   json_pair_double(&w, "priority", n.trigger->noun->priority);
   put_place(&w, &n.trigger->noun->at);
   put_condition(&w, &n.when);
+  put_experiment(&w, &n);
   put_obstacles(&w, &n, in->language);
   put_options(&w, in->moment.rules, &n, in->language);
   json_key(&w, "safeguards");

@@ -95,6 +95,11 @@ id=$(grep '"user":"v401"' "$work/decisions" | sed 's/.*"id":"\(d[0-9-]*\)".*/\1/
 run 0 "$KAIROS" why "$id"
 has 'silent.*the experiment has ended'
 has 'experiment harms, ended'
+run 0 "$KAIROS" why --user v401 --trigger stress
+has '^  experiment harms, ended (rules/ends.lua:9)$'
+has '^  not possible: the experiment has ended, and its control arm is silence (harms)$'
+run 0 "$KAIROS" why --user v401 --trigger stress --json
+has '"experiment":{"name":"harms",.*"ended":true},"obstacles":\[.*{"reason":"experiment_ended"'
 list "$work/later" asked '{"n":1}' # here the control arm sends
 "$KAIROS" replay --print --data "$work/data" >"$work/decisions" 2>/dev/null
 equal "messages of the control arm" "$(grep '"user":"v4' "$work/decisions" | grep '"trigger":"other"' | grep -c '"outcome":"sent".*"ended":true},.*"option":"pause"')" 20

@@ -22,6 +22,20 @@ experiment "fourth" { why = "x", revision = 1, at = "trigger:fourth", randomise 
   outcome = { metric = "calm", within = 30 * minutes } }
 policy "paper" { why = "signed on paper", consent = "by_enrolment" }
 LUA
+cat >"$work/program/rules/trials.lua" <<'LUA'
+event "tried" { fields = { n = "number" } }
+trigger "fifth" { why = "Tried on few.", on = { "tried" }, when = "profile.age > 18", offer = { "breathe", "rest" } }
+trigger "sixth" { why = "Not for all.", on = { "tried" }, when = "profile.age > 18", offer = { "run" } }
+intervention "rest" { channel = "push", message = { en = "Rest." } }
+local function halves(option) return { silence = { weight = 0.5, send = nothing }, speak = { weight = 0.5, send = option } } end
+experiment "careful" { why = "x", revision = 1, at = "trigger:fifth", randomise = "decision", available = "profile.age > 50",
+  arms = halves "breathe", outcome = { metric = "calm", within = 30 * minutes } }
+experiment "runs" { why = "x", revision = 1, at = "trigger:sixth", randomise = "decision", arms = halves "run",
+  outcome = { metric = "calm", within = 30 * minutes } }
+local few = { { name = "few", share = 1 * percent, only = "profile.staff or false" } }
+rollout "tried" { why = "x", gates = "experiment:careful", stages = few }
+rollout "rested" { why = "x", gates = "intervention:rest", stages = few }
+LUA
 event() { printf '{"id":"%s","userId":"u1","eventType":"%s","timestamp":"%s","data":{%s}}\n' "$1" "$2" "$3" "$4"; }
 {
   event p profile_updated 2025-03-01T08:00:00Z '"timezone":"Etc/UTC","age":40,"fitness":2'
@@ -105,10 +119,22 @@ run 0 "$KAIROS" why --user u1 --trigger first --at 2025-03-01T08:30:00Z --langua
 has '^first: неизвестно$'
 has 'не хватает: event.level (ни разу не встречалось)'
 run 0 "$KAIROS" why --user u1 --at 2025-03-01T23:00:00Z
-equal "triggers explained" "$(grep -c '^[a-z]*: \(true\|false\|unknown\)$' "$work/out")" 4
+equal "triggers explained" "$(grep -c '^[a-z]*: \(true\|false\|unknown\)$' "$work/out")" 6
 run 0 "$KAIROS" why --user u1 --trigger third --json
 has '^{"trigger":"third","truth":"false","why":"For few.","when":"event.n == 1","priority":0,"file":"rules/all.lua","line":5,"terms":\['
 has '"obstacles":\[.*{"reason":"not_in_rollout","sentence":"the rollout has not reached this user","detail":"third"}'
+run 0 "$KAIROS" why --user u1 --trigger fifth # the experiment at the trigger, its rollout and that of an option
+has '^fifth: true$'
+has '^  not possible: the rollout has not reached this user (tried)$'
+has '^  experiment careful (rules/trials.lua:6)$'
+has '^  not possible: its availability condition is not true (profile.age > 50)$'
+has '^    - profile.age > 50: false  (profile.age = 40)$'
+has '^    breathe: possible (rules/all.lua:8)$'
+has '^    rest: not possible, the rollout has not reached this user (rested) '
+run 0 "$KAIROS" why --user u1 --trigger fifth --json
+has '"experiment":{"name":"careful","file":"rules/trials.lua","line":6,"ended":false},"obstacles":\[.*{"reason":"not_in_rollout",[^}]*"detail":"tried"},{"reason":"not_available",'
+run 0 "$KAIROS" why --user u1 --trigger sixth # an arm that could not be carried out closes the point to all of them
+has '^  not possible: its accept condition is not true (speak)$'
 expect_call 400 GET "/v1/users/u1/why?format=xml"
 expect_call 400 GET "/v1/users/u1/why?trigger=first&at=yesterday"
 stop
