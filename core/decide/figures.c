@@ -76,11 +76,22 @@ struct value figure_value(const struct figure *f, const struct stage_figures *s,
   return s->metrics ? metric_value(f, s->metrics[f->metric], halts) : value_missing(MISSING_ABSENT);
 }
 
+/* The share as it was counted, then the bound that the condition was held to. */
+static void rate_say(struct buf *out, double value, const struct figure *f, const struct rate_count *c) {
+  const double all = (double)c->all, share = c->bad < c->all ? (double)c->bad / all : 1;
+  buf_printf(out, " %.2g (%llu of %llu)", share, (unsigned long long)c->bad, (unsigned long long)c->all);
+  if (!f->estimate)
+    buf_printf(out, ", %s %.2g with %.0f %% confidence", value < share ? "at least" : "at most", value, 100 * (1 - RATE_ALPHA));
+}
+
 void figure_say(struct buf *out, struct str name, const struct value *v, const struct figure *f, const struct stage_figures *s) {
   if (v->kind != VALUE_NUMBER) return;
-  buf_printf(out, "%s" STR_FORMAT " %.4g", out->len ? ", " : "", STR_ARG(name), v->number);
-  if (f->kind == FIGURE_RATE)
-    buf_printf(out, " (%llu of %llu)", (unsigned long long)s->rates[f->rate].bad, (unsigned long long)s->rates[f->rate].all);
+  buf_printf(out, "%s" STR_FORMAT, out->len ? ", " : "", STR_ARG(name));
+  if (f->kind == FIGURE_RATE) {
+    rate_say(out, v->number, f, &s->rates[f->rate]);
+    return;
+  }
+  buf_printf(out, " %.4g", v->number);
   if (f->kind < FIGURE_LEVEL) return;
   const struct moments *m = s->metrics[f->metric];
   buf_printf(out, " (%.4g of %.0f people", m[REACHED].mean, m[REACHED].n);
