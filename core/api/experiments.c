@@ -117,7 +117,8 @@ static void end(struct api *a, const struct noun_experiment *n, const char *auth
       arena_printf(scratch, "\"revision\":%lld,\"ended\":true,\"why\":" STR_FORMAT, (long long)n->revision, STR_ARG(buf_view(&said)));
   buf_free(&said);
   if (!more || !remember(a, n->at.name, (int64_t)n->revision, clock_now(), str_from(why))) return;
-  log_error("experiment", STR_FORMAT " has ended, everybody gets its control arm: %s", STR_ARG(n->at.name), why);
+  const enum log_level level = strcmp(author, "stop") == 0 ? LOG_INFO : LOG_WARN; /* planned, or harm done */
+  log_say(level, "experiment", STR_FORMAT " has ended, everybody gets its control arm: %s", STR_ARG(n->at.name), why);
   if (fact_tell(a, author, "experiment", n->at.name, more)) return;
   struct api_ended *e = a->ended; /* nothing of it will act: again in a second */
   a->ended = e->next;

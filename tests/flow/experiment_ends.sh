@@ -76,10 +76,10 @@ start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
 come "$work/everybody"
 list "$work/calm" relaxed '{"minutes":8}'
-wait_for "$work/serve.log" 'harms has ended, everybody gets its control arm: calm 0\.[0-9]* in arm walk ([0-9]* people), 0\.[0-9]* in silence ([0-9]*): worse by more than 0\.1'
+wait_for "$work/serve.log" ' warn *experiment *harms has ended, everybody gets its control arm: calm 0\.[0-9]* in arm walk ([0-9]* people), 0\.[0-9]* in silence ([0-9]*): worse by more than 0\.1'
 head -30 "$work/silent" >"$work/more"
 list "$work/more" asked '{"n":1}'
-wait_for "$work/serve.log" 'counts has ended, everybody gets its control arm: decisions [0-9]* of 20'
+wait_for "$work/serve.log" ' info *experiment *counts has ended, everybody gets its control arm: decisions [0-9]* of 20'
 ended() { # who comes now, and what the API says
   expect_call 200 GET /v1/experiments
   grep -q '"name":"harms","why":"Does it help?","revision":1,"control":"silence","ended":true,"ended_on":"calm 0' "$work/answer" || say "the end is not shown: $(cat "$work/answer")"
