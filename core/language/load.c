@@ -76,6 +76,7 @@ static void set_noun(struct arena *a, struct findings *f, struct function_list *
   memcpy(target, &body->at, sizeof body->at);
   noun_prepare(body->noun, target);
   if (!body->node) {
+    if (body->raised) return; /* one finding says it */
     setting_problem(&setting, "has no table: %s \"" STR_FORMAT "\" { field = value, … }", setting.word, STR_ARG(body->at.name));
     return;
   }

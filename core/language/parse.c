@@ -150,6 +150,14 @@ static struct tree *parse_name(struct parser *p) {
   return t;
 }
 
+/* Whoever writes 5% means a share. */
+static struct tree *no_value(struct parser *p, uint32_t start, const char *sentence) {
+  uint32_t before = start;
+  while (before && p->lexer.source.at[before - 1] == ' ') before--;
+  const bool percent = before && p->lexer.source.at[before - 1] == '%';
+  return refuse_at(p, start, percent ? "a value is missing behind %, the rest of a division: five in a hundred is 5 * percent" : sentence);
+}
+
 static struct tree *parse_primary(struct parser *p) {
   uint32_t start = p->lexer.start;
   switch (p->lexer.kind) {
@@ -172,8 +180,8 @@ static struct tree *parse_primary(struct parser *p) {
     t->end = p->lexer.end;
     return advance(p) ? t : NULL;
   }
-  case TOKEN_END: return refuse_at(p, start, "a value is missing at the end");
-  default: return refuse_at(p, start, "a value is missing here");
+  case TOKEN_END: return no_value(p, start, "a value is missing at the end");
+  default: return no_value(p, start, "a value is missing here");
   }
 }
 

@@ -319,6 +319,7 @@ static int run_chunk(lua_State *L) {
 
 bool sandbox_run(struct sandbox *s, const struct source *source) {
   struct feed feed = {.text = source->text};
+  const size_t first = s->body_count;
   s->line = s->last_line = 0;
   s->text_too_long = false;
   lua_settop(s->L, 0);
@@ -327,6 +328,7 @@ bool sandbox_run(struct sandbox *s, const struct source *source) {
   lua_pushlightuserdata(s->L, &feed);
   int status = lua_pcall(s->L, 1, 0, 1);
   if (status != LUA_OK) report(s, status);
+  for (size_t i = first; status != LUA_OK && i < s->body_count; i++) s->bodies[i].raised = true;
   lua_settop(s->L, 0);
   lua_gc(s->L, LUA_GCCOLLECT);
   return !s->spent && (status != LUA_ERRMEM || s->text_too_long);

@@ -26,6 +26,7 @@ struct body { /* a noun as it was called; checked after Lua is gone */
   int noun;   /* index of its word in noun_words */
   struct declared at;
   const struct node *node;
+  bool raised; /* its file ended in an error, which is why it has no table */
 };
 
 #define UNCOUNTED_MOST 20000 /* instructions of a call that nobody counts one by one */

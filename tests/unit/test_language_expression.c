@@ -206,6 +206,9 @@ static void mistakes_get_a_sentence_and_a_column(void **state) {
     const char *source, *sentence;
     enum expression_want want;
   } cases[] = {
+      {"steps > 5%", "column 11: a value is missing behind %, the rest of a division: five in a hundred is 5 * percent", WANT_TRUTH},
+      {"steps > 5 % or true", "column 13: a value is missing behind %, the rest of a division: five in a hundred is 5 * percent",
+       WANT_TRUTH},
       {"steps > ", "column 8: a value is missing at the end", WANT_TRUTH},
       {"", "the condition is empty", WANT_TRUTH},
       {"   ", "the condition is empty", WANT_TRUTH},

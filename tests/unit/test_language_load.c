@@ -245,6 +245,7 @@ static void unknown_and_missing_fields(void **state) {
   expect("event \"e\" { fields = { x = { type = \"numbr\" } } }",
          "rules/x.lua:1: event \"e\": fields.x: \"type\" cannot be \"numbr\" (did you mean \"number\"?)\n");
   expect("trigger \"x\"", "rules/x.lua:1: trigger \"x\": has no table: trigger \"x\" { field = value, … }\n");
+  expect("trigger \"x\" {\n  why = error(\"no reason\") }", "rules/x.lua:2: no reason\n"); /* not that it has no table, too */
 }
 
 static void wrong_values(void **state) {
