@@ -9,6 +9,11 @@ trigger "high_skip_risk" {
   cooldown = 20 * hours,
 }
 
+metric "workout_adherence_rate" {
+  doc = "share of the decisions after which a workout was completed", unit = "share",
+  per = "decision", measure = "happened", of = "workout_completed", window = 1 * days,
+}
+
 -- Half of the users are asked nothing, at every such moment anew: only so does anybody know whether the offer of a
 -- shorter workout helps.
 experiment "shorter_workout" {

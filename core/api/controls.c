@@ -97,6 +97,8 @@ const char *name_meant(struct arena *a, const struct program *p, struct str kind
     names[i] = arena_text(a, name.at, name.len);
   }
   const char *near = names ? str_nearest(wanted, names, count) : NULL;
+  for (size_t i = 0; names && !near && wanted.len >= 3 && i < count; i++) /* only its beginning was typed */
+    if (strncmp(names[i], wanted.at, wanted.len) == 0) near = names[i];
   return near ? arena_printf(a, " (did you mean \"%s\"?)", near) : "";
 }
 

@@ -85,6 +85,7 @@ static bool digest_asked(struct request *r, struct programs *s, char digest[65])
   bool found = known && known->draft->digest[0];
   if (found) memcpy(digest, known->draft->digest, 65);
   else if (str_is(r->params[0], "previous")) err_set(&e, ERR_MISSING, "no other program was ever live here");
+  else if (str_is(r->params[0], "shadow")) err_set(&e, ERR_MISSING, "there is no shadow: no program decides beside the live one");
   else found = library_digest(s->library, r->params[0], digest, &e);
   if (!found) request_refuse(r, &e);
   return found;

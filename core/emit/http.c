@@ -340,7 +340,7 @@ static bool url_check(const struct http_target_options *o, struct err *e) {
   bool ok = code == CURLUE_OK;
   if (!ok) err_set(e, ERR_INPUT, "webhook URL \"%s\": %s", o->url, curl_url_strerror(code));
   else if (strcmp(scheme, "http") == 0 && !o->allow_http)
-    ok = err_set(e, ERR_INPUT, "webhook URL \"%s\": expected https; plain http must be allowed for this endpoint by name", o->url);
+    ok = err_set(e, ERR_INPUT, "webhook URL \"%s\": expected https; `--allow-http` allows plain http", o->url);
   else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
     ok = err_set(e, ERR_INPUT, "webhook URL \"%s\": expected https, not %s", o->url, scheme);
   curl_free(scheme);

@@ -19,14 +19,16 @@ static void show_one(const struct json *j, uint32_t d, struct arena *a) {
   putchar('\n');
 }
 
-static void show(struct str answer) {
+static void show(struct str answer, const char *user, const char *trigger) {
   struct arena a = {0};
   struct json j;
   if (json_parse(&j, &a, answer, &json_limits_default, NULL)) {
     uint32_t list = json_get(&j, 0, "decisions");
     uint32_t count = list == JSON_NONE ? 0 : j.tokens[list].count;
     for (uint32_t i = 0; i < count; i++) show_one(&j, json_child(&j, list, i), &a);
-    if (count == 0) printf("no trigger is true for this user now: `kairos why --user U --trigger T` tells what is missing\n");
+    if (count == 0)
+      printf("no trigger is true for this user now: `kairos why --user %s%s%s` tells what is missing\n", user, trigger ? " --trigger " : "",
+             trigger ? trigger : "");
   }
   arena_free(&a);
 }
@@ -44,14 +46,18 @@ int tool_decide(int argc, char **argv) {
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   if (!arguments_given(&usage, "--user", user)) return EXIT_USAGE;
-  struct buf body = {0};
+  struct buf body = {0}, answer = {0};
+  struct err e = {0};
   struct json_writer w = json_to(&body);
   json_open_object(&w);
   json_pair_text(&w, "userId", user);
   if (trigger) json_pair_text(&w, "trigger", trigger);
   json_pair_bool(&w, "dryRun", dry_run);
   json_close_object(&w);
-  code = live_ask(&live, "POST", "/v1/decide", buf_view(&body), show);
+  const bool ok = client_call(&live.client, "POST", "/v1/decide", "application/json", buf_view(&body), &answer, NULL, &e);
+  if (ok && live.json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&answer)));
+  else if (ok) show(buf_view(&answer), user, trigger);
   buf_free(&body);
-  return code;
+  buf_free(&answer);
+  return ok ? EXIT_OK : tool_fail(&e);
 }

@@ -222,7 +222,7 @@ int tool_predict(int argc, char **argv) {
   const struct usage usage = {
       "predict", "What a model says of rows: {\"inputs\": {\"name\": number or [window]}} gives {\"outputs\": {\"name\": number}}.",
       "  kairos predict adherence rows.jsonl\n"
-      "  echo '{\"inputs\": {\"success_rate\": 0.8, \"habit_strength\": 0.7}}' | kairos predict adherence\n",
+      "  echo '{\"inputs\": {\"habit_strength\": 0.7, \"streak_length\": 4}}' | kairos predict trees\n",
       ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;

@@ -83,8 +83,12 @@ int tool_sink(int argc, char **argv) {
       {"--secret", ARGUMENT_TEXT, &secret, "WHSEC", "what signatures are verified with; without it nothing is verified",
        "KAIROS_WEBHOOK_SECRET"},
       {"--json", ARGUMENT_FLAG, &r.json, NULL, "each webhook as one line of JSON", NULL}};
-  const struct usage usage = {"sink", "Receives webhooks, verifies their signatures and prints them.",
-                              "  kairos sink --secret whsec_…\n  kairos sink --port 0 --json\n", ARGUMENTS(list)};
+  const struct usage usage = {
+      "sink", "Receives webhooks, verifies their signatures and prints them.",
+      "  kairos sink --secret whsec_…      receives what an engine beside it sends:\n"
+      "  kairos serve … --webhook http://127.0.0.1:8099/hooks --webhook-secret whsec_… --allow-http --allow-private\n"
+      "  kairos sink --port 0 --json\n",
+      ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   if (port < 0 || port > 65535) {

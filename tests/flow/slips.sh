@@ -14,11 +14,29 @@ has 'name one with --program'
 run 2 "$KAIROS" move --data "$work/new"
 has '--files is missing'
 
+run 0 "$KAIROS" predict --help # the example that is shown does what it says
+sed -n "s/.*echo '\(.*\)' | kairos predict trees$/\1/p" "$work/out" >"$work/row"
+run 0 "$KAIROS" predict trees "$work/row" --program "$KAIROS_SOURCE"
+has '"trees_probability":0\.'
+run 1 "$KAIROS" serve --data "$work/new" --program "$KAIROS_SOURCE" --listen 127.0.0.1:0 --webhook http://127.0.0.1:1/ --webhook-secret "whsec_$(head -c 24 /dev/urandom | base64)"
+has 'expected https; `--allow-http` allows plain http'
+rm -rf "$work/new"
+mkdir -p "$work/metrics" # the default program's experiment names a metric that it declares
+cp -r "$KAIROS_SOURCE/rules" "$KAIROS_SOURCE/interventions" "$KAIROS_SOURCE/models" "$work/metrics/"
+echo 'metric "calls" { per = "decision", measure = "count", of = "check_in" }' >"$work/metrics/rules/calls.lua"
+run 0 "$KAIROS" check "$work/metrics"
+hasnt 'workout_adherence_rate'
+
 run 0 "$KAIROS" init --data "$work/data"
 start "$work/data" --program "$KAIROS_SOURCE"
 export KAIROS_URL="$url"
 run 0 "$KAIROS" kill trigger high_stres
 has 'did you mean "high_stress"?'
+run 0 "$KAIROS" kill trigger high_str
+has 'did you mean "high_stress"?'
+run 0 "$KAIROS" kill trigger high_str --lift
+run 5 "$KAIROS" programs diff live shadow
+has 'there is no shadow: no program decides beside the live one'
 run 0 "$KAIROS" kill trigger high_stress
 [ ! -s "$work/err" ] || say "a name that is known was doubted"
 run 0 "$KAIROS" kill trigger high_stres --lift
@@ -29,6 +47,8 @@ has 'did you mean "first_interventions"?'
 run 5 "$KAIROS" rollout halt nothing_like_it
 hasnt 'did you mean'
 expect_call 200 POST /v1/events '{"userId":"u1","eventType":"app_interaction","timestamp":"'"$(date -u +%FT%TZ)"'"}'
+run 0 "$KAIROS" decide --user u1 --trigger high_stress --dry-run
+has 'kairos why --user u1 --trigger high_stress`'
 run 5 "$KAIROS" decide --user u1 --trigger high_stres
 has 'did you mean "high_stress"?'
 run 5 "$KAIROS" why --user u1 --trigger high_stres
