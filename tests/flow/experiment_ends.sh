@@ -96,7 +96,7 @@ run 0 "$KAIROS" why "$id"
 has 'silent.*the experiment has ended'
 has 'experiment harms, ended'
 run 0 "$KAIROS" why --user v401 --trigger stress
-has '^  experiment harms, ended (rules/ends.lua:9)$'
+has '^  experiment harms, ended (rules/ends.lua:[0-9]*)$'
 has '^  not possible: the experiment has ended, and its control arm is silence (harms)$'
 run 0 "$KAIROS" why --user v401 --trigger stress --json
 has '"experiment":{"name":"harms",.*"ended":true},"obstacles":\[.*{"reason":"experiment_ended"'
