@@ -80,7 +80,10 @@ static bool describe(struct episode *e, const struct program *p, uint32_t model)
   const struct source *state = source_at(p, e->state_path);
   if (n->combine || !n->state.len || !state || !model_retraining(n, &e->rules, &why)) return false;
   if (model_judged(p->models, model) == NO_MODEL) return false;
-  if (!(e->outcomes = outcomes_of(p->models, model, &e->arena, &e->terms, &why))) return false;
+  if (!(e->outcomes = outcomes_of(p->models, model, &e->arena, &e->terms, &why))) {
+    if (n->train) log_warn("models", "%s: nobody judges it and it is not trained again: %s", e->name, why.text); /* of a stored program */
+    return false;
+  }
   e->declared = n->retrain != NULL;
   hash_hex(state->sha256, HASH_SHA256, e->served);
   read_baseline(e, state->text);
@@ -246,7 +249,7 @@ static void watch_performance(struct lifecycle *l, struct episode *e) {
   if (low && !e->said_performance) {
     episode_alert(l, e, "accuracy %.3f on %llu outcomes of %d days, less than %.2f of the %.3f when it was trained", s->accuracy,
                   (unsigned long long)s->rows, SCORES_DAYS, RETRAIN_SHARE, e->baseline_accuracy);
-    want(e, "its accuracy fell");
+    want(e, "the fall of its accuracy");
   }
   e->said_performance = low;
 }
@@ -260,7 +263,7 @@ static void watch_drift(struct lifecycle *l, struct episode *e) {
   if (far && !e->said_drift) {
     episode_alert(l, e, "drift %.3f, more than %.3g: %u of its inputs are distributed otherwise than when it was trained, most of all %s",
                   e->drifting.score, e->rules.drift, e->drifting.columns, e->drifting.worst);
-    want(e, "its inputs drifted");
+    want(e, "the drift of its inputs");
   }
   e->said_drift = far;
 }

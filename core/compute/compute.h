@@ -84,6 +84,10 @@ struct models_from {            /* where plugins and states come from */
 /* Opens plugins, loads states, runs golden rows; everything wrong becomes a finding and the program is refused. [builder] */
 struct models *models_build(struct arena *a, const struct noun_model *declared, size_t count, const struct features *features,
                             const struct models_from *from, struct findings *f);
+/* Does `trained`, whose one output is what the model learns, answer the golden rows of the model's file? True when there are none. [main]
+ */
+struct trained;
+bool model_keeps_golden(const struct models *m, uint32_t model, struct trained *trained);
 uint32_t models_count(const struct models *m);
 const char *model_name(const struct models *m, uint32_t model);
 /* Beliefs are numbered through all models' outputs. For symbols.find. */
@@ -184,6 +188,8 @@ bool model_retraining(const struct noun_model *n, struct retraining *out, struct
 /* Nightly: its time came since `last` (UTC ms), when it was last trained, or the engine began. However long nobody looked, once. [any] */
 bool retraining_due(const struct retraining *r, int64_t last, int64_t now);
 
+/* A noun's `train` (not NULL): fields that nothing reads, and figures that reading it would pass over. [any] */
+bool model_training(const struct noun_model *n, struct err *e);
 /* What a model's `train` counts as an outcome, for whom judges what it said. Lives in `a`; reads the program's text: no longer than it. */
 struct outcomes;
 struct outcome_terms {

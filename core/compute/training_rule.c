@@ -1,6 +1,7 @@
 /* What a model's `train` says: at which events rows are taken, which later events answer them, and what the answer is. Promises a sentence
- * with the field for everything that cannot be understood, and that conditions read the answering event alone. Called when a training table
- * is made and for each of its events, one thread. */
+ * with the field for everything that cannot be understood, and that conditions read the answering event alone. What earlier versions passed
+ * over is refused by a check of its own, so that a program which ran with it once keeps its lifecycle. Called when a training table is
+ * made, for each of its events, and on the builder's thread when a program is built. */
 #include "kit/rng.h"
 #include "training.h"
 
@@ -72,6 +73,30 @@ static bool calibration_of(struct training_rule *r, const struct model *m, const
   r->isotonic = calibrate && calibrate->kind == NODE_TEXT && str_is(calibrate->text, "isotonic");
   if (calibrate && !r->isotonic && (calibrate->kind != NODE_TEXT || !str_is(calibrate->text, "platt")))
     return wrong(m, "calibrate", "\"platt\" or \"isotonic\"", e);
+  return true;
+}
+
+static bool is_rows(const struct node *n) {
+  return n->kind == NODE_NUMBER && n->number >= 1 && n->number <= ROWS_MOST && n->number == (double)(uint32_t)n->number;
+}
+
+bool model_training(const struct noun_model *n, struct err *e) {
+  static const char *const fields[] = {"on",     "target",     "within", "after", "where",     "yes",
+                                       "absent", "unanswered", "smooth", "step",  "calibrate", "rows"};
+  const struct node *train = n->train, *rows = node_get(train, "rows"), *smooth = node_get(train, "smooth");
+  if (train->kind != NODE_TABLE || train->length)
+    return err_set(e, ERR_INPUT, "train: expected fields, such as { on = …, target = …, within = … }");
+  for (uint32_t i = 0; i < train->pairs; i++) {
+    size_t k = 0;
+    while (k < sizeof fields / sizeof *fields && !str_is(train->keys[i], fields[k])) k++;
+    if (k < sizeof fields / sizeof *fields) continue;
+    const char *near = str_nearest(train->keys[i], fields, sizeof fields / sizeof *fields);
+    return err_set(e, ERR_INPUT, "train: \"" STR_FORMAT "\" is none of its fields%s%s%s", STR_ARG(train->keys[i]),
+                   near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+  }
+  if (rows && !is_rows(rows)) return err_set(e, ERR_INPUT, "train.rows: expected a whole number from 1 to %u", ROWS_MOST);
+  if (smooth && !(smooth->kind == NODE_NUMBER && smooth->number >= 1 && smooth->number <= YEAR))
+    return err_set(e, ERR_INPUT, "train.smooth: expected a duration of up to a year, such as 7 * days");
   return true;
 }
 

@@ -1,6 +1,6 @@
-/* Names that lead nowhere, as far as no other room has said so: what a follow-up follows, what a metric counts, which metric an experiment
- * measures, options that nobody offers. Errors where the rule could never work, warnings where it merely does less than its author may
- * think. Builder thread. */
+/* Names that lead nowhere, as far as no other room has said so: what a follow-up follows, what a metric counts, what a model
+ * learns from, which metric an experiment measures, options that nobody offers. Errors where the rule could never work, warnings where it
+ * merely does less than its author may think. Builder thread. */
 #include "judge/judge.h"
 #include "sense.h"
 
@@ -34,13 +34,13 @@ static void check_follow_up(struct program *p, const struct noun_trigger *t, str
                list ? nearest(p, name, list, count) : "");
 }
 
-static void check_metric_event(struct program *p, const struct noun_metric *m, const char *field, struct str type) {
+static void check_event(struct program *p, const char *noun, const struct declared *at, const char *field, struct str type,
+                        enum finding_level level) {
   if (type.len == 0 || vocabulary_type(p->vocabulary, type)) return;
   const char **list = ARENA_ARRAY(&p->arena, const char *, p->nouns.event_count + 1);
   for (size_t i = 0; list && i < p->nouns.event_count; i++) list[i] = p->nouns.events[i].at.name.at;
-  findings_add(&p->findings, FINDING_ERROR, m->at.file, m->at.line,
-               "metric \"" STR_FORMAT "\": %s = \"" STR_FORMAT "\", which no event noun declares%s", STR_ARG(m->at.name), field,
-               STR_ARG(type), list ? nearest(p, type, list, p->nouns.event_count) : "");
+  findings_add(&p->findings, level, at->file, at->line, "%s \"" STR_FORMAT "\": %s = \"" STR_FORMAT "\", which no event noun declares%s",
+               noun, STR_ARG(at->name), field, STR_ARG(type), list ? nearest(p, type, list, p->nouns.event_count) : "");
 }
 
 /* What can never be measured would leave whoever reads it waiting for ever. */
@@ -120,6 +120,23 @@ static void check_outcomes(struct program *p, const struct noun_experiment *x) {
     if (x->metrics->items[i].kind == NODE_TEXT) check_metric_name(p, x, "metrics", x->metrics->items[i].text, false);
 }
 
+/* What would only be said when the model is trained, or never: its lifecycle would just not be there. */
+static void check_training(struct program *p, uint32_t model) {
+  const struct noun_model *n = &p->nouns.models[model];
+  const enum finding_level level = p->findings.stored ? FINDING_WARNING : FINDING_ERROR;
+  struct arena scratch = {0};
+  struct outcome_terms terms;
+  struct err e = {0};
+  if (!model_training(n, &e))
+    findings_add(&p->findings, level, n->at.file, n->at.line, "model \"" STR_FORMAT "\": %s", STR_ARG(n->at.name), e.text);
+  else if (!outcomes_of(p->models, model, &scratch, &terms, &e)) findings_add(&p->findings, level, n->at.file, n->at.line, "%s", e.text);
+  else {
+    check_event(p, "model", &n->at, "train.on", terms.on, level);
+    check_event(p, "model", &n->at, "train.target", terms.target, level);
+  }
+  arena_free(&scratch);
+}
+
 static bool is_offered(const struct nouns *n, struct str option) {
   for (size_t i = 0; i < n->trigger_count; i++)
     for (size_t k = 0; k < n->triggers[i].offer_count; k++)
@@ -138,10 +155,12 @@ void sense_names(struct program *p) {
       if (t->on[k].kind == MOMENT_FOLLOW_UP) check_follow_up(p, t, t->on[k].text);
   }
   for (size_t i = 0; i < n->metric_count; i++) {
-    check_metric_event(p, &n->metrics[i], "of", n->metrics[i].of);
-    check_metric_event(p, &n->metrics[i], "over", n->metrics[i].over);
+    check_event(p, "metric", &n->metrics[i].at, "of", n->metrics[i].of, FINDING_ERROR);
+    check_event(p, "metric", &n->metrics[i].at, "over", n->metrics[i].over, FINDING_ERROR);
     check_measured(p, &n->metrics[i]);
   }
+  for (uint32_t i = 0; i < n->model_count; i++)
+    if (n->models[i].train) check_training(p, i);
   for (size_t i = 0; i < n->experiment_count; i++) {
     check_outcome(p, &n->experiments[i]);
     check_outcomes(p, &n->experiments[i]);

@@ -18,7 +18,7 @@ start "$work/data" --program "$program"
 KAIROS_URL=$url
 send "$work/first"
 wait_for "$work/serve.log" 'trees: drift 0\.[0-9]*, more than 0\.2: [0-9]* of its inputs are distributed otherwise'
-wait_for "$work/serve.log" 'trees: trained because of its [a-z]* [a-z]*: kept: [0-9]* rows of [0-9]* people with .* are too few to learn from'
+wait_for "$work/serve.log" 'trees: trained because of the [a-z]* of its [a-z]*: kept: [0-9]* rows of [0-9]* people with .* are too few to learn from'
 run 0 "$KAIROS" models
 has '^trees  serves [0-9a-f]\{12\}'
 expect_call 200 GET /metrics

@@ -126,9 +126,33 @@ static void many_rules(void **state) {
   buf_free(&text);
 }
 
+#define TRAINED(train)                                                                                                                     \
+  "model \"m\" { plugin = \"svr\", inputs = { \"stress_level\" }, outputs = { \"p\" },\n"                                                  \
+  "  train = { on = \"ping\", target = \"pong\", within = 3600, " train " } }\n"
+
+static void trainings_that_could_not_be(void **state) {
+  (void)state;
+  finds(TRAINED("rows = 2000000, smooth = 7 * days, calibrate = \"platt\", where = \"event.n > 3\""), "");
+  finds(TRAINED("row = 10"), "7 error: model \"m\": train: \"row\" is none of its fields (did you mean \"rows\"?)\n");
+  finds(TRAINED("absnt = true"), "7 error: model \"m\": train: \"absnt\" is none of its fields (did you mean \"absent\"?)\n");
+  finds(TRAINED("on = \"pin\""), "7 error: model \"m\": train.on = \"pin\", which no event noun declares (did you mean \"ping\"?)\n");
+  finds(TRAINED("target = \"nope\""), "7 error: model \"m\": train.target = \"nope\", which no event noun declares\n");
+  finds(TRAINED("within = \"18h\""), "7 error: model \"m\": train.within: expected a duration of up to a year, such as 24 * hours\n");
+  finds(TRAINED("calibrate = \"plat\""), "7 error: model \"m\": train.calibrate: expected \"platt\" or \"isotonic\"\n");
+  finds(TRAINED("where = \"event.nope > 3\""),
+        "7 error: model \"m\": train.where: column 1: \"event.nope\": no event noun declares this field\n");
+  finds(TRAINED("rows = -5"), "7 error: model \"m\": train.rows: expected a whole number from 1 to 2000000\n");
+  finds(TRAINED("rows = 5000000"), "7 error: model \"m\": train.rows: expected a whole number from 1 to 2000000\n");
+  finds(TRAINED("smooth = \"x\""), "7 error: model \"m\": train.smooth: expected a duration of up to a year, such as 7 * days\n");
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(conditions_that_never_are),      cmocka_unit_test(conditions_that_always_are),
-                                     cmocka_unit_test(offers_that_can_never_be_taken), cmocka_unit_test(rules_in_each_others_way),
-                                     cmocka_unit_test(names_that_lead_nowhere),        cmocka_unit_test(many_rules)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(trainings_that_could_not_be),
+                                     cmocka_unit_test(conditions_that_never_are),
+                                     cmocka_unit_test(conditions_that_always_are),
+                                     cmocka_unit_test(offers_that_can_never_be_taken),
+                                     cmocka_unit_test(rules_in_each_others_way),
+                                     cmocka_unit_test(names_that_lead_nowhere),
+                                     cmocka_unit_test(many_rules)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
