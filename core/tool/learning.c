@@ -1,6 +1,6 @@
 /* learning: events become training rows, in the order in which they would have been decided. Promises the features of live events, because
- * it is the same code on the same order; a line that the vocabulary refuses is counted and left out, as the engine would. Stores nothing.
- * Main thread. */
+ * it is the same code on the same order; a line that the vocabulary refuses is counted and left out, as the engine would; a file in
+ * which a person's events are out of order is refused. Stores nothing. Main thread. */
 #include "learning.h"
 #include "accept/accept.h"
 #include "arguments.h"
@@ -14,19 +14,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct person {
+  struct user *user;
+  int64_t newest; /* when their last event was, UTC ms */
+  uint64_t line;  /* where it stands in the file */
+};
 struct learning {
   const struct program *p;
   struct training_table *table;
   struct arena arena;               /* one event */
-  struct map users;                 /* hash of the id → struct user * */
+  struct map users;                 /* hash of the id → struct person * */
   uint64_t taken, refused, trimmed; /* trimmed: people whose older events were */
   int64_t whole_since;              /* all of theirs that arrived later is there */
   bool knows;                       /* the rows are the population's plans, and so what it knows of these is theirs */
   char first_refusal[300];
+  uint64_t line; /* of the file, this one; 0: there is none */
 };
 
 static bool refuse(struct learning *l, const char *why) {
-  if (l->refused++ == 0) snprintf(l->first_refusal, sizeof l->first_refusal, "%s", why);
+  if (l->refused++) return true;
+  if (l->line) snprintf(l->first_refusal, sizeof l->first_refusal, "line %llu: %s", (unsigned long long)l->line, why);
+  else snprintf(l->first_refusal, sizeof l->first_refusal, "%s", why);
   return true;
 }
 
@@ -39,13 +47,29 @@ static bool walk(struct learning *l, struct user *u, const struct event *event, 
   return training_table_event(l->table, u, event, clock, &l->arena, e);
 }
 
-static struct user *user_of(struct learning *l, struct str id) {
+static struct person *person_of(struct learning *l, struct str id) {
   uint64_t key = hash_64(id), value;
-  if (map_get(&l->users, key, &value)) return (struct user *)(uintptr_t)value;
+  if (map_get(&l->users, key, &value)) return (struct person *)(uintptr_t)value;
+  struct person *p = kit_alloc(sizeof *p);
   struct user *u = user_new();
-  if (u && map_set(&l->users, key, (uint64_t)(uintptr_t)u)) return u;
+  if (p && u && map_set(&l->users, key, (uint64_t)(uintptr_t)p)) {
+    *p = (struct person){.user = u};
+    return p;
+  }
   user_free(u);
+  kit_free(p);
   return NULL;
+}
+
+/* Features count what came before: of a person in another order they would learn what nobody will see. Persons may take turns as they like.
+ */
+static bool in_order(const struct learning *l, struct person *p, int64_t at, struct err *e) {
+  if (l->line && p->line && at < p->newest)
+    return err_set(e, ERR_INPUT, "line %llu is older than line %llu of the same person; expected each person's events in order of time",
+                   (unsigned long long)l->line, (unsigned long long)p->line);
+  p->line = l->line;
+  p->newest = at;
+  return true;
 }
 
 static bool take_text(struct learning *l, struct str text, struct err *e) {
@@ -53,9 +77,9 @@ static bool take_text(struct learning *l, struct str text, struct err *e) {
   struct err why = {0};
   arena_reset(&l->arena);
   if (!event_parse(&l->arena, text, clock_now(), STR("train"), true, &event, &why)) return refuse(l, why.text);
-  struct user *u = user_of(l, event.user);
-  if (!u) return err_set(e, ERR_INTERNAL, "no memory for a user");
-  return walk(l, u, &event, event.timestamp, true, e);
+  struct person *p = person_of(l, event.user);
+  if (!p) return err_set(e, ERR_INTERNAL, "no memory for a user");
+  return in_order(l, p, event.timestamp, e) && walk(l, p->user, &event, event.timestamp, true, e);
 }
 
 static bool from_file(struct learning *l, const char *path, struct err *e) {
@@ -65,7 +89,8 @@ static bool from_file(struct learning *l, const char *path, struct err *e) {
   bool fine = true;
   while (fine && lines_next(&lines, &line, e)) {
     struct str text = str_trim(line);
-    if (text.len) fine = take_text(l, text, e);
+    l->line = lines.number;
+    if (text.len) fine = take_text(l, text, e) || err_wrap(e, "%s", path);
     if (lines.size > 0) tool_progress("reading", (double)lines.bytes / lines.size);
   }
   lines_close(&lines);
@@ -121,7 +146,11 @@ static bool from_journal(struct learning *l, const char *directory, struct err *
 
 static void free_users(struct learning *l) {
   struct map_slot slot;
-  for (size_t cursor = 0; map_next(&l->users, &cursor, &slot);) user_free((struct user *)(uintptr_t)slot.value);
+  for (size_t cursor = 0; map_next(&l->users, &cursor, &slot);) {
+    struct person *p = (struct person *)(uintptr_t)slot.value;
+    user_free(p->user);
+    kit_free(p);
+  }
   map_free(&l->users);
 }
 
@@ -139,7 +168,8 @@ bool learning_table(const struct program *p, const struct learning_from *from, s
   tool_progress_end();
   free_users(&l);
   arena_free(&l.arena);
-  if (l.refused) fprintf(stderr, "%llu events were refused, the first: %s\n", (unsigned long long)l.refused, l.first_refusal);
+  if (l.refused == 1) fprintf(stderr, "1 event was refused: %s\n", l.first_refusal);
+  else if (l.refused) fprintf(stderr, "%llu events were refused, the first: %s\n", (unsigned long long)l.refused, l.first_refusal);
   if (fine) fprintf(stderr, "%llu events\n", (unsigned long long)l.taken);
   char since[32];
   clock_format(l.whole_since, since);

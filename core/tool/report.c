@@ -197,6 +197,12 @@ static const char *compared(double gain, double error) {
 }
 
 void report_verdict(const struct report *r, char *text, size_t size) {
+  const struct figures *test = &r->lines[REPORT_TEST];
+  if (test->rows && !(test->base_rate > 0 && test->base_rate < 1)) { /* whoever says it always is as good as can be */
+    snprintf(text, size, "All %zu outcomes are %s, so nothing can be compared: look at the model's train.", test->rows,
+             test->base_rate > 0 ? "yes" : "no");
+    return;
+  }
   const bool simpler = !(r->over_logistic > 2 * r->over_logistic_error) || !(r->over_last > 2 * r->over_last_error);
   const bool nothing = !(r->over_base > 2 * r->over_base_error);
   snprintf(text, size,

@@ -116,6 +116,10 @@ bool teach_enough(const struct one_model *m, const struct training_table *table,
   uint32_t people, rarer;
   if (!training_table_people(table, &people, &rarer)) return err_set(e, ERR_INTERNAL, "no memory for a training table");
   if (people >= PEOPLE_LEAST && rarer >= OUTCOMES_LEAST) return true;
+  const struct training_size size = training_table_size(table);
+  if (size.rows && rarer == 0)
+    return err_set(e, ERR_INPUT, "model \"%s\": all %u outcomes are %s, so there is nothing to tell apart: look at its train", m->spec.name,
+                   size.rows, size.positives ? "yes" : "no");
   return err_set(e, ERR_INPUT,
                  "model \"%s\": too little to learn from: %u people, and %u rows of the rarer outcome; expected at least %d people and %d "
                  "of it (`kairos evaluate --folds` says what could be learned)",

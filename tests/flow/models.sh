@@ -102,6 +102,17 @@ run 0 "$KAIROS" evaluate adherence --program "$program" --users 150 --days 42 --
 has '^Held against the built-in population (150 people, 42 days, seed 9)'
 cp "$card" "$program/models/"
 run 0 "$KAIROS" check "$program" # the card lies among the models and is none
+"$KAIROS" simulate --users 60 --days 14 2>/dev/null >"$work/lives" || say "nobody lived"
+grep -v workout_completed "$work/lives" >"$work/lazy" # nobody ever does it
+run 1 "$KAIROS" train adherence --program "$program" --from "$work/lazy" --out "$work/lazy.state"
+has 'all [0-9]* outcomes are no, so there is nothing to tell apart'
+run 0 "$KAIROS" evaluate adherence --program "$program" --from "$work/lazy" --folds 3
+has '^All [0-9]* outcomes are no, so nothing can be compared'
+hasnt 'better than'
+{ sed -n 1,2p "$work/lives"; echo; echo '{"userId": 3}'; grep sim-0003 "$work/lives" >"$work/one"; sed -n 9p "$work/one"; sed -n 5p "$work/one"; } >"$work/mixed"
+run 1 "$KAIROS" train adherence --program "$program" --from "$work/mixed" --out "$work/lazy.state"
+has 'mixed: line 6 is older than line 5 of the same person; expected each person.s events in order of time'
+has '1 event was refused: line 4: '
 run 2 "$KAIROS" evaluate
 run 5 "$KAIROS" evaluate nobody --program "$program"
 run 1 "$KAIROS" evaluate adherence --program "$program" --users 3 --days 3
