@@ -17,13 +17,20 @@ static kairos_status read_count(uint32_t *to, uint32_t low, uint32_t high, struc
                 high);
 }
 
+/* A program's empty table comes as an object: nothing tells an empty list from it there. */
+static bool is_empty(struct config_value list) {
+  struct config_value key, value;
+  const char *cursor = NULL;
+  return config_is_object(list) && !config_each(list, &cursor, &key, &value);
+}
+
 /* "lstm": [64, 32]. At least `least` layers and at most `most`. */
 static kairos_status read_units(uint32_t *units, uint32_t *count, uint32_t least, uint32_t most, struct config_value key,
                                 struct config_value list, kairos_error *error) {
   const int length = (int)(key.end - key.at) - 2;
   struct config_value none, value;
   *count = 0;
-  if (!config_is_array(list))
+  if (!config_is_array(list) && !is_empty(list))
     return refuse(error, KAIROS_BAD_CONFIG, "lstm: %.*s: expected a list of numbers of units, such as [64, 32]", length, key.at + 1);
   for (const char *cursor = NULL; config_each(list, &cursor, &none, &value); (*count)++) {
     double number;

@@ -170,7 +170,7 @@ static void reloads_leave_nothing(void **state) {
 
 static void both_layouts_come_back_to_the_bit(void **state) {
   (void)state;
-  static const char *const configs[] = {CONFIG, "{\"inputs\":[\"a\",\"b\"],\"lstm\":[5],\"dense\":[],\"precision\":\"double\"}",
+  static const char *const configs[] = {CONFIG, "{\"inputs\":[\"a\",\"b\"],\"lstm\":[5],\"dense\":{},\"precision\":\"double\"}",
                                         "{\"inputs\":[\"a\",\"b\"],\"lstm\":[4,4,4],\"dense\":[6,6],\"missing_flags\":true}"};
   for (size_t c = 0; c < 3; c++)
     for (int keras = 0; keras < 2; keras++)
@@ -382,6 +382,8 @@ static void settings_are_bounded(void **state) {
   refused_config("\"steps\":0", "steps: expected a whole number of 1 to 512");
   refused_config("\"steps\":1e9", "steps");
   refused_config("\"lstm\":[]", "lstm: expected at least one layer");
+  refused_config("\"lstm\":{}", "lstm: expected at least one layer");
+  refused_config("\"dense\":{\"a\":4}", "dense: expected a list");
   refused_config("\"lstm\":64", "lstm: expected a list");
   refused_config("\"lstm\":[64,0]", "lstm: layer 2: expected 1 to 512 units");
   refused_config("\"lstm\":[1,1,1,1,1]", "lstm: more than 4 layers");
