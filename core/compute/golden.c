@@ -18,6 +18,7 @@ struct golden {
   double **inputs, **outputs;
   uint64_t **valid, **good;
   uint64_t *seeds;
+  uint32_t off; /* answers that are others */
 };
 
 static void __attribute__((format(printf, 3, 4))) complain(const struct golden *g, uint32_t row, const char *format, ...) {
@@ -70,6 +71,16 @@ static void read_inputs(struct golden *g, uint32_t row, const struct node *given
   }
 }
 
+/* The file's rows, and a state that was trained since: said once, with what to do. */
+static void complain_of_number(struct golden *g, uint32_t row, const struct belief *b, double expected, double within, double got) {
+  if (g->off++ || g->m->golden != g->m->noun->golden)
+    complain(g, row, "\"%s\": expected %.6f within %g, got %.6f", b->name, expected, within, got);
+  else
+    complain(g, row,
+             "\"%s\": expected %.6f within %g, got %.6f (was the state trained again? Put the rows that `kairos train` printed into %s)",
+             b->name, expected, within, got, g->m->noun->at.file);
+}
+
 static void check_output(struct golden *g, uint32_t row, struct str name, const struct node *expected, double within) {
   const struct belief *b = NULL;
   for (uint32_t i = 0; i < g->m->count; i++)
@@ -90,8 +101,7 @@ static void check_output(struct golden *g, uint32_t row, struct str name, const 
   struct value got = good ? belief_value(b, g->outputs[b->column][row]) : value_missing(MISSING_FAILED);
   double off = got.kind == VALUE_NUMBER ? got.number - expected->number : 0;
   if (got.kind != VALUE_NUMBER) complain(g, row, "\"%s\": expected %.6f, the model gave none", b->name, expected->number);
-  else if (off > within || off < -within)
-    complain(g, row, "\"%s\": expected %.6f within %g, got %.6f", b->name, expected->number, within, got.number);
+  else if (off > within || off < -within) complain_of_number(g, row, b, expected->number, within, got.number);
 }
 
 static void check_rows(struct golden *g, const struct node *rows) {
@@ -140,4 +150,22 @@ void model_golden(const struct models *all, const struct model *m, struct findin
   g.rows = rows->length < GOLDEN_MOST ? rows->length : GOLDEN_MOST;
   ask(&g, rows);
   arena_free(&g.arena);
+}
+
+bool model_keeps_golden(const struct models *all, uint32_t model, struct trained *trained) {
+  const struct plugin_field *fields;
+  size_t count;
+  struct arena a = {0};
+  struct findings f = {.arena = &a};
+  struct model m = all->at[model];
+  uint32_t *widths = model_inputs(trained, &fields, &count) && count == m.input_count ? ARENA_ARRAY(&a, uint32_t, count + 1) : NULL;
+  for (size_t i = 0; widths && i < count; i++) widths[i] = fields[i].width;
+  m.trained = trained;
+  m.widths = widths;
+  m.golden = m.noun->golden;
+  m.output_count = 1;
+  if (widths && m.golden && m.golden->length) model_golden(all, &m, &f);
+  const bool kept = widths && f.errors == 0;
+  arena_free(&a);
+  return kept;
 }

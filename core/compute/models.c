@@ -117,10 +117,23 @@ struct model_spec model_spec_of(const struct models *all, uint32_t model, struct
   return spec;
 }
 
+/* Does the state stand in the place of another, which the small file names? Then the model's file's golden rows are not of it. */
+static bool stands_over(const struct model *m, const struct models_from *from, struct findings *f) {
+  char over[600];
+  struct str marker;
+  unsigned char sha256[HASH_SHA256];
+  model_over_path(m->name, over, sizeof over);
+  if (m->role != MODEL_SERVED || !from->file(from->context, over, &marker)) return false;
+  if (hash_unhex(str_trim(marker), sha256, sizeof sha256)) return true;
+  findings_add(f, f->stored ? FINDING_WARNING : FINDING_ERROR, m->noun->at.file, m->noun->at.line,
+               "model \"%s\": %s: expected the SHA-256 of the state in whose place this one stands, 64 hex digits", m->name, over);
+  return f->stored; /* it was accepted without its rows once */
+}
+
 static bool load_state(struct arena *a, struct model *m, const struct models_from *from, struct findings *f) {
   struct str bytes;
   struct err e = {0};
-  char beside[600], over[600];
+  char beside[600];
   m->golden = m->noun->golden;
   if (!m->noun->state.len) return true;
   const char *path = arena_printf(a, "models/" STR_FORMAT, STR_ARG(m->noun->state));
@@ -134,10 +147,8 @@ static bool load_state(struct arena *a, struct model *m, const struct models_fro
     return false;
   }
   struct envelope envelope;
-  struct str marker;
   struct calibration *calibration = NULL;
-  model_over_path(m->name, over, sizeof over);
-  const bool stands = m->role == MODEL_SERVED && from->file(from->context, over, &marker);
+  const bool stands = stands_over(m, from, f);
   if (model_load(m->trained, bytes, &e) && envelope_read(bytes, &envelope, &e) && calibration_read(envelope.metrics, a, &calibration, &e) &&
       figures_read(a, m, envelope.metrics, stands, &e)) {
     m->calibration = calibration;

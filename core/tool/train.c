@@ -59,6 +59,13 @@ static bool print_golden(const struct one_model *m, const struct training_table 
   return fine;
 }
 
+/* In its place the state is held to the rows of the model's file: until they are its own, the program is refused. */
+static void say_golden(const struct options *o, const struct one_model *m) {
+  if (o->out || model_keeps_golden(m->program->models, m->index, m->model)) return;
+  fprintf(stderr, "The golden rows of %s are of another state: put %s in their place, or the program is refused.\n", m->noun->at.file,
+          o->json ? "those that `kairos train` prints without --json" : "the rows above");
+}
+
 /* ---- the run ---- */
 
 /* Beside the state: adherence.state has adherence.card.md. */
@@ -106,6 +113,7 @@ static bool run_model(const struct options *o, struct one_model *m, const struct
     fprintf(stderr, "%s\n", verdict);
     fine = fine && one_model_write(m, buf_view(&figures), o->out, e) && write_card(o, m, from, &report, e) &&
            (o->json || print_golden(m, table, e));
+    if (fine) say_golden(o, m);
   }
   buf_free(&figures);
   return fine;

@@ -364,8 +364,41 @@ static void another_answer_than_the_golden_one_is_refused(void **state) {
   assert_int_equal(w->findings.errors, 1);
   assert_non_null(strstr(w->findings.at[0].text, "golden row 1"));
   assert_non_null(strstr(w->findings.at[0].text, "skip_probability"));
+  assert_non_null(strstr(w->findings.at[0].text, "(was the state trained again? Put the rows that `kairos train` printed into "));
   models_free(m);
   world_free(w);
+}
+
+static const char *marker; /* of the small file beside the shipped state */
+
+static bool marked_file(void *context, const char *path, struct str *bytes) {
+  if (!str_ends(str_from(path), ".over")) return shipped_file(context, path, bytes);
+  *bytes = str_from(marker);
+  return true;
+}
+
+/* Only a file that names the state in whose place this one stands takes the rows of the model's file from it. */
+static void a_file_that_names_no_state_switches_nothing_off(void **state) {
+  (void)state;
+  char directory[256];
+  snprintf(directory, sizeof directory, "%s/plugins", KAIROS_BINARY_DIR);
+  const struct models_from from = {directory, store, NULL, marked_file, NULL};
+  static const struct {
+    const char *marker;
+    size_t errors;
+    const char *says;
+  } cases[] = {{"x", 1, "models/adherence.over: expected the SHA-256"},
+               {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde", 1, "64 hex digits"},
+               {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n", 0, NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct world *w = world_lua(adherence_text());
+    marker = cases[i].marker;
+    struct models *m = models_build(&w->arena, w->nouns.models, w->nouns.model_count, w->features, &from, &w->findings);
+    assert_int_equal(w->findings.errors, cases[i].errors);
+    if (cases[i].says) assert_non_null(strstr(w->findings.at[0].text, cases[i].says));
+    models_free(m);
+    world_free(w);
+  }
 }
 
 int main(void) {
@@ -380,6 +413,7 @@ int main(void) {
       cmocka_unit_test(a_combination_weighs_clamped_parts),
       cmocka_unit_test(a_missing_part_is_left_out),
       cmocka_unit_test(what_is_wrong_is_a_finding),
+      cmocka_unit_test(a_file_that_names_no_state_switches_nothing_off),
       cmocka_unit_test(another_answer_than_the_golden_one_is_refused),
   };
   return cmocka_run_group_tests(tests, make_store, remove_store);
