@@ -506,7 +506,8 @@ static bool walk_wave(struct flow *f, struct err *e) {
     if (shadow) shadow_compare(f, s, shadow);
     if (s->item->kind == ENTRY_IMPORTED && !imported_record(f, s)) return err_set(e, ERR_INTERNAL, "no memory for an imported decision");
     if (s->item->dry_run) continue;
-    if (!program_enter(s->program, s->user, &s->recorded)) return err_set(e, ERR_INTERNAL, "no memory for a rollout's entry");
+    if (!program_enter(s->program, &f->places.at[s->partition].controls, s->user, &s->recorded))
+      return err_set(e, ERR_INTERNAL, "no memory for a rollout's entry");
     if (!keep(f, s, e)) return false;
     flow_count_rollouts(f, s);
     note_due(f, s);

@@ -374,7 +374,8 @@ void api_rollout_move(struct request *r, void *context) {
     s->since = clock_now();
   }
   struct str answer = rollout_answer(r, a, n, s);
-  const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s", s->stage, s->held ? "true" : "false");
+  const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s%s", s->stage, s->held ? "true" : "false",
+                                   before.stage < 0 && s->stage >= 0 ? ",\"anew\":true" : "");
   if (!fact_submit(r, a, "rollout", n->at.name, place, answer)) *s = before; /* or the next step would skip one */
   else if (s->stage != before.stage) {
     forget_approvals(&before);

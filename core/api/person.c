@@ -112,7 +112,7 @@ static void put_experiment(struct json_writer *w, const struct noun_experiment *
 }
 
 /* What the user takes part in, of what the live program declares. */
-static void put_trials(struct json_writer *w, const struct rules *r, const struct user *u, struct arena *a) {
+static void put_trials(struct json_writer *w, const struct rules *r, const struct controls *c, const struct user *u, struct arena *a) {
   char at[32];
   json_key(w, "experiments");
   json_open_array(w);
@@ -121,11 +121,11 @@ static void put_trials(struct json_writer *w, const struct rules *r, const struc
   json_key(w, "rollouts");
   json_open_array(w);
   for (uint32_t i = 0; i < rules_rollouts(r); i++) {
-    const struct mark *m = user_mark(u, mark_key("rollout", rollout_noun(r, i)->at.name));
-    if (!m) continue;
+    const int64_t since = controls_stage(c, rollout_hash(r, i)) < 0 ? 0 : rollout_since(r, c, i, u);
+    if (since == 0) continue;
     json_open_object(w);
     json_pair_str(w, "rollout", rollout_noun(r, i)->at.name);
-    json_pair_str(w, "since", (struct str){at, clock_format(m->at, at)});
+    json_pair_str(w, "since", (struct str){at, clock_format(since, at)});
     json_close_object(w);
   }
   json_close_array(w);
@@ -145,7 +145,7 @@ void person_put(struct json_writer *w, struct flow *f, struct user *u, struct ar
     put_beliefs(w, p, u, now, a);
     json_key(w, "patterns");
     features_describe(p->features, u, now, w, a);
-    put_trials(w, p->rules, u, a);
+    put_trials(w, p->rules, flow_controls(f, u->partition), u, a);
   }
   put_sends(w, u);
 }

@@ -100,7 +100,8 @@ static void step_past(struct walk *w, struct job *j, struct flow *f) {
     struct user *u = asked_about(q, j, f, &p);
     if (!u) return;
     q->program = library_hold(w->api->library, p); /* a reload must not take it away between two pieces */
-    if (!(q->rebuild = rebuild_begin(p, u, q->at))) err_set(&j->err, ERR_INTERNAL, "no memory to rebuild a user");
+    if (!(q->rebuild = rebuild_begin(p, flow_controls(f, u->partition), u, q->at)))
+      err_set(&j->err, ERR_INTERNAL, "no memory to rebuild a user");
     if (!q->rebuild) return;
   }
   if (!rebuild_step(q->rebuild, flow_volume(f), spent, w, &whole, &j->err) || !whole) return;

@@ -47,18 +47,22 @@ static void unkill_name(struct controls *c, uint64_t hash) {
   memmove(c->killed + at, c->killed + at + 1, (c->killed_count - at) * sizeof *c->killed);
 }
 
-/* Holding and resuming leave a rollout where it is, and since when. */
-static bool set_stage(struct controls *c, uint64_t rollout, int32_t stage, bool held, int64_t since, bool by_itself) {
+/* Holding and resuming leave a rollout where it is, and since when; from a halt it comes back anew, also where nobody heard of the halt. */
+static bool set_stage(struct controls *c, struct control_stage to, bool is_anew) {
   size_t at = 0;
-  while (at < c->stage_count && c->stages[at].rollout != rollout) at++;
+  while (at < c->stage_count && c->stages[at].rollout != to.rollout) at++;
+  to.anew = is_anew ? to.since : 0;
   if (at == c->stage_count) {
     if (!grow((void **)&c->stages, &c->stage_cap, c->stage_count, sizeof *c->stages)) return false;
     c->stage_count++;
-  } else if (c->stages[at].stage == stage) {
-    since = c->stages[at].since;
-    by_itself = c->stages[at].by_itself;
+  } else if (!is_anew) {
+    to.anew = c->stages[at].anew;
+    if (c->stages[at].stage == to.stage) {
+      to.since = c->stages[at].since;
+      to.by_itself = c->stages[at].by_itself;
+    }
   }
-  c->stages[at] = (struct control_stage){rollout, stage, held, since, by_itself};
+  c->stages[at] = to;
   return true;
 }
 
@@ -89,12 +93,14 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
     else unkill_name(c, hash_64(name));
   } else if (json_text_is(&j, kind, "rollout")) {
     int64_t stage = 0, since = 0;
-    bool held = false;
+    bool held = false, is_anew = false;
     if (!json_int(&j, json_get(&j, 0, "stage"), &stage))
       return err_set(e, ERR_INPUT, "control fact rollout: expected a number in \"stage\"");
     json_bool(&j, json_get(&j, 0, "held"), &held);
+    json_bool(&j, json_get(&j, 0, "anew"), &is_anew);
     if (!clock_parse(json_text(&j, json_get(&j, 0, "at"), scratch), &since)) since = 0;
-    ok = set_stage(c, hash_64(name), (int32_t)stage, held, since, json_get(&j, 0, "why") != JSON_NONE);
+    const bool by_itself = json_get(&j, 0, "why") != JSON_NONE;
+    ok = set_stage(c, (struct control_stage){hash_64(name), (int32_t)stage, held, since, 0, by_itself}, is_anew);
   } else if (json_text_is(&j, kind, "experiment")) {
     int64_t revision = 0;
     if (!json_int(&j, json_get(&j, 0, "revision"), &revision))
@@ -113,6 +119,12 @@ int32_t controls_stage(const struct controls *c, uint64_t rollout) {
 int64_t controls_since(const struct controls *c, uint64_t rollout) {
   for (size_t i = 0; i < c->stage_count; i++)
     if (c->stages[i].rollout == rollout) return c->stages[i].since;
+  return 0;
+}
+
+int64_t controls_anew(const struct controls *c, uint64_t rollout) {
+  for (size_t i = 0; i < c->stage_count; i++)
+    if (c->stages[i].rollout == rollout) return c->stages[i].anew;
   return 0;
 }
 

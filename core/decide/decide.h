@@ -78,19 +78,21 @@ struct controls {
     int32_t stage;    /* −1 halted */
     bool held;
     int64_t since; /* when it came to this stage, UTC ms; 0: not said */
+    int64_t anew;  /* when it last came back from a halt: who entered before is out, UTC ms; 0: never, or not said */
     bool by_itself;
   } * stages;
   size_t stage_count, stage_cap;
   uint64_t *ended; /* hash_64 of "experiment#revision": everybody gets its control arm */
   size_t ended_count, ended_cap;
 };
-/* Facts: {"kind":"kill","name":"trigger:x"|"all"}, {"kind":"unkill",…}, {"kind":"rollout","name":"x","stage":1}, {"kind":"experiment",
- * "name":"x","revision":1,"ended":true}. Other kinds are left alone (true). */
+/* Facts: {"kind":"kill","name":"trigger:x"|"all"}, {"kind":"unkill",…}, {"kind":"rollout","name":"x","stage":1}, with "anew":true where it
+ * comes back from a halt, {"kind":"experiment","name":"x","revision":1,"ended":true}. Other kinds are left alone (true). */
 bool controls_apply(struct controls *c, struct str fact_json, struct arena *scratch, struct err *e);
 bool controls_killed(const struct controls *c, uint64_t name_hash);  /* by name, or everything */
 bool controls_named(const struct controls *c, uint64_t name_hash);   /* by name */
 int32_t controls_stage(const struct controls *c, uint64_t rollout);  /* 0 when nobody moved it */
 int64_t controls_since(const struct controls *c, uint64_t rollout);  /* 0 when nobody moved it */
+int64_t controls_anew(const struct controls *c, uint64_t rollout);   /* entries from before it count no more; 0: all count */
 bool controls_by_itself(const struct controls *c, uint64_t rollout); /* was it the engine that moved it there? */
 bool controls_ended(const struct controls *c, uint64_t experiment);  /* hash_64 of "name#revision" */
 void controls_free(struct controls *c);
@@ -227,8 +229,8 @@ bool rollout_outside(const struct rules *r, uint32_t rollout, int32_t stage,
                      struct str user); /* by their place the stage leaves them out */
 /* Is somebody in the rollout who got this option, or a silence, from this trigger? */
 bool rollout_gates_decision(const struct rules *r, uint32_t rollout, struct str trigger, struct str option);
-/* The user came into the rollout at that time, UTC ms; 0: is not in. */
-int64_t rollout_since(const struct rules *r, uint32_t rollout, const struct user *u);
+/* The user came into the rollout at that time, UTC ms; 0: is not in, or was before the last halt only. */
+int64_t rollout_since(const struct rules *r, const struct controls *c, uint32_t rollout, const struct user *u);
 bool rules_gate_models(const struct rules *r);                  /* does any rollout gate a model? */
 uint64_t rollout_hash(const struct rules *r, uint32_t rollout); /* as controls name it */
 
@@ -236,7 +238,7 @@ uint64_t rollout_hash(const struct rules *r, uint32_t rollout); /* as controls n
 /* Does a rollout keep the user from the model, by the number of its noun? Reads the slots of the screen. [lane] */
 bool model_gated(const struct moment_input *in, uint32_t model);
 /* The model was asked for the user, so they are in every rollout that gates it; live, in recovery and in replay. False: no memory. */
-bool model_entered(const struct rules *r, struct user *u, uint32_t model, int64_t at);
+bool model_entered(const struct rules *r, const struct controls *c, struct user *u, uint32_t model, int64_t at);
 
 /* ---- ticks ---- */
 /* The user's next due moment (UTC ms), or 0. Cheap when the program has no moments. */

@@ -1,6 +1,6 @@
 /* rollout: who is in. A user enters a rollout when a stage first reaches them, and that entry is recorded: once in, in until halted,
- * whatever the share does later. The bucket is a function of rollout and user only, so that growing a share keeps everyone who was in.
- * Called by slate.c in a lane, before any draw, and by flow before a model is asked. */
+ * whatever the share does later; an entry from before the last halt counts no more. The bucket is a function of rollout and user only, so
+ * that growing a share keeps everyone who was in. Called by slate.c in a lane, before any draw, and by flow before a model is asked. */
 #include "kit/rng.h"
 #include "reasons_words.h"
 #include "rules_inside.h"
@@ -28,12 +28,17 @@ const char *rollout_reason(const struct moment_input *in, uint32_t rollout) {
   return controls_stage(in->controls, in->rules->rollouts[rollout].hash) < 0 ? REASON_ROLLOUT_HALTED : REASON_NOT_IN_ROLLOUT;
 }
 
+static const struct mark *entry_of(const struct controls *c, const struct rollout *o, const struct user *u) {
+  const struct mark *m = user_mark(u, o->entry);
+  return m && m->at >= controls_anew(c, o->hash) ? m : NULL;
+}
+
 static bool is_in(const struct moment_input *in, uint32_t number, uint64_t *entered) {
   const struct rollout *o = &in->rules->rollouts[number];
   if (controls_killed(in->controls, o->kill_name)) return false;
   int32_t stage = controls_stage(in->controls, o->hash);
   if (stage < 0 || o->noun->stage_count == 0) return false;
-  if (user_mark(in->user, o->entry) || (*entered >> number & 1)) return true;
+  if (entry_of(in->controls, o, in->user) || (*entered >> number & 1)) return true;
   if ((size_t)stage >= o->noun->stage_count) stage = (int32_t)o->noun->stage_count - 1;
   const struct stage *s = &o->stages[stage];
   if (s->only && expression_truth(s->only, in->slots) != TRUTH_TRUE) return false;
@@ -50,10 +55,10 @@ bool model_gated(const struct moment_input *in, uint32_t model) {
   return in->rules->models && rollout_gate(in, &in->rules->models[model], &entered) != NO_ONE;
 }
 
-bool model_entered(const struct rules *r, struct user *u, uint32_t model, int64_t at) {
+bool model_entered(const struct rules *r, const struct controls *c, struct user *u, uint32_t model, int64_t at) {
   for (size_t i = 0; r->models && i < r->models[model].count; i++) {
-    uint64_t entry = r->rollouts[r->models[model].at[i]].entry;
-    if (!user_mark(u, entry) && !user_set_mark(u, entry, at, 1)) return false;
+    const struct rollout *o = &r->rollouts[r->models[model].at[i]];
+    if (!entry_of(c, o, u) && !user_set_mark(u, o->entry, at, 1)) return false;
   }
   return true;
 }
@@ -69,8 +74,8 @@ bool rollout_outside(const struct rules *r, uint32_t rollout, int32_t stage, str
   return stage >= 0 && (size_t)stage < o->noun->stage_count && place_of(o, user) >= o->stages[stage].share;
 }
 
-int64_t rollout_since(const struct rules *r, uint32_t rollout, const struct user *u) {
-  const struct mark *m = user_mark(u, r->rollouts[rollout].entry);
+int64_t rollout_since(const struct rules *r, const struct controls *c, uint32_t rollout, const struct user *u) {
+  const struct mark *m = entry_of(c, &r->rollouts[rollout], u);
   return m ? m->at : 0;
 }
 

@@ -27,7 +27,7 @@ void program_count(const struct program *p, const struct controls *c, const stru
   const bool asked = r->belief_count > 0 && p && rules_gate_models(p->rules);
   if (!p || r->history || (!left && !decided && !asked && !told)) return;
   for (uint32_t i = 0; i < rules_rollouts(p->rules) && i < ROLLOUTS_MOST; i++) {
-    const int64_t since = rollout_since(p->rules, i, u);
+    const int64_t since = rollout_since(p->rules, c, i, u);
     if (since == 0 || since < counted_from(p, c, i)) continue;
     if (since == r->clock && !left) __atomic_fetch_add(&p->rollouts[i].entered, 1, __ATOMIC_RELAXED);
     if (complains(u, r->clock, since, left, before)) __atomic_fetch_add(&p->rollouts[i].complained, 1, __ATOMIC_RELAXED);

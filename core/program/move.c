@@ -44,19 +44,19 @@ bool program_try(const struct program *p, enum entry_kind kind, const struct eve
 }
 
 /* Numbers from the beliefs' count on are functions' ends. */
-bool program_enter(const struct program *p, struct user *u, const struct recorded *r) {
+bool program_enter(const struct program *p, const struct controls *c, struct user *u, const struct recorded *r) {
   for (uint32_t i = 0; p && i < r->belief_count; i++) {
     const struct recorded_belief *b = &r->beliefs[i];
     const bool gated = b->value.kind == VALUE_MISSING && b->value.reason == MISSING_GATED;
     if (b->belief < beliefs_count(p->models) && !gated &&
-        !model_entered(p->rules, u, model_served(p->models, belief_model(p->models, b->belief)), r->clock))
+        !model_entered(p->rules, c, u, model_served(p->models, belief_model(p->models, b->belief)), r->clock))
       return false;
   }
   return true;
 }
 
-bool program_apply(const struct program *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count,
-                   struct arena *scratch, struct err *e) {
+bool program_apply(const struct program *p, const struct controls *c, struct user *u, const struct entry *row, const struct str *stored,
+                   size_t stored_count, struct arena *scratch, struct err *e) {
   struct recorded r;
   struct event ev;
   bool learned;
@@ -66,5 +66,5 @@ bool program_apply(const struct program *p, struct user *u, const struct entry *
   if (!program_move(p, u, row->kind, &ev, &r, scratch, &learned, e)) return false;
   for (size_t i = 0; i < stored_count; i++)
     if (!decision_apply_record(u, stored[i], scratch, e)) return false;
-  return program_enter(p, u, &r) || err_set(e, ERR_INTERNAL, "no memory for a rollout's entry");
+  return program_enter(p, c, u, &r) || err_set(e, ERR_INTERNAL, "no memory for a rollout's entry");
 }

@@ -11,11 +11,11 @@ bool program_move(const struct program *p, struct user *u, enum entry_kind kind,
 bool program_try(const struct program *p, enum entry_kind kind, const struct event *e, const struct recorded *r, struct arena *scratch,
                  struct err *err);
 /* A stored row with its stored decisions: the same end state as when it was decided, without deciding. [lane or replay] */
-bool program_apply(const struct program *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count,
-                   struct arena *scratch, struct err *e);
+bool program_apply(const struct program *p, const struct controls *c, struct user *u, const struct entry *row, const struct str *stored,
+                   size_t stored_count, struct arena *scratch, struct err *e);
 
 /* Whoever a model was asked for is in the rollouts that gate it: of every row, after its decisions. `p` NULL: nothing. False: no memory. */
-bool program_enter(const struct program *p, struct user *u, const struct recorded *r);
+bool program_enter(const struct program *p, const struct controls *c, struct user *u, const struct recorded *r);
 
 /* Counts whom the row brought into a rollout, and who left by it; `before`: the consent before it. Nothing hangs on it but when a rollout
  * halts by itself. [lane] */
@@ -44,7 +44,7 @@ bool program_believe(const struct program *p, struct user *u, int64_t clock, str
  * rebuild's; its head is the last row applied. Begin: NULL without memory. Step: `*done` once the user is whole; rows that came after the
  * beginning are not looked at. [lane] */
 struct rebuild;
-struct rebuild *rebuild_begin(const struct program *p, const struct user *now, int64_t until);
+struct rebuild *rebuild_begin(const struct program *p, const struct controls *c, const struct user *now, int64_t until);
 bool rebuild_step(struct rebuild *r, struct volume *v, bool (*spent)(const void *context), const void *context, bool *done, struct err *e);
 struct user *rebuild_user(struct rebuild *r);
 void rebuild_free(struct rebuild *r);

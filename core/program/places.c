@@ -136,7 +136,7 @@ bool places_row(struct places *p, struct user *u, const struct entry *row, const
   struct arena_mark mark = arena_mark(&p->scratch);
   const struct program *program;
   bool ok = places_plain(p, row->partition, &program, e);
-  ok = ok && program_apply(program, u, row, stored, stored_count, &p->scratch, e);
+  ok = ok && program_apply(program, &p->at[row->partition].controls, u, row, stored, stored_count, &p->scratch, e);
   arena_rewind(&p->scratch, mark);
   return ok || err_wrap(e, "journal row %lld", (long long)row->seq);
 }

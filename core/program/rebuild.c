@@ -9,20 +9,21 @@
 
 struct rebuild {
   const struct program *program;
-  int64_t until, seq; /* seq: the next row on the way back; 0: at the beginning */
-  int64_t base;       /* of the checkpoint that stands for trimmed rows; −1: not looked for yet */
-  struct buf seqs;    /* of the rows, newest first */
-  struct buf late;    /* windows that were filled later than from the beginning, or are not yet: 8 bytes each */
-  size_t left;        /* rows that are not applied yet, once seq is 0 */
+  const struct controls *controls; /* the partition's: since when an entry counts */
+  int64_t until, seq;              /* seq: the next row on the way back; 0: at the beginning */
+  int64_t base;                    /* of the checkpoint that stands for trimmed rows; −1: not looked for yet */
+  struct buf seqs;                 /* of the rows, newest first */
+  struct buf late;                 /* windows that were filled later than from the beginning, or are not yet: 8 bytes each */
+  size_t left;                     /* rows that are not applied yet, once seq is 0 */
   bool counted, over;
   struct user *user;
   struct arena kept, scratch;
 };
 
-struct rebuild *rebuild_begin(const struct program *p, const struct user *now, int64_t until) {
+struct rebuild *rebuild_begin(const struct program *p, const struct controls *c, const struct user *now, int64_t until) {
   struct rebuild *r = kit_alloc(sizeof *r);
   if (!r) return NULL;
-  *r = (struct rebuild){.program = p, .until = until, .seq = now->head, .base = -1, .user = user_new()};
+  *r = (struct rebuild){.program = p, .controls = c, .until = until, .seq = now->head, .base = -1, .user = user_new()};
   const char *id = arena_text(&r->kept, now->id.at, now->id.len);
   if (!r->user || !id) {
     rebuild_free(r);
@@ -73,7 +74,7 @@ static bool apply_seq(struct rebuild *r, struct volume *v, int64_t seq, struct e
   if (!stored) return err_set(e, ERR_INTERNAL, "no memory for a user's decisions");
   for (uint32_t i = 0; i < rec.decision_count; i++)
     if (!volume_decision(v, rec.first_decision + i, a, &stored[i], NULL, e)) return false;
-  if (!program_apply(r->program, r->user, &row, stored, rec.decision_count, a, e)) return false;
+  if (!program_apply(r->program, r->controls, r->user, &row, stored, rec.decision_count, a, e)) return false;
   r->user->head = seq;
   r->user->events++;
   return true;

@@ -93,3 +93,60 @@ run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'
 run 0 "$KAIROS" doctor --data "$work/data"
 has 'the chain of hashes is whole'
+
+# ---- a halt lets everybody out: who comes after it comes in by their place again, and counts ----
+sed -i -e 's/rollout "carefully"/rollout "again"/' -e 's/halt = ".*"/halt = "opt_out_rate.estimate > 5 * percent"/' \
+  -e 's/{ name = "all", share = 1 }/{ name = "tenth", share = 10 * percent }/' "$work/program/rules/halt.lua"
+sed -i 's/channel = "push"/&, available = "profile.age > 90"/' "$work/program/interventions/all.lua" # no message closes the next hour
+start "$work/again" --program "$work/program"
+export KAIROS_URL="$url" KAIROS_DATA="$work/again"
+drawn() { # NAME: all 30 ping; who is let through goes to the file NAME
+  ping=$1
+  printf '[' >"$work/events"
+  for i in $(seq 30); do
+    [ "$i" = 1 ] || printf ',' >>"$work/events"
+    printf '{"id":"%s%s","userId":"u%s","eventType":"check_in","timestamp":"%s","data":{"stressLevel":9}}' "$ping" "$i" "$i" "$(now)" >>"$work/events"
+  done
+  printf ']' >>"$work/events"
+  "$KAIROS" replay --print --data "$KAIROS_DATA" >"$work/before" 2>/dev/null
+  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+  "$KAIROS" replay --print --data "$KAIROS_DATA" 2>/dev/null | { grep -vxF -f "$work/before" || true; } >"$work/now"
+  equal "the decisions of ping $ping" "$(wc -l <"$work/now")" 30
+  { grep -v '"reason":"\(not_in_rollout\|rollout_halted\)"' "$work/now" || true; } | sed 's/.*"user":"\([^"]*\)".*/\1/' | sort >"$work/$ping"
+}
+printf '[' >"$work/events"
+for i in $(seq 30); do
+  [ "$i" = 1 ] || printf ',' >>"$work/events"
+  printf '{"id":"p%s","userId":"u%s","eventType":"profile_updated","timestamp":"%s","data":{"timezone":"%s","age":30}}' "$i" "$i" "$(now)" "$(noon_zone)" >>"$work/events"
+done
+printf ']' >>"$work/events"
+expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+drawn first
+few=$(wc -l <"$work/first")
+[ "$few" -gt 0 ] && [ "$few" -lt 15 ] || say "$few of 30 are in at 10 %"
+run 0 "$KAIROS" rollout advance again
+drawn everybody
+equal "who is in at 100 %" "$(wc -l <"$work/everybody")" 30
+run 0 "$KAIROS" rollout halt again
+drawn halted
+equal "who is in after the halt" "$(wc -l <"$work/halted")" 0
+expect_call 200 GET /v1/users/u1
+grep -q '"rollouts":\[\]' "$work/answer" || say "u1 is shown as in a halted rollout: $(cat "$work/answer")"
+run 0 "$KAIROS" rollout resume again
+has 'tenth'
+run 0 "$KAIROS" rollout hold again
+run 0 "$KAIROS" rollout resume again # what it was held for lets nobody out
+stop_hard
+start "$work/again" --program "$work/program" # over a restart too
+export KAIROS_URL="$url"
+drawn resumed
+cmp -s "$work/first" "$work/resumed" || say "after the halt others came in than at first: $(tr '\n' ' ' <"$work/resumed")"
+equal "the rates of those who came in anew" "$(rates)" "\"bad\":0,\"of\":$few"
+left_out=$(grep -vxF -f "$work/resumed" "$work/everybody" | head -n 1)
+expect_call 200 GET "/v1/users/$left_out"
+grep -q '"rollouts":\[\]' "$work/answer" || say "$left_out is shown as in the rollout: $(cat "$work/answer")"
+while read -r user; do expect_call 200 POST "/v1/users/$user/opt-out" '{}'; done <"$work/resumed"
+wait_for "$work/serve.log" 'again is halted: opt_out_rate'
+stop
+run 0 "$KAIROS" replay --verify --data "$work/again"
+has ' 0 different'

@@ -55,6 +55,7 @@ static void check_state(const struct user *u) {
 
 static void apply(struct entry *row, struct str rest, struct arena *a) {
   struct str stored[16];
+  const struct controls none = {0};
   struct err e = {0};
   size_t count = 0;
   struct user *u = user_new();
@@ -62,7 +63,7 @@ static void apply(struct entry *row, struct str rest, struct arena *a) {
   if (!str_split(&rest, 0, &row->body)) row->body = rest;
   for (struct str piece; count < 16 && str_split(&rest, 0, &piece);) stored[count++] = piece;
   for (int twice = 0; twice < 2; twice++) {
-    if (!program_apply(program(), u, row, stored, count, a, &e)) must(e.text[0] != 0);
+    if (!program_apply(program(), &none, u, row, stored, count, a, &e)) must(e.text[0] != 0);
     check_state(u);
     (void)ticks_next(program()->rules, u);
   }

@@ -239,7 +239,7 @@ static void test_what_went_and_came_back(void **state) {
 static struct user *as_of(struct world *w, const char *user, int64_t until, struct rebuild **r) {
   bool done = false;
   struct flow *f = world_flow(w, user);
-  *r = rebuild_begin(w->program, world_user(w, user), until);
+  *r = rebuild_begin(w->program, flow_controls(f, world_user(w, user)->partition), world_user(w, user), until);
   assert_non_null(*r);
   fine(&w->e, rebuild_step(*r, flow_volume(f), NULL, NULL, &done, &w->e));
   assert_true(done);
