@@ -121,6 +121,8 @@ static void check_sum(struct setting *s, const char *what, double sum) {
 /* What an engine accepted once, when nothing read it, stays a program. */
 #define refuse(s, ...) ((s)->findings->stored ? setting_warning((s), __VA_ARGS__) : setting_problem((s), __VA_ARGS__))
 
+#define STOP_DAYS_MOST 3650
+
 static void check_ends(struct setting *s, const struct noun_experiment *n) {
   const struct node *g = n->guardrails, *stop = n->stop, *more = n->metrics;
   for (uint32_t i = 0; g && i < g->pairs; i++)
@@ -133,6 +135,8 @@ static void check_ends(struct setting *s, const struct noun_experiment *n) {
       refuse(s, "stop: \"" STR_FORMAT "\" ends nothing: users, decisions and days do", STR_ARG(key));
     else if (stop->values[i].kind != NODE_NUMBER || !(stop->values[i].number > 0))
       refuse(s, "stop." STR_FORMAT ": expected a number above 0", STR_ARG(key));
+    else if (str_is(key, "days") && stop->values[i].number > STOP_DAYS_MOST)
+      refuse(s, "stop.days is a count, as in days = 56, not a duration: at most %d, got %.10g", STOP_DAYS_MOST, stop->values[i].number);
   }
   for (uint32_t i = 0; more && i < more->length; i++)
     if (more->items[i].kind != NODE_TEXT) refuse(s, "\"metrics\" holds names of metrics");
@@ -174,6 +178,10 @@ static void check_rollout(struct setting *s, const struct noun_rollout *n) {
     if (n->stages[i].order.len && i == 0)
       setting_warning(s,
                       "stages.1: \"order\" acts once a rollout comes to a stage; in the first one everybody may enter from the beginning");
+    if (n->advance.len && i + 1 < n->stage_count && n->stages[i].hold <= 0)
+      setting_warning(
+          s, "stages.%zu: without \"hold\" an \"advance\" may leave the stage a second after its condition holds, as in hold = 2 * days",
+          i + 1);
     if (i == 0) continue;
     snprintf(before, sizeof before, "%.6g", n->stages[i - 1].share);
     if (n->stages[i].share < n->stages[i - 1].share)

@@ -40,6 +40,7 @@ wrong 's/guardrails = { calm/guardrails = { clam/' 'guardrails: no metric is nam
 wrong 's/guardrails = { calm = 10 \* percent/guardrails = { calm = "much"/' 'guardrails.calm: expected by how much it may be worse'
 wrong 's/guardrails = { calm = 10 \* percent/guardrails = { "calm"/' 'values without a metric.s name'
 wrong 's/stop = { decisions/stop = { draws/' 'stop: "draws" ends nothing: users, decisions and days do'
+wrong 's/days = 30 }/days = 8 * weeks }/' 'stop.days is a count, as in days = 56, not a duration: at most 3650, got 4838400'
 wrong 's/arms = { silence = { weight = 0.5, send = nothing }/arms = { calmly = { weight = 0.5 }/' 'guardrails and stop need a control arm'
 wrong 's/guardrails = { calm/guardrails = { advice/' 'guardrails.advice guards nothing: people are compared, and the metric is per = "decision"'
 wrong 's/guardrails = { calm/guardrails = { worth/' 'guardrails.worth guards nothing: .*not a .value.'

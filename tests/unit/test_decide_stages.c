@@ -92,6 +92,9 @@ static void what_cannot_be_known_is_told(void **state) {
   assert_true(finds(RULES("advance = \"done.lft > 0\""), "advance: column 1: \"done.lft\" is no figure", FINDING_ERROR) ||
               finds(RULES("advance = \"done.lft > 0\""), "\"done.lft\" is no figure", FINDING_ERROR));
   assert_true(finds(RULES("advance = \"done > 5\""), "can never be true", FINDING_WARNING));
+  assert_true(finds(RULES("advance = \"users > 5\""), "stages.1: without \"hold\"", FINDING_WARNING));
+  assert_false(finds(RULES("advance = \"users > 5\""), "stages.2: without", FINDING_WARNING)); /* nothing follows the last one */
+  assert_false(finds(RULES("halt = \"opt_out_rate > 0.5\""), "without \"hold\"", FINDING_WARNING));
   assert_true(finds(RULES_PING "metric \"m\" { per = \"decision\", measure = \"count\", of = \"ping\", window = 60 }\n" TRIGGER ROLLOUT(
                         "advance = \"m.lift > 0\""),
                     "\"m.lift\" stays unknown: a rollout compares people", FINDING_WARNING));

@@ -15,7 +15,7 @@ static const char rules[] =
     "  stages = { { name = \"all\", share = 1 } } }\n"
     "experiment \"e\" { why = \"x\", at = \"trigger:t\", randomise = \"user\", outcome = { metric = \"m\", within = 60 },\n"
     "  arms = { a = { weight = 0.5, send = \"walk\" }, b = { weight = 0.5 } },\n"
-    "  guardrails = { nothing = \"such\", each = 1 }, stop = { when = \"ever\" }, metrics = { 5 } }\n";
+    "  guardrails = { nothing = \"such\", each = 1 }, stop = { when = \"ever\", days = 8 * weeks }, metrics = { 5 } }\n";
 
 static void what_was_accepted_once_stays_a_program(void **state) {
   (void)state;
