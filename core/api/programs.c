@@ -131,6 +131,12 @@ struct edition *edition_of(struct programs *s, struct str name) {
   return found;
 }
 
+struct edition *edition_newest(struct programs *s, struct str name) {
+  for (size_t i = s->edition_count; i-- > 0;)
+    if (begins(s->editions[i]->draft->digest, name) && s->editions[i]->draft->program) return s->editions[i];
+  return edition_of(s, name);
+}
+
 void edition_discard(struct programs *s, struct edition *e) {
   if (e == s->shadow) shadow_end(s);
   for (size_t i = s->edition_count; i-- > 0;)

@@ -254,7 +254,7 @@ static void load_and_make_live(struct request *r, struct programs *s, const char
 
 static void publish(struct request *r, struct programs *s, const char *from, const char *why) {
   char digest[65];
-  struct edition *e = edition_of(s, r->params[0]);
+  struct edition *e = edition_newest(s, r->params[0]);
   if (e && e->draft->program) make_live(r, s, e, from, why);
   else if (e && e->state == EDITION_REFUSED) answer_refused(r, e->draft);
   else if (digest_asked(r, s, digest)) load_and_make_live(r, s, digest, from, why);

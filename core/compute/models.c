@@ -214,8 +214,9 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
   struct plugin *plugin;
   struct err e = {0};
   if (!pinned_plugin(a, from, m->noun->plugin, &path) && !find_plugin(a, from->plugin_directory, m->noun->plugin, &path)) {
-    complain(f, m->noun, "plugin: neither " STR_FORMAT ".so nor " STR_FORMAT "/" STR_FORMAT ".so is in %s", STR_ARG(m->noun->plugin),
-             STR_ARG(m->noun->plugin), STR_ARG(m->noun->plugin), from->plugin_directory);
+    complain(f, m->noun,
+             "plugin: neither " STR_FORMAT ".so nor " STR_FORMAT "/" STR_FORMAT ".so is in %s (KAIROS_PLUGINS names further directories)",
+             STR_ARG(m->noun->plugin), STR_ARG(m->noun->plugin), STR_ARG(m->noun->plugin), from->plugin_directory);
     return;
   }
   struct model_spec spec = model_spec_of(all, (uint32_t)(m - all->at), a);

@@ -152,7 +152,8 @@ static uint64_t look(struct watch *w) {
   for (struct folder *f = w->folders; f; f = f->next) f->seen = false;
   if (root && stat(root, &about) == 0 && S_ISDIR(about.st_mode)) listen_to(w, root, &about);
   for (size_t i = 0; root && i < sizeof parts / sizeof *parts; i++) look_into(w, &a, arena_printf(&a, "%s/%s", root, parts[i]), 0);
-  if (w->options.plugins) look_into(w, &a, w->options.plugins, DEPTH_MOST - 1);
+  struct str rest = str_from(w->options.plugins), one;
+  while (str_split(&rest, ':', &one)) look_into(w, &a, arena_text(&a, one.at, one.len), DEPTH_MOST - 1);
   forget_unseen(w);
   arena_free(&a);
   return hash_64(buf_view(&w->seen));

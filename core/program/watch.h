@@ -5,7 +5,7 @@
 
 struct watch_options {
   const char *directory;          /* holds rules/, interventions/, models/; NULL: not watched */
-  const char *plugins;            /* holds <id>.so or <id>/<id>.so; NULL: not watched */
+  const char *plugins;            /* hold <id>.so or <id>/<id>.so, with ":" between them; NULL: not watched */
   uint64_t settle_ms;             /* so long nothing may have changed */
   uint64_t rescan_ms;             /* how often all is looked at although nobody said a word: for file systems that tell nothing */
   void (*settled)(void *context); /* something is otherwise than when this was called last, or than at the start */

@@ -56,7 +56,7 @@ int tool_evaluate(int argc, char **argv) {
       {"--folds", ARGUMENT_NUMBER, &o.folds, "K",
        "train on K - 1 of K groups of people and judge by the last, in turn; no state is needed or made", NULL},
       {"--seconds", ARGUMENT_NUMBER, &o.seconds, "S", "with --folds: limit of each training child (600)", NULL},
-      {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: the engine's)", NULL},
+      {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL},
       {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON (default: as a model card)", NULL}};
   const struct usage usage = {"evaluate", "Says what a model's predictions are worth, beside the base rate and simpler models.",
                               "  kairos evaluate adherence --data data\n  kairos evaluate adherence --seed 8 --json\n  kairos evaluate "

@@ -143,7 +143,7 @@ int tool_model(int argc, char **argv) {
       {"--program", ARGUMENT_TEXT, &o.program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
       {"--state", ARGUMENT_TEXT, &o.state, "FILE", "export, show: the weights (default: the model's state, in models/)", NULL},
       {"--out", ARGUMENT_TEXT, &o.out, "FILE", "import: where the state goes (default: the model's, in models/)", NULL},
-      {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: the engine's)", NULL}};
+      {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL}};
   const struct usage usage = {"model",
                               "Takes a model's weights from another program's file, or writes them into one; shows what a state holds.",
                               "  kairos model import adherence net.safetensors --format safetensors\n"

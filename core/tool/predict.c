@@ -217,7 +217,7 @@ int tool_predict(int argc, char **argv) {
       {"ROWS", ARGUMENT_TEXT, &rows, NULL, "a file of rows, one JSON object a line (default: -, standard input)", NULL},
       {"--program", ARGUMENT_TEXT, &program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
       {"--state", ARGUMENT_TEXT, &state, "FILE", "its weights (default: the model's state, in models/)", NULL},
-      {"--plugins", ARGUMENT_TEXT, &plugins, "DIR", "where plugins lie (default: the engine's)", NULL},
+      {"--plugins", ARGUMENT_TEXT, &plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL},
       {"--typical", ARGUMENT_FLAG, &typical, NULL, "also say how like the rows that it learned from each row is", NULL}};
   const struct usage usage = {
       "predict", "What a model says of rows: {\"inputs\": {\"name\": number or [window]}} gives {\"outputs\": {\"name\": number}}.",

@@ -79,7 +79,8 @@ int tool_retrain(int argc, char **argv) {
       {"--program", ARGUMENT_TEXT, &work.program, "DIR", "with --out: the program (default: .)", "KAIROS_PROGRAM"},
       {"--data", ARGUMENT_TEXT, &work.data, "DIR", "with --out: the data directory (default: data)", "KAIROS_DATA"},
       {"--from", ARGUMENT_TEXT, &work.file, "FILE", "with --out: events as NDJSON instead", NULL},
-      {"--plugins", ARGUMENT_TEXT, &work.plugins, "DIR", "with --out: where plugins lie (default: the engine's)", NULL},
+      {"--plugins", ARGUMENT_TEXT, &work.plugins, "DIR", "with --out: where plugins lie (default: KAIROS_PLUGINS, then the engine's)",
+       NULL},
       {"--seconds", ARGUMENT_NUMBER, &work.seconds, "S", "limit of the training (3600)", NULL},
       LIVE_ARGUMENTS(live)};
   const struct usage usage = {

@@ -248,7 +248,8 @@ int tool_serve(int argc, char **argv) {
   int64_t events = 400, decisions = 1095, messages = 30; /* days */
   const struct argument list[] = {
       {"--data", ARGUMENT_TEXT, &s.options.data, "DIR", "data directory, made when it is not there (default: data)", "KAIROS_DATA"},
-      {"--program", ARGUMENT_TEXT, &s.options.program, "DIR", "rules, interventions and models (default: the last good program)",
+      {"--program", ARGUMENT_TEXT, &s.options.program, "DIR",
+       "rules, interventions and models (default: the last good program); their plugins lie in KAIROS_PLUGINS or with the engine",
        "KAIROS_PROGRAM"},
       {"--listen", ARGUMENT_TEXT, &s.options.listen, "ADDRESS", "where to listen (default: 127.0.0.1:8080)", "KAIROS_LISTEN"},
       {"--behind-proxy", ARGUMENT_FLAG, &s.options.behind_proxy, NULL,

@@ -148,7 +148,7 @@ int tool_train(int argc, char **argv) {
       {"--days", ARGUMENT_NUMBER, &o.days, "D", "days of their lives (84)", NULL},
       {"--seed", ARGUMENT_NUMBER, &o.seed, "S", "their seed (7)", NULL},
       {"--out", ARGUMENT_TEXT, &o.out, "FILE", "where the state goes (default: the model's, in models/)", NULL},
-      {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: the engine's)", NULL},
+      {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL},
       {"--seconds", ARGUMENT_NUMBER, &o.seconds, "S", "limit of the training child (600)", NULL},
       {"--json", ARGUMENT_FLAG, &o.json, NULL, "figures only, no golden rows", NULL}};
   const struct usage usage = {"train", "Trains a model of the program and says what its predictions are worth.",

@@ -5,7 +5,7 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 swaps=${KAIROS_SWAPS:-24}
-mkdir -p "$work/bin/plugins"
+mkdir -p "$work/bin/plugins" "$work/own"
 cp "$KAIROS" "$work/bin/kairos"
 find "$KAIROS_BUILD/plugins" -name '*.so' -exec cp {} "$work/bin/plugins/" \;
 KAIROS=$work/bin/kairos
@@ -15,6 +15,7 @@ with_adherence "$work/p"
 cat >"$work/p/rules/use.lua" <<'LUA'
 trigger "tired" { why = "A test.", on = { "check_in" }, when = "skip_probability > 0.1", offer = { "breathe" } }
 LUA
+export KAIROS_PLUGINS="$work/own" # of two directories, files of the second are replaced, then of the first
 start "$work/data" --program "$work/p"
 export KAIROS_URL="$url"
 "$KAIROS_BUILD/tests/calling" "$port" 16 ${KAIROS_CALLS:-400} >"$work/calling.out" 2>&1 &
@@ -77,10 +78,30 @@ mv "$plugins/.svr.new" "$plugins/svr.so"
 wait_metric kairos_program_activations_total $((live + 1))
 equal "plugin processes" "$(metric kairos_plugin_hosts)" 0
 wait_processes 1
+
+# An author's own directory comes first; a mended file is copied over the one before.
+live=$((live + 1))
+for mended in 1 2; do
+  cp "$work/svr.so" "$work/own/.svr.new"
+  printf '%*d' $((100 + mended)) 0 >>"$work/own/.svr.new"
+  cp "$work/own/.svr.new" "$work/own/svr.so"
+  live=$((live + 1))
+  wait_metric kairos_program_activations_total "$live"
+  equal "plugin processes of the live program" "$(metric kairos_plugin_hosts)" 1
+done
 kill -TERM "$caller"
 wait "$caller" || { cat "$work/calling.out" >&2; say "requests failed"; }
 cat "$work/calling.out"
 echo "$swap swaps: $grown KiB and $more descriptors more after the last than after the sixth"
+
+# Undone, and published again from the same sources: with the plugins that lie there now.
+mended=$(sha256sum <"$work/own/svr.so" | cut -d' ' -f1)
+run 0 "$KAIROS" programs undo
+expect_call 200 GET /v1/programs/live
+if grep -q "$mended" "$work/answer"; then say "an undo went nowhere"; fi
+run 0 "$KAIROS" programs publish "$work/p"
+expect_call 200 GET /v1/programs/live
+grep -q "$mended" "$work/answer" || say "published again, the mended plugin is not live: $(cat "$work/answer")"
 stop
 run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'

@@ -10,6 +10,7 @@ struct looker {
   uv_loop_t loop;
   uv_timer_t end;
   struct watch *watch;
+  const char *plugins;
   int told;
   void (*on_told)(struct looker *l);
 };
@@ -27,7 +28,8 @@ static void on_end(uv_timer_t *timer) {
 static void listen_now(struct looker *l, uint64_t rescan_ms) {
   uv_loop_init(&l->loop);
   uv_timer_init(&l->loop, &l->end);
-  const struct watch_options o = {.directory = l->files.root, .settle_ms = 5, .rescan_ms = rescan_ms, .settled = settled, .context = l};
+  const struct watch_options o = {
+      .directory = l->files.root, .plugins = l->plugins, .settle_ms = 5, .rescan_ms = rescan_ms, .settled = settled, .context = l};
   assert_non_null(l->watch = watch_open(&l->loop, &o));
 }
 
@@ -160,11 +162,35 @@ static void test_a_folder_that_is_not_there_yet(void **state) {
   close_all(&l);
 }
 
+/* Of two directories with ":" between them, each is looked at, and one level of folders in it; with events, then without. */
+static void test_plugins_lie_in_several_directories(void **state) {
+  (void)state;
+  for (int deaf = 0; deaf < 2; deaf++) {
+    struct looker l = {0};
+    char both[1000];
+    files_new(&l.files, "watch-plugins");
+    files_write(&l.files, "first/a.so", "a");
+    files_write(&l.files, "second/b/b.so", "b");
+    snprintf(both, sizeof both, "%s/first:%s/second", l.files.root, l.files.root);
+    l.plugins = both;
+    listen_now(&l, deaf ? 10 : 3600000);
+    expect_told(&l, 1);
+    files_write(&l.files, "first/a.so", "other");
+    expect_told(&l, 2);
+    files_write(&l.files, "second/b/b.so", "other");
+    expect_told(&l, 3);
+    files_write(&l.files, "second/new.so", "new");
+    expect_told(&l, 4);
+    expect_silence(&l);
+    close_all(&l);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_start_is_told_once),           cmocka_unit_test(test_each_change_is_told_once),
       cmocka_unit_test(test_what_is_no_program_is_nothing),  cmocka_unit_test(test_what_changes_meanwhile_is_told_again),
-      cmocka_unit_test(test_a_folder_that_is_not_there_yet),
+      cmocka_unit_test(test_a_folder_that_is_not_there_yet), cmocka_unit_test(test_plugins_lie_in_several_directories),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
