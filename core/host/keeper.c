@@ -43,13 +43,17 @@ static void wake_askers(const struct hosted *h) {
     if (write(h->answers[i], &one, sizeof one) < 0) continue; /* it is rung already */
 }
 
-/* The old process must not write into the memory of the new one. The system ends it with its zygote, but says so to nobody here. */
-static void wait_for_death(pid_t pid) {
-  const int process = pid > 0 ? pidfd_open(pid, 0) : -1;
-  if (process < 0) return;
+/* The old process must not write into the memory of the new one. The system ends it with its zygote, but says so to nobody here. Dead is
+ * only what is known to be: whoever cannot be watched for want of a descriptor may live, and is asked for again. */
+static bool is_dead(pid_t pid) {
+  if (pid <= 0) return true;
+  const int process = pidfd_open(pid, 0);
+  if (process < 0) return kill(pid, 0) < 0 && errno == ESRCH;
   struct pollfd watched = {.fd = process, .events = POLLIN};
-  while (poll(&watched, 1, DEATH_MS) < 0 && errno == EINTR) continue;
+  int ready;
+  while ((ready = poll(&watched, 1, DEATH_MS)) < 0 && errno == EINTR) continue;
   close(process);
+  return ready > 0 && (watched.revents & POLLIN);
 }
 
 static bool bring_back(struct hosted *h, struct err *e) {
@@ -57,7 +61,8 @@ static bool bring_back(struct hosted *h, struct err *e) {
   struct zygote_host order = hosted_order(h);
   order.life = (uint32_t)(where >> 8);
   hosted_lose(h, where >> 8);
-  wait_for_death(atomic_load(&h->status->pid));
+  const pid_t old = atomic_load(&h->status->pid);
+  if (!is_dead(old)) return err_set(e, ERR_BUSY, "%s: its process %d outlives the one that started it", h->who, (int)old);
   const int leash = zygote_host(&order, e);
   if (leash < 0) return false;
   const bool placed = dup3(leash, h->leash, O_CLOEXEC) >= 0; /* a lane may be writing into it */
@@ -85,8 +90,8 @@ static bool bring_all_back(struct err *e) {
   bool fine = true;
   const uint64_t last = zygote_lost();
   pthread_mutex_lock(&guard);
-  for (struct hosted *h = kept; fine && h; h = h->next)
-    if (is_lost(h, last)) fine = bring_back(h, e);
+  for (struct hosted *h = kept; h; h = h->next) /* one that cannot be brought back keeps nobody else away */
+    if (is_lost(h, last) && !bring_back(h, e)) fine = false;
   pthread_mutex_unlock(&guard);
   return fine;
 }
