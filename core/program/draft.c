@@ -12,7 +12,7 @@
 
 #define PLUGIN_MOST  (64u << 20)
 #define PLUGINS_MOST 1024
-#define GRAIN_MS     100
+#define GRAIN_MS     2500 /* the coarsest that are about (FAT, some NFS) have 2 s */
 
 struct draft *draft_new(enum draft_kind kind, struct library *library, const struct program_from *from) {
   struct draft *c = kit_alloc(sizeof *c);
