@@ -6,8 +6,9 @@
 #include "stats/anytime.h"
 
 /* Joins an `intervention_response` (data.decisionId, data.response) to the user's own send. True in `*learned` when something was learned.
- * An unknown or somebody else's decision id teaches nothing and is no error: foreign ids are kept in the journal. [lane] */
-void reward_join(struct user *u, const struct event *e, int64_t clock, struct arena *scratch, bool *learned);
+ * An unknown or somebody else's decision id teaches nothing and is no error: foreign ids are kept in the journal. False:
+ * no memory to count a complaint. [lane] */
+bool reward_join(struct user *u, const struct event *e, int64_t clock, struct arena *scratch, bool *learned);
 uint64_t complaint_mark(void); /* the user's mark: at = when they complained last, value = when the time before, 0: never */
 
 /* ---- what a served model said, against what came; and what a state beside it said of the same ---- */

@@ -26,17 +26,17 @@ static uint8_t response_of(const struct json *j, uint32_t at, struct arena *scra
   return 3;
 }
 
-void reward_join(struct user *u, const struct event *e, int64_t clock, struct arena *scratch, bool *learned) {
+bool reward_join(struct user *u, const struct event *e, int64_t clock, struct arena *scratch, bool *learned) {
   *learned = false;
-  if (!str_is(e->type, "intervention_response")) return;
+  if (!str_is(e->type, "intervention_response")) return true;
   uint64_t id;
-  if (!decision_id_parse(json_text(&e->json, json_get(&e->json, e->data, "decisionId"), scratch), &id)) return;
+  if (!decision_id_parse(json_text(&e->json, json_get(&e->json, e->data, "decisionId"), scratch), &id)) return true;
   struct send *s = user_send(u, id);
-  if (!s) return;
+  if (!s) return true;
   const uint32_t said = json_get(&e->json, e->data, "response");
   s->response = response_of(&e->json, said, scratch);
   *learned = true;
-  if (!is_complaint(json_text(&e->json, said, scratch))) return;
+  if (!is_complaint(json_text(&e->json, said, scratch))) return true;
   const struct mark *last = user_mark(u, complaint_mark());
-  user_set_mark(u, complaint_mark(), clock, last ? (double)last->at : 0); /* without memory one complaint less is counted */
+  return user_set_mark(u, complaint_mark(), clock, last ? (double)last->at : 0);
 }

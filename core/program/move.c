@@ -25,7 +25,7 @@ bool program_move(const struct program *p, struct user *u, enum entry_kind kind,
   } else if (kind == ENTRY_TICK) {
     if (!ticks_fired(u, ev, scratch)) return err_set(e, ERR_INTERNAL, "no memory for a tick");
   } else if (kind != ENTRY_ASKED && p && !features_update(p->features, u, ev, p->vocabulary, r->may_identify, e)) return false;
-  reward_join(u, ev, r->clock, scratch, learned);
+  if (!reward_join(u, ev, r->clock, scratch, learned)) return err_set(e, ERR_INTERNAL, "no memory for a complaint");
   if (kind != ENTRY_TICK && kind != ENTRY_MERGE) u->last_event = r->clock;
   if (r->clock > u->clock) u->clock = r->clock;
   if ((!user_mark(u, since) && !user_set_mark(u, since, r->clock, 0)) || !mark_history(u, r))
