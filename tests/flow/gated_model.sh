@@ -1,6 +1,7 @@
 #!/bin/sh
 # A rollout gates a model: who has not been reached is told nothing by it, with the reason; who was is in until it is halted, whatever stage
-# comes, over a kill -9 too; why says so, scenarios hold to it, and a replay, with the models asked again as well, agrees.
+# comes, over a kill -9 too, and after that by the place that the stage has; why says so, scenarios hold to it, and a replay, with the models
+# asked again as well, agrees.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 mkdir "$work/program"
@@ -80,7 +81,8 @@ told bob 'model gated' 'while it is halted'
 told ann 'model gated' 'while it is halted'
 run 0 "$KAIROS" kill model adherence
 run 0 "$KAIROS" rollout resume adherence
-told bob 'model suspended' 'in, and the model killed'
+told ann 'model suspended' 'in again, and the model killed'
+told bob 'model gated' 'let out by the halt, and not staff'
 stop
 run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'
