@@ -12,6 +12,15 @@ trainer() {
     if tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null | grep -q '^kairos retrain trees --out '; then echo "$child"; fi
   done
 }
+# Beside the process that starts plugin hosts, which is there from the beginning, one more: it learns, and its parent has set its bounds.
+learners() {
+  hosts=
+  others=
+  for child in $(children "$1"); do
+    if tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null | grep -q '^kairos plugin hosts'; then hosts=$child; else others="$others $child"; fi
+  done
+  [ -z "$hosts" ] || echo $others
+}
 gone() { # PROCESS…: ended
   for process in "$@"; do
     state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$process/status" 2>/dev/null || true)
@@ -37,7 +46,7 @@ learning=
 tries=0
 until [ -n "$learning" ]; do # it has read the journal, and a process of its own learns
   training=$(trainer)
-  [ -z "$training" ] || learning=$(children "$training")
+  [ -z "$training" ] || learning=$(learners "$training")
   tries=$((tries + 1))
   [ $tries -lt 6000 ] || say "nobody learns"
 done
