@@ -33,6 +33,16 @@ static bool add_name(struct str **names, size_t *count, struct str name) {
   return true;
 }
 
+bool is_killed(const struct api *a, const char *kind, struct str name) {
+  const size_t len = strlen(kind);
+  for (size_t i = 0; i < a->kill_count; i++) {
+    const struct str k = a->kills[i];
+    if (str_is(k, "all")) return true;
+    if (str_starts(k, kind) && k.len > len && k.at[len] == ':' && str_eq((struct str){k.at + len + 1, k.len - len - 1}, name)) return true;
+  }
+  return false;
+}
+
 static bool add_kill(struct api *a, struct str name) {
   return add_name(&a->kills, &a->kill_count, name);
 }
@@ -285,6 +295,7 @@ static void put_rollout(struct json_writer *w, struct api *a, const struct noun_
 
 void api_rollouts(struct request *r, void *context) {
   struct api *a = context;
+  trials_wanted(a);
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_array(&w);

@@ -11,12 +11,6 @@
 
 #define EVERY (INT64_C(1000) * 1000 * 1000) /* ns */
 
-struct api_ended { /* newest first */
-  struct api_ended *next;
-  char *name, *why;
-  int64_t revision, at;
-};
-
 static char *keep(struct str s) {
   char *copy = kit_alloc(s.len + 1);
   if (!copy) return NULL;
@@ -25,7 +19,7 @@ static char *keep(struct str s) {
   return copy;
 }
 
-static const struct api_ended *ended_of(const struct api *a, const struct noun_experiment *n) {
+const struct api_ended *experiment_end(const struct api *a, const struct noun_experiment *n) {
   const struct api_ended *e = a->ended;
   while (e && !(e->revision == (int64_t)n->revision && str_is(n->at.name, e->name))) e = e->next;
   return e;
@@ -135,72 +129,9 @@ void experiments_watch(struct api *a) {
   for (uint32_t i = 0; i < rules_experiments(a->program->rules); i++) {
     const struct noun_experiment *n = experiment_noun(a->program->rules, i);
     const struct trial *t = trial_of(a, TRIAL_EXPERIMENT, i);
-    if (!t || !t->shown.counted || ended_of(a, n)) continue;
+    if (!t || !t->shown.counted || experiment_end(a, n)) continue;
     const char *harm = harm_of(a, n, t, &scratch), *over = harm ? NULL : end_of(n, t, &scratch);
     if (harm || over) end(a, n, harm ? "guardrail" : "stop", harm ? harm : over, &scratch);
   }
   arena_free(&scratch);
-}
-
-/* ---- as JSON ---- */
-
-static void put_arm(struct json_writer *w, const struct moments *s) {
-  json_open_object(w);
-  json_pair_double(w, "n", s->n);
-  json_key(w, "mean");
-  if (s->n > 0) json_put_double(w, s->mean);
-  else json_put_null(w);
-  json_close_object(w);
-}
-
-static void put_metric(struct json_writer *w, const struct api *a, const struct noun_experiment *n, const struct trial *t, uint32_t m) {
-  json_key_str(w, a->program->nouns.metrics[t->metrics[m].metric].at.name);
-  json_open_object(w);
-  if (!stats_none(t->metrics[m].margin)) json_pair_double(w, "margin", t->metrics[m].margin);
-  json_key(w, "arms");
-  json_open_object(w);
-  for (uint32_t k = 0; k < n->arm_count && k < EFFECT_ARMS; k++) {
-    json_key_str(w, n->arms[k].name);
-    put_arm(w, &t->shown.samples[m][k]);
-  }
-  json_close_object(w);
-  json_close_object(w);
-}
-
-static void put_experiment(struct json_writer *w, const struct api *a, uint32_t number) {
-  const struct noun_experiment *n = experiment_noun(a->program->rules, number);
-  const struct trial *t = trial_of(a, TRIAL_EXPERIMENT, number);
-  const struct api_ended *e = ended_of(a, n);
-  const uint32_t control = experiment_control(a->program->rules, number);
-  char at[32];
-  json_open_object(w);
-  json_pair_str(w, "name", n->at.name);
-  json_pair_str(w, "why", n->why);
-  json_pair_int(w, "revision", (int64_t)n->revision);
-  if (control != NO_ONE) json_pair_str(w, "control", n->arms[control].name);
-  json_pair_bool(w, "ended", e != NULL);
-  if (e) {
-    json_pair_text(w, "ended_on", e->why);
-    json_pair_str(w, "ended_at", (struct str){at, clock_format(e->at, at)});
-  }
-  if (t && t->shown.counted) {
-    json_pair_int(w, "users", (int64_t)t->shown.users);
-    json_pair_int(w, "decisions", (int64_t)t->shown.decisions);
-    json_key(w, "metrics");
-    json_open_object(w);
-    for (uint32_t m = 0; m < t->metric_count; m++) put_metric(w, a, n, t, m);
-    json_close_object(w);
-  }
-  json_close_object(w);
-}
-
-void api_experiments(struct request *r, void *context) {
-  struct api *a = context;
-  struct buf out = {0};
-  struct json_writer w = json_to(&out);
-  json_open_array(&w);
-  for (uint32_t i = 0; i < rules_experiments(a->program->rules); i++) put_experiment(&w, a, i);
-  json_close_array(&w);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
 }

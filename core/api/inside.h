@@ -138,13 +138,22 @@ void put_stage_figures(struct json_writer *w, struct api *a, const struct noun_r
 void rollouts_watch(struct api *a); /* once a second */
 /* What the journal says of rollouts (trials.c): opened after the programs, closed after the loop has closed what is on it. [main] */
 bool trials_open(struct api *a, struct err *e);
-void trials_tick(struct api *a); /* now and then */
+void trials_tick(struct api *a);   /* now and then */
+void trials_wanted(struct api *a); /* somebody looks: what moves and ends nothing is counted, too, for a minute */
 void trials_close(struct api *a);
 /* Leaves `out` as it is while the journal was not read to its end, or says another stage. */
 void trial_figures(const struct api *a, uint32_t rollout, int32_t stage, struct stage_figures *out, int64_t *first, struct arena *arena);
 
 /* ---- experiments ---- */
+struct api_ended { /* newest first */
+  struct api_ended *next;
+  char *name, *why;
+  int64_t revision, at;
+};
+const struct api_ended *experiment_end(const struct api *a, const struct noun_experiment *n); /* NULL: this revision goes on */
 void api_experiments(struct request *r, void *context);
+void api_experiment(struct request *r, void *context);
+bool is_killed(const struct api *a, const char *kind, struct str name);  /* by itself, or with all */
 bool experiment_restore(struct api *a, const struct control_fact *fact); /* false: no memory, or no such fact */
 void experiments_watch(struct api *a);                                   /* once a second */
 void experiments_close(struct api *a);

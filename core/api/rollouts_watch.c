@@ -60,17 +60,10 @@ static void move(struct api *a, const struct noun_rollout *n, struct api_stage *
   }
 }
 
-static bool is_killed(const struct api *a, const struct noun_rollout *n, struct arena *scratch) {
-  const struct str name = str_from(arena_printf(scratch, "rollout:" STR_FORMAT, STR_ARG(n->at.name)));
-  for (size_t i = 0; i < a->kill_count; i++)
-    if (str_is(a->kills[i], "all") || str_eq(a->kills[i], name)) return true;
-  return false;
-}
-
 /* Everything but the condition. The first stage begins with the first one who came in: no fact says when. */
-static bool may_advance(const struct api *a, const struct noun_rollout *n, const struct api_stage *s, int64_t first,
-                        struct arena *scratch) {
-  if (s->stage < 0 || (size_t)s->stage + 1 >= n->stage_count || s->held || !rollout_agreed(n, s) || is_killed(a, n, scratch)) return false;
+static bool may_advance(const struct api *a, const struct noun_rollout *n, const struct api_stage *s, int64_t first) {
+  if (s->stage < 0 || (size_t)s->stage + 1 >= n->stage_count || s->held || !rollout_agreed(n, s) || is_killed(a, "rollout", n->at.name))
+    return false;
   const int64_t since = s->since ? s->since : first;
   return since > 0 && (double)(clock_now() - since) >= n->stages[s->stage].hold * 1000;
 }
@@ -78,18 +71,19 @@ static bool may_advance(const struct api *a, const struct noun_rollout *n, const
 static void look_at(struct api *a, uint32_t rollout, struct arena *scratch) {
   const struct noun_rollout *n = rollout_noun(a->program->rules, rollout);
   const struct rules *r = a->program->rules;
-  struct api_stage *s = n->halt.len || n->advance.len ? stage_of(a, n->at.name) : NULL;
+  struct api_stage *s = stage_of(a, n->at.name);
   struct stage_figures f;
   struct str why = {0};
   int64_t first;
   if (!s || s->stage < 0) return;
-  rollout_figures(a, rollout, s, &f, &first, scratch);
+  rollout_figures(a, rollout, s, &f, &first, scratch); /* of one that never moves, too: its rates begin with its stage */
+  if (!n->halt.len && !n->advance.len) return;
   if (rollout_halts(r, rollout, &f, scratch, &why) == TRUTH_TRUE) {
     log_error("rollout", STR_FORMAT " is halted: " STR_FORMAT, STR_ARG(n->at.name), STR_ARG(why));
     move(a, n, s, "halt", -1, why, scratch);
     return;
   }
-  if (!f.counted || !may_advance(a, n, s, first, scratch) || rollout_advances(r, rollout, &f, scratch, &why) != TRUTH_TRUE) return;
+  if (!f.counted || !may_advance(a, n, s, first) || rollout_advances(r, rollout, &f, scratch, &why) != TRUTH_TRUE) return;
   log_info("rollout", STR_FORMAT " goes on to stage " STR_FORMAT ": " STR_FORMAT, STR_ARG(n->at.name),
            STR_ARG(n->stages[s->stage + 1].name), STR_ARG(why));
   move(a, n, s, "advance", s->stage + 1, why, scratch);
@@ -146,13 +140,42 @@ static void put_metrics(struct json_writer *w, const struct api *a, uint32_t rol
   json_close_object(w);
 }
 
+static void put_condition(struct json_writer *w, const char *key, struct str condition, enum truth is, struct str figures) {
+  static const char *const words[] = {[TRUTH_FALSE] = "false", [TRUTH_TRUE] = "true", [TRUTH_UNKNOWN] = "unknown"};
+  if (!condition.len) return;
+  json_key(w, key);
+  json_open_object(w);
+  json_pair_text(w, "is", words[is]);
+  json_pair_str(w, "figures", figures);
+  json_close_object(w);
+}
+
+/* What both conditions are now, as whoever moves the rollout would find them. */
+static void put_conditions(struct json_writer *w, const struct rules *rules, uint32_t rollout, const struct noun_rollout *n,
+                           const struct stage_figures *f, struct arena *scratch) {
+  struct str halts = {0}, advances = {0};
+  const enum truth halt = rollout_halts(rules, rollout, f, scratch, &halts);
+  const enum truth advance = f->counted ? rollout_advances(rules, rollout, f, scratch, &advances) : TRUTH_UNKNOWN;
+  put_condition(w, "halt_now", n->halt, halt, halts);
+  put_condition(w, "advance_now", n->advance, advance, advances);
+}
+
+static void put_since(struct json_writer *w, const struct noun_rollout *n, const struct api_stage *s, int64_t first) {
+  const int64_t since = s->since ? s->since : first;
+  const double hold = s->stage >= 0 && (size_t)s->stage < n->stage_count ? n->stages[s->stage].hold : 0;
+  char text[32];
+  if (!since) return;
+  json_pair_str(w, "since", (struct str){text, clock_format(since, text)});
+  if (n->advance.len && hold > 0) json_pair_str(w, "hold_ends", (struct str){text, clock_format(since + (int64_t)(hold * 1000), text)});
+}
+
 void put_stage_figures(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
   struct arena scratch = {0};
   struct stage_figures f;
   int64_t first;
   uint32_t i = 0;
   while (i < rules_rollouts(a->program->rules) && rollout_noun(a->program->rules, i) != n) i++;
-  if ((!n->halt.len && !n->advance.len) || i >= rules_rollouts(a->program->rules) || i >= ROLLOUTS_MOST) return;
+  if (i >= rules_rollouts(a->program->rules) || i >= ROLLOUTS_MOST) return;
   rollout_figures(a, i, s, &f, &first, &scratch);
   if (n->halt.len) json_pair_str(w, "halt", n->halt);
   if (n->advance.len) json_pair_str(w, "advance", n->advance);
@@ -162,5 +185,7 @@ void put_stage_figures(struct json_writer *w, struct api *a, const struct noun_r
     json_pair_int(w, "users", (int64_t)f.users);
     put_metrics(w, a, i, &f);
   }
+  put_since(w, n, s, first);
+  put_conditions(w, a->program->rules, i, n, &f, &scratch);
   arena_free(&scratch);
 }

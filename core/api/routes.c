@@ -34,6 +34,7 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/rollouts", SCOPE_READ, false, 0, api_rollouts, "stages, and where each rollout stands"},
     {METHOD_POST, "/v1/rollouts/{name}/{verb}", SCOPE_OPERATE, true, 0, api_rollout_move, "advance, approve, back, hold, resume or halt"},
     {METHOD_GET, "/v1/experiments", SCOPE_READ, false, 0, api_experiments, "what came of each experiment's arms, and which have ended"},
+    {METHOD_GET, "/v1/experiments/{name}", SCOPE_READ, false, 0, api_experiment, "one experiment"},
     {METHOD_GET, "/v1/programs", SCOPE_READ, false, 0, api_programs,
      "programs: live, previous, refused and gone ones, with their findings"},
     {METHOD_POST, "/v1/programs", SCOPE_OPERATE, false, UPLOAD_MOST, api_program_post,

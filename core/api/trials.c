@@ -1,7 +1,8 @@
 /* trials: what is known of rollouts that move by themselves and of experiments that end by themselves, from what the journal says of those
  * whom they reached, or drew, beside the others. Promises that the same journal gives the same figures, after a restart and in another
- * order of volumes; that another program goes on with what was read unless it measures something else; and that nothing is read when nobody
- * asks. Acts on nothing: rollouts_watch and experiments do. Main thread. */
+ * order of volumes; that another program goes on with what was read unless it measures something else; and that nothing is read for what
+ * moves and ends nothing, unless somebody asked for it in the last minute. Acts on nothing: rollouts_watch and experiments do. Main thread.
+ */
 #include "trials.h"
 #include "inside.h"
 #include "kit/clock.h"
@@ -9,7 +10,8 @@
 #include "stats/stats.h"
 #include <string.h>
 
-#define EVERY (INT64_C(1000) * 1000 * 1000) /* ns */
+#define EVERY  (INT64_C(1000) * 1000 * 1000) /* ns */
+#define WANTED (60 * EVERY)                  /* after a question */
 
 /* ---- what is watched ---- */
 
@@ -78,24 +80,37 @@ static bool add_outcomes(struct trial *one, const struct program *p, bool guardi
   return ok;
 }
 
+static bool add_rollouts(struct trial *trials, const struct program *p, bool acting, struct arena *a, uint32_t *count) {
+  bool ok = true;
+  for (uint32_t i = 0; ok && i < rules_rollouts(p->rules) && i < ROLLOUTS_MOST && *count < TRIALS_MOST; i++) {
+    if (rollout_reads_journal(p->rules, i) != acting) continue;
+    struct trial *one = &trials[(*count)++];
+    *one = (struct trial){.number = i, .acts = acting, .read.stage = STAGE_MIXED, .shown.stage = STAGE_MIXED};
+    for (uint32_t m = 0; ok && m < p->nouns.metric_count; m++)
+      if (rollout_measures(p->rules, i, m)) ok = add_metric(one, p, m, 0, STATS_NONE, a);
+  }
+  return ok;
+}
+
+static bool add_experiments(struct trial *trials, const struct program *p, bool acting, struct arena *a, uint32_t *count) {
+  bool ok = true;
+  for (uint32_t i = 0; ok && i < rules_experiments(p->rules) && *count < TRIALS_MOST; i++) {
+    const struct noun_experiment *n = experiment_noun(p->rules, i);
+    if ((n->guardrails || n->stop || n->metrics) != acting) continue;
+    struct trial *one = &trials[(*count)++];
+    *one = (struct trial){.kind = TRIAL_EXPERIMENT, .number = i, .acts = acting};
+    ok = add_outcomes(one, p, true, a) && add_outcomes(one, p, false, a); /* what guards comes before what is only shown */
+  }
+  return ok;
+}
+
+/* What acts comes first: it has its place whatever else there is to see. */
 static struct trial *trials_of(const struct program *p, struct arena *a, uint32_t *count) {
   struct trial *trials = kit_alloc(TRIALS_MOST * sizeof *trials);
   bool ok = trials != NULL;
   *count = 0;
-  for (uint32_t i = 0; ok && i < rules_rollouts(p->rules) && i < ROLLOUTS_MOST; i++) {
-    if (!rollout_reads_journal(p->rules, i)) continue;
-    struct trial *one = &trials[(*count)++];
-    *one = (struct trial){.number = i, .read.stage = STAGE_MIXED, .shown.stage = STAGE_MIXED};
-    for (uint32_t m = 0; ok && m < p->nouns.metric_count; m++)
-      if (rollout_measures(p->rules, i, m)) ok = add_metric(one, p, m, 0, STATS_NONE, a);
-  }
-  for (uint32_t i = 0; ok && i < rules_experiments(p->rules) && *count < TRIALS_MOST; i++) {
-    const struct noun_experiment *n = experiment_noun(p->rules, i);
-    if (!n->guardrails && !n->stop && !n->metrics) continue;
-    struct trial *one = &trials[(*count)++];
-    *one = (struct trial){.kind = TRIAL_EXPERIMENT, .number = i};
-    ok = add_outcomes(one, p, true, a) && add_outcomes(one, p, false, a); /* what guards comes before what is only shown */
-  }
+  for (int acting = 1; acting >= 0; acting--)
+    ok = ok && add_rollouts(trials, p, acting != 0, a, count) && add_experiments(trials, p, acting != 0, a, count);
   if (ok) return trials;
   trials_free(trials, *count);
   return NULL;
@@ -149,13 +164,26 @@ static void follow(struct trials *t) {
 
 /* ---- life ---- */
 
+static bool is_wanted(const struct trials *t, int64_t now) {
+  const bool asked = t->asked_at && now < t->asked_at + WANTED;
+  return t->count && (t->trials[0].acts || asked);
+}
+
+void trials_wanted(struct api *a) {
+  struct trials *t = a->trials;
+  const int64_t now = clock_monotonic();
+  if (!t) return;
+  for (uint32_t i = 0; i < t->count && !is_wanted(t, now); i++) t->trials[i].shown.counted = false; /* of the last time somebody asked */
+  t->asked_at = now;
+}
+
 void trials_tick(struct api *a) {
   struct trials *t = a->trials;
   const int64_t now = clock_monotonic();
   if (!t || t->scan.running || t->programs->closing || t->programs->activations || !t->programs->builder) return;
   if (t->of != a->program) follow(t);
   const bool goes_on = t->scan.more && !t->scan.failed;
-  if (t->count == 0 || t->of != a->program || (!goes_on && now < t->looked_at + EVERY)) return;
+  if (!is_wanted(t, now) || t->of != a->program || (!goes_on && now < t->looked_at + EVERY)) return;
   t->looked_at = now;
   trials_scan_ask(t);
 }

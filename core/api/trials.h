@@ -13,18 +13,20 @@
 struct trial_part {
   int32_t stage; /* a rollout's */
   uint64_t decisions, users;
-  int64_t first; /* UTC ms: somebody came in; 0: nobody yet */
+  uint64_t arms[EFFECT_ARMS]; /* an experiment's: people by their arm, or draws, whichever it randomises */
+  int64_t first;              /* UTC ms: somebody came in; 0: nobody yet */
 };
 struct trial_figures {
   bool counted; /* the journal was read to its end */
   int32_t stage;
-  uint64_t decisions, users;
+  uint64_t decisions, users, arms[EFFECT_ARMS];
   int64_t first;
   struct moments samples[EFFECT_METRICS][EFFECT_ARMS];
 };
 struct trial {
   enum trial_kind { TRIAL_ROLLOUT, TRIAL_EXPERIMENT } kind;
   uint32_t number; /* of its noun */
+  bool acts;       /* something moves or ends by these figures; the others are counted while somebody asks for them */
   struct trial_metric {
     uint32_t metric; /* of the noun */
     const struct measure *measure;
@@ -52,6 +54,7 @@ struct trials {
     bool failed; /* the journal could not be read: said once, until it is well */
   } scan;
   int64_t looked_at; /* monotonic */
+  int64_t asked_at;  /* monotonic: somebody wanted to see figures; 0: nobody ever did */
 };
 const struct trial *trial_of(const struct api *a, enum trial_kind kind, uint32_t number); /* of the live program; or NULL */
 void trials_scan_ask(struct trials *t); /* trials_scan.c: the next piece, from the builder */

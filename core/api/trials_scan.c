@@ -93,6 +93,10 @@ static void enter(struct trial *one, const struct row *r, uint32_t group) {
   expose(one, r, group);
 }
 
+static void count_arm(struct trial *one, const struct row *r, int64_t arm) {
+  if (arm < EFFECT_ARMS) one->parts[r->entry->partition].arms[arm]++;
+}
+
 static void take_draw(struct trial *one, const struct row *r, const struct json *j) {
   struct arena *a = &r->trials->scan.arena;
   const struct noun_experiment *n = experiment_noun(r->trials->of->rules, one->number);
@@ -105,6 +109,7 @@ static void take_draw(struct trial *one, const struct row *r, const struct json 
   one->parts[r->entry->partition].decisions++;
   json_bool(j, json_get(j, x, "first_exposure"), &first);
   if (first) enter(one, r, (uint32_t)arm);
+  if (first || !str_is(n->randomise, "user")) count_arm(one, r, arm);
 }
 
 static void take_decision(struct trial *one, const struct row *r, const struct json *j) {
@@ -179,6 +184,7 @@ static void sum(struct trial *one, int64_t now) {
     if (part->stage != f->stage) f->stage = STAGE_MIXED;
     f->decisions += part->decisions;
     f->users += part->users;
+    for (size_t k = 0; k < EFFECT_ARMS; k++) f->arms[k] += part->arms[k];
     if (part->first && (!f->first || part->first < f->first)) f->first = part->first;
   }
   for (uint32_t m = 0; m < one->metric_count; m++) effects_sum(one->metrics[m].effects, now, f->samples[m]);

@@ -14,6 +14,26 @@ static void show_approvals(const struct json *j, uint32_t at, int64_t needed, st
   putchar('\n');
 }
 
+static void show_condition(const struct json *j, uint32_t at, const char *key, const char *now, struct arena *a) {
+  const struct str condition = json_text(j, json_get(j, at, key), a);
+  const uint32_t is = json_get(j, at, now);
+  if (!condition.len) return;
+  const struct str figures = json_text(j, json_get(j, is, "figures"), a);
+  printf("     %s: " STR_FORMAT "\n          now " STR_FORMAT "%s" STR_FORMAT "\n", key, STR_ARG(condition),
+         STR_ARG(json_text(j, json_get(j, is, "is"), a)), figures.len ? ": " : ", nothing it reads is known yet", STR_ARG(figures));
+}
+
+static void show_figures(const struct json *j, uint32_t at, struct arena *a) {
+  int64_t users, decisions;
+  const struct str since = json_text(j, json_get(j, at, "since"), a), ends = json_text(j, json_get(j, at, "hold_ends"), a);
+  if (json_int(j, json_get(j, at, "users"), &users) && json_int(j, json_get(j, at, "decisions"), &decisions))
+    printf("     in this stage%s" STR_FORMAT ": %lld %s came in, %lld %s\n", since.len ? " since " : "", STR_ARG(since), (long long)users,
+           users == 1 ? "person" : "people", (long long)decisions, decisions == 1 ? "decision" : "decisions");
+  show_condition(j, at, "halt", "halt_now", a);
+  show_condition(j, at, "advance", "advance_now", a);
+  if (ends.len) printf("          not before " STR_FORMAT ", when the stage's hold ends\n", STR_ARG(ends));
+}
+
 static void show_one(const struct json *j, uint32_t at, struct arena *a) {
   int64_t stage = 0, needed;
   bool held = false;
@@ -28,6 +48,7 @@ static void show_one(const struct json *j, uint32_t at, struct arena *a) {
            STR_ARG(json_raw(j, json_get(j, at, "halt"))));
   figures = json_text(j, json_get(j, at, "advanced_on"), a);
   if (figures.len) printf("     by itself: " STR_FORMAT "\n", STR_ARG(figures));
+  if (stage >= 0) show_figures(j, at, a);
   if (stage < 0 && count)
     printf("     resume begins again at the first stage, " STR_FORMAT "\n",
            STR_ARG(json_text(j, json_get(j, json_child(j, stages, 0), "name"), a)));

@@ -27,7 +27,7 @@ static int print_overview(FILE *out) {
                "  kairos serve --program myprogram           run it\n"
                "  kairos why d3-17                           why was this sent, or not\n\n"
                "Subcommands:\n");
-  for (size_t i = 0; i < TOOL_COUNT; i++) fprintf(out, "  %-10s %s\n", table[i].name, table[i].summary);
+  for (size_t i = 0; i < TOOL_COUNT; i++) fprintf(out, "  %-11s %s\n", table[i].name, table[i].summary);
   fprintf(out, "\nkairos SUBCOMMAND --help tells more.\n");
   return out == stdout ? EXIT_OK : EXIT_USAGE;
 }

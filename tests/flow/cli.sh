@@ -153,6 +153,10 @@ has 'held'
 run 5 "$KAIROS" rollout halt no_such_one
 run 0 "$KAIROS" programs list
 has 'live'
+run 0 "$KAIROS" experiments
+has '^shorter_workout  *running  *0 people  *0 draws$'
+run 0 "$KAIROS" experiments show shorter_workout
+has '^     each decision is drawn, at trigger:high_skip_risk: 0 people, 0 draws$'
 
 # ---- a restart keeps what operators said ----
 run 0 "$KAIROS" kill all

@@ -66,11 +66,32 @@ come() {
 seq 1 320 | sed 's/^/u/' >"$work/everybody"
 start "$work/first" --program "$work/program"
 come "$work/everybody"
+tries=0
+until run 0 "$KAIROS" experiments --url "$url" && grep -q ' 320 people' "$work/out"; do # figures are those of the last look, once a second
+  tries=$((tries + 1))
+  [ $tries -lt 300 ] || say "nobody is counted: $(cat "$work/out")"
+  sleep 0.1
+done
+has '^harms  *running  *320 people  *320 draws$'
+has '^counts  *running  *0 people  *0 draws$'
+run 0 "$KAIROS" experiments show harms --url "$url"
+has '^     each user is drawn, at trigger:stress: 320 people, 320 draws, since 20'
+has '^  =  silence  *50\.0 %  *[12][0-9][0-9] people  nothing is sent$'
+has '^     walk  *50\.0 %  *[12][0-9][0-9] people  sends breathe$'
+has '^     the arms are filled as their weights say (sample ratio, p = [01]'
+has '^     calm, the outcome, higher is better, a guardrail: at most 0\.1 worse$'
+has '^       walk  *of nobody the time is over yet$'
+run 0 "$KAIROS" experiments show harms --json --url "$url"
+drawn=$(sed 's/.*"name":"silence","weight":0.5,"silence":true,"users":\([0-9]*\)}.*/\1/' "$work/out")
+run 5 "$KAIROS" experiments show harm --url "$url"
+has 'the live program has no experiment "harm" (did you mean "harms"?)'
+run 2 "$KAIROS" experiments list harms --url "$url"
 stop
 # A user's arm hangs on names alone, so it is the same in another directory; there nobody has to hurry.
 "$KAIROS" replay --print --data "$work/first" >"$work/decisions" 2>/dev/null
 sed -n 's/.*"user":"\([^"]*\)".*"arm":"silence".*/\1/p' "$work/decisions" | sort -u >"$work/silent"
 [ "$(wc -l <"$work/silent")" -gt 110 ] && [ "$(wc -l <"$work/silent")" -lt 210 ] || say "$(wc -l <"$work/silent") of 320 are in the silent arm"
+equal "people in the silent arm" "$drawn" "$(wc -l <"$work/silent")"
 { grep -v '7$' "$work/silent"; grep -vxF -f "$work/silent" "$work/everybody" | grep '3$'; } >"$work/calm"
 
 start "$work/data" --program "$work/program"
@@ -92,6 +113,18 @@ ended() { # who comes now, and what the API says
 }
 seq 401 420 | sed 's/^/v/' >"$work/later"
 ended "$work/later"
+run 0 "$KAIROS" experiments show harms
+has '^harms: ended, revision 1$'
+has '^     ended 20.*, everybody gets its control arm: calm 0'
+has '^       walk  *0\.[0-9]* on average of [12][0-9][0-9], -0\.[0-9]* beside the control arm, at least -[0-9.]* and at most -0\.[0-9]*, each with 95 % confidence$'
+run 0 "$KAIROS" experiments
+has '^harms  *ended  .* calm 0\.[0-9]* in arm walk'
+run 0 "$KAIROS" experiments show counts
+has '^     ends by itself at 20 decisions, 30 days$'
+run 0 "$KAIROS" kill all
+run 0 "$KAIROS" experiments
+hasnt ' running'
+run 0 "$KAIROS" kill all --lift
 id=$(grep '"user":"v401"' "$work/decisions" | sed 's/.*"id":"\(d[0-9-]*\)".*/\1/')
 run 0 "$KAIROS" why "$id"
 has 'silent.*the experiment has ended'

@@ -78,6 +78,12 @@ rollout doubts
 has '"stage":0,'
 has '"metrics":{"calm":{"reached":{"n":[12][0-9][0-9],.*"not_reached":{"n":[12][0-9][0-9],'
 hasnt advanced_on
+run 0 "$KAIROS" rollout list
+has '^     in this stage since 20.*: [12][0-9][0-9] people came in, [12][0-9][0-9] decisions$'
+has '^     advance: users >= 120 and calm.difference > 20 \* percent$'
+has '^          now \(false\|unknown\): users [12][0-9][0-9]'
+has '^          not before 20.*, when the stage.s hold ends$'
+rollout doubts
 grep -o '"users":.*"stages"' "$work/out" >"$work/before"
 rollout waits
 has '"stage":0,'

@@ -1,0 +1,217 @@
+/* experiments: how the live program's experiments stand, one line each, or one of them with its arms, how they were filled, and what came
+ * of them beside the control arm. Asks a running engine, which counts from its journal once somebody asks: it is asked again for some
+ * seconds until it has counted. Prints; main thread. */
+#include "kit/arena.h"
+#include "kit/json.h"
+#include "live.h"
+#include "tools_list.h"
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define RATIO_LEAST 0.001 /* below it the arms are not filled as their weights say */
+#define TRIES       50    /* of asking again */
+
+static double number(const struct json *j, uint32_t at, const char *key) {
+  double x = 0;
+  json_double(j, json_get(j, at, key), &x);
+  return x;
+}
+static uint32_t length(const struct json *j, uint32_t list) {
+  return json_type(j, list) >= JSON_ARRAY ? j->tokens[list].count : 0;
+}
+
+/* ---- what came of it ---- */
+
+static bool is_control(const struct json *j, uint32_t experiment, struct str arm, struct arena *a) {
+  return str_eq(json_text(j, json_get(j, experiment, "control"), a), arm);
+}
+
+static void print_effect(const struct json *j, uint32_t difference) {
+  if (json_type(j, difference) != JSON_OBJECT) {
+    printf(", no bound yet: it takes 100 in this arm and in the control arm");
+    return;
+  }
+  printf(", %+.4g beside the control arm, at least %+.4g and at most %+.4g, each with %.0f %% confidence",
+         number(j, difference, "estimate"), number(j, difference, "low"), number(j, difference, "high"),
+         100 * number(j, difference, "confidence"));
+}
+
+static void print_metric(const struct json *j, uint32_t experiment, struct str name, uint32_t metric, struct arena *a) {
+  const uint32_t arms = json_get(j, metric, "arms"), margin = json_get(j, metric, "margin");
+  const bool outcome = str_eq(json_text(j, json_get(j, experiment, "outcome"), a), name);
+  const bool lower = json_text_is(j, json_get(j, metric, "better"), "lower");
+  printf("     " STR_FORMAT "%s, %s is better", STR_ARG(name), outcome ? ", the outcome" : "", lower ? "lower" : "higher");
+  if (margin != JSON_NONE) printf(", a guardrail: at most %.4g worse", number(j, metric, "margin"));
+  printf("\n");
+  uint32_t at = arms + 1;
+  for (uint32_t k = 0; k < length(j, arms); k++) {
+    const struct str arm = json_text(j, at, a);
+    at = j->tokens[at].next;
+    printf("       %-18.*s", STR_ARG(arm));
+    if (number(j, at, "n") > 0) printf(" %.4g on average of %.0f", number(j, at, "mean"), number(j, at, "n"));
+    else printf(" of nobody the time is over yet");
+    if (number(j, at, "n") > 0 && !is_control(j, experiment, arm, a)) print_effect(j, json_get(j, at, "difference"));
+    printf("\n");
+    at = j->tokens[at].next;
+  }
+}
+
+static void print_metrics(const struct json *j, uint32_t experiment, struct arena *a) {
+  const uint32_t metrics = json_get(j, experiment, "metrics");
+  uint32_t at = metrics + 1;
+  for (uint32_t m = 0; m < length(j, metrics); m++) {
+    const struct str name = json_text(j, at, a);
+    at = j->tokens[at].next;
+    print_metric(j, experiment, name, at, a);
+    at = j->tokens[at].next;
+  }
+  if (length(j, metrics) == 0) printf("     none of its metrics is compared between the arms\n");
+}
+
+/* ---- who was drawn ---- */
+
+static void print_ratio(const struct json *j, uint32_t experiment) {
+  double p;
+  if (!json_double(j, json_get(j, experiment, "sample_ratio_p"), &p)) return;
+  if (p >= RATIO_LEAST) printf("     the arms are filled as their weights say (sample ratio, p = %.2g)\n", p);
+  else printf("     NOT as the weights say (sample ratio, p = %.2g): people of one arm are lost, no effect can be trusted\n", p);
+}
+
+static void print_arms(const struct json *j, uint32_t experiment, struct arena *a) {
+  const uint32_t arms = json_get(j, experiment, "arms");
+  const char *unit = json_text_is(j, json_get(j, experiment, "randomise"), "user") ? "users" : "decisions";
+  for (uint32_t k = 0; k < length(j, arms); k++) {
+    const uint32_t arm = json_child(j, arms, k), drawn = json_get(j, arm, unit);
+    const struct str name = json_text(j, json_get(j, arm, "name"), a), send = json_text(j, json_get(j, arm, "send"), a);
+    printf("  %s %-20.*s %5.1f %%", is_control(j, experiment, name, a) ? "= " : "  ", STR_ARG(name), 100 * number(j, arm, "weight"));
+    if (drawn != JSON_NONE) printf("  %6.0f %s", number(j, arm, unit), strcmp(unit, "users") == 0 ? "people" : "draws");
+    if (json_get(j, arm, "silence") != JSON_NONE) printf("  nothing is sent");
+    else printf("  sends %s" STR_FORMAT, send.len ? "" : "what the trigger offers", STR_ARG(send));
+    printf("\n");
+  }
+}
+
+/* ---- one, and all ---- */
+
+static void print_stop(const struct json *j, uint32_t experiment, struct arena *a) {
+  const uint32_t stop = json_get(j, experiment, "stop");
+  uint32_t at = stop + 1;
+  for (uint32_t i = 0; i < length(j, stop); i++) {
+    const struct str key = json_text(j, at, a);
+    at = j->tokens[at].next;
+    printf("%s" STR_FORMAT " " STR_FORMAT, i ? ", " : "     ends by itself at ", STR_ARG(json_raw(j, at)), STR_ARG(key));
+    at = j->tokens[at].next;
+  }
+  if (length(j, stop)) printf("\n");
+}
+
+static void print_one(const struct json *j, uint32_t at, struct arena *a) {
+  const struct str since = json_text(j, json_get(j, at, "since"), a), ended = json_text(j, json_get(j, at, "ended_on"), a),
+                   held = json_text(j, json_get(j, at, "held_on"), a);
+  bool counted = false;
+  json_bool(j, json_get(j, at, "counted"), &counted);
+  printf(STR_FORMAT ": " STR_FORMAT ", revision " STR_FORMAT "\n     " STR_FORMAT "\n", STR_ARG(json_text(j, json_get(j, at, "name"), a)),
+         STR_ARG(json_text(j, json_get(j, at, "state"), a)), STR_ARG(json_raw(j, json_get(j, at, "revision"))),
+         STR_ARG(json_text(j, json_get(j, at, "why"), a)));
+  if (ended.len)
+    printf("     ended " STR_FORMAT ", everybody gets its control arm: " STR_FORMAT "\n",
+           STR_ARG(json_text(j, json_get(j, at, "ended_at"), a)), STR_ARG(ended));
+  if (held.len) printf("     held: " STR_FORMAT "\n", STR_ARG(held));
+  printf("     each " STR_FORMAT " is drawn, at " STR_FORMAT, STR_ARG(json_text(j, json_get(j, at, "randomise"), a)),
+         STR_ARG(json_text(j, json_get(j, at, "at"), a)));
+  if (counted) printf(": %.0f people, %.0f draws", number(j, at, "users"), number(j, at, "decisions"));
+  if (since.len) printf(", since " STR_FORMAT, STR_ARG(since));
+  printf("\n");
+  print_stop(j, at, a);
+  print_arms(j, at, a);
+  if (!counted) printf("     the engine is still counting what its journal says: ask again\n");
+  if (counted) print_ratio(j, at);
+  if (counted) print_metrics(j, at, a);
+}
+
+static void print_line(const struct json *j, uint32_t at, struct arena *a) {
+  bool counted = false;
+  double p = 1;
+  json_bool(j, json_get(j, at, "counted"), &counted);
+  printf("%-24.*s %-8.*s", STR_ARG(json_text(j, json_get(j, at, "name"), a)), STR_ARG(json_text(j, json_get(j, at, "state"), a)));
+  if (counted) printf(" %6.0f people %7.0f draws", number(j, at, "users"), number(j, at, "decisions"));
+  else printf(" still being counted");
+  if (json_double(j, json_get(j, at, "sample_ratio_p"), &p) && p < RATIO_LEAST) printf("  arms NOT filled as their weights say");
+  const struct str ended = json_text(j, json_get(j, at, "ended_on"), a), held = json_text(j, json_get(j, at, "held_on"), a);
+  if (ended.len) printf("  " STR_FORMAT, STR_ARG(ended));
+  else if (held.len) printf("  " STR_FORMAT, STR_ARG(held));
+  printf("\n");
+}
+
+static void show(struct str answer) {
+  struct arena a = {0};
+  struct json j;
+  if (json_parse(&j, &a, answer, &json_limits_default, NULL)) {
+    if (json_type(&j, 0) == JSON_OBJECT) print_one(&j, 0, &a);
+    for (uint32_t i = 0; json_type(&j, 0) == JSON_ARRAY && i < j.tokens[0].count; i++) print_line(&j, json_child(&j, 0, i), &a);
+    if (json_type(&j, 0) == JSON_ARRAY && j.tokens[0].count == 0) printf("the program has no experiments\n");
+  }
+  arena_free(&a);
+}
+
+/* ---- asking ---- */
+
+static bool is_counted(struct str answer) {
+  struct arena a = {0};
+  struct json j;
+  bool counted = true, one;
+  if (json_parse(&j, &a, answer, &json_limits_default, NULL)) {
+    const bool list = json_type(&j, 0) == JSON_ARRAY;
+    for (uint32_t i = 0; i < (list ? j.tokens[0].count : 1); i++)
+      if (json_bool(&j, json_get(&j, list ? json_child(&j, 0, i) : 0, "counted"), &one)) counted = counted && one;
+  }
+  arena_free(&a);
+  return counted;
+}
+
+static int ask(const struct live *live, const char *path) {
+  const struct timespec pause = {0, 200 * 1000 * 1000};
+  struct buf answer = {0};
+  struct err e = {0};
+  bool ok = client_call(&live->client, "GET", path, NULL, (struct str){0}, &answer, NULL, &e);
+  for (int i = 0; ok && i < TRIES && !is_counted(buf_view(&answer)); i++) {
+    buf_free(&answer);
+    nanosleep(&pause, NULL);
+    tool_progress("counting from the journal", (double)i / TRIES);
+    ok = client_call(&live->client, "GET", path, NULL, (struct str){0}, &answer, NULL, &e);
+  }
+  tool_progress_end();
+  if (ok && live->json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&answer)));
+  else if (ok) show(buf_view(&answer));
+  buf_free(&answer);
+  return ok ? EXIT_OK : tool_fail(&e);
+}
+
+int tool_experiments(int argc, char **argv) {
+  static const char *const verbs[] = {"list", "show", NULL};
+  struct live live = {.client = {.url = LIVE_URL}};
+  const char *verb = "list", *name = NULL;
+  const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "list (default) or show", NULL},
+                                  {"NAME", ARGUMENT_TEXT, &name, NULL, "show: the experiment", NULL},
+                                  LIVE_ARGUMENTS(live)};
+  const struct usage usage = {"experiments",
+                              "How the experiments of the live program stand: arms, draws, sample ratio, and effects with their bounds.",
+                              "  kairos experiments list\n"
+                              "  kairos experiments show shorter_workout\n"
+                              "  kairos experiments show shorter_workout --json\n"
+                              "  kairos kill experiment shorter_workout       nothing of it is decided any more\n",
+                              ARGUMENTS(list)};
+  int code = arguments_parse(&usage, argc, argv);
+  if (code) return code < 0 ? EXIT_OK : code;
+  const int place = arguments_word(&usage, "VERB", verb, verbs);
+  if (place < 0) return EXIT_USAGE;
+  if (place == 0 && !arguments_unused(&usage, name)) return EXIT_USAGE;
+  if (place == 1 && !arguments_given(&usage, "NAME", name)) return EXIT_USAGE;
+  struct buf path = {0};
+  if (place == 1) live_path(&path, "/v1/experiments/", str_from(name), "");
+  else live_path(&path, "/v1/experiments", (struct str){0}, "");
+  code = ask(&live, path.at);
+  buf_free(&path);
+  return code;
+}
