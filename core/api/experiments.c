@@ -69,10 +69,17 @@ static uint32_t guardrails(const struct trial *t) {
   return count;
 }
 
-/* Even the best that the difference may be is worse than the margin allows. */
-static bool does_harm(const struct noun_metric *n, double margin, const struct moments *control, const struct moments *arm, double alpha) {
-  const struct bounded b = anytime_difference(control, arm, alpha);
+/* Even the best that the difference of arm k to the control arm may be is worse than the margin allows. */
+static bool does_harm(const struct noun_metric *n, const struct trial *t, uint32_t m, uint32_t control, uint32_t k, double alpha) {
+  const double margin = t->metrics[m].margin;
+  const struct bounded b = trial_difference(t, m, control, k, alpha);
   return str_is(n->better, "lower") ? b.low > margin : b.high < -margin;
+}
+
+/* "1000 people", or "1000 decisions of 120 people". */
+static const char *sample_words(const struct moments *s, struct arena *a) {
+  if (s->clusters > 0) return arena_printf(a, "%.0f decisions of %.0f people", s->n, s->clusters);
+  return arena_printf(a, "%.0f people", s->n);
 }
 
 static const char *harm_of(const struct api *a, const struct noun_experiment *n, const struct trial *t, struct arena *scratch) {
@@ -82,10 +89,9 @@ static const char *harm_of(const struct api *a, const struct noun_experiment *n,
     for (uint32_t k = 0; k < n->arm_count && k < EFFECT_ARMS && !stats_none(t->metrics[m].margin); k++) {
       const struct noun_metric *metric = &a->program->nouns.metrics[t->metrics[m].metric];
       const struct moments *arm = &t->shown.samples[m][k], *other = &t->shown.samples[m][control];
-      if (k == control || !does_harm(metric, t->metrics[m].margin, other, arm, RATE_ALPHA / tests)) continue;
-      return arena_printf(scratch,
-                          STR_FORMAT " %.4g in arm " STR_FORMAT " (%.0f people), %.4g in " STR_FORMAT " (%.0f): worse by more than %.4g",
-                          STR_ARG(metric->at.name), arm->mean, STR_ARG(n->arms[k].name), arm->n, other->mean,
+      if (k == control || !does_harm(metric, t, m, control, k, RATE_ALPHA / tests)) continue;
+      return arena_printf(scratch, STR_FORMAT " %.4g in arm " STR_FORMAT " (%s), %.4g in " STR_FORMAT " (%.0f): worse by more than %.4g",
+                          STR_ARG(metric->at.name), arm->mean, STR_ARG(n->arms[k].name), sample_words(arm, scratch), other->mean,
                           STR_ARG(n->arms[control].name), other->n, t->metrics[m].margin);
     }
   return NULL;

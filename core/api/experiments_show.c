@@ -64,8 +64,7 @@ static void put_ratio(struct json_writer *w, const struct noun_experiment *n, co
 
 /* ---- what came of it ---- */
 
-static void put_difference(struct json_writer *w, const struct moments *control, const struct moments *arm) {
-  const struct bounded b = anytime_difference(control, arm, RATE_ALPHA);
+static void put_difference(struct json_writer *w, const struct bounded b) {
   json_key(w, "difference");
   if (stats_none(b.estimate)) {
     json_put_null(w);
@@ -92,10 +91,11 @@ static void put_metric(struct json_writer *w, const struct api *a, const struct 
     json_key_str(w, n->arms[k].name);
     json_open_object(w);
     json_pair_double(w, "n", s->n);
+    if (s->clusters > 0) json_pair_double(w, "people", s->clusters);
     json_key(w, "mean");
     if (s->n > 0) json_put_double(w, s->mean);
     else json_put_null(w);
-    if (control < EFFECT_ARMS && k != control) put_difference(w, &t->shown.samples[m][control], s);
+    if (control < EFFECT_ARMS && k != control) put_difference(w, trial_difference(t, m, control, k, RATE_ALPHA));
     json_close_object(w);
   }
   json_close_object(w);

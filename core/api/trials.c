@@ -22,15 +22,19 @@ static bool add_metric(struct trial *one, const struct program *p, uint32_t metr
   if (one->metric_count == EFFECT_METRICS || !(window > 0)) return true;
   const struct measure *m = measure_of(p->features, n, a, &why);
   if (!m) return true; /* a finding said so */
-  struct effects *e = effects_new(&(struct effects_terms){measure_kind(m), (int64_t)(window * 1000)});
-  if (!e) return false;
-  one->metrics[one->metric_count++] = (struct trial_metric){metric, m, e, margin};
+  const struct effects_terms terms = {measure_kind(m), (int64_t)(window * 1000)};
+  const bool each = str_is(n->per, "decision");
+  struct effects *e = each ? NULL : effects_new(&terms);
+  struct occasions *o = each ? occasions_new(&terms, one->kind == TRIAL_ROLLOUT ? REACHED_GROUPS : EFFECT_ARMS) : NULL;
+  if (!e && !o) return false;
+  one->metrics[one->metric_count++] = (struct trial_metric){metric, m, e, o, margin};
   return true;
 }
 
 static void sign_metric(struct buf *out, const struct noun_metric *n) {
-  buf_printf(out, " [" STR_FORMAT " " STR_FORMAT " " STR_FORMAT "/" STR_FORMAT "." STR_FORMAT " %.9g: " STR_FORMAT "]", STR_ARG(n->at.name),
-             STR_ARG(n->measure), STR_ARG(n->of), STR_ARG(n->over), STR_ARG(n->field), n->window, STR_ARG(n->where));
+  buf_printf(out, " [" STR_FORMAT " " STR_FORMAT " " STR_FORMAT " " STR_FORMAT "/" STR_FORMAT "." STR_FORMAT " %.9g: " STR_FORMAT "]",
+             STR_ARG(n->at.name), STR_ARG(n->per), STR_ARG(n->measure), STR_ARG(n->of), STR_ARG(n->over), STR_ARG(n->field), n->window,
+             STR_ARG(n->where));
 }
 
 /* What makes figures of before figures of now. */
@@ -53,7 +57,10 @@ static void sign(struct buf *out, const struct program *p, const struct trial *o
 
 static void trials_free(struct trial *trials, uint32_t count) {
   for (uint32_t i = 0; i < count; i++)
-    for (uint32_t m = 0; m < trials[i].metric_count; m++) effects_free(trials[i].metrics[m].effects);
+    for (uint32_t m = 0; m < trials[i].metric_count; m++) {
+      effects_free(trials[i].metrics[m].effects);
+      occasions_free(trials[i].metrics[m].occasions);
+    }
   kit_free(trials);
 }
 
@@ -63,18 +70,18 @@ static bool has_item(const struct node *list, struct str name) {
   return false;
 }
 
-/* Everybody keeps one arm, so that people can be compared; where each moment is drawn for, only its ends are counted. */
+/* What is drawn for is compared: people, each by what they did, or decisions, each by what came after it. */
 static bool add_outcomes(struct trial *one, const struct program *p, bool guarding, struct arena *a) {
   const struct noun_experiment *n = experiment_noun(p->rules, one->number);
   bool ok = true;
-  for (uint32_t m = 0; ok && str_is(n->randomise, "user") && m < p->nouns.metric_count; m++) {
+  for (uint32_t m = 0; ok && m < p->nouns.metric_count; m++) {
     const struct str name = p->nouns.metrics[m].at.name;
     const char *key = arena_text(a, name.at, name.len);
     const struct node *margin = key ? node_get(n->guardrails, key) : NULL;
     const bool guards = margin && margin->kind == NODE_NUMBER;
     const bool wanted = guarding ? guards : !guards && (has_item(n->metrics, name) || str_eq(n->outcome_metric, name));
     if (!key) return false;
-    if (!wanted || !str_is(p->nouns.metrics[m].per, "user")) continue;
+    if (!wanted || !str_eq(p->nouns.metrics[m].per, n->randomise)) continue;
     ok = add_metric(one, p, m, n->outcome_within, guards ? margin->number : STATS_NONE, a);
   }
   return ok;
@@ -124,9 +131,11 @@ static void carry(struct trials *t, struct trial *now) {
     now[i].read = was->read;
     now[i].shown = was->shown;
     for (uint32_t m = 0; m < was->metric_count; m++) {
-      struct effects *other = now[i].metrics[m].effects;
+      const struct trial_metric other = now[i].metrics[m];
       now[i].metrics[m].effects = was->metrics[m].effects;
-      was->metrics[m].effects = other;
+      now[i].metrics[m].occasions = was->metrics[m].occasions;
+      was->metrics[m].effects = other.effects;
+      was->metrics[m].occasions = other.occasions;
     }
   }
 }
@@ -216,6 +225,12 @@ const struct trial *trial_of(const struct api *a, enum trial_kind kind, uint32_t
   for (uint32_t i = 0; t && t->of == a->program && i < t->count; i++)
     if (t->trials[i].kind == kind && t->trials[i].number == number) return &t->trials[i];
   return NULL;
+}
+
+struct bounded trial_difference(const struct trial *one, uint32_t metric, uint32_t control, uint32_t arm, double alpha) {
+  const struct moments *arms = one->shown.samples[metric];
+  if (!one->metrics[metric].occasions) return anytime_difference(&arms[control], &arms[arm], alpha);
+  return anytime_apart(&arms[control], &arms[arm], one->shown.apart[metric][arm], alpha);
 }
 
 void trial_figures(const struct api *a, uint32_t rollout, int32_t stage, struct stage_figures *out, int64_t *first, struct arena *arena) {

@@ -14,14 +14,15 @@ struct trial_part {
   int32_t stage; /* a rollout's */
   uint64_t decisions, users;
   uint64_t arms[EFFECT_ARMS]; /* an experiment's: people by their arm, or draws, whichever it randomises */
-  int64_t first;              /* UTC ms: somebody came in; 0: nobody yet */
+  int64_t first, last;        /* UTC ms: somebody came in, was drawn; 0: nobody yet */
 };
 struct trial_figures {
   bool counted; /* the journal was read to its end */
   int32_t stage;
   uint64_t decisions, users, arms[EFFECT_ARMS];
-  int64_t first;
+  int64_t first, last;
   struct moments samples[EFFECT_METRICS][EFFECT_ARMS];
+  double apart[EFFECT_METRICS][EFFECT_ARMS]; /* per decision: squared standard error of the difference to the control arm */
 };
 struct trial {
   enum trial_kind { TRIAL_ROLLOUT, TRIAL_EXPERIMENT } kind;
@@ -30,8 +31,9 @@ struct trial {
   struct trial_metric {
     uint32_t metric; /* of the noun */
     const struct measure *measure;
-    struct effects *effects;
-    double margin; /* of a guardrail; none: it is no guardrail */
+    struct effects *effects;     /* of people; or … */
+    struct occasions *occasions; /* … of decisions */
+    double margin;               /* of a guardrail; none: it is no guardrail */
   } metrics[EFFECT_METRICS];
   uint32_t metric_count;
   struct trial_part parts[BOOK_PARTITIONS];
@@ -57,4 +59,6 @@ struct trials {
   int64_t asked_at;  /* monotonic: somebody wanted to see figures; 0: nobody ever did */
 };
 const struct trial *trial_of(const struct api *a, enum trial_kind kind, uint32_t number); /* of the live program; or NULL */
+/* The arm less the control arm, on that metric. */
+struct bounded trial_difference(const struct trial *one, uint32_t metric, uint32_t control, uint32_t arm, double alpha);
 void trials_scan_ask(struct trials *t); /* trials_scan.c: the next piece, from the builder */

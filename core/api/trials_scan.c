@@ -17,7 +17,10 @@
 static void begin_stage(struct trial *one, uint32_t partition, int32_t stage) {
   if (one->parts[partition].stage == stage) return;
   one->parts[partition] = (struct trial_part){.stage = stage};
-  for (uint32_t m = 0; m < one->metric_count; m++) effects_begin(one->metrics[m].effects, partition);
+  for (uint32_t m = 0; m < one->metric_count; m++) {
+    if (one->metrics[m].effects) effects_begin(one->metrics[m].effects, partition);
+    if (one->metrics[m].occasions) occasions_begin(one->metrics[m].occasions, partition);
+  }
 }
 
 static void take_fact(struct trials *t, const struct entry *row) {
@@ -56,15 +59,35 @@ static void take_outcomes(const struct row *r) {
       if (!measure_listens(one->measure, type)) continue;
       if (!event.type.len && !event_parse(a, r->entry->body, r->recorded.received, r->recorded.source, false, &event, &e)) return;
       const struct measured x = measure_event(one->measure, &event, a);
-      effects_event(one->effects, r->entry->partition, r->key, r->recorded.clock, x.of, x.number, x.over);
+      if (one->effects) effects_event(one->effects, r->entry->partition, r->key, r->recorded.clock, x.of, x.number, x.over);
+      else occasions_event(one->occasions, r->entry->partition, r->key, r->recorded.clock, x.of, x.number, x.over);
     }
+}
+
+static void tell_memory(bool ok) {
+  if (!ok) log_warn("rollout", "no memory to count somebody");
 }
 
 static void expose(struct trial *one, const struct row *r, uint32_t group) {
   bool ok = true;
   for (uint32_t m = 0; m < one->metric_count; m++)
-    ok = effects_expose(one->metrics[m].effects, r->entry->partition, r->key, r->recorded.clock, group) && ok;
-  if (!ok) log_warn("rollout", "no memory to count somebody");
+    if (one->metrics[m].effects) ok = effects_expose(one->metrics[m].effects, r->entry->partition, r->key, r->recorded.clock, group) && ok;
+  tell_memory(ok);
+}
+
+static void add_occasion(struct trial *one, const struct row *r, uint32_t group, double weight) {
+  const struct occasion now = {r->key, r->recorded.clock, group, weight};
+  bool ok = true;
+  for (uint32_t m = 0; m < one->metric_count; m++)
+    if (one->metrics[m].occasions) ok = occasions_add(one->metrics[m].occasions, r->entry->partition, &now) && ok;
+  tell_memory(ok);
+}
+
+static void add_occasion_again(struct trial *one, const struct row *r) {
+  bool ok = true;
+  for (uint32_t m = 0; m < one->metric_count; m++)
+    if (one->metrics[m].occasions) ok = occasions_again(one->metrics[m].occasions, r->entry->partition, r->key, r->recorded.clock) && ok;
+  tell_memory(ok);
 }
 
 static bool has_text(const struct json *j, uint32_t list, struct str wanted, struct arena *a) {
@@ -97,6 +120,15 @@ static void count_arm(struct trial *one, const struct row *r, int64_t arm) {
   if (arm < EFFECT_ARMS) one->parts[r->entry->partition].arms[arm]++;
 }
 
+/* As it was logged; 0: beyond what may be weighed. */
+static double propensity_of(const struct json *j, uint32_t x, struct arena *a) {
+  const struct str arm = json_text(j, json_get(j, x, "arm"), a);
+  const char *name = arena_text(a, arm.at, arm.len);
+  double p;
+  if (!name || !json_double(j, json_get(j, json_get(j, x, "arms"), name), &p)) return 0;
+  return p >= PROPENSITY_LEAST && p <= PROPENSITY_MOST ? p : 0;
+}
+
 static void take_draw(struct trial *one, const struct row *r, const struct json *j) {
   struct arena *a = &r->trials->scan.arena;
   const struct noun_experiment *n = experiment_noun(r->trials->of->rules, one->number);
@@ -106,10 +138,15 @@ static void take_draw(struct trial *one, const struct row *r, const struct json 
   if (x == JSON_NONE || !str_eq(json_text(j, json_get(j, x, "name"), a), n->at.name)) return;
   if (!json_int(j, json_get(j, x, "revision"), &revision) || revision != (int64_t)n->revision) return;
   if (!json_int(j, json_get(j, x, "arm_number"), &arm) || arm < 0) return; /* unavailable, or ended */
-  one->parts[r->entry->partition].decisions++;
+  struct trial_part *part = &one->parts[r->entry->partition];
+  const bool each = str_is(n->randomise, "decision");
+  part->decisions++;
+  part->last = r->recorded.clock;
   json_bool(j, json_get(j, x, "first_exposure"), &first);
   if (first) enter(one, r, (uint32_t)arm);
-  if (first || !str_is(n->randomise, "user")) count_arm(one, r, arm);
+  if (first || each) count_arm(one, r, arm);
+  const double p = each ? propensity_of(j, x, a) : 0;
+  if (p > 0) add_occasion(one, r, (uint32_t)arm, 1 / p);
 }
 
 static void take_decision(struct trial *one, const struct row *r, const struct json *j) {
@@ -119,14 +156,17 @@ static void take_decision(struct trial *one, const struct row *r, const struct j
   struct trial_part *part = &one->parts[r->entry->partition];
   if (part->stage < 0) return; /* halted */
   const bool compares = rollout_compares(rules, one->number, part->stage);
+  const struct str trigger = json_text(j, json_get(j, 0, "trigger"), a);
   if (has_text(j, json_get(j, 0, "entered"), name, a)) {
     enter(one, r, REACHED); /* without the others there is a mean, and no difference */
-  } else if (compares && is_left_out(j, name, a) && rollout_outside(rules, one->number, part->stage, r->user->id))
+    add_occasion(one, r, REACHED, 1);
+  } else if (compares && is_left_out(j, name, a) && rollout_outside(rules, one->number, part->stage, r->user->id)) {
     expose(one, r, REACHED_NOT);
+    add_occasion(one, r, REACHED_NOT, 1);
+  } else if (rollout_gates_trigger(rules, one->number, trigger)) add_occasion_again(one, r); /* whatever came of it: their group stays */
   const uint32_t outcome = json_get(j, 0, "outcome");
   if (!json_text_is(j, outcome, "sent") && !json_text_is(j, outcome, "silent")) return;
-  part->decisions +=
-      rollout_gates_decision(rules, one->number, json_text(j, json_get(j, 0, "trigger"), a), json_text(j, json_get(j, 0, "option"), a));
+  part->decisions += rollout_gates_decision(rules, one->number, trigger, json_text(j, json_get(j, 0, "option"), a));
 }
 
 static void take_decisions(const struct row *r, struct volume *reader) {
@@ -176,7 +216,7 @@ static bool read_volume(struct trials *t, uint32_t v, uint32_t *left, bool *wron
   return more || failed; /* what could not be read is no end */
 }
 
-static void sum(struct trial *one, int64_t now) {
+static void sum(struct trial *one, const struct rules *rules, int64_t now) {
   struct trial_figures *f = &one->read;
   *f = (struct trial_figures){.counted = true, .stage = one->parts[0].stage};
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
@@ -186,8 +226,14 @@ static void sum(struct trial *one, int64_t now) {
     f->users += part->users;
     for (size_t k = 0; k < EFFECT_ARMS; k++) f->arms[k] += part->arms[k];
     if (part->first && (!f->first || part->first < f->first)) f->first = part->first;
+    if (part->last > f->last) f->last = part->last;
   }
-  for (uint32_t m = 0; m < one->metric_count; m++) effects_sum(one->metrics[m].effects, now, f->samples[m]);
+  const uint32_t base = one->kind == TRIAL_ROLLOUT ? REACHED_NOT : experiment_control(rules, one->number);
+  for (uint32_t m = 0; m < one->metric_count; m++) {
+    const struct trial_metric *metric = &one->metrics[m];
+    if (metric->effects) effects_sum(metric->effects, now, f->samples[m]);
+    else occasions_sum(metric->occasions, now, base, f->samples[m], f->apart[m]);
+  }
 }
 
 static void work(struct errand *errand) {
@@ -200,7 +246,7 @@ static void work(struct errand *errand) {
     if (left == 0 || read_volume(t, v, &left, &wrong)) t->scan.more = true;
   if (t->scan.failed && !wrong) log_info("rollout", "the journal can be read again");
   t->scan.failed = wrong;
-  for (uint32_t i = 0; !t->scan.more && i < t->count; i++) sum(&t->trials[i], now);
+  for (uint32_t i = 0; !t->scan.more && i < t->count; i++) sum(&t->trials[i], t->of->rules, now);
 }
 
 static void done(struct errand *errand) {

@@ -226,7 +226,8 @@ bool rollout_reads_journal(const struct rules *r, uint32_t rollout);            
 /* Is it chance alone that separates those whom the stage reached from those whom it did not? Not with `only` or `order`. */
 bool rollout_compares(const struct rules *r, uint32_t rollout, int32_t stage);
 bool rollout_outside(const struct rules *r, uint32_t rollout, int32_t stage,
-                     struct str user); /* by their place the stage leaves them out */
+                     struct str user);                                                   /* by their place the stage leaves them out */
+bool rollout_gates_trigger(const struct rules *r, uint32_t rollout, struct str trigger); /* it, its experiment, or an option of it */
 /* Is somebody in the rollout who got this option, or a silence, from this trigger? */
 bool rollout_gates_decision(const struct rules *r, uint32_t rollout, struct str trigger, struct str option);
 /* The user came into the rollout at that time, UTC ms; 0: is not in, or was before the last halt only. */

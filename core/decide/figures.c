@@ -42,7 +42,6 @@ const char *figure_unmeasured(const struct nouns *n, const struct noun_rollout *
   if (f->kind == FIGURE_DECISIONS || f->kind == FIGURE_USERS) return NULL;
   const struct noun_metric *m = &n->metrics[f->metric];
   if (m->value.len) return "only metrics of events are measured, not a `value`";
-  if (!str_is(m->per, "user")) return "a rollout compares people: per = \"user\"";
   return m->window > 0 ? NULL : "the metric says no `window`";
 }
 
@@ -94,7 +93,8 @@ void figure_say(struct buf *out, struct str name, const struct value *v, const s
   buf_printf(out, " %.4g", v->number);
   if (f->kind < FIGURE_LEVEL) return;
   const struct moments *m = s->metrics[f->metric];
-  buf_printf(out, " (%.4g of %.0f people", m[REACHED].mean, m[REACHED].n);
+  buf_printf(out, " (%.4g of %.0f %s", m[REACHED].mean, m[REACHED].n, m[REACHED].clusters > 0 ? "decisions" : "people");
+  if (m[REACHED].clusters > 0) buf_printf(out, " of %.0f people", m[REACHED].clusters);
   if (f->kind != FIGURE_LEVEL) buf_printf(out, ", %.4g of %.0f not reached", m[REACHED_NOT].mean, m[REACHED_NOT].n);
   buf_char(out, ')');
 }

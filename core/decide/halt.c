@@ -168,6 +168,22 @@ bool rollout_compares(const struct rules *r, uint32_t rollout, int32_t stage) {
   return !o->stages[stage].only && o->stages[stage].turn == 0;
 }
 
+static bool has_gate(const struct gates *gates, uint32_t rollout) {
+  for (size_t i = 0; gates && i < gates->count; i++)
+    if (gates->at[i] == rollout) return true;
+  return false;
+}
+
+bool rollout_gates_trigger(const struct rules *r, uint32_t rollout, struct str trigger) {
+  const uint32_t t = rules_trigger(r, trigger);
+  if (t == NO_ONE) return false;
+  const struct trigger *at = &r->triggers[t];
+  if (has_gate(&at->gates, rollout) || (at->experiment != NO_ONE && has_gate(&r->experiments[at->experiment].gates, rollout))) return true;
+  for (size_t i = 0; i < at->offer_count; i++)
+    if (has_gate(&r->options[at->offer[i]].gates, rollout)) return true;
+  return false;
+}
+
 bool rollout_gates_decision(const struct rules *r, uint32_t rollout, struct str trigger, struct str option) {
   const uint32_t t = rules_trigger(r, trigger);
   if (t == NO_ONE) return false;
@@ -175,8 +191,5 @@ bool rollout_gates_decision(const struct rules *r, uint32_t rollout, struct str 
   const struct gates *gates[3] = {&at->gates, at->experiment == NO_ONE ? NULL : &r->experiments[at->experiment].gates, NULL};
   for (size_t i = 0; i < r->option_count; i++)
     if (str_eq(r->options[i].noun->at.name, option)) gates[2] = &r->options[i].gates;
-  for (int k = 0; k < 3; k++)
-    for (size_t i = 0; gates[k] && i < gates[k]->count; i++)
-      if (gates[k]->at[i] == rollout) return true;
-  return false;
+  return has_gate(gates[0], rollout) || has_gate(gates[1], rollout) || has_gate(gates[2], rollout);
 }

@@ -2,14 +2,14 @@
  * of their first exposure whatever they did later, with what happened in the time of the metric after it and nothing before; that whose
  * time is not over is left out; and that sums are made in the order of partitions and of first exposures, so that the same journal gives
  * the same bits. Memory grows with the people exposed. Knows no journal and no program; fed by whoever reads one, one thread. */
-#include "judge.h"
+#include "effects.h"
 #include "kit/map.h"
 #include "stats/stats.h"
 #include <string.h>
 
 struct exposed {
   int64_t at;
-  double of, sum, over; /* events that count, the sum of their numbers, events that they are a share of */
+  struct aftermath after;
   uint32_t arm;
 };
 struct group {
@@ -64,21 +64,24 @@ void effects_event(struct effects *e, uint32_t partition, uint64_t user, int64_t
   if (!map_get(&g->places, user, &place)) return;
   struct exposed *one = &g->people[place];
   if (at <= one->at || at > one->at + e->terms.within) return;
-  if (of) {
-    one->of++;
-    one->sum += number;
-  }
-  one->over += over;
+  aftermath_add(&one->after, of, number, over);
 }
 
-/* None: nothing is known of this person. */
-static double outcome_of(const struct exposed *one, enum measure_kind kind) {
+void aftermath_add(struct aftermath *a, bool of, double number, bool over) {
+  if (of) {
+    a->of++;
+    a->sum += number;
+  }
+  a->over += over;
+}
+
+double aftermath_outcome(const struct aftermath *a, enum measure_kind kind) {
   switch (kind) {
-  case MEASURE_HAPPENED: return one->of > 0;
-  case MEASURE_COUNT: return one->of;
-  case MEASURE_SUM: return one->sum;
-  case MEASURE_MEAN: return one->of > 0 ? one->sum / one->of : STATS_NONE;
-  default: return one->over > 0 ? one->of / one->over : STATS_NONE;
+  case MEASURE_HAPPENED: return a->of > 0;
+  case MEASURE_COUNT: return a->of;
+  case MEASURE_SUM: return a->sum;
+  case MEASURE_MEAN: return a->of > 0 ? a->sum / a->of : STATS_NONE;
+  default: return a->over > 0 ? a->of / a->over : STATS_NONE;
   }
 }
 
@@ -91,7 +94,7 @@ void effects_sum(const struct effects *e, int64_t now, struct moments out[EFFECT
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
     for (uint32_t i = 0; i < e->groups[p].count; i++) {
       const struct exposed *one = &e->groups[p].people[i];
-      const double x = outcome_of(one, e->terms.kind);
+      const double x = aftermath_outcome(&one->after, e->terms.kind);
       if (one->at + e->terms.within >= now || stats_none(x)) continue;
       struct running *r = &arms[one->arm];
       const double apart = x - r->mean;
@@ -100,5 +103,6 @@ void effects_sum(const struct effects *e, int64_t now, struct moments out[EFFECT
       r->squares += apart * (x - r->mean);
     }
   for (uint32_t k = 0; k < EFFECT_ARMS; k++)
-    out[k] = (struct moments){arms[k].n, arms[k].n > 0 ? arms[k].mean : STATS_NONE, arms[k].n > 1 ? arms[k].squares / (arms[k].n - 1) : 0};
+    out[k] =
+        (struct moments){arms[k].n, arms[k].n > 0 ? arms[k].mean : STATS_NONE, arms[k].n > 1 ? arms[k].squares / (arms[k].n - 1) : 0, 0};
 }

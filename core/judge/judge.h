@@ -62,3 +62,25 @@ void effects_begin(struct effects *e, uint32_t partition); /* forgets the partit
 bool effects_expose(struct effects *e, uint32_t partition, uint64_t user, int64_t at, uint32_t arm);
 void effects_event(struct effects *e, uint32_t partition, uint64_t user, int64_t at, bool of, double number, bool over);
 void effects_sum(const struct effects *e, int64_t now, struct moments out[EFFECT_ARMS]); /* of those whose time is over */
+
+/* ---- the same for each decision by itself, where people are in all arms ---- */
+/* A metric per decision is what happened within its time after that decision. Decisions are weighted, as by 1/propensity; the errors are
+ * those of people, since what one person does is alike. Memory grows with the people, and with the decisions whose time is not over. */
+#define PROPENSITY_LEAST 0.01 /* beyond these a single decision would weigh as much as a hundred (METHODS 6.1) */
+#define PROPENSITY_MOST  0.99
+struct occasions;
+struct occasions *occasions_new(const struct effects_terms *terms, uint32_t groups); /* NULL: no memory */
+void occasions_free(struct occasions *o);
+void occasions_begin(struct occasions *o, uint32_t partition); /* forgets the partition's people */
+/* In order of time within a partition. False: no memory. */
+struct occasion {
+  uint64_t user;
+  int64_t at;
+  uint32_t group;
+  double weight; /* above 0 */
+};
+bool occasions_add(struct occasions *o, uint32_t partition, const struct occasion *one);
+bool occasions_again(struct occasions *o, uint32_t partition, uint64_t user, int64_t at); /* one more of somebody, in the same group */
+void occasions_event(struct occasions *o, uint32_t partition, uint64_t user, int64_t at, bool of, double number, bool over);
+/* Of decisions whose time is over: weighted means, and apart[g] = squared standard error of the mean of g less that of `base`. */
+void occasions_sum(const struct occasions *o, int64_t now, uint32_t base, struct moments out[EFFECT_ARMS], double apart[EFFECT_ARMS]);

@@ -141,8 +141,6 @@ static void check_ends(struct setting *s, const struct noun_experiment *n) {
   for (uint32_t i = 0; more && i < more->length; i++)
     if (more->items[i].kind != NODE_TEXT) refuse(s, "\"metrics\" holds names of metrics");
   if (more && more->pairs) refuse(s, "\"metrics\" is a list of names: { \"steps\", \"calm\" }");
-  if (g && !str_is(n->randomise, "user"))
-    setting_warning(s, "\"guardrails\" act with randomise = \"user\" only: nothing acts on them here");
 }
 
 static void check_experiment(struct setting *s, const struct noun_experiment *n) {

@@ -88,22 +88,33 @@ static void check_guardrail(struct program *p, const struct noun_experiment *x, 
   const struct noun_metric *m = metric_named(&p->nouns, name);
   struct arena scratch = {0};
   struct err e = {0};
-  if (m && !str_is(m->per, "user"))
+  if (m && !str_eq(m->per, x->randomise))
     findings_add(&p->findings, level, x->at.file, x->at.line,
                  "experiment \"" STR_FORMAT "\": guardrails." STR_FORMAT
-                 " guards nothing: people are compared, and the metric is per = \"" STR_FORMAT "\"",
-                 STR_ARG(x->at.name), STR_ARG(name), STR_ARG(m->per));
+                 " guards nothing: %s are compared, and the metric is per = \"" STR_FORMAT "\"",
+                 STR_ARG(x->at.name), STR_ARG(name), str_is(x->randomise, "user") ? "people" : "decisions", STR_ARG(m->per));
   else if (m && p->features && !measure_of(p->features, m, &scratch, &e))
     findings_add(&p->findings, level, x->at.file, x->at.line, "experiment \"" STR_FORMAT "\": guardrails." STR_FORMAT " guards nothing: %s",
                  STR_ARG(x->at.name), STR_ARG(name), e.text);
   arena_free(&scratch);
 }
 
+/* Decisions are weighed by what their arm's chance was; one that hardly ever comes is left out of every comparison. */
+static void check_chances(struct program *p, const struct noun_experiment *x, enum finding_level level) {
+  for (size_t k = 0; str_is(x->randomise, "decision") && k < x->arm_count; k++)
+    if (x->arms[k].weight > 0 && (x->arms[k].weight < PROPENSITY_LEAST || x->arms[k].weight > PROPENSITY_MOST))
+      findings_add(&p->findings, level, x->at.file, x->at.line,
+                   "experiment \"" STR_FORMAT "\": guardrails cannot hold arm \"" STR_FORMAT
+                   "\": its weight must be from %g to %g, so that its decisions can be weighed",
+                   STR_ARG(x->at.name), STR_ARG(x->arms[k].name), PROPENSITY_LEAST, PROPENSITY_MOST);
+}
+
 /* Everything that may end an experiment for its harm does, or is refused: nobody finds out otherwise that it never will. */
 static void check_guardrails(struct program *p, const struct noun_experiment *x) {
   const enum finding_level level = p->findings.stored ? FINDING_WARNING : FINDING_ERROR;
-  if (!x->guardrails || !str_is(x->randomise, "user")) return; /* nothing acts on them there, and a warning says so */
+  if (!x->guardrails) return;
   for (uint32_t i = 0; i < x->guardrails->pairs; i++) check_guardrail(p, x, x->guardrails->keys[i], level);
+  check_chances(p, x, level);
   if (x->guardrails->pairs > EFFECT_METRICS)
     findings_add(&p->findings, level, x->at.file, x->at.line, "experiment \"" STR_FORMAT "\": at most %d guardrails act, it has %u",
                  STR_ARG(x->at.name), EFFECT_METRICS, x->guardrails->pairs);

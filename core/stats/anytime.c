@@ -1,7 +1,7 @@
 /* anytime: one-sided bounds of means, differences and lifts that hold at all times together, so that somebody who looks each second is
  * wrong no more often than somebody who looks once: the asymptotic confidence sequence of Waudby-Smith et al., one-sided, with
- * Bessel-corrected variances and independent samples. Asymptotic: below ANYTIME_LEAST a sample bounds nothing, nor do samples without any
- * variance, and the answer is none. Pure; any thread. */
+ * Bessel-corrected variances and independent samples, or with an error that was worked out over clusters. Asymptotic: below ANYTIME_LEAST a
+ * sample bounds nothing, nor do samples without any variance, and the answer is none. Pure; any thread. */
 #include "stats.h"
 
 #define TIGHTEST 5000.0 /* observations at which the bound is nearest to the estimate */
@@ -23,7 +23,7 @@ static struct bounded bounded(double estimate, double square, double n, double a
 }
 
 static bool is_enough(const struct moments *s) {
-  return s->n >= ANYTIME_LEAST;
+  return s->n >= ANYTIME_LEAST && (s->clusters <= 0 || s->clusters >= ANYTIME_LEAST);
 }
 
 struct bounded anytime_mean(const struct moments *s, double alpha) {
@@ -31,8 +31,11 @@ struct bounded anytime_mean(const struct moments *s, double alpha) {
 }
 
 struct bounded anytime_difference(const struct moments *a, const struct moments *b, double alpha) {
-  if (!is_enough(a) || !is_enough(b)) return nothing();
-  return bounded(b->mean - a->mean, a->variance / a->n + b->variance / b->n, a->n + b->n, alpha);
+  return anytime_apart(a, b, a->variance / a->n + b->variance / b->n, alpha);
+}
+
+struct bounded anytime_apart(const struct moments *a, const struct moments *b, double square, double alpha) {
+  return is_enough(a) && is_enough(b) ? bounded(b->mean - a->mean, square, a->n + b->n, alpha) : nothing();
 }
 
 struct bounded anytime_lift(const struct moments *a, const struct moments *b, double alpha) {
@@ -43,5 +46,5 @@ struct bounded anytime_lift(const struct moments *a, const struct moments *b, do
 }
 
 struct moments moments_of(const double *x, size_t n) {
-  return (struct moments){(double)n, mean_of(x, n), n > 1 ? variance_of(x, n) : 0};
+  return (struct moments){(double)n, mean_of(x, n), n > 1 ? variance_of(x, n) : 0, 0};
 }

@@ -5,13 +5,17 @@
 
 struct moments {
   double n, mean, variance; /* variance: ddof 1; the mean is none for n = 0 */
+  double clusters;          /* people behind the n, where one gives several; variance / n is the squared error then too. 0: one each */
 };
 struct moments moments_of(const double *x, size_t n);
 struct bounded {
   double estimate, low, high; /* each bound by itself holds at all times together with confidence 1 - alpha */
 };
-#define ANYTIME_LEAST 100.0 /* with fewer in a sample all three are none: the bounds are asymptotic. So without variance */
+#define ANYTIME_LEAST                                                                                                                      \
+  100.0 /* with fewer (people, where there are clusters) in a sample all three are none: the bounds are asymptotic. So without variance */
 struct bounded anytime_mean(const struct moments *s, double alpha);
 struct bounded anytime_difference(const struct moments *a, const struct moments *b, double alpha); /* b less a */
+/* The same where the samples are not independent: `square` is the squared standard error of the difference. */
+struct bounded anytime_apart(const struct moments *a, const struct moments *b, double square, double alpha);
 struct bounded anytime_lift(const struct moments *a, const struct moments *b,
                             double alpha); /* (b - a) / |a|, by the delta method; none: a is 0 */

@@ -27,8 +27,8 @@ wrong 'stress_level > 5' 3 '.*"stress_level" is no figure of a rollout: opt_out_
 wrong 'opt_out_rate > 5' 0 '"opt_out_rate > 5" can never be true, .*5 \* percent'
 wrong 'opt_out_rate.estimate > 5 or webhook_error_rate > 0.1' 0 '"opt_out_rate.estimate > 5" can never be true'
 hasnt '"webhook_error_rate > 0.1"'
-printf 'metric "steps_walked" { doc = "Steps.", per = "decision", measure = "count", of = "check_in", window = 30 * minutes }\n' >>"$work/wrong/rules/halt.lua"
-wrong 'steps_walked < 3' 0 '"steps_walked" stays unknown: a rollout compares people: per = "user"'
+printf 'metric "steps_walked" { doc = "Steps.", per = "decision", measure = "count", of = "check_in" }\n' >>"$work/wrong/rules/halt.lua"
+wrong 'steps_walked < 3' 0 '"steps_walked" stays unknown: the metric says no `window`'
 hasnt 'never be true'
 
 start "$work/data" --program "$work/program"

@@ -12,8 +12,8 @@
   ", stages = { { name = \"one\", share = 0.1 }, { name = \"two\", share = 1 } } }\n"
 #define RULES(conditions) RULES_PING METRICS TRIGGER ROLLOUT(conditions)
 
-static const struct moments few[2][REACHED_GROUPS] = {{{99, .4, .24}, {99, .6, .24}}, {{99, .4, .24}, {99, .2, .16}}};
-static const struct moments many[2][REACHED_GROUPS] = {{{4000, .4, .24}, {4000, .6, .24}}, {{4000, .4, .24}, {4000, .2, .16}}};
+static const struct moments few[2][REACHED_GROUPS] = {{{99, .4, .24, 0}, {99, .6, .24, 0}}, {{99, .4, .24, 0}, {99, .2, .16, 0}}};
+static const struct moments many[2][REACHED_GROUPS] = {{{4000, .4, .24, 0}, {4000, .6, .24, 0}}, {{4000, .4, .24, 0}, {4000, .2, .16, 0}}};
 
 static struct stage_figures figures(const struct moments (*metrics)[REACHED_GROUPS]) {
   return (struct stage_figures){
@@ -71,6 +71,22 @@ static void metrics_are_bounded_on_the_careful_side(void **state) {
   assert_int_equal(HALTS("pain > 10 * percent", &f), TRUTH_TRUE);
 }
 
+static void errors_of_people_bound_decisions(void **state) {
+  (void)state;
+  static const struct moments crowd[1][REACHED_GROUPS] = {{{4000, .4, .24, 400}, {4000, .6, .24, 400}}},
+                              handful[1][REACHED_GROUPS] = {{{4000, .4, .24, 400}, {4000, .6, .24, 99}}};
+  struct stage_figures f = figures(crowd);
+  struct program *p = world_good(RULES("advance = \"done.lift > 30 * percent\""));
+  struct arena a = {0};
+  struct str why;
+  assert_int_equal(rollout_advances(p->rules, 0, &f, &a, &why), TRUTH_TRUE);
+  if (!strstr(why.at, "(0.6 of 4000 decisions of 400 people, 0.4 of 4000 not reached)")) fail_msg("%s", why.at);
+  arena_free(&a);
+  program_free(p);
+  f.metrics = handful; /* four thousand decisions, but of too few people */
+  assert_int_equal(ADVANCES("done.lift > -1000", &f), TRUTH_UNKNOWN);
+}
+
 static void too_few_people_say_nothing(void **state) {
   (void)state;
   const struct stage_figures f = figures(few);
@@ -95,9 +111,9 @@ static void what_cannot_be_known_is_told(void **state) {
   assert_true(finds(RULES("advance = \"users > 5\""), "stages.1: without \"hold\"", FINDING_WARNING));
   assert_false(finds(RULES("advance = \"users > 5\""), "stages.2: without", FINDING_WARNING)); /* nothing follows the last one */
   assert_false(finds(RULES("halt = \"opt_out_rate > 0.5\""), "without \"hold\"", FINDING_WARNING));
-  assert_true(finds(RULES_PING "metric \"m\" { per = \"decision\", measure = \"count\", of = \"ping\", window = 60 }\n" TRIGGER ROLLOUT(
-                        "advance = \"m.lift > 0\""),
-                    "\"m.lift\" stays unknown: a rollout compares people", FINDING_WARNING));
+  assert_false(finds(RULES_PING "metric \"m\" { per = \"decision\", measure = \"count\", of = \"ping\", window = 60 }\n" TRIGGER ROLLOUT(
+                         "advance = \"m.lift > 0\""),
+                     "stays unknown", FINDING_WARNING));
   assert_true(finds(RULES_PING "metric \"m\" { per = \"user\", measure = \"count\", of = \"ping\" }\n" TRIGGER ROLLOUT("halt = \"m < 1\""),
                     "\"m\" stays unknown: the metric says no `window`", FINDING_WARNING));
   assert_true(finds(RULES_PING "metric \"m\" { per = \"user\", measure = \"count\", of = \"ping\", where = \"event.nope > 1\" }\n" TRIGGER,
@@ -125,6 +141,7 @@ int main(void) {
       cmocka_unit_test(counts_are_themselves),
       cmocka_unit_test(shares_are_bounded_on_the_careful_side),
       cmocka_unit_test(metrics_are_bounded_on_the_careful_side),
+      cmocka_unit_test(errors_of_people_bound_decisions),
       cmocka_unit_test(too_few_people_say_nothing),
       cmocka_unit_test(what_cannot_be_known_is_told),
       cmocka_unit_test(one_mistake_is_told_once),

@@ -6,7 +6,7 @@
 #include "vectors.h"
 
 static struct moments sums(double sum, double squares, double n) {
-  return (struct moments){n, sum / n, (squares - sum * sum / n) / (n - 1)};
+  return (struct moments){n, sum / n, (squares - sum * sum / n) / (n - 1), 0};
 }
 
 static void golden_figures(void **state) {
@@ -22,7 +22,7 @@ static void golden_figures(void **state) {
 
 static void little_bounds_nothing(void **state) {
   (void)state;
-  const struct moments few = {99, .5, .25}, enough = {100, .5, .25}, none = {100, 0, 0};
+  const struct moments few = {99, .5, .25, 0}, enough = {100, .5, .25, 0}, none = {100, 0, 0, 0};
   assert_true(stats_none(anytime_difference(&few, &enough, .05).low) && stats_none(anytime_difference(&enough, &few, .05).high));
   assert_true(stats_none(anytime_mean(&few, .05).estimate) && anytime_mean(&enough, .05).low < .5);
   assert_true(stats_none(anytime_lift(&none, &enough, .05).estimate));
@@ -40,7 +40,7 @@ static void looking_always_is_wrong_rarely(void **state) {
       n[i & 1]++;
       yes[i & 1] += rng_uniform(&chance) < .3;
       const double p = yes[0] / n[0], q = n[1] > 0 ? yes[1] / n[1] : 0;
-      const struct moments a = {n[0], p, p * (1 - p)}, b = {n[1], q, q * (1 - q)};
+      const struct moments a = {n[0], p, p * (1 - p), 0}, b = {n[1], q, q * (1 - q), 0};
       crossed = anytime_difference(&a, &b, .05).low > 0;
     }
     wrong += crossed;
