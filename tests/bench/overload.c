@@ -2,7 +2,8 @@
  * pipeline full is withheld, as by a sender that gives up; the rest is sent, and answers are counted by what they say: done (200) or
  * refused (429, 503), each with its own latency from sending. Meanwhile one more connection (urgent.c) opts a user out and sets a kill,
  * twenty times a second: those must be answered whatever else is. And patient senders (probe.c) keep to Retry-After and say what a
- * well-made client sees. One thread, epoll, beside theirs, which go before it. Shares the machine with the engine. */
+ * well-made client sees. One thread, epoll, beside theirs, which go before it. Shares the machine with the engine, but with --nice it
+ * leaves the engine the processors it asks for, as a flood that comes over a wire does. */
 #include "events.h"
 #include "histogram.h"
 #include "kit/clock.h"
@@ -43,7 +44,7 @@ struct tally {
   struct histogram latency;
 };
 static struct {
-  int port;
+  int port, nice;
   uint32_t connections, depth, batch;
   double rate, seconds;
   struct events events;
@@ -261,14 +262,15 @@ static void report(void) {
 }
 
 static bool read_options(int count, char **arguments) {
-  static const struct option known[] = {{"port", 1, NULL, 'p'},  {"connections", 1, NULL, 'c'}, {"depth", 1, NULL, 'd'},
-                                        {"batch", 1, NULL, 'b'}, {"rate", 1, NULL, 'r'},        {"seconds", 1, NULL, 's'},
-                                        {NULL, 0, NULL, 0}};
+  static const struct option known[] = {
+      {"port", 1, NULL, 'p'}, {"connections", 1, NULL, 'c'}, {"depth", 1, NULL, 'd'}, {"batch", 1, NULL, 'b'},
+      {"rate", 1, NULL, 'r'}, {"seconds", 1, NULL, 's'},     {"nice", 1, NULL, 'n'},  {NULL, 0, NULL, 0}};
   for (int letter; (letter = getopt_long(count, arguments, "", known, NULL)) != -1;) {
     switch (letter) {
     case 'p': o.port = atoi(optarg); break;
     case 'c': o.connections = (uint32_t)atoi(optarg); break;
     case 'd': o.depth = (uint32_t)atoi(optarg); break;
+    case 'n': o.nice = atoi(optarg); break;
     case 'b': o.batch = (uint32_t)atoi(optarg); break;
     case 'r': o.rate = strtod(optarg, NULL); break;
     case 's': o.seconds = strtod(optarg, NULL); break;
@@ -281,7 +283,9 @@ static bool read_options(int count, char **arguments) {
 
 int main(int count, char **arguments) {
   if (!read_options(count, arguments)) {
-    fputs("usage: overload --port P --rate REQUESTS-A-SECOND [--connections 256] [--depth 16] [--batch 1] [--seconds 10]\n", stderr);
+    fputs("usage: overload --port P --rate REQUESTS-A-SECOND [--connections 256] [--depth 16] [--batch 1] [--seconds 10]\n"
+          "                [--nice 0]\n",
+          stderr);
     return 2;
   }
   struct rlimit limit;
@@ -311,6 +315,7 @@ int main(int count, char **arguments) {
     perror("overload: no patient or urgent senders");
     return 4;
   }
+  if (o.nice) setpriority(PRIO_PROCESS, 0, o.nice); /* this thread; the others have their own */
   run();
   urgent_stop();
   probe_stop();

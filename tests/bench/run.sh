@@ -119,10 +119,10 @@ flood() { # events a request, connections and depth of the peak, connections and
   start
   people
   "$build/bench/overload" --port "$port" --seconds 2 --rate 1000000 --batch "$1" --connections "$4" --depth "$5" >/dev/null # memory is touched
-  "$build/bench/overload" --port "$port" --seconds "$seconds" --rate 1000000 --batch "$1" --connections "$2" --depth "$3" >"$scratch/peak"
+  "$build/bench/overload" --port "$port" --seconds "$seconds" --rate 1000000 --batch "$1" --connections "$2" --depth "$3" --nice 10 >"$scratch/peak"
   peak=$(sed 's/.*"goodput_per_second":\([0-9]*\).*/\1/' "$scratch/peak")
   refusals >"$scratch/before"
-  "$build/bench/overload" --port "$port" --seconds "$seconds" --rate $((peak * 10 / $1)) --batch "$1" --connections "$4" --depth "$5" \
+  "$build/bench/overload" --port "$port" --seconds "$seconds" --rate $((peak * 10 / $1)) --batch "$1" --connections "$4" --depth "$5" --nice 10 \
     >"$scratch/flood"
   refusals >"$scratch/after"
   goodput=$(sed 's/.*"goodput_per_second":\([0-9]*\).*/\1/' "$scratch/flood")
