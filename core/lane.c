@@ -211,7 +211,7 @@ static size_t work_one(struct lane *lane, struct message *m) {
     return 1;
   }
   struct job *job = (struct job *)m;
-  size_t items = job->item_count;
+  size_t items = job->item_count + job->work;
   work_job(lane, job);
   return items + 1;
 }

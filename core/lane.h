@@ -26,6 +26,7 @@ struct job {
   struct err err;              /* kind ERR_NONE when all went well */
   void (*done)(struct job *j); /* [main] */
   void *owner;
+  size_t work;           /* what `call` is to do, in items: a lane is bounded in both together */
   struct str user, text; /* for calls: what was asked */
   int64_t number;
   size_t held;   /* bytes that the request holds while it waits, besides the arena */

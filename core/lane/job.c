@@ -41,12 +41,12 @@ bool crowd_full(const struct crowd *c) {
 void crowd_enter(struct crowd *c, struct job *j) {
   j->weight = j->held + j->arena.total;
   c->jobs++;
-  c->items += j->item_count;
+  c->items += j->item_count + j->work;
   c->bytes += j->weight;
 }
 
 void crowd_leave(struct crowd *c, const struct job *j) {
   c->jobs--;
-  c->items -= j->item_count;
+  c->items -= j->item_count + j->work;
   c->bytes -= j->weight;
 }
