@@ -23,11 +23,12 @@ struct api {
   int64_t merge_tried;     /* the number of the last of them */
   struct str *kills;       /* names killed now, for GET /v1/kill */
   size_t kill_count;
-  struct telling *tellings; /* facts for which nobody waits, until every volume has them */
-  struct telling *writing;  /* facts on their way into control.db, in order: the first is being written */
+  struct fact *tellings;    /* facts for which nobody waits, until every volume has them */
+  struct writing *writing;  /* what is being written into control.db; NULL: nothing */
+  struct writing *writings; /* … and what waits behind it, in order */
   uv_loop_t *loop;          /* the main thread's */
   uv_work_t write;
-  bool facts_ended; /* the lanes are closing: no kill is taken any more */
+  bool writing_ended; /* the lanes are closing: nothing is written any more */
   struct api_stage *stages;
   size_t stage_count;
   struct api_ended *ended; /* experiments that have; newest first */
@@ -53,7 +54,7 @@ const struct route *api_routes(size_t *count); /* context of the handlers is the
 /* Reads the control facts that are in force (kills, rollout stages) from control.db and gives the kills to the courier. Before serving.
  * [main] */
 bool api_restore(struct api *a, struct err *e);
-void facts_end(struct api *a); /* what is being written is written, and the volumes are told: before lanes_close [main] */
+void writing_end(struct api *a); /* what is being written is written, and the volumes are told: before lanes_close [main] */
 void api_close(struct api *a);
 bool api_room(void *context); /* for the door: would any lane take an ordinary job? The context is the struct api. [main] */
 

@@ -134,7 +134,8 @@ static struct str kill_answer(struct request *r, struct str name, bool on, const
 /* Remembered at once, so that the courier holds messages back while the kill is being written. */
 static void kill_on(struct request *r, struct api *a, struct str name, const char *note) {
   struct err e = {0};
-  if (name.len == 0) return;
+  struct fact *f = name.len ? fact_new(r, a, "kill", name) : NULL;
+  if (!f || !fact_say(f, NULL)) return;
   struct killed_names *killed = killed_then(a, name, (struct str){0}, &e);
   if (!killed) {
     request_refuse(r, &e);
@@ -146,24 +147,30 @@ static void kill_on(struct request *r, struct api *a, struct str name, const cha
     return;
   }
   tell_courier(a, killed);
-  fact_write(r, a, "kill", name, kill_answer(r, name, true, note), NULL);
+  f->answer = kill_answer(r, name, true, note);
+  fact_queue(f);
 }
 
 /* What is lifted acts again only when that is written down, and not when it was killed again meanwhile. */
-static void lifted(struct api *a, struct str name) {
+static void lifted(struct fact *f, bool is_written) {
+  struct api *a = f->api;
   struct err e = {0};
-  if (fact_follows(a, "kill", name)) return;
-  struct killed_names *killed = killed_then(a, (struct str){0}, name, &e);
+  if (!is_written || writing_follows(a, "kill", f->name)) return;
+  struct killed_names *killed = killed_then(a, (struct str){0}, f->name, &e);
   if (!killed) { /* the lanes will lift it, its messages still end withdrawn: the careful side */
-    log_error("control", "%s is lifted, but messages of it are held back until it is lifted again: %s", name.at, e.text);
+    log_error("control", "%s is lifted, but messages of it are held back until it is lifted again: %s", f->name.at, e.text);
     return;
   }
-  remove_kill(a, name);
+  remove_kill(a, f->name);
   tell_courier(a, killed);
 }
 
 static void kill_off(struct request *r, struct api *a, struct str name) {
-  if (name.len) fact_write(r, a, "unkill", name, kill_answer(r, name, false, NULL), lifted);
+  struct fact *f = name.len ? fact_new(r, a, "unkill", name) : NULL;
+  if (!f || !fact_say(f, NULL)) return;
+  f->answer = kill_answer(r, name, false, NULL);
+  f->written = lifted;
+  fact_queue(f);
 }
 
 void api_kill(struct request *r, void *context) {
@@ -336,62 +343,114 @@ static bool approver(struct request *r, struct str *who, struct err *e) {
                  came.at, cut ? "…" : "");
 }
 
-static void approve(struct request *r, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
-  struct err e = {0};
-  struct str who;
-  const int32_t next = s->stage + 1;
-  if (n->approvals < 1) err_set(&e, ERR_CONFLICT, "the rollout says no approvals: it needs none");
-  else if (next >= (int32_t)n->stage_count) err_set(&e, ERR_CONFLICT, "the rollout is at its last stage already");
-  else if (approver(r, &who, &e) && has_name(s->approvers, s->approver_count, who))
-    err_set(&e, ERR_CONFLICT, "" STR_FORMAT " has approved this step already", STR_ARG(who));
-  else if (e.kind == ERR_NONE && !add_name(&s->approvers, &s->approver_count, who)) err_set(&e, ERR_BUSY, "no memory for an approval");
-  if (e.kind != ERR_NONE) {
-    request_refuse(r, &e);
-    return;
-  }
+struct approval { /* while it is written */
+  struct str who; /* to be an approver's, or freed */
+};
+
+static void approved(struct fact *f, bool is_written) {
+  const struct approval *given = f->data;
+  struct api_stage *s = stage_of(f->api, f->name); /* it is there: nothing can fail */
+  if (is_written) s->approvers[s->approver_count++] = given->who;
+  else kit_free((void *)(uintptr_t)given->who.at);
+}
+
+/* Whatever can fail is done before it is written. */
+static bool make_room(struct api_stage *s) {
+  struct str *grown = kit_realloc(s->approvers, (s->approver_count + 1) * sizeof *grown);
+  if (grown) s->approvers = grown;
+  return grown != NULL;
+}
+
+static bool say_approval(struct fact *f, struct str who, int32_t next) {
   struct buf more = {0};
   struct json_writer w = json_to(&more);
   json_put_str(&w, who);
-  const char *said = arena_printf(&r->arena, "\"stage\":%d,\"by\":" STR_FORMAT, next, STR_ARG(buf_view(&more)));
+  const char *said = arena_printf(&f->request->arena, "\"stage\":%d,\"by\":" STR_FORMAT, next, STR_ARG(buf_view(&more)));
   buf_free(&more);
-  if (!said) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
-  if (!said || !fact_submit(r, a, "approval", n->at.name, said, rollout_answer(r, a, n, s)))
-    kit_free((void *)(uintptr_t)s->approvers[--s->approver_count].at);
+  if (!said) request_problem(f->request, 503, "memory", NULL, "no memory for this request: send again in a second");
+  return said && fact_say(f, said);
+}
+
+static bool approve(struct fact *f, const struct noun_rollout *n, struct api_stage *s) {
+  struct err e = {0};
+  struct str who;
+  const int32_t next = s->stage + 1;
+  struct approval *given = ARENA_NEW(&f->request->arena, struct approval);
+  if (n->approvals < 1) err_set(&e, ERR_CONFLICT, "the rollout says no approvals: it needs none");
+  else if (next >= (int32_t)n->stage_count) err_set(&e, ERR_CONFLICT, "the rollout is at its last stage already");
+  else if (approver(f->request, &who, &e) && has_name(s->approvers, s->approver_count, who))
+    err_set(&e, ERR_CONFLICT, "" STR_FORMAT " has approved this step already", STR_ARG(who));
+  else if (e.kind == ERR_NONE && (!given || !make_room(s) || !(given->who.at = keep_text(who))))
+    err_set(&e, ERR_BUSY, "no memory for an approval");
+  if (e.kind != ERR_NONE) {
+    request_refuse(f->request, &e);
+    return false;
+  }
+  given->who.len = who.len;
+  struct api_stage after = *s; /* as it is shown when it is written */
+  after.approvers[after.approver_count++] = given->who;
+  f->answer = rollout_answer(f->request, f->api, n, &after);
+  f->data = given;
+  f->written = approved;
+  if (say_approval(f, who, next)) return true;
+  kit_free((void *)(uintptr_t)given->who.at);
+  return false;
+}
+
+static void moved(struct fact *f, bool is_written) {
+  struct api_stage *s = stage_of(f->api, f->name);
+  const struct api_stage *after = f->data;
+  if (!is_written) return;
+  if (s->stage != after->stage) {
+    forget_approvals(s);
+    kit_free(s->moved_on);
+  }
+  *s = *after;
+}
+
+static bool step(struct fact *f, struct str verb, const struct noun_rollout *n, const struct api_stage *s) {
+  struct err e = {0};
+  struct request *r = f->request;
+  struct api_stage *after = arena_copy(&r->arena, s, sizeof *s);
+  if (!after) err_set(&e, ERR_BUSY, "no memory for this request: send again in a second");
+  if (!after || !next_stage(n, verb, after, &e)) {
+    request_refuse(r, &e);
+    return false;
+  }
+  if (after->stage != s->stage) {
+    after->approvers = NULL;
+    after->approver_count = 0;
+    after->moved_on = NULL;
+    after->since = clock_now();
+  }
+  f->answer = rollout_answer(r, f->api, n, after);
+  f->data = after;
+  f->written = moved;
+  const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s%s", after->stage, after->held ? "true" : "false",
+                                   s->stage < 0 && after->stage >= 0 ? ",\"anew\":true" : "");
+  if (!place) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
+  return place && fact_say(f, place);
+}
+
+/* When what was said before it is done: two steps of one rollout are two, and another program may be live. */
+static bool begin_move(struct fact *f) {
+  struct api *a = f->api;
+  struct request *r = f->request;
+  const struct noun_rollout *n = find_rollout(a->program, f->name);
+  struct api_stage *s = n ? stage_of(a, n->at.name) : NULL;
+  if (!s) {
+    const char *meant = name_meant(&r->arena, a->program, STR("rollout"), f->name);
+    request_problem(r, 404, "rollout-unknown", NULL, "no rollout is named \"" STR_FORMAT "\"%s", STR_ARG(f->name), meant ? meant : "");
+    return false;
+  }
+  return str_is(r->params[1], "approve") ? approve(f, n, s) : step(f, r->params[1], n, s);
 }
 
 void api_rollout_move(struct request *r, void *context) {
-  struct api *a = context;
-  struct err e = {0};
-  const struct noun_rollout *n = find_rollout(a->program, r->params[0]);
-  struct api_stage *s = n ? stage_of(a, n->at.name) : NULL;
-  if (!s) {
-    const char *meant = name_meant(&r->arena, a->program, STR("rollout"), r->params[0]);
-    request_problem(r, 404, "rollout-unknown", NULL, "no rollout is named \"" STR_FORMAT "\"%s", STR_ARG(r->params[0]), meant ? meant : "");
-    return;
-  }
-  if (str_is(r->params[1], "approve")) {
-    approve(r, a, n, s);
-    return;
-  }
-  struct api_stage before = *s;
-  if (!next_stage(n, r->params[1], s, &e)) {
-    request_refuse(r, &e);
-    return;
-  }
-  if (s->stage != before.stage) {
-    s->approvers = NULL;
-    s->approver_count = 0;
-    s->moved_on = NULL;
-    s->since = clock_now();
-  }
-  struct str answer = rollout_answer(r, a, n, s);
-  const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s%s", s->stage, s->held ? "true" : "false",
-                                   before.stage < 0 && s->stage >= 0 ? ",\"anew\":true" : "");
-  if (!fact_submit(r, a, "rollout", n->at.name, place, answer)) *s = before; /* or the next step would skip one */
-  else if (s->stage != before.stage) {
-    forget_approvals(&before);
-    kit_free(before.moved_on);
-  }
+  struct fact *f = fact_new(r, context, str_is(r->params[1], "approve") ? "approval" : "rollout", r->params[0]);
+  if (!f) return;
+  f->begin = begin_move;
+  fact_queue(f);
 }
 
 /* ---- after a start ---- */

@@ -25,19 +25,26 @@ const struct api_ended *experiment_end(const struct api *a, const struct noun_ex
   return e;
 }
 
-static bool remember(struct api *a, struct str name, int64_t revision, int64_t at, struct str why) {
-  struct api_ended *e = kit_alloc(sizeof *e);
-  if (e) *e = (struct api_ended){a->ended, keep(name), keep(why), revision, at};
-  if (e && e->name && e->why) {
-    a->ended = e;
-    return true;
-  }
-  if (e) {
-    kit_free(e->name);
-    kit_free(e->why);
-  }
+static void ended_free(struct api_ended *e) {
+  if (!e) return;
+  kit_free(e->name);
+  kit_free(e->why);
   kit_free(e);
-  return false;
+}
+
+static struct api_ended *ended_new(struct str name, int64_t revision, int64_t at, struct str why) {
+  struct api_ended *e = kit_alloc(sizeof *e);
+  if (e) *e = (struct api_ended){NULL, keep(name), keep(why), revision, at};
+  if (e && e->name && e->why) return e;
+  ended_free(e);
+  return NULL;
+}
+
+static bool remember(struct api *a, struct api_ended *e) {
+  if (!e) return false;
+  e->next = a->ended;
+  a->ended = e;
+  return true;
 }
 
 bool experiment_restore(struct api *a, const struct control_fact *fact) {
@@ -46,7 +53,7 @@ bool experiment_restore(struct api *a, const struct control_fact *fact) {
   int64_t revision;
   const bool ok = json_parse(&j, &scratch, fact->body, &json_limits_default, NULL) &&
                   json_int(&j, json_get(&j, 0, "revision"), &revision) &&
-                  remember(a, str_from(fact->name), revision, fact->at, json_text(&j, json_get(&j, 0, "why"), &scratch));
+                  remember(a, ended_new(str_from(fact->name), revision, fact->at, json_text(&j, json_get(&j, 0, "why"), &scratch)));
   arena_free(&scratch);
   return ok;
 }
@@ -55,9 +62,7 @@ void experiments_close(struct api *a) {
   while (a->ended) {
     struct api_ended *e = a->ended;
     a->ended = e->next;
-    kit_free(e->name);
-    kit_free(e->why);
-    kit_free(e);
+    ended_free(e);
   }
 }
 
@@ -109,22 +114,33 @@ static const char *end_of(const struct noun_experiment *n, const struct trial *t
   return NULL;
 }
 
-static void end(struct api *a, const struct noun_experiment *n, const char *author, const char *why, struct arena *scratch) {
+/* Not written, nothing of it acts: again in a second. */
+static void end_is_written(struct fact *f, bool is_written) {
+  struct api_ended *e = f->data;
+  if (is_written) remember(f->api, e);
+  else ended_free(e);
+}
+
+static void end(struct api *a, const struct noun_experiment *n, const char *author, const char *why) {
+  struct fact *f = fact_unasked(a, author, "experiment", n->at.name);
+  struct api_ended *ended = f ? ended_new(n->at.name, (int64_t)n->revision, clock_now(), str_from(why)) : NULL;
   struct buf said = {0};
   struct json_writer w = json_to(&said);
   json_put_text(&w, why);
-  const char *more =
-      arena_printf(scratch, "\"revision\":%lld,\"ended\":true,\"why\":" STR_FORMAT, (long long)n->revision, STR_ARG(buf_view(&said)));
+  const char *more = ended ? arena_printf(&f->own, "\"revision\":%lld,\"ended\":true,\"why\":" STR_FORMAT, (long long)n->revision,
+                                          STR_ARG(buf_view(&said)))
+                           : NULL;
   buf_free(&said);
-  if (!more || !remember(a, n->at.name, (int64_t)n->revision, clock_now(), str_from(why))) return;
+  if (!more || !fact_say(f, more)) {
+    ended_free(ended);
+    if (f) fact_free(f);
+    return;
+  }
   const enum log_level level = strcmp(author, "stop") == 0 ? LOG_INFO : LOG_WARN; /* planned, or harm done */
   log_say(level, "experiment", STR_FORMAT " has ended, everybody gets its control arm: %s", STR_ARG(n->at.name), why);
-  if (fact_tell(a, author, "experiment", n->at.name, more)) return;
-  struct api_ended *e = a->ended; /* nothing of it will act: again in a second */
-  a->ended = e->next;
-  kit_free(e->name);
-  kit_free(e->why);
-  kit_free(e);
+  f->data = ended;
+  f->written = end_is_written;
+  fact_queue(f);
 }
 
 void experiments_watch(struct api *a) {
@@ -135,9 +151,9 @@ void experiments_watch(struct api *a) {
   for (uint32_t i = 0; i < rules_experiments(a->program->rules); i++) {
     const struct noun_experiment *n = experiment_noun(a->program->rules, i);
     const struct trial *t = trial_of(a, TRIAL_EXPERIMENT, i);
-    if (!t || !t->shown.counted || experiment_end(a, n)) continue;
+    if (!t || !t->shown.counted || experiment_end(a, n) || writing_waits(a, "experiment", n->at.name)) continue;
     const char *harm = harm_of(a, n, t, &scratch), *over = harm ? NULL : end_of(n, t, &scratch);
-    if (harm || over) end(a, n, harm ? "guardrail" : "stop", harm ? harm : over, &scratch);
+    if (harm || over) end(a, n, harm ? "guardrail" : "stop", harm ? harm : over);
   }
   arena_free(&scratch);
 }

@@ -1,36 +1,30 @@
 /* facts: what an operator says, into control.db and then to every volume. Promises that a fact is durable in control.db before any volume
  * hears of it, that facts of one name reach the volumes in the order in which they were said, that the main thread does not wait for the
- * disk while a kill is written (fact_write), and that a fact for which nobody waits is told again until every volume has it; whoever waits
- * for one gets the error instead, and says it again. Main thread, but for `write_first`, which libuv's pool runs, one at a time. */
+ * disk while one is written, and that a fact for which nobody waits is told again until every volume has it; whoever waits for one gets the
+ * error instead, and says it again. Main thread, but for `write_down`. */
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
 #include <string.h>
 
-struct telling {
-  struct api *api;
-  struct request *request; /* who waits for it; NULL: nobody, and it is said again until all volumes have it */
-  struct telling *next;    /* of the api's, without a request; or of those that are being written */
-  struct arena arena;
-  const char *kind, *author;
-  struct str name, fact, answer;
-  int64_t number;                                    /* of control.db */
-  void (*written)(struct api *api, struct str name); /* fact_write's */
-  uint64_t volumes;                                  /* bits: those that do not have it */
-  uint32_t waiting;
-  bool stops, replaced, stuck;
-  struct err err;
-};
-
-static void end_telling(struct telling *t) {
-  struct telling **at = &t->api->tellings;
-  while (*at != t) at = &(*at)->next;
-  *at = t->next;
-  arena_free(&t->arena);
-  kit_free(t);
+struct arena *fact_arena(struct fact *f) {
+  return f->request ? &f->request->arena : &f->own;
 }
 
-static void told_all(struct telling *t) {
+void fact_free(struct fact *f) {
+  if (f->request) return;
+  arena_free(&f->own);
+  kit_free(f);
+}
+
+static void end_telling(struct fact *t) {
+  struct fact **at = &t->api->tellings;
+  while (*at != t) at = &(*at)->next;
+  *at = t->next;
+  fact_free(t);
+}
+
+static void told_all(struct fact *t) {
   if (t->request && t->err.kind != ERR_NONE) request_refuse(t->request, &t->err);
   else if (t->request) request_answer(t->request, 200, "application/json", t->answer);
   else if (!t->volumes || t->replaced) end_telling(t);
@@ -41,7 +35,7 @@ static void told_all(struct telling *t) {
 }
 
 static void told_volume(struct job *j) {
-  struct telling *t = j->owner;
+  struct fact *t = j->owner;
   if (j->err.kind == ERR_NONE) t->volumes &= ~(UINT64_C(1) << j->volume);
   else t->err = j->err;
   job_free(j);
@@ -75,10 +69,10 @@ static struct str with_number(struct arena *a, struct str fact, int64_t number) 
   return numbered;
 }
 
-static void tell_volume(struct telling *t, uint32_t volume) {
+static void tell_volume(struct fact *t, uint32_t volume) {
   struct job *j = job_new(volume);
   if (j) {
-    j->fact = (struct str){arena_text(&j->arena, t->fact.at, t->fact.len), t->fact.len};
+    j->fact = (struct str){arena_text(&j->arena, t->text.at, t->text.len), t->text.len};
     j->owner = t;
     j->done = told_volume;
     j->urgent = true;
@@ -91,7 +85,7 @@ static void tell_volume(struct telling *t, uint32_t volume) {
   err_set(&t->err, ERR_BUSY, "volume %u did not take the fact: send again", volume);
 }
 
-static void tell_volumes(struct telling *t) {
+static void tell_volumes(struct fact *t) {
   t->waiting = 1;
   t->err = (struct err){0};
   for (uint32_t v = 0; v < book_volumes(t->api->book); v++)
@@ -99,7 +93,7 @@ static void tell_volumes(struct telling *t) {
   if (--t->waiting == 0) told_all(t);
 }
 
-static void tell_first(struct telling *t) {
+static void tell_first(struct fact *t) {
   for (uint32_t v = 0; v < book_volumes(t->api->book); v++) t->volumes |= UINT64_C(1) << v;
   tell_volumes(t);
 }
@@ -109,11 +103,11 @@ static void tell_first(struct telling *t) {
  */
 static void replace_tellings(struct api *api, const char *kind, struct str name) {
   if (strcmp(kind, "experiment") == 0) return;
-  for (struct telling *t = api->tellings; t; t = t->next) t->replaced |= strcmp(t->kind, kind) == 0 && str_eq(t->name, name);
+  for (struct fact *t = api->tellings; t; t = t->next) t->replaced |= strcmp(t->kind, kind) == 0 && str_eq(t->name, name);
 }
 
 void facts_again(struct api *api) {
-  for (struct telling *t = api->tellings, *next; t; t = next) {
+  for (struct fact *t = api->tellings, *next; t; t = next) {
     next = t->next;
     if (t->waiting) continue;
     if (t->replaced) end_telling(t);
@@ -125,121 +119,74 @@ void facts_forget(struct api *api) {
   while (api->tellings) end_telling(api->tellings);
 }
 
-/* All of it in the request's arena; NULL: no memory, and the request is answered. */
-static struct telling *telling_new(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json,
-                                   struct str answer_json) {
-  struct telling *t = ARENA_NEW(&r->arena, struct telling);
-  struct str fact = fact_text(&r->arena, kind, name, more_json);
+static struct fact *prepare(struct fact *f, struct api *api, struct request *r, const char *kind, const char *author, struct str name) {
+  *f = (struct fact){.api = api, .request = r, .kind = kind};
+  const char *named = arena_text(fact_arena(f), name.at, name.len);
+  const char *by = arena_text(fact_arena(f), author, strlen(author));
+  if (!named || !by) return NULL;
+  f->name = (struct str){named, name.len};
+  f->author = by;
+  f->stops = strcmp(kind, "kill") == 0;
+  return f;
+}
+
+struct fact *fact_new(struct request *r, struct api *api, const char *kind, struct str name) {
+  struct fact *f = ARENA_NEW(&r->arena, struct fact);
   const char *author = r->key_name.len ? arena_text(&r->arena, r->key_name.at, r->key_name.len) : "local";
-  const char *named = arena_text(&r->arena, name.at, name.len);
-  if (!t || !fact.at || !author || !named) {
-    request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
-    return NULL;
-  }
-  *t = (struct telling){.api = api, .request = r, .kind = kind, .author = author, .name = {named, name.len}, .fact = fact};
-  t->answer = answer_json;
-  t->stops = strcmp(kind, "kill") == 0;
-  return t;
+  if (f && author && prepare(f, api, r, kind, author, name)) return f;
+  request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
+  return NULL;
 }
 
-static bool write_down(struct telling *t, struct err *e) {
-  return control_append(t->api->book, t->author, t->kind, t->name.at, t->fact, &t->number, e);
+struct fact *fact_unasked(struct api *api, const char *author, const char *kind, struct str name) {
+  struct fact *f = kit_alloc(sizeof *f);
+  if (f && prepare(f, api, NULL, kind, author, name)) return f;
+  if (f) fact_free(f);
+  log_error("control", "no memory for a fact");
+  return NULL;
 }
 
-/* control.db has it: what was said of the same before is no longer meant. */
-static void number_written(struct telling *t) {
-  replace_tellings(t->api, t->kind, t->name);
-  t->fact = with_number(t->request ? &t->request->arena : &t->arena, t->fact, t->number);
-}
-
-bool fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json) {
-  struct err e = {0};
-  struct telling *t = telling_new(r, api, kind, name, more_json, answer_json);
-  if (!t) return false;
-  if (!write_down(t, &e)) {
-    request_refuse(r, &e);
-    return false;
-  }
-  number_written(t);
-  tell_first(t);
-  return true;
-}
-
-bool fact_tell(struct api *api, const char *author, const char *kind, struct str name, const char *more_json) {
-  struct err e = {0};
-  struct arena arena = {0};
-  struct telling *t = kit_alloc(sizeof *t);
-  struct str fact = fact_text(&arena, kind, name, more_json);
-  const char *named = arena_text(&arena, name.at, name.len);
-  const bool memory = t && fact.at && named;
-  if (memory) *t = (struct telling){.api = api, .kind = kind, .author = author, .name = {named, name.len}, .fact = fact};
-  if (!memory || !write_down(t, &e)) {
-    log_error("control", "%s", memory ? e.text : "no memory for a fact");
-    arena_free(&arena);
-    kit_free(t);
-    return false;
-  }
-  t->arena = arena;
-  number_written(t);
-  t->next = api->tellings;
-  api->tellings = t;
-  tell_first(t);
-  return true;
-}
-
-/* ---- facts that are written while the loop goes on ---- */
-
-static void write_next(struct api *api);
-
-static void write_first(uv_work_t *work) {
-  struct telling *t = ((struct api *)work->data)->writing;
-  write_down(t, &t->err);
-}
-
-static void written_first(uv_work_t *work, int status) {
-  struct api *api = work->data;
-  struct telling *t = api->writing;
-  if (status != 0) err_set(&t->err, ERR_BUSY, "the engine is stopping");
-  const bool done = t->err.kind == ERR_NONE;
-  if (done && t->written) t->written(api, t->name); /* the request may be gone with its answer */
-  api->writing = t->next;
-  t->next = NULL;
-  if (done) {
-    number_written(t);
-    tell_first(t);
-  } else request_refuse(t->request, &t->err);
-  write_next(api);
-}
-
-/* One after the other: the pool's threads keep no order of their own. */
-static void write_next(struct api *api) {
-  if (!api->writing) return;
-  api->write.data = api;
-  must(uv_queue_work(api->loop, &api->write, write_first, written_first) == 0);
-}
-
-void fact_write(struct request *r, struct api *api, const char *kind, struct str name, struct str answer_json,
-                void (*written)(struct api *api, struct str name)) {
-  struct telling *t = telling_new(r, api, kind, name, NULL, answer_json), **last = &api->writing;
-  if (!t) return;
-  if (api->facts_ended) {
-    request_problem(r, 503, "stopping", NULL, "the engine is stopping");
-    return;
-  }
-  t->written = written;
-  const bool alone = !api->writing;
-  while (*last) last = &(*last)->next;
-  *last = t;
-  if (alone) write_next(api);
-}
-
-bool fact_follows(const struct api *api, const char *kind, struct str name) {
-  for (const struct telling *t = api->writing ? api->writing->next : NULL; t; t = t->next)
-    if (strcmp(t->kind, kind) == 0 && str_eq(t->name, name)) return true;
+bool fact_say(struct fact *f, const char *more_json) {
+  f->text = fact_text(fact_arena(f), f->kind, f->name, more_json);
+  if (f->text.at) return true;
+  if (f->request) request_problem(f->request, 503, "memory", NULL, "no memory for this request: send again in a second");
+  else log_error("control", "no memory for a fact");
   return false;
 }
 
-void facts_end(struct api *api) {
-  while (api->writing) uv_run(api->loop, UV_RUN_ONCE);
-  api->facts_ended = true;
+/* ---- its way ---- */
+
+static bool has_turn(struct writing *w) {
+  struct fact *f = (struct fact *)w;
+  return !f->begin || f->begin(f);
+}
+
+static bool write_down(struct writing *w, struct err *e) {
+  struct fact *f = (struct fact *)w;
+  return control_append(f->api->book, f->author, f->kind, f->name.at, f->text, &f->number, e);
+}
+
+/* control.db has it: what was said of the same before is no longer meant. */
+static void written(struct writing *w) {
+  struct fact *f = (struct fact *)w;
+  const bool done = w->err.kind == ERR_NONE;
+  if (f->written) f->written(f, done);
+  if (done) {
+    replace_tellings(f->api, f->kind, f->name);
+    f->text = with_number(fact_arena(f), f->text, f->number);
+    if (!f->request) {
+      f->next = f->api->tellings;
+      f->api->tellings = f;
+    }
+    tell_first(f); /* it may be gone now */
+  } else if (f->request) request_refuse(f->request, &w->err);
+  else {
+    log_error("control", "%s", w->err.text);
+    fact_free(f);
+  }
+}
+
+void fact_queue(struct fact *f) {
+  f->writing = (struct writing){.kind = f->kind, .name = f->name, .begin = has_turn, .write = write_down, .end = written};
+  writing_queue(f->api, &f->writing);
 }

@@ -112,17 +112,52 @@ void asking_answer_json(struct asking *a, struct job *j); /* job->text as applic
 const struct trace *request_trace(struct request *r);
 /* Copies `b` into the job's arena as its text and frees it. [lane] */
 void job_text(struct job *j, struct buf *b);
-/* The same fact into control.db, then into every volume; the answer is given once all have it. False: control.db did not take it, nothing
- * of it will act, and the request is answered. */
-bool fact_tell(struct api *api, const char *author, const char *kind, struct str name, const char *more_json); /* nobody waits */
-bool fact_submit(struct request *r, struct api *api, const char *kind, struct str name, const char *more_json, struct str answer_json);
-/* The same without waiting for the disk: other requests are read and answered meanwhile. `written` is called once control.db has it, before
- * any volume is told; not when it did not take it. */
-void fact_write(struct request *r, struct api *api, const char *kind, struct str name, struct str answer_json,
-                void (*written)(struct api *api, struct str name));
-/* Does such a word wait behind the one that is being written? */
-bool fact_follows(const struct api *api, const char *kind, struct str name);
-void facts_again(struct api *api);  /* to the volumes that did not take what fact_tell said: now and then [main] */
+
+/* ---- what is written into control.db while the loop goes on (writing.c) ---- */
+struct writing {
+  struct writing *next;
+  const char *kind; /* what it is about; NULL: nobody asks */
+  struct str name;
+  bool (*begin)(struct writing *w); /* its turn has come. False: it is over, and has said so. NULL: there is nothing to look at [main] */
+  bool (*write)(struct writing *w, struct err *e); /* nobody else writes meanwhile, and no other thread changes what it reads [any] */
+  void (*end)(struct writing *w);                  /* once, unless `begin` said no: it is durable, or `err` says why not [main] */
+  struct err err;
+};
+/* The writing is the queue's until its end; where the engine stops that may be at once. [main] */
+void writing_queue(struct api *api, struct writing *w);
+bool writing_follows(const struct api *api, const char *kind, struct str name); /* does one wait behind the one that is being written? */
+bool writing_waits(const struct api *api, const char *kind, struct str name);   /* … or is it that one? */
+
+/* ---- facts ---- */
+/* Into control.db, then into every volume; the answer is given once all have it. Where nobody waits for it, it is told again until they do.
+ */
+struct fact {
+  struct writing writing; /* first */
+  struct api *api;
+  struct request *request; /* who waits for it; NULL: nobody */
+  struct fact *next;       /* of the api's, without a request */
+  struct arena own;        /* without a request */
+  const char *kind, *author;
+  struct str name, text, answer;
+  void *data;                                       /* of who made it */
+  bool (*begin)(struct fact *f);                    /* as writing's: says what it is (fact_say), or that it is no more */
+  void (*written)(struct fact *f, bool is_written); /* before any volume is told. NULL: nobody asks */
+  int64_t number;                                   /* of control.db */
+  uint64_t volumes;                                 /* bits: those that do not have it */
+  uint32_t waiting;
+  bool stops, replaced, stuck;
+  struct err err;
+};
+/* In the request's arena. NULL: no memory, and the request is answered. */
+struct fact *fact_new(struct request *r, struct api *api, const char *kind, struct str name);
+struct fact *fact_unasked(struct api *api, const char *author, const char *kind, struct str name); /* NULL: no memory, and it is logged */
+/* `more_json` like "\"stage\":1", or NULL. False: no memory; who waits is answered. */
+bool fact_say(struct fact *f, const char *more_json);
+struct arena *fact_arena(struct fact *f);
+void fact_free(struct fact *f); /* one that was not queued, or whose `begin` says no; not its request */
+/* Other requests are read and answered while it is written. */
+void fact_queue(struct fact *f);
+void facts_again(struct api *api);  /* to the volumes that did not take what nobody waits for: now and then [main] */
 void facts_forget(struct api *api); /* after lanes_close: the next start has them from control.db [main] */
 
 /* ---- rollouts ---- */

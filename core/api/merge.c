@@ -7,6 +7,7 @@
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
+#include <stddef.h>
 #include <string.h>
 
 #define AGAIN_AFTER (60 * INT64_C(1000000000))
@@ -29,6 +30,8 @@ struct act {
   bool any; /* somebody was there to be erased */
   struct err err;
   void (*then)(struct act *a);
+  struct writing writing;
+  struct alias_change change;
   struct act *next;
 };
 
@@ -164,6 +167,34 @@ static bool find_ids(struct act *a, struct str id) {
   return a->ids != NULL;
 }
 
+/* ---- control.db ---- */
+
+static struct act *act_of(struct writing *w) {
+  return (struct act *)((char *)w - offsetof(struct act, writing));
+}
+
+static bool write_change(struct writing *w, struct err *e) {
+  return alias_change_write(&act_of(w)->change, e);
+}
+
+static void change_is_over(struct writing *w) {
+  struct act *a = act_of(w);
+  const bool done = w->err.kind == ERR_NONE;
+  const struct alias *x = alias_change_end(&a->change, done);
+  if (x) a->alias = *x;
+  if (!done) a->err = w->err;
+  if (done) a->then(a);
+  else fail(a);
+}
+
+/* What a->change is to be, while the loop goes on; `is_fine`: it was not refused. */
+static void submit_change(struct act *a, bool is_fine, void (*then)(struct act *a)) {
+  a->then = then;
+  a->writing = (struct writing){.write = write_change, .end = change_is_over};
+  if (is_fine) writing_queue(a->api, &a->writing);
+  else fail(a);
+}
+
 /* ---- consent withdrawn under every id ---- */
 
 static struct job *opt_out_job(struct act *a, struct str id) {
@@ -201,8 +232,7 @@ static void merged(struct act *a) {
 }
 
 static void finish_merge(struct act *a) {
-  if (aliases_done(a->api->aliases, a->from, &a->err)) merged(a);
-  else fail(a);
+  submit_change(a, aliases_begin_done(&a->change, a->api->aliases, a->from, &a->err), merged);
 }
 
 static void consent_in_lane(struct job *j, struct flow *f) {
@@ -251,18 +281,21 @@ static void is_closed(struct act *a) {
   ask(a, a->from, carry_in_lane, bind_other);
 }
 
+static void is_begun(struct act *a) {
+  if (a->closed) is_closed(a);
+  else submit_row(a, true, is_closed);
+}
+
 static void begin_merge(struct act *a) {
   const struct alias *x = aliases_from(a->api->aliases, a->from);
   const struct str key = a->request ? a->request->key_name : (struct str){0};
   const char *author = key.len ? arena_text(arena_of(a), key.at, key.len) : "local";
-  if (!x && author && a->request) x = aliases_begin(a->api->aliases, author, a->from, a->into, a->mark, &a->err);
-  if (!x) {
-    fail(a);
-    return;
-  }
-  a->alias = *x;
-  if (a->closed) is_closed(a);
-  else submit_row(a, true, is_closed);
+  if (x) {
+    a->alias = *x;
+    is_begun(a);
+  } else if (author && a->request)
+    submit_change(a, aliases_begin_new(&a->change, a->api->aliases, author, a->from, a->into, a->mark, &a->err), is_begun);
+  else fail(a);
 }
 
 static void check_into_in_lane(struct job *j, struct flow *f) {
@@ -357,23 +390,33 @@ static struct job *erase_job(struct act *a, struct str id) {
   return j;
 }
 
-static void all_erased(struct act *a) {
-  if (aliases_count(a->api->aliases) && !aliases_forget(a->api->aliases, a->from, &a->err)) fail(a);
-  else if (a->any) answer_text(a, STR("{\"erased\":true}"));
+static void is_forgotten(struct act *a) {
+  if (a->any) answer_text(a, STR("{\"erased\":true}"));
   else {
     err_set(&a->err, ERR_MISSING, "no user \"" STR_FORMAT "\" is known here", STR_ARG(a->from));
     fail(a);
   }
 }
 
+static void all_erased(struct act *a) {
+  struct aliases *all = a->api->aliases;
+  if (!aliases_count(all)) is_forgotten(a);
+  else submit_change(a, aliases_begin_forget(&a->change, all, a->from, &a->err), is_forgotten);
+}
+
 static void erase_others(struct act *a) {
   submit_many(a, 1, erase_job, all_erased);
 }
 
+static void erase_first(struct act *a) {
+  submit_one(a, erase_job(a, a->ids[0]), erase_others);
+}
+
 /* The one who stays goes first: as long as an old id is there, its merge says that the erasure is not over. */
 static void start_erasure(struct act *a) {
-  if (!find_ids(a, a->from) || (a->count > 1 && !aliases_ending(a->api->aliases, a->from, &a->err))) fail(a);
-  else submit_one(a, erase_job(a, a->ids[0]), erase_others);
+  if (!find_ids(a, a->from)) fail(a);
+  else if (a->count > 1) submit_change(a, aliases_begin_ending(&a->change, a->api->aliases, a->from, &a->err), erase_first);
+  else erase_first(a);
 }
 
 static bool is_about(const struct act *a, struct str id) {

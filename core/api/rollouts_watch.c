@@ -45,19 +45,50 @@ void rollout_figures(struct api *a, uint32_t rollout, struct api_stage *s, struc
   trial_figures(a, rollout, s->stage, out, first, arena);
 }
 
-static void move(struct api *a, const struct noun_rollout *n, struct api_stage *s, const char *author, int32_t stage, struct str why,
-                 struct arena *scratch) {
+struct step { /* in its fact's arena */
+  int32_t from, to;
+  int64_t at;
+  struct str why;
+};
+
+/* When its turn has come: an operator may have moved or held the rollout meanwhile. */
+static bool say_step(struct fact *f) {
+  const struct step *step = f->data;
+  const struct api_stage *s = stage_of(f->api, f->name);
   struct buf said = {0};
   struct json_writer w = json_to(&said);
-  json_put_str(&w, why);
-  const char *more =
-      arena_printf(scratch, "\"stage\":%d,\"held\":%s,\"why\":" STR_FORMAT, stage, s->held ? "true" : "false", STR_ARG(buf_view(&said)));
+  json_put_str(&w, step->why);
+  const bool meant = s && s->stage == step->from && (step->to < 0 || !s->held);
+  const char *more = meant ? arena_printf(&f->own, "\"stage\":%d,\"held\":%s,\"why\":" STR_FORMAT, step->to, s->held ? "true" : "false",
+                                          STR_ARG(buf_view(&said)))
+                           : NULL;
   buf_free(&said);
-  if (more && fact_tell(a, author, "rollout", n->at.name, more)) {
-    s->stage = stage;
-    forget_approvals(s);
-    stage_moved(s, clock_now(), why);
-  }
+  if (more && fact_say(f, more)) return true;
+  fact_free(f);
+  return false;
+}
+
+static void moved(struct fact *f, bool is_written) {
+  const struct step *step = f->data;
+  struct api_stage *s = stage_of(f->api, f->name);
+  if (!is_written || !s) return;
+  s->stage = step->to;
+  forget_approvals(s);
+  stage_moved(s, step->at, step->why);
+}
+
+static void move(struct api *a, const struct noun_rollout *n, const struct api_stage *s, const char *author, int32_t stage,
+                 struct str why) {
+  struct fact *f = fact_unasked(a, author, "rollout", n->at.name);
+  struct step *step = f ? ARENA_NEW(&f->own, struct step) : NULL;
+  const char *copy = step ? arena_text(&f->own, why.at, why.len) : NULL;
+  if (copy) {
+    *step = (struct step){s->stage, stage, clock_now(), {copy, why.len}};
+    f->data = step;
+    f->begin = say_step;
+    f->written = moved;
+    fact_queue(f);
+  } else if (f) fact_free(f);
 }
 
 /* Everything but the condition. The first stage begins with the first one who came in: no fact says when. */
@@ -75,18 +106,18 @@ static void look_at(struct api *a, uint32_t rollout, struct arena *scratch) {
   struct stage_figures f;
   struct str why = {0};
   int64_t first;
-  if (!s || s->stage < 0) return;
+  if (!s || s->stage < 0 || writing_waits(a, "rollout", n->at.name)) return;
   rollout_figures(a, rollout, s, &f, &first, scratch); /* of one that never moves, too: its rates begin with its stage */
   if (!n->halt.len && !n->advance.len) return;
   if (rollout_halts(r, rollout, &f, scratch, &why) == TRUTH_TRUE) {
     log_error("rollout", STR_FORMAT " is halted: " STR_FORMAT, STR_ARG(n->at.name), STR_ARG(why));
-    move(a, n, s, "halt", -1, why, scratch);
+    move(a, n, s, "halt", -1, why);
     return;
   }
   if (!f.counted || !may_advance(a, n, s, first) || rollout_advances(r, rollout, &f, scratch, &why) != TRUTH_TRUE) return;
   log_info("rollout", STR_FORMAT " goes on to stage " STR_FORMAT ": " STR_FORMAT, STR_ARG(n->at.name),
            STR_ARG(n->stages[s->stage + 1].name), STR_ARG(why));
-  move(a, n, s, "advance", s->stage + 1, why, scratch);
+  move(a, n, s, "advance", s->stage + 1, why);
 }
 
 void rollouts_watch(struct api *a) {

@@ -92,14 +92,48 @@ static struct str in_the_log(struct request *r) {
   return text;
 }
 
-/* What an operator does is in control.db before it acts. */
-static bool write_down(struct request *r, struct api *a, const char *what, struct str body) {
-  struct err e = {0};
+/* What an operator does is in control.db before it acts. In the request's arena. */
+struct order {
+  struct writing writing; /* first */
+  struct api *api;
+  struct request *request;
+  const char *what, *author;
+  struct str body;
+  struct revival *revival; /* of a replay */
+  struct walk *walk;
+};
+
+static struct order *order_new(struct request *r, struct api *a, const char *what, struct str body) {
+  struct order *o = ARENA_NEW(&r->arena, struct order);
   const char *author = r->key_name.len ? arena_text(&r->arena, r->key_name.at, r->key_name.len) : "local";
-  if (author && control_append(a->book, author, "webhooks", what, body.len ? body : STR("{}"), NULL, &e)) return true;
-  if (e.kind == ERR_NONE) err_set(&e, ERR_BUSY, "no memory for this request: send again in a second");
-  request_refuse(r, &e);
-  return false;
+  if (o && author) {
+    *o = (struct order){.api = a, .request = r, .what = what, .author = author, .body = body.len ? body : STR("{}")};
+    return o;
+  }
+  request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
+  return NULL;
+}
+
+static bool write_down(struct writing *w, struct err *e) {
+  const struct order *o = (const struct order *)w;
+  return control_append(o->api->book, o->author, "webhooks", o->what, o->body, NULL, e);
+}
+
+/* Looked at in its turn: only few pasts are walked at once. */
+static bool begin_replay(struct writing *w) {
+  struct order *o = (struct order *)w;
+  if (!(o->walk = walk_new(o->request, o->api))) return false;
+  o->walk->volume = 0;
+  o->walk->own = o->revival;
+  o->walk->step = step;
+  o->walk->answer = answer;
+  return true;
+}
+
+static void end_replay(struct writing *w) {
+  struct order *o = (struct order *)w;
+  if (w->err.kind == ERR_NONE) walk_start(o->walk);
+  else request_refuse(o->request, &w->err);
 }
 
 void api_webhooks_replay(struct request *r, void *context) {
@@ -116,21 +150,29 @@ void api_webhooks_replay(struct request *r, void *context) {
   }
   v->to = INT64_MAX;
   if (!read_time(r, &body, "from", &v->from) || !read_time(r, &body, "to", &v->to)) return;
-  struct walk *w = walk_new(r, context);
-  if (!w || !write_down(r, context, "replay", r->body)) return;
-  w->volume = 0;
-  w->own = v;
-  w->step = step;
-  w->answer = answer;
-  walk_start(w);
+  struct order *o = order_new(r, context, "replay", r->body);
+  if (!o) return;
+  o->revival = v;
+  o->writing = (struct writing){.begin = begin_replay, .write = write_down, .end = end_replay};
+  writing_queue(o->api, &o->writing);
 }
 
 /* ---- POST /v1/webhooks/enable ---- */
 
+static void end_enable(struct writing *w) {
+  const struct order *o = (const struct order *)w;
+  struct courier *c = lanes_courier(o->api->lanes);
+  if (w->err.kind != ERR_NONE) {
+    request_refuse(o->request, &w->err);
+    return;
+  }
+  for (size_t i = 0; c && i < o->api->endpoint_count; i++) courier_enable(c, i);
+  request_answer(o->request, 200, "application/json", STR("{}"));
+}
+
 void api_webhooks_enable(struct request *r, void *context) {
-  struct api *a = context;
-  struct courier *c = lanes_courier(a->lanes);
-  if (!write_down(r, a, "enable", (struct str){0})) return;
-  for (size_t i = 0; c && i < a->endpoint_count; i++) courier_enable(c, i);
-  request_answer(r, 200, "application/json", STR("{}"));
+  struct order *o = order_new(r, context, "enable", (struct str){0});
+  if (!o) return;
+  o->writing = (struct writing){.write = write_down, .end = end_enable};
+  writing_queue(o->api, &o->writing);
 }

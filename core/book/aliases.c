@@ -137,8 +137,9 @@ struct str aliases_whom_then(const struct aliases *a, struct str id, int64_t at)
   return id;
 }
 
+/* One that is being written is not said to be there. */
 static struct str one_who_stays(const struct aliases *a, struct str id) {
-  for (const struct alias *x; (x = find(a, id));) id = x->into;
+  for (const struct alias *x; (x = find(a, id)) && x->state;) id = x->into;
   return id;
 }
 
@@ -152,7 +153,7 @@ static bool collect(const struct aliases *a, struct str id, struct arena *arena,
   size_t cap = 0, looked = 0;
   for (struct str into = id;; into = (*found)[looked++]->from) {
     for (size_t p = place_of(&a->into, into); p; p = a->at[p - 1].siblings) {
-      if (!str_eq(a->at[p - 1].into, into)) continue;
+      if (!a->at[p - 1].state || !str_eq(a->at[p - 1].into, into)) continue;
       if (*count == cap) {
         const size_t more = cap ? cap * 2 : 8;
         const struct alias **grown = ARENA_ARRAY(arena, const struct alias *, more);
@@ -273,26 +274,20 @@ static void put_digest(const struct book *b, struct str id, char hex[33]) {
   hash_hex((const unsigned char *)&digest, sizeof digest, hex);
 }
 
-struct beginning {
-  struct aliases *all;
-  struct alias *alias;
-  struct control_fact fact;
-};
-
 static bool begin_work(struct book *b, void *context, struct err *e) {
-  struct beginning *n = context;
-  if (!control_insert_fact(b, &n->fact, e)) return false;
+  struct alias_change *c = context;
+  if (!control_insert_fact(b, &c->fact, e)) return false;
   struct buf plain = {0}, sealed = {0};
-  const struct seal_place place = place_for(n->fact.number);
-  pack_str(&plain, n->alias->from);
-  pack_str(&plain, n->alias->into);
-  bool done = (!plain.failed && seal(&n->all->sealer, b->control_key, NULL, &place, buf_view(&plain), &sealed)) ||
+  const struct seal_place place = place_for(c->fact.number);
+  pack_str(&plain, c->alias->from);
+  pack_str(&plain, c->alias->into);
+  bool done = (!plain.failed && seal(&c->all->sealer, b->control_key, NULL, &place, buf_view(&plain), &sealed)) ||
               err_set(e, ERR_STORAGE, "memory for a merge is missing");
   sqlite3_stmt *insert = done ? sql_prepare(b->control, "INSERT INTO merges VALUES(?,?,?,?,?)", e) : NULL;
   if (insert) {
-    sqlite3_bind_blob(insert, 1, n->alias->mark, sizeof n->alias->mark, SQLITE_STATIC);
-    sqlite3_bind_int64(insert, 2, n->fact.number);
-    sqlite3_bind_int64(insert, 3, n->fact.at);
+    sqlite3_bind_blob(insert, 1, c->alias->mark, sizeof c->alias->mark, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, 2, c->fact.number);
+    sqlite3_bind_int64(insert, 3, c->fact.at);
     sqlite3_bind_int64(insert, 4, ALIAS_BEGUN);
     sql_bind_str(insert, 5, buf_view(&sealed));
   }
@@ -318,32 +313,6 @@ static bool fact_body(const struct book *b, const struct alias *x, char name[33]
   return !body->failed;
 }
 
-const struct alias *aliases_begin(struct aliases *a, const char *author, struct str from, struct str into, const unsigned char mark[16],
-                                  struct err *e) {
-  struct alias fresh = {.from = from, .into = one_who_stays(a, into), .at = clock_now(), .state = ALIAS_BEGUN};
-  memcpy(fresh.mark, mark, sizeof fresh.mark);
-  struct alias *x = add(a, &fresh, e); /* memory first: what is on record must be known */
-  if (!x) return NULL;
-  char name[33];
-  struct buf body = {0};
-  bool done = fact_body(a->book, x, name, &body) || err_set(e, ERR_BUSY, "memory for a merge is missing");
-  struct beginning n = {a, x, {.at = x->at, .author = author, .kind = "merge", .name = name, .body = buf_view(&body)}};
-  done = done && control_transaction(a->book, begin_work, &n, e);
-  buf_free(&body);
-  x->number = n.fact.number;
-  if (done) return x;
-  drop(a, (size_t)(x - a->at) + 1);
-  return NULL;
-}
-
-struct setting {
-  struct aliases *all;
-  const struct alias *alias; /* one, or … */
-  const struct str *ids;     /* … all from these */
-  size_t count;
-  enum alias_state state; /* 0: deleted */
-};
-
 static bool set_one(struct book *b, const struct alias *x, enum alias_state state, struct err *e) {
   if (!state) return control_forget_merge(b, x->mark, e);
   sqlite3_stmt *update = sql_prepare(b->control, "UPDATE merges SET state=? WHERE mark=?", e);
@@ -356,56 +325,124 @@ static bool set_one(struct book *b, const struct alias *x, enum alias_state stat
 }
 
 static bool set_work(struct book *b, void *context, struct err *e) {
-  const struct setting *s = context;
-  if (s->alias) return set_one(b, s->alias, s->state, e);
-  for (size_t i = 0; i < s->count; i++) {
-    const struct alias *x = find(s->all, s->ids[i]);
-    if (x && !set_one(b, x, s->state, e)) return false;
+  const struct alias_change *c = context;
+  if (c->alias) return set_one(b, c->alias, c->state, e);
+  for (size_t i = 0; i < c->count; i++) {
+    const struct alias *x = find(c->all, c->ids[i]);
+    if (x && !set_one(b, x, c->state, e)) return false;
   }
   return true;
+}
+
+/* ---- changes, in their three steps ---- */
+
+bool aliases_begin_new(struct alias_change *c, struct aliases *a, const char *author, struct str from, struct str into,
+                       const unsigned char mark[16], struct err *e) {
+  struct alias fresh = {.from = from, .into = one_who_stays(a, into), .at = clock_now()};
+  memcpy(fresh.mark, mark, sizeof fresh.mark);
+  *c = (struct alias_change){
+      .all = a, .is_new = true, .state = ALIAS_BEGUN, .alias = add(a, &fresh, e)}; /* memory first: what is on record must be known */
+  if (!c->alias) return false;
+  c->fact = (struct control_fact){.at = fresh.at, .author = author, .kind = "merge", .name = c->name};
+  if (fact_body(a->book, c->alias, c->name, &c->body)) {
+    c->fact.body = buf_view(&c->body);
+    return true;
+  }
+  err_set(e, ERR_BUSY, "memory for a merge is missing");
+  alias_change_end(c, false);
+  return false;
+}
+
+bool aliases_begin_done(struct alias_change *c, struct aliases *a, struct str from, struct err *e) {
+  *c = (struct alias_change){.all = a, .alias = find(a, from), .state = ALIAS_DONE};
+  if (!c->alias) return err_set(e, ERR_INTERNAL, "a merge that nobody began is said to be done");
+  c->is_written = c->alias->state != ALIAS_BEGUN;
+  return true;
+}
+
+static bool begin_person(struct alias_change *c, struct aliases *a, struct str id, enum alias_state state, struct err *e) {
+  *c = (struct alias_change){.all = a, .state = state};
+  c->ids = aliases_person(a, id, &c->arena, &c->count);
+  if (c->ids) return true;
+  arena_free(&c->arena);
+  return err_set(e, ERR_BUSY, "memory for a person's ids is missing");
+}
+
+bool aliases_begin_ending(struct alias_change *c, struct aliases *a, struct str id, struct err *e) {
+  return begin_person(c, a, id, ALIAS_ENDING, e);
+}
+
+bool aliases_begin_forget(struct alias_change *c, struct aliases *a, struct str id, struct err *e) {
+  return begin_person(c, a, id, (enum alias_state)0, e);
+}
+
+bool alias_change_write(struct alias_change *c, struct err *e) {
+  struct book *b = c->all->book;
+  if (c->is_written) return true;
+  if (!control_transaction(b, c->is_new ? begin_work : set_work, c, e)) return false;
+  if (!c->state) control_empty_log(b);
+  return true;
+}
+
+const struct alias *alias_change_end(struct alias_change *c, bool is_written) {
+  struct aliases *a = c->all;
+  struct alias *x = c->alias;
+  if (x && c->is_new) x->number = c->fact.number;
+  if (x && is_written && c->state) x->state = c->state;
+  if (x && (c->is_new ? !is_written : is_written && !c->state)) {
+    drop(a, (size_t)(x - a->at) + 1);
+    x = NULL;
+  }
+  for (size_t i = 0; is_written && i < c->count; i++) {
+    struct alias *one = find(a, c->ids[i]);
+    if (one && c->state) one->state = c->state;
+    else if (one) drop(a, (size_t)(one - a->at) + 1);
+  }
+  buf_free(&c->body);
+  arena_free(&c->arena);
+  return x;
+}
+
+/* ---- … and at once ---- */
+
+static const struct alias *at_once(struct alias_change *c, struct err *e, bool *done) {
+  *done = alias_change_write(c, e);
+  return alias_change_end(c, *done);
+}
+
+const struct alias *aliases_begin(struct aliases *a, const char *author, struct str from, struct str into, const unsigned char mark[16],
+                                  struct err *e) {
+  struct alias_change c;
+  bool done;
+  return aliases_begin_new(&c, a, author, from, into, mark, e) ? at_once(&c, e, &done) : NULL;
 }
 
 bool aliases_done(struct aliases *a, struct str from, struct err *e) {
-  struct alias *x = find(a, from);
-  if (!x) return err_set(e, ERR_INTERNAL, "a merge that nobody began is said to be done");
-  struct setting s = {.all = a, .alias = x, .state = ALIAS_DONE};
-  if (x->state == ALIAS_BEGUN && !control_transaction(a->book, set_work, &s, e)) return false;
-  x->state = ALIAS_DONE;
-  return true;
-}
-
-static bool set_person(struct aliases *a, struct str id, enum alias_state state, struct err *e) {
-  struct arena arena = {0};
-  struct setting s = {.all = a, .state = state};
-  s.ids = aliases_person(a, id, &arena, &s.count);
-  bool done = s.ids || err_set(e, ERR_BUSY, "memory for a person's ids is missing");
-  done = done && control_transaction(a->book, set_work, &s, e);
-  for (size_t i = 0; done && i < s.count; i++) {
-    struct alias *x = find(a, s.ids[i]);
-    if (x && state) x->state = state;
-    else if (x) drop(a, (size_t)(x - a->at) + 1);
-  }
-  arena_free(&arena);
+  struct alias_change c;
+  bool done = false;
+  if (aliases_begin_done(&c, a, from, e)) at_once(&c, e, &done);
   return done;
 }
 
 bool aliases_ending(struct aliases *a, struct str id, struct err *e) {
-  return set_person(a, id, ALIAS_ENDING, e);
+  struct alias_change c;
+  bool done = false;
+  if (aliases_begin_ending(&c, a, id, e)) at_once(&c, e, &done);
+  return done;
 }
 
 bool aliases_drop(struct aliases *a, struct str from, struct err *e) {
-  struct alias *x = find(a, from);
-  struct setting s = {.all = a, .alias = x};
-  if (!x || !control_transaction(a->book, set_work, &s, e)) return x == NULL;
-  drop(a, (size_t)(x - a->at) + 1);
-  control_empty_log(a->book);
-  return true;
+  struct alias_change c = {.all = a, .alias = find(a, from)};
+  bool done = true;
+  if (c.alias) at_once(&c, e, &done);
+  return done;
 }
 
 bool aliases_forget(struct aliases *a, struct str id, struct err *e) {
-  if (!set_person(a, id, (enum alias_state)0, e)) return false;
-  control_empty_log(a->book);
-  return true;
+  struct alias_change c;
+  bool done = false;
+  if (aliases_begin_forget(&c, a, id, e)) at_once(&c, e, &done);
+  return done;
 }
 
 /* ---- life ---- */

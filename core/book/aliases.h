@@ -1,6 +1,6 @@
 /* Aliases: ids that were merged into another person's. One person, several ids: who sends under an old one means the one who stays. Kept in
  * control.db, sealed, and in memory; the author of each merge is in control.db's chain of facts, which names nobody (digests only).
- * One thread: the engine's main thread, or a tool's. */
+ * One thread, the engine's main thread or a tool's, but for alias_change_write. */
 #pragma once
 #include "book/book.h"
 
@@ -11,8 +11,8 @@ enum alias_state {
 };
 struct alias {
   struct str from, into;
-  int64_t number, at; /* control.db's fact, and its time, UTC ms */
-  enum alias_state state;
+  int64_t number, at;     /* control.db's fact, and its time, UTC ms */
+  enum alias_state state; /* 0: it is being written */
   unsigned char mark[16]; /* of the key of `from`: somebody new under that id is somebody else */
   size_t same, siblings;  /* the next one from an id with this hash, the next one into the same id: places + 1 */
 };
@@ -46,3 +46,26 @@ bool aliases_ending(struct aliases *a, struct str id, struct err *e);
 bool aliases_drop(struct aliases *a, struct str from, struct err *e); /* this one merge is forgotten */
 /* Ends all of the person's merges; `id` is any of theirs. After the erasures, which have deleted them one by one. */
 bool aliases_forget(struct aliases *a, struct str id, struct err *e);
+
+/* The same in three steps, for whoever must not wait for the disk: what is to be, which may be refused [main]; written down [any]; and what
+ * holds then [main]. Between them nobody changes aliases; looking things up goes on. */
+struct alias_change {
+  struct aliases *all;
+  bool is_new, is_written; /* it begins one; there is nothing to write */
+  enum alias_state state;  /* they come to; 0: gone */
+  struct alias *alias;     /* one, or … */
+  const struct str *ids;   /* … all from these */
+  size_t count;
+  struct control_fact fact; /* of a new one */
+  char name[33];
+  struct buf body;
+  struct arena arena;
+};
+bool aliases_begin_new(struct alias_change *c, struct aliases *a, const char *author, struct str from, struct str into,
+                       const unsigned char mark[16], struct err *e); /* the author lives until it is written */
+bool aliases_begin_done(struct alias_change *c, struct aliases *a, struct str from, struct err *e);
+bool aliases_begin_ending(struct alias_change *c, struct aliases *a, struct str id, struct err *e);
+bool aliases_begin_forget(struct alias_change *c, struct aliases *a, struct str id, struct err *e);
+bool alias_change_write(struct alias_change *c, struct err *e);
+/* Once, when the first step did not refuse. The alias that it was about, where it is still there. */
+const struct alias *alias_change_end(struct alias_change *c, bool is_written);

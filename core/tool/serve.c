@@ -208,7 +208,7 @@ void engine_close(struct engine *s) {
   if (s->keys.data) uv_close((uv_handle_t *)&s->keys, NULL);
   if (s->door) door_stop_accepting(s->door);
   programs_stop(&s->api);
-  facts_end(&s->api);
+  writing_end(&s->api);
   lanes_close(s->lanes); /* answers what was submitted, through the door that is still there */
   programs_answer(&s->api);
   if (s->door) door_close(s->door);

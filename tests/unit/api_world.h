@@ -30,6 +30,7 @@ static inline void prepare(struct world *w) {
   fine(w, program_store(p, w->api.book, &w->e));
   w->api.program = library_add(w->api.library, p);
   uv_loop_init(&w->loop);
+  w->api.loop = &w->loop;
   const struct lanes_options options = {.book = w->api.book, .library = w->api.library, .lanes = 1, .loop = &w->loop};
   fine(w, (w->api.lanes = lanes_open(&options, &w->e)) != NULL);
   fine(w, lanes_activate(w->api.lanes, w->api.program, 7, &w->e));
@@ -41,6 +42,7 @@ static inline void start(struct world *w) {
 }
 
 static inline void stop(struct world *w) {
+  writing_end(&w->api);
   lanes_close(w->api.lanes);
   uv_loop_close(&w->loop);
   api_close(&w->api);

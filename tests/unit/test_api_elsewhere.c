@@ -20,7 +20,7 @@ static void turn(struct world *w) {
 
 static struct event event_of(struct arena *a, const char *user, int number) {
   char time[32];
-  struct event e;
+  struct event e = {0};
   struct err err = {0};
   const int length = (int)clock_format(clock_now(), time);
   const char *body = arena_printf(a, "{\"id\":\"e%d\",\"userId\":\"%s\",\"eventType\":\"ping\",\"timestamp\":\"%.*s\",\"data\":{}}", number,

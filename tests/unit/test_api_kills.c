@@ -5,48 +5,12 @@
 #include "kit/hash.h"
 #include "kit/log.h"
 #include "serve.h"
-#include "unit/failing_disk.h"
-#include <pthread.h>
+#include "unit/slow_disk.h"
 
 #define KILL "PUT /v1/kill/trigger/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 #define LIFT "DELETE /v1/kill/trigger/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 
 static struct stage stage;
-static int port;
-
-struct words { /* said over one connection, all at once */
-  const char *text;
-  int count;
-  _Atomic int answered;
-  pthread_t thread;
-};
-
-static void *say(void *context) {
-  struct words *w = context;
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  const struct timeval patience = {.tv_sec = CLIENT_WAIT_SECONDS};
-  const int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  if (connect(s, (struct sockaddr *)&to, sizeof to) != 0 || send(s, w->text, strlen(w->text), MSG_NOSIGNAL) < 0)
-    client_fail("no connection");
-  struct buf in = {0};
-  while (w->answered < w->count) {
-    char bytes[4096];
-    const ssize_t n = recv(s, bytes, sizeof bytes, 0);
-    if (n <= 0) client_fail("%d of %d answers came: %.*s", w->answered, w->count, (int)in.len, in.at ? in.at : "");
-    buf_str(&in, (struct str){bytes, (size_t)n});
-    int whole = 0;
-    for (const char *at = in.at; (at = memmem(at, in.len - (size_t)(at - in.at), "HTTP/1.1 200", 12)); at++) whole++;
-    w->answered = whole;
-  }
-  buf_free(&in);
-  close(s);
-  return NULL;
-}
-
-static void begin(struct words *w) {
-  if (pthread_create(&w->thread, NULL, say, w) != 0) client_fail("no thread");
-}
 
 static bool is_killed(void) {
   struct reply r = client_ask(port, "GET", "/v1/kill", NULL, NULL, (struct str){0});
@@ -54,27 +18,6 @@ static bool is_killed(void) {
   if (r.status != 200) client_fail("the list of kills answers %d", r.status);
   buf_free(&r.text);
   return killed;
-}
-
-static void until_it_waits(void) {
-  for (int tries = 0; !disk_sync_waiting; tries++) {
-    if (tries > 100 * CLIENT_WAIT_SECONDS) client_fail("nobody syncs");
-    client_rest(10000);
-  }
-}
-
-/* Longer than the engine's looks at its keys are apart: those do not wait either. */
-static void others_are_served(int round) {
-  char event[160], time[32];
-  for (int i = 0; i < 40; i++) {
-    const int length = (int)clock_format(clock_now(), time);
-    snprintf(event, sizeof event, "{\"id\":\"e%d-%d\",\"userId\":\"u%d\",\"eventType\":\"ping\",\"timestamp\":\"%.*s\",\"data\":{}}", round,
-             i, i, length, time);
-    const int taken = client_status(port, "POST", "/v1/events", NULL, "application/json", event);
-    const int lives = client_status(port, "GET", "/livez", NULL, NULL, "");
-    if (taken != 200 || lives != 200) client_fail("while a kill is written an event is answered %d, /livez %d", taken, lives);
-    client_rest(20000);
-  }
 }
 
 static void *client(void *context) {
@@ -85,19 +28,19 @@ static void *client(void *context) {
   begin(&first);
   until_it_waits();
   if (!is_killed()) client_fail("a kill that is being written is not known");
-  others_are_served(0);
+  others_are_served(0, 40);
   begin(&more); /* waits behind the first */
-  others_are_served(1);
+  others_are_served(1, 40);
   if (first.answered || more.answered) client_fail("answered before it was durable");
   disk_sync_held = false;
-  pthread_join(first.thread, NULL);
-  pthread_join(more.thread, NULL);
+  expect_statuses(&first, "200");
+  expect_statuses(&more, "200 200 200 200");
   if (!is_killed()) client_fail("lifted and killed again, it does not count as killed");
   begin(&last);
-  pthread_join(last.thread, NULL);
+  expect_statuses(&last, "200 200");
   if (is_killed()) client_fail("killed and lifted, it counts as killed");
   begin(&again);
-  pthread_join(again.thread, NULL);
+  expect_statuses(&again, "200");
   kill(getpid(), SIGTERM);
   return NULL;
 }
