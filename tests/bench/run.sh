@@ -13,6 +13,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --runs) runs=$2; shift 2 ;;
     --seconds) seconds=$2; shift 2 ;;
+    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
     -*) echo "run.sh: unknown option $1" >&2; exit 2 ;;
     *) break ;;
   esac
@@ -67,27 +68,36 @@ load() { # name, options…
 }
 
 # The same generator against libuv alone, against libuv that only syncs a page a request, and against the engine, one after the other, so
-# that all three meet the same machine: what the engine does to what a socket, and a durable socket, cost here.
-echo_per_second() { # options of echo…
+# that all three meet the same machine: what the engine does to what a socket, and a durable socket, cost here. At open rates the durable
+# peer says what of a tail is the disk's.
+echo_start() { # options of echo…
   "$build/bench/echo" "$@" >"$scratch/echo" &
   engine=$!
   until grep -qs listens "$scratch/echo"; do sleep 0.05; done
   port=$(sed 's/.* //' "$scratch/echo")
-  measure --connections 64
-  stop
-  figure events_per_second
 }
 figure() { sed "s/.*\"$1\":\([0-9.]*\).*/\1/" "$scratch/line"; }
+p99_at() { # requests a second, of what runs now
+  measure --connections 64 --rate "$1"
+  figure p99_ms
+}
 peer() {
   stop
-  plain=$(echo_per_second)
-  cpu=$(figure cpu_seconds_per_100k)
-  durable=$(echo_per_second --sync "$scratch/page")
+  echo_start
+  measure --connections 64
+  plain=$(figure events_per_second) cpu=$(figure cpu_seconds_per_100k)
+  stop
+  echo_start --sync "$scratch/page"
+  measure --connections 64
+  durable=$(figure events_per_second) durable5=$(p99_at 5000) durable20=$(p99_at 20000)
   start
   people
   measure --connections 64
-  awk -v e="$plain" -v d="$durable" -v s="$(figure events_per_second)" -v ec="$cpu" -v sc="$(figure cpu_seconds_per_100k)" 'BEGIN {
-    printf "peer {\"echo_per_second\":%d,\"sync_per_second\":%d,\"to_echo\":%.3f,\"to_sync\":%.3f,\"echo_cpu\":%.2f,\"cpu_to_echo\":%.2f}\n", e, d, s / e, s / d, ec, sc / ec
+  singles=$(figure events_per_second) spent=$(figure cpu_seconds_per_100k) ours5=$(p99_at 5000) ours20=$(p99_at 20000)
+  awk -v e="$plain" -v d="$durable" -v s="$singles" -v ec="$cpu" -v sc="$spent" -v d5="$durable5" -v d20="$durable20" -v o5="$ours5" \
+    -v o20="$ours20" 'BEGIN {
+    printf "peer {\"echo_per_second\":%d,\"sync_per_second\":%d,\"to_echo\":%.3f,\"to_sync\":%.3f,\"echo_cpu\":%.2f,\"cpu_to_echo\":%.2f,", e, d, s / e, s / d, ec, sc / ec
+    printf "\"sync_p99_5000_ms\":%.3f,\"p99_5000_ms\":%.3f,\"sync_p99_20000_ms\":%.3f,\"p99_20000_ms\":%.3f}\n", d5, o5, d20, o20
   }' | tee -a "$results" >&2
 }
 
