@@ -238,6 +238,13 @@ static const struct noun_rollout *find_rollout(const struct program *p, struct s
   return NULL;
 }
 
+#define AS_TEXT(x) #x
+#define SAID(x)    AS_TEXT(x)
+
+const char *holdback_said(const struct noun_rollout *n, int32_t stage) {
+  return stage_holdback(n, stage) > 0 ? ",\"holdback\":" SAID(ROLLOUT_HOLDBACK) : "";
+}
+
 /* Steps that bring a change to more people need those who agree; back, hold and halt never do. */
 bool rollout_agreed(const struct noun_rollout *n, const struct api_stage *s) {
   return (double)s->approver_count >= n->approvals;
@@ -271,6 +278,18 @@ static bool next_stage(const struct noun_rollout *n, struct str verb, struct api
   return true;
 }
 
+static void put_holdback(struct json_writer *w, const struct noun_rollout *n, const struct api_stage *s) {
+  char until[32];
+  if (!(s->holdback > 0) || s->stage < 0 || (size_t)s->stage >= n->stage_count) return;
+  const int64_t end = s->since + (int64_t)(n->stages[s->stage].hold * 1000);
+  if (clock_now() >= end) return;
+  json_key(w, "holdback");
+  json_open_object(w);
+  json_pair_double(w, "share", s->holdback);
+  json_pair_str(w, "until", (struct str){until, clock_format(end, until)});
+  json_close_object(w);
+}
+
 static void put_rollout(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
   json_open_object(w);
   json_pair_str(w, "name", n->at.name);
@@ -280,6 +299,7 @@ static void put_rollout(struct json_writer *w, struct api *a, const struct noun_
   json_pair_bool(w, "halted", s->stage < 0);
   if (s->stage < 0) json_pair_text(w, "halted_on", s->moved_on);
   else if (s->moved_on) json_pair_text(w, "advanced_on", s->moved_on);
+  put_holdback(w, n, s);
   put_stage_figures(w, a, n, s);
   if (n->approvals > 0) {
     json_pair_int(w, "approvals", (int64_t)n->approvals);
@@ -422,11 +442,13 @@ static bool step(struct fact *f, struct str verb, const struct noun_rollout *n, 
     after->approver_count = 0;
     after->moved_on = NULL;
     after->since = clock_now();
+    after->holdback = stage_holdback(n, after->stage);
   }
   f->answer = rollout_answer(r, f->api, n, after);
   f->data = after;
   f->written = moved;
-  const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s%s", after->stage, after->held ? "true" : "false",
+  const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s%s%s", after->stage, after->held ? "true" : "false",
+                                   after->stage != s->stage ? holdback_said(n, after->stage) : "",
                                    s->stage < 0 && after->stage >= 0 ? ",\"anew\":true" : "");
   if (!place) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
   return place && fact_say(f, place);
@@ -476,6 +498,7 @@ static bool restore_one(struct api *a, const struct control_fact *fact) {
   } else if (ok) {
     if (s->stage != stage) forget_approvals(s);
     if (s->stage != stage) stage_moved(s, fact->at, json_text(&j, json_get(&j, 0, "why"), &scratch));
+    if (s->stage != stage && !json_double(&j, json_get(&j, 0, "holdback"), &s->holdback)) s->holdback = 0;
     s->stage = (int32_t)stage;
     json_bool(&j, json_get(&j, 0, "held"), &s->held);
   }

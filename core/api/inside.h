@@ -161,8 +161,9 @@ void facts_again(struct api *api);  /* to the volumes that did not take what nob
 void facts_forget(struct api *api); /* after lanes_close: the next start has them from control.db [main] */
 
 /* ---- rollouts ---- */
-struct api_stage *stage_of(struct api *a, struct str name); /* NULL: no memory */
-void forget_approvals(struct api_stage *s);                 /* what was agreed to is done, or no longer meant */
+struct api_stage *stage_of(struct api *a, struct str name);             /* NULL: no memory */
+void forget_approvals(struct api_stage *s);                             /* what was agreed to is done, or no longer meant */
+const char *holdback_said(const struct noun_rollout *n, int32_t stage); /* by a move to that stage: ",…" into its fact, or "" */
 bool rollout_agreed(const struct noun_rollout *n, const struct api_stage *s);
 void stage_moved(struct api_stage *s, int64_t at, struct str figures); /* figures empty: by hand */
 /* What is counted of a rollout of the live program since it came to its stage. */

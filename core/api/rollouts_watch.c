@@ -48,6 +48,8 @@ void rollout_figures(struct api *a, uint32_t rollout, struct api_stage *s, struc
 struct step { /* in its fact's arena */
   int32_t from, to;
   int64_t at;
+  double holdback;
+  const char *held_back; /* as holdback_said */
   struct str why;
 };
 
@@ -59,8 +61,8 @@ static bool say_step(struct fact *f) {
   struct json_writer w = json_to(&said);
   json_put_str(&w, step->why);
   const bool meant = s && s->stage == step->from && (step->to < 0 || !s->held);
-  const char *more = meant ? arena_printf(&f->own, "\"stage\":%d,\"held\":%s,\"why\":" STR_FORMAT, step->to, s->held ? "true" : "false",
-                                          STR_ARG(buf_view(&said)))
+  const char *more = meant ? arena_printf(&f->own, "\"stage\":%d,\"held\":%s%s,\"why\":" STR_FORMAT, step->to, s->held ? "true" : "false",
+                                          step->held_back, STR_ARG(buf_view(&said)))
                            : NULL;
   buf_free(&said);
   if (more && fact_say(f, more)) return true;
@@ -73,6 +75,7 @@ static void moved(struct fact *f, bool is_written) {
   struct api_stage *s = stage_of(f->api, f->name);
   if (!is_written || !s) return;
   s->stage = step->to;
+  s->holdback = step->holdback;
   forget_approvals(s);
   stage_moved(s, step->at, step->why);
 }
@@ -83,7 +86,7 @@ static void move(struct api *a, const struct noun_rollout *n, const struct api_s
   struct step *step = f ? ARENA_NEW(&f->own, struct step) : NULL;
   const char *copy = step ? arena_text(&f->own, why.at, why.len) : NULL;
   if (copy) {
-    *step = (struct step){s->stage, stage, clock_now(), {copy, why.len}};
+    *step = (struct step){s->stage, stage, clock_now(), stage_holdback(n, stage), holdback_said(n, stage), {copy, why.len}};
     f->data = step;
     f->begin = say_step;
     f->written = moved;

@@ -27,7 +27,7 @@ static bool add_metric(struct trial *one, const struct program *p, uint32_t metr
   struct effects *e = each ? NULL : effects_new(&terms);
   struct occasions *o = each ? occasions_new(&terms, one->kind == TRIAL_ROLLOUT ? REACHED_GROUPS : EFFECT_ARMS) : NULL;
   if (!e && !o) return false;
-  one->metrics[one->metric_count++] = (struct trial_metric){metric, m, e, o, margin};
+  one->metrics[one->metric_count++] = (struct trial_metric){metric, m, terms.within, e, o, margin};
   return true;
 }
 
@@ -50,7 +50,8 @@ static void sign(struct buf *out, const struct program *p, const struct trial *o
   buf_printf(out, STR_FORMAT ":", STR_ARG(n->at.name));
   for (size_t i = 0; i < n->gate_count; i++) buf_printf(out, " " STR_FORMAT, STR_ARG(n->gates[i]));
   for (size_t i = 0; i < n->stage_count; i++)
-    buf_printf(out, " %.9g" STR_FORMAT "/" STR_FORMAT, n->stages[i].share, STR_ARG(n->stages[i].only), STR_ARG(n->stages[i].order));
+    buf_printf(out, " %.9g/%.9g" STR_FORMAT "/" STR_FORMAT, n->stages[i].share, n->stages[i].hold, STR_ARG(n->stages[i].only),
+               STR_ARG(n->stages[i].order));
   for (uint32_t i = 0; i < one->metric_count; i++) sign_metric(out, &p->nouns.metrics[one->metrics[i].metric]);
   buf_char(out, '\n');
 }

@@ -12,6 +12,7 @@
 
 struct trial_part {
   int32_t stage; /* a rollout's */
+  int64_t until; /* a rollout's stage with a holdback: then it ends; 0: without */
   uint64_t decisions, users;
   uint64_t arms[EFFECT_ARMS]; /* an experiment's: people by their arm, or draws, whichever it randomises */
   int64_t first, last;        /* UTC ms: somebody came in, was drawn; 0: nobody yet */
@@ -31,6 +32,7 @@ struct trial {
   struct trial_metric {
     uint32_t metric; /* of the noun */
     const struct measure *measure;
+    int64_t within;              /* ms */
     struct effects *effects;     /* of people; or … */
     struct occasions *occasions; /* … of decisions */
     double margin;               /* of a guardrail; none: it is no guardrail */

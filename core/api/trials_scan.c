@@ -14,13 +14,21 @@
 
 /* ---- stages ---- */
 
-static void begin_stage(struct trial *one, uint32_t partition, int32_t stage) {
+static void begin_stage(struct trial *one, uint32_t partition, int32_t stage, int64_t until) {
   if (one->parts[partition].stage == stage) return;
-  one->parts[partition] = (struct trial_part){.stage = stage};
+  one->parts[partition] = (struct trial_part){.stage = stage, .until = until};
   for (uint32_t m = 0; m < one->metric_count; m++) {
     if (one->metrics[m].effects) effects_begin(one->metrics[m].effects, partition);
     if (one->metrics[m].occasions) occasions_begin(one->metrics[m].occasions, partition);
   }
+}
+
+/* When those who are held back come in, so that nobody is left to compare with. */
+static int64_t end_of_holdback(const struct json *j, const struct noun_rollout *n, int64_t stage, struct arena *a) {
+  double share;
+  int64_t at;
+  if (stage < 0 || (size_t)stage >= n->stage_count || !json_double(j, json_get(j, 0, "holdback"), &share)) return 0;
+  return clock_parse(json_text(j, json_get(j, 0, "at"), a), &at) ? at + (int64_t)(n->stages[stage].hold * 1000) : 0;
 }
 
 static void take_fact(struct trials *t, const struct entry *row) {
@@ -30,9 +38,11 @@ static void take_fact(struct trials *t, const struct entry *row) {
   if (!json_parse(&j, a, row->body, &json_limits_default, NULL) || !json_text_is(&j, json_get(&j, 0, "kind"), "rollout")) return;
   const struct str name = json_text(&j, json_get(&j, 0, "name"), a);
   if (!json_int(&j, json_get(&j, 0, "stage"), &stage)) return;
-  for (uint32_t i = 0; i < t->count; i++)
-    if (t->trials[i].kind == TRIAL_ROLLOUT && str_eq(rollout_noun(t->of->rules, t->trials[i].number)->at.name, name))
-      begin_stage(&t->trials[i], row->partition, (int32_t)stage);
+  for (uint32_t i = 0; i < t->count; i++) {
+    if (t->trials[i].kind != TRIAL_ROLLOUT) continue;
+    const struct noun_rollout *n = rollout_noun(t->of->rules, t->trials[i].number);
+    if (str_eq(n->at.name, name)) begin_stage(&t->trials[i], row->partition, (int32_t)stage, end_of_holdback(&j, n, stage, a));
+  }
 }
 
 /* ---- rows ---- */
@@ -68,6 +78,12 @@ static void tell_memory(bool ok) {
   if (!ok) log_warn("rollout", "no memory to count somebody");
 }
 
+/* Whoever's time ends after the others have come in is compared with nobody. */
+static bool is_in_time(const struct trial *one, uint32_t m, const struct row *r) {
+  const int64_t until = one->parts[r->entry->partition].until;
+  return until == 0 || r->recorded.clock + one->metrics[m].within <= until;
+}
+
 static void expose(struct trial *one, const struct row *r, uint32_t group) {
   bool ok = true;
   for (uint32_t m = 0; m < one->metric_count; m++)
@@ -79,14 +95,15 @@ static void add_occasion(struct trial *one, const struct row *r, uint32_t group,
   const struct occasion now = {r->key, r->recorded.clock, group, weight};
   bool ok = true;
   for (uint32_t m = 0; m < one->metric_count; m++)
-    if (one->metrics[m].occasions) ok = occasions_add(one->metrics[m].occasions, r->entry->partition, &now) && ok;
+    if (one->metrics[m].occasions && is_in_time(one, m, r)) ok = occasions_add(one->metrics[m].occasions, r->entry->partition, &now) && ok;
   tell_memory(ok);
 }
 
 static void add_occasion_again(struct trial *one, const struct row *r) {
   bool ok = true;
   for (uint32_t m = 0; m < one->metric_count; m++)
-    if (one->metrics[m].occasions) ok = occasions_again(one->metrics[m].occasions, r->entry->partition, r->key, r->recorded.clock) && ok;
+    if (one->metrics[m].occasions && is_in_time(one, m, r))
+      ok = occasions_again(one->metrics[m].occasions, r->entry->partition, r->key, r->recorded.clock) && ok;
   tell_memory(ok);
 }
 
@@ -96,17 +113,23 @@ static bool has_text(const struct json *j, uint32_t list, struct str wanted, str
   return false;
 }
 
-static bool says_gated(const struct json *j, uint32_t at, struct str rollout, struct arena *a) {
-  return json_text_is(j, json_get(j, at, "reason"), "not_in_rollout") && str_eq(json_text(j, json_get(j, at, "detail"), a), rollout);
+enum left { LEFT_NOT, LEFT_BY_PLACE, LEFT_FOR_A_WHILE }; /* out of the rollout: the last by its holdback */
+
+static enum left says_left(const struct json *j, uint32_t at, struct str rollout, struct arena *a) {
+  const uint32_t reason = json_get(j, at, "reason");
+  const bool back = json_text_is(j, reason, "rollout_holdback");
+  if ((!back && !json_text_is(j, reason, "not_in_rollout")) || !str_eq(json_text(j, json_get(j, at, "detail"), a), rollout))
+    return LEFT_NOT;
+  return back ? LEFT_FOR_A_WHILE : LEFT_BY_PLACE;
 }
 
 /* The decision itself was held back, or an option of it was. */
-static bool is_left_out(const struct json *j, struct str rollout, struct arena *a) {
+static enum left left_out(const struct json *j, struct str rollout, struct arena *a) {
   const uint32_t list = json_get(j, 0, "candidates");
-  if (says_gated(j, 0, rollout, a)) return true;
-  for (uint32_t i = 0; list != JSON_NONE && i < j->tokens[list].count; i++)
-    if (says_gated(j, json_child(j, list, i), rollout, a)) return true;
-  return false;
+  enum left left = says_left(j, 0, rollout, a);
+  for (uint32_t i = 0; left == LEFT_NOT && list != JSON_NONE && i < j->tokens[list].count; i++)
+    left = says_left(j, json_child(j, list, i), rollout, a);
+  return left;
 }
 
 static void enter(struct trial *one, const struct row *r, uint32_t group) {
@@ -155,12 +178,12 @@ static void take_decision(struct trial *one, const struct row *r, const struct j
   const struct str name = rollout_noun(rules, one->number)->at.name;
   struct trial_part *part = &one->parts[r->entry->partition];
   if (part->stage < 0) return; /* halted */
-  const bool compares = rollout_compares(rules, one->number, part->stage);
+  const enum left left = rollout_compares(rules, one->number, part->stage) ? left_out(j, name, a) : LEFT_NOT;
   const struct str trigger = json_text(j, json_get(j, 0, "trigger"), a);
   if (has_text(j, json_get(j, 0, "entered"), name, a)) {
     enter(one, r, REACHED); /* without the others there is a mean, and no difference */
     add_occasion(one, r, REACHED, 1);
-  } else if (compares && is_left_out(j, name, a) && rollout_outside(rules, one->number, part->stage, r->user->id)) {
+  } else if (left == LEFT_FOR_A_WHILE || (left == LEFT_BY_PLACE && rollout_outside(rules, one->number, part->stage, r->user->id))) {
     expose(one, r, REACHED_NOT);
     add_occasion(one, r, REACHED_NOT, 1);
   } else if (rollout_gates_trigger(rules, one->number, trigger)) add_occasion_again(one, r); /* whatever came of it: their group stays */

@@ -59,6 +59,7 @@ static bool set_stage(struct controls *c, struct control_stage to, bool is_anew)
     to.anew = c->stages[at].anew;
     if (c->stages[at].stage == to.stage) {
       to.since = c->stages[at].since;
+      to.holdback = c->stages[at].holdback;
       to.by_itself = c->stages[at].by_itself;
     }
   }
@@ -93,14 +94,16 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
     else unkill_name(c, hash_64(name));
   } else if (json_text_is(&j, kind, "rollout")) {
     int64_t stage = 0, since = 0;
+    double holdback = 0;
     bool held = false, is_anew = false;
     if (!json_int(&j, json_get(&j, 0, "stage"), &stage))
       return err_set(e, ERR_INPUT, "control fact rollout: expected a number in \"stage\"");
     json_bool(&j, json_get(&j, 0, "held"), &held);
     json_bool(&j, json_get(&j, 0, "anew"), &is_anew);
+    if (!json_double(&j, json_get(&j, 0, "holdback"), &holdback)) holdback = 0;
     if (!clock_parse(json_text(&j, json_get(&j, 0, "at"), scratch), &since)) since = 0;
     const bool by_itself = json_get(&j, 0, "why") != JSON_NONE;
-    ok = set_stage(c, (struct control_stage){hash_64(name), (int32_t)stage, held, since, 0, by_itself}, is_anew);
+    ok = set_stage(c, (struct control_stage){hash_64(name), (int32_t)stage, held, since, holdback, 0, by_itself}, is_anew);
   } else if (json_text_is(&j, kind, "experiment")) {
     int64_t revision = 0;
     if (!json_int(&j, json_get(&j, 0, "revision"), &revision))
@@ -125,6 +128,12 @@ int64_t controls_since(const struct controls *c, uint64_t rollout) {
 int64_t controls_anew(const struct controls *c, uint64_t rollout) {
   for (size_t i = 0; i < c->stage_count; i++)
     if (c->stages[i].rollout == rollout) return c->stages[i].anew;
+  return 0;
+}
+
+double controls_holdback(const struct controls *c, uint64_t rollout) {
+  for (size_t i = 0; i < c->stage_count; i++)
+    if (c->stages[i].rollout == rollout) return c->stages[i].holdback;
   return 0;
 }
 

@@ -77,8 +77,9 @@ struct controls {
     uint64_t rollout; /* hash_64 of its name */
     int32_t stage;    /* −1 halted */
     bool held;
-    int64_t since; /* when it came to this stage, UTC ms; 0: not said */
-    int64_t anew;  /* when it last came back from a halt: who entered before is out, UTC ms; 0: never, or not said */
+    int64_t since;   /* when it came to this stage, UTC ms; 0: not said */
+    double holdback; /* the share that stays out for the stage's hold though it reaches everybody; 0: none, or not said */
+    int64_t anew;    /* when it last came back from a halt: who entered before is out, UTC ms; 0: never, or not said */
     bool by_itself;
   } * stages;
   size_t stage_count, stage_cap;
@@ -86,13 +87,15 @@ struct controls {
   size_t ended_count, ended_cap;
 };
 /* Facts: {"kind":"kill","name":"trigger:x"|"all"}, {"kind":"unkill",…}, {"kind":"rollout","name":"x","stage":1}, with "anew":true where it
- * comes back from a halt, {"kind":"experiment","name":"x","revision":1,"ended":true}. Other kinds are left alone (true). */
+ * comes back from a halt and "holdback":0.05 where it comes to everybody, {"kind":"experiment","name":"x","revision":1,"ended":true}. Other
+ * kinds are left alone (true). */
 bool controls_apply(struct controls *c, struct str fact_json, struct arena *scratch, struct err *e);
-bool controls_killed(const struct controls *c, uint64_t name_hash);  /* by name, or everything */
-bool controls_named(const struct controls *c, uint64_t name_hash);   /* by name */
-int32_t controls_stage(const struct controls *c, uint64_t rollout);  /* 0 when nobody moved it */
-int64_t controls_since(const struct controls *c, uint64_t rollout);  /* 0 when nobody moved it */
-int64_t controls_anew(const struct controls *c, uint64_t rollout);   /* entries from before it count no more; 0: all count */
+bool controls_killed(const struct controls *c, uint64_t name_hash); /* by name, or everything */
+bool controls_named(const struct controls *c, uint64_t name_hash);  /* by name */
+int32_t controls_stage(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
+int64_t controls_since(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
+int64_t controls_anew(const struct controls *c, uint64_t rollout);  /* entries from before it count no more; 0: all count */
+double controls_holdback(const struct controls *c, uint64_t rollout);
 bool controls_by_itself(const struct controls *c, uint64_t rollout); /* was it the engine that moved it there? */
 bool controls_ended(const struct controls *c, uint64_t experiment);  /* hash_64 of "name#revision" */
 void controls_free(struct controls *c);
@@ -168,6 +171,10 @@ struct decision {
     int64_t at;
     bool by_itself;
   } halted;
+  struct held_back { /* GATED by the holdback of a stage that reaches everybody; until 0: is not */
+    double share;
+    int64_t until; /* UTC ms */
+  } held_back;
   int64_t expires, send_before; /* SENT */
   struct guard_figures {
     int32_t day, day_most, week, week_most;
@@ -232,6 +239,9 @@ bool rollout_gates_trigger(const struct rules *r, uint32_t rollout, struct str t
 bool rollout_gates_decision(const struct rules *r, uint32_t rollout, struct str trigger, struct str option);
 /* The user came into the rollout at that time, UTC ms; 0: is not in, or was before the last halt only. */
 int64_t rollout_since(const struct rules *r, const struct controls *c, uint32_t rollout, const struct user *u);
+/* What a move to that stage says of those who stay out for its hold, so that there is somebody to compare with: their share; 0: nobody. */
+#define ROLLOUT_HOLDBACK 0.05
+double stage_holdback(const struct noun_rollout *n, int32_t stage);
 bool rules_gate_models(const struct rules *r);                  /* does any rollout gate a model? */
 uint64_t rollout_hash(const struct rules *r, uint32_t rollout); /* as controls name it */
 

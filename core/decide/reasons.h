@@ -26,6 +26,8 @@ REASON(MESSAGE_INCOMPLETE, "message_incomplete", "a value that the message needs
 REASON(NO_OPTION, "no_option", "none of its options may be sent", "ни один вариант нельзя отправить")
 REASON(NOT_IN_ROLLOUT, "not_in_rollout", "the rollout has not reached this user", "внедрение ещё не дошло до пользователя")
 REASON(ROLLOUT_HALTED, "rollout_halted", "the rollout was halted", "внедрение остановлено")
+REASON(ROLLOUT_HOLDBACK, "rollout_holdback", "the rollout reaches everybody but a few, who are compared with",
+       "внедрение дошло до всех, кроме немногих, с кем сравнивают")
 REASON(OUTRANKED, "outranked", "another trigger of the same moment came first", "другой триггер оказался важнее")
 REASON(DRAWN, "drawn", "the draw chose silence", "жребий выбрал молчание")
 REASON(EXPERIMENT_ENDED, "experiment_ended", "the experiment has ended, and its control arm is silence",

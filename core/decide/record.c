@@ -134,6 +134,15 @@ void put_halted(struct json_writer *w, const struct halted *h) {
   json_close_object(w);
 }
 
+void put_held_back(struct json_writer *w, const struct held_back *h) {
+  if (!h->until) return;
+  json_key(w, "holdback");
+  json_open_object(w);
+  json_pair_double(w, "share", h->share);
+  put_time(w, "until", h->until);
+  json_close_object(w);
+}
+
 static void put_goal(struct json_writer *w, const struct goal_given *g) {
   if (!g->kind) return;
   json_key(w, "goal");
@@ -171,6 +180,7 @@ void decision_record(const struct moment_input *in, const struct symbols *symbol
   if (d->reason) json_pair_text(&w, "reason", d->reason);
   if (d->detail.len) json_pair_str(&w, "detail", d->detail);
   put_halted(&w, &d->halted);
+  put_held_back(&w, &d->held_back);
   put_reads(&w, in, symbols, d->trigger, d->candidate_count > 0);
   if (d->candidate_count) put_candidates(&w, r, d);
   json_key(&w, "safeguards");

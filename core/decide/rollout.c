@@ -1,6 +1,8 @@
 /* rollout: who is in. A user enters a rollout when a stage first reaches them, and that entry is recorded: once in, in until halted,
- * whatever the share does later; an entry from before the last halt counts no more. The bucket is a function of rollout and user only, so
- * that growing a share keeps everyone who was in. Called by slate.c in a lane, before any draw, and by flow before a model is asked. */
+ * whatever the share does later; an entry from before the last halt counts no more. Of a stage that reaches everybody a few stay out for
+ * its hold, as the control fact that brought it there says, so that there is somebody to compare with. The bucket is a function of rollout
+ * and user only, so that growing a share keeps everyone who was in. Called by slate.c in a lane, before any draw, and by flow before a
+ * model is asked. */
 #include "kit/rng.h"
 #include "reasons_words.h"
 #include "rules_inside.h"
@@ -24,8 +26,37 @@ static double place_of(const struct rollout *o, struct str user) {
   return rng_draw(STR("rollout"), user, o->hash, STR("share"));
 }
 
+static double place_in(const struct moment_input *in, const struct rollout *o) {
+  return in->fixed && in->fixed->place >= 0 ? in->fixed->place : place_of(o, in->user->id);
+}
+
+double stage_holdback(const struct noun_rollout *n, int32_t stage) {
+  if (stage < 0 || (size_t)stage >= n->stage_count) return 0;
+  return n->stages[stage].share >= 1 && n->stages[stage].hold > 0 ? ROLLOUT_HOLDBACK : 0;
+}
+
+/* The stage reaches the user by its share, but holds those with the last places back for a while. */
+static bool is_held_back(const struct moment_input *in, const struct rollout *o, const struct noun_stage *s, struct held_back *h) {
+  const int64_t since = controls_since(in->controls, o->hash);
+  *h = (struct held_back){controls_holdback(in->controls, o->hash), since + (int64_t)(s->hold * 1000)};
+  if (!(h->share > 0) || since == 0 || in->clock >= h->until) return false;
+  const double place = place_in(in, o);
+  return place < s->share && place >= s->share - h->share;
+}
+
+struct held_back rollout_held_back(const struct moment_input *in, uint32_t rollout) {
+  const struct rollout *o = &in->rules->rollouts[rollout];
+  const int32_t stage = controls_stage(in->controls, o->hash);
+  struct held_back h;
+  if (stage < 0 || (size_t)stage >= o->noun->stage_count || controls_killed(in->controls, o->kill_name)) return (struct held_back){0};
+  const struct stage *s = &o->stages[stage];
+  if (s->only && expression_truth(s->only, in->slots) != TRUTH_TRUE) return (struct held_back){0};
+  return is_held_back(in, o, &o->noun->stages[stage], &h) ? h : (struct held_back){0};
+}
+
 const char *rollout_reason(const struct moment_input *in, uint32_t rollout) {
-  return controls_stage(in->controls, in->rules->rollouts[rollout].hash) < 0 ? REASON_ROLLOUT_HALTED : REASON_NOT_IN_ROLLOUT;
+  if (controls_stage(in->controls, in->rules->rollouts[rollout].hash) < 0) return REASON_ROLLOUT_HALTED;
+  return rollout_held_back(in, rollout).until ? REASON_ROLLOUT_HOLDBACK : REASON_NOT_IN_ROLLOUT;
 }
 
 static const struct mark *entry_of(const struct controls *c, const struct rollout *o, const struct user *u) {
@@ -42,9 +73,8 @@ static bool is_in(const struct moment_input *in, uint32_t number, uint64_t *ente
   if ((size_t)stage >= o->noun->stage_count) stage = (int32_t)o->noun->stage_count - 1;
   const struct stage *s = &o->stages[stage];
   if (s->only && expression_truth(s->only, in->slots) != TRUTH_TRUE) return false;
-  bool fixed = in->fixed && in->fixed->place >= 0;
-  double place = fixed ? in->fixed->place : place_of(o, in->user->id);
-  if (place >= s->share) return false;
+  struct held_back back;
+  if (place_in(in, o) >= s->share || is_held_back(in, o, &o->noun->stages[stage], &back)) return false;
   if (!has_turn(in, o, s)) return false;
   *entered |= UINT64_C(1) << number;
   return true;

@@ -124,13 +124,15 @@ bool guard_minor(const struct user *u);
 bool guard_unwell(const struct user *u, struct arena *a);                     /* ill, injured or pregnant, or the profile cannot be read */
 void put_guard_figures(struct json_writer *w, const struct guard_figures *g); /* record.c: an object */
 void put_halted(struct json_writer *w, const struct halted *h);               /* record.c: "halted", into an open object; or nothing */
+void put_held_back(struct json_writer *w, const struct held_back *h);         /* … "holdback" */
 /* The next moment at which quiet hours begin in the user's zone, strictly after `clock`. */
 int64_t guard_next_quiet(const struct rules *r, const struct user *u, int64_t clock);
 
 /* ---- rollout.c ---- */
 /* The first gate that keeps the user out, or NO_ONE; sets bits of `entered` for rollouts that the user enters with this decision. */
 uint32_t rollout_gate(const struct moment_input *in, const struct gates *gates, uint64_t *entered);
-const char *rollout_reason(const struct moment_input *in, uint32_t rollout); /* why this gate keeps the user out */
+struct held_back rollout_held_back(const struct moment_input *in, uint32_t rollout); /* of a gate that keeps the user out */
+const char *rollout_reason(const struct moment_input *in, uint32_t rollout);         /* why this gate keeps the user out */
 
 /* ---- halt.c ---- */
 /* Compiles `halt` and `advance`; a name that is no figure is an error; what cannot be measured, or can never be true, a warning. [builder]

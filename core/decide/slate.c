@@ -90,6 +90,7 @@ static bool gated_by(const struct moment_input *in, struct decision *d, uint32_t
   d->detail = o->noun->at.name;
   if (d->reason == REASON_ROLLOUT_HALTED)
     d->halted = (struct halted){controls_since(in->controls, o->hash), controls_by_itself(in->controls, o->hash)};
+  d->held_back = rollout_held_back(in, gate);
   return true;
 }
 

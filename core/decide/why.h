@@ -48,5 +48,6 @@ void say_condition(const struct speaking *s, const struct why_condition *c, cons
 void say_rule(const struct speaking *s, const struct trigger *t);                                /* why, file, line, condition */
 void say_if(const struct speaking *s, enum word what, const char *bound, const char *was);       /* what would have had to be otherwise */
 void say_if_reason(const struct speaking *s, const struct policy *p, struct str reason, const struct guard_figures *g);
+void say_held_back(const struct speaking *s, struct str rollout, double share, struct str until);
 void say_halt(const struct speaking *s, const struct rules *r, struct str rollout, struct str at, bool by_itself);
 void say_guard(const struct speaking *s, const struct guard_figures *g);

@@ -19,6 +19,7 @@ struct why_not {
   struct guard_figures figures;
   struct obstacle person, own, gate, trial;
   struct halted halted;     /* the gate, when it is a halt */
+  struct held_back back;    /* … when it is a holdback */
   struct obstacle *options; /* by place in trigger->offer */
   struct why_condition *conditions;
 };
@@ -26,6 +27,7 @@ struct why_not {
 static void gather_gate(const struct moment_input *m, uint32_t gate, struct why_not *n) {
   if (gate == NO_ONE) return;
   n->gate = (struct obstacle){rollout_reason(m, gate), m->rules->rollouts[gate].noun->at.name};
+  n->back = rollout_held_back(m, gate);
   if (n->gate.reason != REASON_ROLLOUT_HALTED) return;
   const uint64_t hash = m->rules->rollouts[gate].hash;
   n->halted = (struct halted){controls_since(m->controls, hash), controls_by_itself(m->controls, hash)};
@@ -89,6 +91,7 @@ static void say_obstacle(const struct speaking *s, const struct rules *r, const 
   buf_char(s->out, '\n');
   char at[32];
   if (o == &n->gate && n->halted.at) say_halt(s, r, o->detail, (struct str){at, clock_format(n->halted.at, at)}, n->halted.by_itself);
+  if (o == &n->gate && n->back.until) say_held_back(s, o->detail, n->back.share, (struct str){at, clock_format(n->back.until, at)});
   say_if_reason(s, &r->policy, str_from(o->reason), &n->figures);
 }
 
@@ -154,6 +157,7 @@ static void put_obstacles(struct json_writer *w, const struct why_not *n, const 
     if (all[i] == &n->own && n->available.condition) put_condition(w, &n->available);
     if (all[i] == &n->trial && n->trial_available.condition) put_condition(w, &n->trial_available);
     if (all[i] == &n->gate) put_halted(w, &n->halted);
+    if (all[i] == &n->gate) put_held_back(w, &n->back);
     json_close_object(w);
   }
   json_close_array(w);

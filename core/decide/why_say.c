@@ -118,6 +118,11 @@ void say_halt(const struct speaking *s, const struct rules *r, struct str rollou
   buf_char(s->out, '\n');
 }
 
+void say_held_back(const struct speaking *s, struct str rollout, double share, struct str until) {
+  buf_printf(s->out, "  %s " STR_FORMAT " %s %.4g %% %s " STR_FORMAT "\n", s->word[W_ROLLOUT], STR_ARG(rollout), s->word[W_HOLDS_BACK],
+             100 * share, s->word[W_HELD_UNTIL], STR_ARG(until));
+}
+
 /* Safeguards and operators: which figure would have had to be another. */
 void say_if_reason(const struct speaking *s, const struct policy *p, struct str reason, const struct guard_figures *g) {
   struct arena *a = s->arena;
@@ -133,7 +138,7 @@ void say_if_reason(const struct speaking *s, const struct policy *p, struct str 
   if (str_is(reason, REASON_CONSENT_UNKNOWN) || str_is(reason, REASON_OPTED_OUT)) say_if(s, W_IF_CONSENT, NULL, NULL);
   if (str_is(reason, REASON_ZONE_UNKNOWN)) say_if(s, W_IF_ZONE, NULL, NULL);
   if (str_is(reason, REASON_KILLED)) say_if(s, W_IF_LIFTED, NULL, NULL);
-  if (str_is(reason, REASON_NOT_IN_ROLLOUT)) say_if(s, W_IF_REACHED, NULL, NULL);
+  if (str_is(reason, REASON_NOT_IN_ROLLOUT) || str_is(reason, REASON_ROLLOUT_HOLDBACK)) say_if(s, W_IF_REACHED, NULL, NULL);
   if (str_is(reason, REASON_ROLLOUT_HALTED)) say_if(s, W_IF_RESUMED, NULL, NULL);
 }
 

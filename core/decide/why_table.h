@@ -54,6 +54,8 @@ WORD(ROLLOUT, "the rollout", "внедрение")
 WORD(HALTED_ON, "was halted on", "остановлено")
 WORD(HALT_HELD, "because", "так как")
 WORD(BY_HAND, "by hand", "вручную")
+WORD(HOLDS_BACK, "holds back", "удерживает")
+WORD(HELD_UNTIL, "of all users until", "всех пользователей до")
 WORD(ENDED, "ended", "завершён")
 WORD(IF_REACHED, "the rollout had reached the user", "внедрение дошло до пользователя")
 /* why a value is missing: the words of missing_word */

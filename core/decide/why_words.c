@@ -124,6 +124,13 @@ static void say_halted(const struct why *y, const struct speaking *s) {
   if (at.len) say_halt(s, y->input->rules, text_of(y, "detail", s), at, by_itself);
 }
 
+static void say_holdback(const struct why *y, const struct speaking *s) {
+  double share;
+  const struct str until = text_of(y, "holdback.until", s);
+  if (until.len && json_double(&y->record, json_path(&y->record, 0, "holdback.share"), &share))
+    say_held_back(s, text_of(y, "detail", s), share, until);
+}
+
 /* Who or what took the place, and what would have had to be otherwise. */
 static void say_obstacle(const struct why *y, const struct guard_figures *g, const struct speaking *s) {
   struct str reason = text_of(y, "reason", s);
@@ -136,6 +143,7 @@ static void say_obstacle(const struct why *y, const struct guard_figures *g, con
     say_condition(s, &available, "    ");
   }
   say_halted(y, s);
+  say_holdback(y, s);
   say_if_reason(s, &r->policy, reason, g);
   if (rival == NO_ONE) return;
   const struct noun_trigger *noun = r->triggers[rival].noun;

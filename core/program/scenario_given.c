@@ -213,27 +213,32 @@ static bool given_values(struct scene *s, const struct node *given, const char *
 
 /* ---- what operators said ---- */
 
-/* `ago`: ms before the event; 0: nobody says when. */
-static bool apply_fact(struct scene *s, const char *kind, struct str name, int64_t stage, int64_t ago, struct err *e) {
+struct said {
+  int64_t stage, ago; /* ago: ms before the event; 0: nobody says when */
+  double holdback;
+};
+
+static bool apply_fact(struct scene *s, const char *kind, struct str name, struct said said, struct err *e) {
   char at[32];
   struct buf b = {0};
   struct json_writer w = json_to(&b);
   json_open_object(&w);
   json_pair_text(&w, "kind", kind);
   json_pair_str(&w, "name", name);
-  json_pair_int(&w, "stage", stage);
-  if (ago) json_pair_str(&w, "at", (struct str){at, clock_format(s->event.timestamp - ago, at)});
+  json_pair_int(&w, "stage", said.stage);
+  if (said.holdback > 0) json_pair_double(&w, "holdback", said.holdback);
+  if (said.ago) json_pair_str(&w, "at", (struct str){at, clock_format(s->event.timestamp - said.ago, at)});
   json_close_object(&w);
   return controls_apply(&s->controls, keep(s->arena, &b), s->arena, e);
 }
 
 static bool given_kills(struct scene *s, const struct node *given, struct err *e) {
   const struct node *n = node_get(given, "killed");
-  if (n && n->kind == NODE_TEXT) return apply_fact(s, "kill", n->text, 0, 0, e);
+  if (n && n->kind == NODE_TEXT) return apply_fact(s, "kill", n->text, (struct said){0}, e);
   if (n && n->kind != NODE_TABLE) return err_set(e, ERR_INPUT, "given.killed: expected a list like { \"trigger:x\" }, or \"all\"");
   for (uint32_t i = 0; n && i < n->length; i++) {
     if (n->items[i].kind != NODE_TEXT) return err_set(e, ERR_INPUT, "given.killed: expected names like \"trigger:x\"");
-    if (!apply_fact(s, "kill", n->items[i].text, 0, 0, e)) return false;
+    if (!apply_fact(s, "kill", n->items[i].text, (struct said){0}, e)) return false;
   }
   return true;
 }
@@ -258,11 +263,12 @@ static bool given_stage(struct scene *s, struct str name, const struct node *sta
   if (!r) return err_set(e, ERR_INPUT, "given.rollouts: no rollout is named \"" STR_FORMAT "\"", STR_ARG(name));
   if (stage->kind != NODE_TEXT)
     return err_set(e, ERR_INPUT, "given.rollouts: expected a stage's name, \"entered\", \"halted\" or { stage = \"…\", ago = 3 * days }");
-  if (str_is(stage->text, "halted")) return apply_fact(s, "rollout", name, -1, 0, e);
+  if (str_is(stage->text, "halted")) return apply_fact(s, "rollout", name, (struct said){.stage = -1}, e);
   if (str_is(stage->text, "entered"))
     return user_set_mark(s->user, mark_key("rollout", name), s->event.timestamp - CLOCK_DAY, 1) || err_set(e, ERR_INTERNAL, "no memory");
   for (size_t i = 0; i < r->stage_count; i++)
-    if (str_eq(r->stages[i].name, stage->text)) return apply_fact(s, "rollout", name, (int64_t)i, (int64_t)(ago * 1000), e);
+    if (str_eq(r->stages[i].name, stage->text))
+      return apply_fact(s, "rollout", name, (struct said){(int64_t)i, (int64_t)(ago * 1000), stage_holdback(r, (int32_t)i)}, e);
   return err_set(e, ERR_INPUT, "given.rollouts: \"" STR_FORMAT "\" has no stage \"" STR_FORMAT "\"", STR_ARG(name), STR_ARG(stage->text));
 }
 

@@ -109,6 +109,49 @@ static void test_holdout(void **state) {
   assert_in_range(counts[1], 810, 990);
 }
 
+/* Of a stage for everybody as many stay out as its fact says, the same ones until its hold is over; facts that say none hold nobody. */
+static void test_holdback(void **state) {
+  (void)state;
+  enum { PEOPLE = 1000 };
+  static bool out[PEOPLE];
+  size_t count = 0;
+  struct world *w =
+      world_new(RULES "rollout \"r\" { why = \"x\", gates = { \"trigger:calm\" }, stages = { { name = \"half\", share = 0.5 },"
+                      " { name = \"all\", share = 1, hold = 5 * days } } }\n");
+  world_fact(w, "{\"kind\":\"rollout\",\"name\":\"r\",\"stage\":1,\"held\":false,\"holdback\":0.05,\"at\":\"2025-05-30T12:00:00Z\"}");
+  world_fact(
+      w,
+      "{\"kind\":\"rollout\",\"name\":\"r\",\"stage\":1,\"held\":true,\"at\":\"2025-05-31T12:00:00Z\"}"); /* held by hand: the same stage */
+  for (int i = 0; i < PEOPLE; i++) {
+    char id[16];
+    snprintf(id, sizeof id, "p%d", i);
+    world_person(w, id);
+    world_event(w, "ping", "{}", NOON);
+    out[i] = world_sent(w) == 0;
+    count += out[i];
+    if (!out[i]) continue;
+    expect_outcome(w, "calm", OUTCOME_GATED, "rollout_holdback");
+    assert_true(world_of(w, "calm")->held_back.until == NOON + 3 * CLOCK_DAY && world_of(w, "calm")->entered == 0);
+    world_event(w, "ping", "{}", NOON + 3 * CLOCK_DAY - 1);
+    expect_outcome(w, "calm", OUTCOME_GATED, "rollout_holdback");
+    world_event(w, "ping", "{}", NOON + 3 * CLOCK_DAY);
+    expect_outcome(w, "calm", OUTCOME_SENT, NULL);
+  }
+  assert_in_range(count, 25, 75); /* 3.6 standard deviations around 50 */
+  world_fact(w, "{\"kind\":\"rollout\",\"name\":\"r\",\"stage\":0,\"held\":false,\"at\":\"2025-05-30T13:00:00Z\"}");
+  world_fact(w,
+             "{\"kind\":\"rollout\",\"name\":\"r\",\"stage\":1,\"held\":false,\"at\":\"2025-05-30T14:00:00Z\"}"); /* of an older journal */
+  for (int i = 0; i < PEOPLE; i++) {
+    char id[16];
+    if (!out[i]) continue;
+    snprintf(id, sizeof id, "p%d", i);
+    world_person(w, id);
+    world_event(w, "ping", "{}", NOON);
+    expect_outcome(w, "calm", OUTCOME_SENT, NULL);
+  }
+  world_free(w);
+}
+
 static void test_kills(void **state) {
   (void)state;
   struct world *w =
@@ -196,6 +239,7 @@ int main(void) {
       cmocka_unit_test(test_consent),
       cmocka_unit_test(test_minors),
       cmocka_unit_test(test_holdout),
+      cmocka_unit_test(test_holdback),
       cmocka_unit_test(test_kills),
       cmocka_unit_test(test_facts_that_are_not_ours),
       cmocka_unit_test(test_every_reason_has_its_words),
