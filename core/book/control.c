@@ -1,8 +1,8 @@
 /* control.db: what operators did, with their names, in a hash chain; and the erasures. Promises that a fact is durable when control_append
  * returns true, that changing, removing or inserting one breaks the chain at a place control_verify names, and that an erasure is kept as a
  * keyed digest only. Facts are not sealed: nothing that names a user belongs into them. Called by main, tools, lanes (erasures), the
- * builder and whoever writes for the main thread: one connection, one lock, which is held while the disk syncs. The main thread looks at keys through a
- * second connection, which waits for nobody. */
+ * builder and whoever writes for the main thread: one connection, one lock, which is held while the disk syncs. The main thread looks at
+ * keys through a second connection, which waits for nobody. */
 #include "directory.h"
 #include "kit/clock.h"
 #include "kit/file.h"

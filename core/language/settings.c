@@ -84,6 +84,23 @@ static void sort(struct reading *r) {
     }
 }
 
+/* The next name by its bytes, so that of two bad settings the same one is named in every run; NULL: that was the last. */
+static const char *name_after(lua_State *L, const char *last) {
+  const char *next = NULL;
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+    const char *name = lua_tostring(L, -2); /* has_names: each is a text */
+    if ((!last || strcmp(name, last) > 0) && (!next || strcmp(name, next) < 0)) next = name;
+  }
+  return next;
+}
+
+static bool has_names(struct reading *r, lua_State *L) {
+  bool good = true;
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
+    good = good && lua_type(L, -2) == LUA_TSTRING && strlen(lua_tostring(L, -2)) == lua_rawlen(L, -2);
+  return good || err_set(r->e, ERR_INPUT, "%s: a setting without a name", r->path);
+}
+
 static bool run(struct reading *r, lua_State *L, struct str source) {
   char name[512];
   snprintf(name, sizeof name, "@%s", r->path);
@@ -96,10 +113,11 @@ static bool run(struct reading *r, lua_State *L, struct str source) {
     status = lua_pcall(L, 0, 0, 0);
   }
   if (status != LUA_OK) return err_set(r->e, ERR_INPUT, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "the settings cannot be run");
-  bool ok = true;
-  for (lua_pushnil(L); ok && lua_next(L, 1); lua_settop(L, 2))
-    ok = lua_type(L, 2) == LUA_TSTRING ? add_all(r, lua_tostring(L, 2), L, 3)
-                                       : err_set(r->e, ERR_INPUT, "%s: a setting without a name", r->path);
+  bool ok = has_names(r, L);
+  for (const char *setting = NULL; ok && (setting = name_after(L, setting)); lua_settop(L, 1)) {
+    lua_getfield(L, 1, setting);
+    ok = add_all(r, setting, L, 2);
+  }
   return ok;
 }
 

@@ -97,12 +97,21 @@ static int word_silence(lua_State *L) {
   return 1;
 }
 
-static int word_follow_up(lua_State *L) {
-  luaL_argcheck(L, lua_type(L, 1) == LUA_TTABLE, 1, "follow_up { of = \"intervention:…\", after = 2 * hours }");
+/* The first by its bytes of the fields that follow_up does not have, not the first that Lua's hash brings up; NULL: none. */
+static const char *strange_field(lua_State *L) {
+  const char *first = NULL;
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-    if (strcmp(key, "of") != 0 && strcmp(key, "after") != 0) return luaL_error(L, "follow_up has the fields of and after, not \"%s\"", key);
+    const bool known = strcmp(key, "of") == 0 || strcmp(key, "after") == 0;
+    if (!known && (!first || strcmp(key, first) < 0)) first = key; /* the table keeps it */
   }
+  return first;
+}
+
+static int word_follow_up(lua_State *L) {
+  luaL_argcheck(L, lua_type(L, 1) == LUA_TTABLE, 1, "follow_up { of = \"intervention:…\", after = 2 * hours }");
+  const char *strange = strange_field(L);
+  if (strange) return luaL_error(L, "follow_up has the fields of and after, not \"%s\"", strange);
   lua_getfield(L, 1, "of");
   struct str of = {0};
   if (lua_type(L, -1) == LUA_TSTRING) of.at = lua_tolstring(L, -1, &of.len);

@@ -46,6 +46,7 @@ wrong() { # PATTERN, the file's lines
   [ ! -e "$work/never" ] || say "a data directory was made in spite of $*"
 }
 wrong 'kairos.lua:2: ' 'lanes = 1' 'data = = 2'
+for i in 1 2 3 4 5 6; do wrong 'kairos.lua: data: expected texts' 'listen = {2}' 'lanes = {3}' 'data = {1}' 'program = {4}'; done # whatever Lua's hash says
 wrong 'kairos.lua: unknown setting "lisen" (did you mean "listen"?)' 'lisen = "127.0.0.1:0"'
 wrong 'expected a whole number, got "many"' 'lanes = "many"'
 wrong 'kairos.lua: lanes: expected a value, got true' 'lanes = true'

@@ -250,6 +250,9 @@ static void errors_name_their_line(void **state) {
   refused("local e = silence(0)", 1, "silence needs a duration above 0");
   refused("local e = follow_up { of = \"x\", after = 5 }", 1, "follow_up needs of = ");
   refused("local e = follow_up { off = \"x\" }", 1, "not \"off\"");
+  for (int i = 0; i < 16; i++) /* whatever order the hash of this state has */
+    refused("local e = follow_up { zeta = 1, og = \"x\", aftscenarioer = 8, [3] = 4, [true] = 5 }", 1, "not \"?\"");
+  for (int i = 0; i < 16; i++) refused("local e = follow_up { zeta = 1, og = \"x\", aftscenarioer = 8 }", 1, "not \"aftscenarioer\"");
 }
 
 /* ---- what the words do ---- */
