@@ -12,11 +12,31 @@ static const char *author_of(struct request *r) {
   return name ? name : "local";
 }
 
+/* The program has a model of this name, and it is not kept: says why. A program that was stored by an earlier version may have a `train`
+ * that is refused today. */
+static bool refuse_unkept(struct request *r, const struct lifecycle *l) {
+  const struct models *models = l->of ? l->of->models : NULL;
+  const uint32_t model = models ? model_of_name(models, r->params[0]) : NO_MODEL;
+  const struct noun_model *n = model == NO_MODEL ? NULL : model_noun(models, model);
+  struct arena a = {0};
+  struct outcome_terms terms;
+  struct err why = {0};
+  if (!n) return false;
+  if (n->combine) err_set(&why, ERR_INPUT, "it combines other models and has no state of its own");
+  else if (!n->state.len) err_set(&why, ERR_INPUT, "its file names no state");
+  else if (outcomes_of(models, model, &a, &terms, &why)) err_set(&why, ERR_INPUT, "the program that is served has no state for it");
+  request_problem(r, 409, "model-not-kept", NULL, "model \"" STR_FORMAT "\" is not judged or trained again: %s", STR_ARG(r->params[0]),
+                  why.text);
+  arena_free(&a);
+  return true;
+}
+
 static struct episode *episode_asked(struct request *r, struct lifecycle *l) {
   const char *names[EPISODES_MOST];
   lifecycle_catch_up(l);
   struct episode *e = episode_of(l, r->params[0]);
   if (e) return e;
+  if (refuse_unkept(r, l)) return NULL;
   for (uint32_t i = 0; i < l->episode_count; i++) names[i] = l->episodes[i]->name;
   const char *near = str_nearest(r->params[0], names, l->episode_count);
   request_problem(r, 404, "model-unknown", NULL, "no model with a state and a `train` is named \"" STR_FORMAT "\"%s%s%s",

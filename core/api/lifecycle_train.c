@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SECONDS_MOST "3600"
 #define OUTPUT_MOST  65536
@@ -168,9 +169,11 @@ static bool spawn(struct training_job *j, struct err *e) {
   struct arena a = {0};
   size_t count = 0, kept = 0;
   while (environ[count]) count++;
-  char **env = ARENA_ARRAY(&a, char *, count + 1);
+  char **env = ARENA_ARRAY(&a, char *, count + 2), us[60];
+  snprintf(us, sizeof us, "KAIROS_TRAINS_FOR=%ld", (long)getpid());
   for (size_t i = 0; env && i < count; i++)
     if (!is_secret(environ[i])) env[kept++] = environ[i];
+  if (env) env[kept] = us;
   char data[4200];
   snprintf(data, sizeof data, "%s", book_directory(j->lifecycle->api->book));
   char *args[] = {"kairos", "retrain", j->model,    "--out",      j->out,   "--program", j->program,

@@ -13,9 +13,9 @@ struct calibration {
   struct platt platt; /* over log odds of the output */
   const struct isotonic_point *corners;
   size_t count;
-  double quantile, alpha; /* of the conformal sets; none: too few rows */
-  uint32_t rows, conformal_rows;
-  const char *why; /* what was not done; or NULL */
+  double quantile, alpha;                /* of the conformal sets; none: too few rows */
+  uint32_t rows, conformal_rows, people; /* people 0: nobody counted them */
+  const char *why;                       /* what was not done; or NULL */
 };
 
 #define CORNERS_MOST 1024
@@ -91,6 +91,14 @@ bool calibration_conform(struct calibration *c, const double *output, const doub
   return true;
 }
 
+const char *calibration_why(const struct calibration *c) {
+  return c->why ? c->why : "";
+}
+
+void calibration_of_people(struct calibration *c, uint32_t people) {
+  c->people = people;
+}
+
 static const char *const methods[] = {"none", "platt", "isotonic"};
 
 const char *calibration_method(const struct calibration *c) {
@@ -101,6 +109,7 @@ void calibration_write(const struct calibration *c, struct json_writer *w) {
   json_open_object(w);
   json_pair_text(w, "method", methods[c->method]);
   json_pair_int(w, "rows", c->rows);
+  if (c->people) json_pair_int(w, "people", c->people);
   if (c->why) json_pair_text(w, "why", c->why);
   if (c->method == METHOD_PLATT) {
     json_pair_double(w, "a", c->platt.a);
@@ -148,13 +157,14 @@ static bool read_corners(const struct json *j, uint32_t at, struct calibration *
 
 static bool read_object(const struct json *j, uint32_t at, struct calibration *c, struct arena *a, struct err *e) {
   const struct str method = json_text(j, json_get(j, at, "method"), a);
-  double rows = 0;
+  double rows = 0, people = 0;
   int known = 0;
   while (known < 3 && !str_is(method, methods[known])) known++;
   if (known == 3) return err_set(e, ERR_INPUT, "calibration.method: expected none, platt or isotonic");
   c->method = (enum method)known;
   json_double(j, json_get(j, at, "rows"), &rows);
   c->rows = rows >= 0 && rows < 1e9 ? (uint32_t)rows : 0;
+  if (json_double(j, json_get(j, at, "people"), &people)) c->people = people >= 0 && people < 1e9 ? (uint32_t)people : 0;
   if (c->method == METHOD_PLATT &&
       (!json_double(j, json_get(j, at, "a"), &c->platt.a) || !json_double(j, json_get(j, at, "b"), &c->platt.b)))
     return err_set(e, ERR_INPUT, "calibration: expected finite numbers a and b");

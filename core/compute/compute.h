@@ -284,6 +284,8 @@ const char *model_confidence(const struct models *m, uint32_t model, uint32_t pa
 /* From now on a partition's sets end at this score (none: at the state's own). Whoever asks sees it at the next look. [main] */
 void model_adapt(const struct models *m, uint32_t model, uint32_t partition, double quantile);
 /* From outputs and what came, in `a`; too little data: method none, and why. NULL: no memory. [tool] */
+const char *calibration_why(const struct calibration *c);           /* what was not done when it was learned, or "" */
+void calibration_of_people(struct calibration *c, uint32_t people); /* how many the rows are of, for whom reads it */
 struct calibration *calibration_fit(bool isotonic, const double *output, const double *outcome, size_t n, struct arena *a);
 /* False: too few rows for sets at this level. [tool] */
 bool calibration_conform(struct calibration *c, const double *output, const double *outcome, size_t n, double alpha, struct arena *a);

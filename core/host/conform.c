@@ -53,6 +53,18 @@ static bool entry_describes(struct bench *b) {
   return took <= DESCRIBE_MS || bench_fail(b, "it took %lld ms to describe itself, expected at most %d", (long long)took, DESCRIBE_MS);
 }
 
+/* A program finds a plugin by its file's name, a state says the plugin's id: of two names one would be lost. */
+static bool entry_named(struct bench *b) {
+  const char *slash = strrchr(file_of, '/'), *file = slash ? slash + 1 : file_of;
+  const size_t length = strlen(file) > 3 && strcmp(file + strlen(file) - 3, ".so") == 0 ? strlen(file) - 3 : strlen(file);
+  if (!b->options->named) return bench_skip(b, "nobody said that this is its name");
+  if (strlen(b->t->id) == length && memcmp(b->t->id, file, length) == 0) return true;
+  return bench_fail(
+      b,
+      "its id is \"%.100s\" and its file is called %.100s: expected %.100s.so, since a program finds it by its file and a state by its id",
+      b->t->id, file, b->t->id);
+}
+
 /* A host of an older engine has no service(): reading beyond its end is a crash here. */
 static bool entry_older(struct bench *b) {
   struct err e = {0};
@@ -96,8 +108,11 @@ static bool schema_policy(struct bench *b) {
 }
 
 static const struct conform_entry conform_elf[] = {{"file", elf_file, true}, {NULL, NULL, false}};
-static const struct conform_entry conform_entries[] = {
-    {"describes", entry_describes, true}, {"older", entry_older, true}, {"extensions", entry_extensions, false}, {NULL, NULL, false}};
+static const struct conform_entry conform_entries[] = {{"describes", entry_describes, true},
+                                                       {"older", entry_older, true},
+                                                       {"named", entry_named, false},
+                                                       {"extensions", entry_extensions, false},
+                                                       {NULL, NULL, false}};
 static const struct conform_entry conform_schema[] = {
     {"model", schema_of_model, false}, {"policy", schema_policy, false}, {NULL, NULL, false}};
 

@@ -129,6 +129,7 @@ struct conform_options {
   uint64_t seed;
   int64_t limit_ms; /* of one check */
   bool in_process;  /* without child and jail, for a debugger */
+  bool named;       /* its file's name is the one that it is to be found by */
 };
 struct conform_result {
   const char *group, *check;

@@ -85,7 +85,7 @@ static bool is_config(const char *config, struct err *e) {
 
 int tool_conform(int argc, char **argv) {
   const char *path = NULL, *state = NULL;
-  struct conform_options o = {0};
+  struct conform_options o = {.named = true};
   int64_t seed = 1, limit = 120;
   bool json = false;
   const struct argument list[] = {

@@ -2,6 +2,7 @@
  * figures and champions of `kairos train`, without training. With --folds, what the model could learn where there are too few people to
  * train it: cross-validation by groups of people. Writes nothing. Main thread. */
 #include "arguments.h"
+#include "blend.h"
 #include "folds.h"
 #include "tools_list.h"
 #include <stdio.h>
@@ -28,11 +29,25 @@ static void print_report(const struct options *o, const struct one_model *m, con
   buf_free(&out);
 }
 
+static bool run_combination(const struct options *o, const struct one_model *m, struct err *e) {
+  struct report report;
+  if (o->folds || o->state)
+    return err_set(e, ERR_INPUT, "%s combines other models and has no weights of its own, so it takes no %s",
+                   model_name(m->program->models, m->index), o->folds ? "--folds" : "--state");
+  if (!blend_judge(m, o->program, o->plugins, &o->from, &report, e)) return false;
+  print_report(o, m, &o->from, &report);
+  return true;
+}
+
 static bool run(const struct options *o, struct err *e) {
   struct training_table *table = NULL;
   struct one_model m;
   struct report report;
   const struct learning_from from = o->from;
+  const bool found = one_model_find(&m, o->program, o->model, e), combines = found && m.noun->combine;
+  const bool judged = combines && run_combination(o, &m, e);
+  one_model_close(&m);
+  if (!found || combines) return judged;
   const bool fine = one_model_open(&m, o->program, o->model, o->plugins, e) && (o->folds || one_model_load(&m, o->state, e)) &&
                     (table = report_table(&m, &from, e)) &&
                     (o->folds ? folds_run(&m, table, (uint32_t)o->folds, o->seconds, &report, e) : report_make(&report, &m, table, e));

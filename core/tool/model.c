@@ -4,6 +4,7 @@
 #include "arguments.h"
 #include "kit/file.h"
 #include "kit/hash.h"
+#include "kit/json.h"
 #include "one_model.h"
 #include "tools_list.h"
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 struct options {
   const char *verb, *model, *file, *format, *layout, *program, *plugins, *out, *state;
+  bool json;
 };
 
 /* "safetensors" with --layout keras is the format "safetensors-keras". */
@@ -96,6 +98,57 @@ static bool show_state(const char *path, struct json_writer *w, struct err *e) {
   return fine;
 }
 
+/* ---- in words ---- */
+
+static void print_fields(const struct json *j, const char *side, struct arena *a) {
+  const uint32_t list = json_get(j, 0, side), count = list == JSON_NONE ? 0 : j->tokens[list].count;
+  printf("%u %s\n", count, side);
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t field = json_child(j, list, i);
+    const struct str name = json_text(j, json_get(j, field, "name"), a), unit = json_text(j, json_get(j, field, "unit"), a);
+    double width = 1;
+    json_double(j, json_get(j, field, "width"), &width);
+    printf("  " STR_FORMAT, STR_ARG(name));
+    if (width > 1) printf(", %.0f days", width);
+    if (unit.len) printf(" (" STR_FORMAT ")", STR_ARG(unit));
+    printf("\n");
+  }
+}
+
+/* One figure a line, by its path; long lists of numbers (references, golden rows) only by their number. */
+static void print_figures(const struct json *j, uint32_t at, const char *path, int depth, struct arena *a) {
+  if (json_type(j, at) == JSON_OBJECT && depth < 3 && j->tokens[at].count > 0) {
+    for (uint32_t key = at + 1; key < j->tokens[at].next; key = j->tokens[key + 1].next) {
+      const struct str name = json_text(j, key, a);
+      print_figures(j, key + 1, arena_printf(a, "%s%s" STR_FORMAT, path, path[0] ? "." : "", STR_ARG(name)), depth + 1, a);
+    }
+    return;
+  }
+  const struct str raw = json_raw(j, at);
+  if (json_type(j, at) == JSON_ARRAY || raw.len > 80) printf("  %s: %u of them (--json shows all)\n", path, j->tokens[at].count);
+  else printf("  %s: " STR_FORMAT "\n", path, STR_ARG(raw));
+}
+
+static bool print_words(struct str text, struct err *e) {
+  struct arena a = {0};
+  struct json j;
+  bool fine = json_parse(&j, &a, text, &json_limits_default, e);
+  if (fine) {
+    const uint32_t state = json_get(&j, 0, "state");
+    const struct str model = json_text(&j, json_get(&j, 0, "model"), &a), plugin = json_text(&j, json_get(&j, 0, "plugin"), &a),
+                     version = json_text(&j, json_get(&j, 0, "pluginVersion"), &a);
+    printf(STR_FORMAT ": plugin " STR_FORMAT " " STR_FORMAT "\n", STR_ARG(model), STR_ARG(plugin), STR_ARG(version));
+    print_fields(&j, "inputs", &a);
+    print_fields(&j, "outputs", &a);
+    if (json_type(&j, state) == JSON_OBJECT) {
+      printf("state\n");
+      print_figures(&j, state, "", 0, &a);
+    } else printf("no state: `kairos train " STR_FORMAT "` makes one, `kairos model import` takes one from elsewhere\n", STR_ARG(model));
+  }
+  arena_free(&a);
+  return fine;
+}
+
 static bool show_model(const struct options *o, struct one_model *m, struct err *e) {
   const struct plugin_field *fields;
   size_t count;
@@ -118,7 +171,8 @@ static bool show_model(const struct options *o, struct one_model *m, struct err 
     json_put_null(&w);
   }
   json_close_object(&w);
-  if (fine) printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
+  if (fine && o->json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
+  else if (fine) fine = print_words(buf_view(&out), e);
   buf_free(&out);
   return fine;
 }
@@ -143,6 +197,7 @@ int tool_model(int argc, char **argv) {
       {"--program", ARGUMENT_TEXT, &o.program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
       {"--state", ARGUMENT_TEXT, &o.state, "FILE", "export, show: the weights (default: the model's state, in models/)", NULL},
       {"--out", ARGUMENT_TEXT, &o.out, "FILE", "import: where the state goes (default: the model's, in models/)", NULL},
+      {"--json", ARGUMENT_FLAG, &o.json, NULL, "show: everything, as one line of JSON", NULL},
       {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL}};
   const struct usage usage = {"model",
                               "Takes a model's weights from another program's file, or writes them into one; shows what a state holds.",

@@ -10,6 +10,7 @@ struct one_model {
   struct plugin *plugin;
   struct trained *model; /* created, without weights until loaded, imported or given */
   struct arena arena;
+  bool told_constant; /* which inputs never vary was said */
   char store[512];
   char state[4096]; /* where the model's file says that its state lies; "" when it says nothing */
 };

@@ -1,6 +1,7 @@
 /* predict: rows of inputs through one model of a program, a JSON line in, a JSON line out. Promises the answers that rules would read: the
- * model's outputs by the names of its file, `as` applied, rounded to 1e-6; null where the model has none; lines in order. The first line
- * that is wrong ends it with its number, after the answers of the lines before. Needs no engine and changes nothing. Main thread. */
+ * model's outputs by the names of its file, `as` applied, rounded to 1e-6; null where the model has none, and then why; lines in order. A
+ * line that is wrong has an error for an answer and the lines after it are answered; then the exit code is 1. Needs no engine and changes
+ * nothing. Main thread. */
 #include "arguments.h"
 #include "one_model.h"
 #include "tools_list.h"
@@ -23,7 +24,8 @@ struct predicting {
   uint64_t **valid, **good, *seeds;
   struct session *session;
   struct arena columns, scratch;
-  bool typical; /* say how like the rows that were learned from each is */
+  bool typical;          /* say how like the rows that were learned from each is */
+  uint64_t lines, wrong; /* with anything in them; and those that had an error for an answer */
 };
 
 static bool make_columns(struct arena *a, const struct plugin_field *fields, size_t count, double ***values, uint64_t ***bits) {
@@ -118,7 +120,8 @@ static bool take_line(struct predicting *p, struct str text, struct err *e) {
 
 /* ---- answering ---- */
 
-static void put_answer(const struct predicting *p, struct json_writer *w, const char *name, size_t c, uint32_t row,
+/* False: there is none. */
+static bool put_answer(const struct predicting *p, struct json_writer *w, const char *name, size_t c, uint32_t row,
                        const uint32_t *belief) {
   json_key(w, name);
   const bool good = p->good[c][row / 64] >> (row % 64) & 1;
@@ -127,6 +130,32 @@ static void put_answer(const struct predicting *p, struct json_writer *w, const 
   if (good && !belief) json_put_double(w, p->answers[c][row]);
   else if (v.kind == VALUE_NUMBER) json_put_double(w, v.number);
   else json_put_null(w);
+  return good;
+}
+
+/* How many of the row's inputs have a value: of a window, any. */
+static uint32_t known_inputs(const struct predicting *p, uint32_t row) {
+  uint32_t known = 0;
+  for (size_t c = 0; c < p->input_count; c++) {
+    const uint32_t width = p->inputs[c].width;
+    bool any = false;
+    for (size_t i = (size_t)row * width; i < ((size_t)row + 1) * width; i++) any = any || (p->valid[c][i / 64] >> (i % 64) & 1);
+    known += any;
+  }
+  return known;
+}
+
+/* A plugin that has no answer says no more than that: what it was given says the rest. */
+static void put_reason(const struct predicting *p, struct json_writer *w, uint32_t row) {
+  const uint32_t known = known_inputs(p, row);
+  char why[300];
+  if (known == p->input_count)
+    snprintf(why, sizeof why, "all %zu inputs are known, but %s gave no finite value within its output's bounds", p->input_count,
+             plugin_id(p->m->plugin));
+  else
+    snprintf(why, sizeof why, "%u of %zu inputs %s known, and %s gives no answer from so little", known, p->input_count,
+             known == 1 ? "is" : "are", plugin_id(p->m->plugin));
+  json_pair_text(w, "reason", why);
 }
 
 static void put_typical(const struct predicting *p, struct json_writer *w, uint32_t row) {
@@ -150,15 +179,18 @@ static void print_row(const struct predicting *p, uint32_t row, struct buf *out)
   json_key(&w, "outputs");
   json_open_object(&w);
   uint32_t belief = 0;
+  bool answered = true;
   while (n->output_count && belief_model(all, belief) != p->m->index) belief++;
   for (size_t i = 0; i < n->output_count; i++, belief++) {
     const struct str wanted = n->outputs[i].from.len ? n->outputs[i].from : n->outputs[i].name;
     for (size_t c = 0; c < p->output_count; c++)
-      if (str_is(wanted, p->outputs[c].name) && p->outputs[c].width == 1) put_answer(p, &w, belief_name(all, belief), c, row, &belief);
+      if (str_is(wanted, p->outputs[c].name) && p->outputs[c].width == 1)
+        answered = put_answer(p, &w, belief_name(all, belief), c, row, &belief) && answered;
   }
   for (size_t c = 0; n->output_count == 0 && c < p->output_count; c++)
-    if (p->outputs[c].width == 1) put_answer(p, &w, p->outputs[c].name, c, row, NULL);
+    if (p->outputs[c].width == 1) answered = put_answer(p, &w, p->outputs[c].name, c, row, NULL) && answered;
   json_close_object(&w);
+  if (!answered) put_reason(p, &w, row);
   if (p->typical) put_typical(p, &w, row);
   json_close_object(&w);
   buf_char(out, '\n');
@@ -177,20 +209,37 @@ static bool answer(struct predicting *p, struct err *e) {
   return fine;
 }
 
+/* Its place in the answers is its place among the lines: what waits is answered first. */
+static bool answer_wrong(struct predicting *p, const struct err *why, struct err *e) {
+  struct buf line = {0};
+  if (!answer(p, e)) return false;
+  struct json_writer w = json_to(&line);
+  json_open_object(&w);
+  json_pair_text(&w, "error", why->text);
+  json_close_object(&w);
+  buf_char(&line, '\n');
+  fwrite(line.at, 1, line.len, stdout);
+  buf_free(&line);
+  if (p->wrong++ == 0) fprintf(stderr, "kairos predict: %s\n", why->text);
+  return true;
+}
+
 static bool walk(struct predicting *p, FILE *file, struct err *e) {
   char *line = NULL;
   size_t cap = 0;
   ssize_t length;
   bool fine = true;
-  struct err later = {0};
   while (fine && (length = getline(&line, &cap, file)) >= 0) {
     const struct str text = str_trim((struct str){line, (size_t)length});
+    struct err why = {0};
     p->line++;
-    if (text.len) fine = take_line(p, text, e);
+    if (text.len == 0) continue;
+    p->lines++;
+    if (!take_line(p, text, &why)) fine = answer_wrong(p, &why, e);
     if (fine && p->rows == ROWS_MOST) fine = answer(p, e);
   }
   free(line);
-  return answer(p, fine ? e : &later) && fine;
+  return fine && answer(p, e);
 }
 
 static bool run(const char *program, const char *name, const char *plugins, const char *state, const char *rows, bool typical,
@@ -201,6 +250,9 @@ static bool run(const char *program, const char *name, const char *plugins, cons
   bool fine = one_model_open(&m, program, name, plugins, e) && one_model_load(&m, state, e) && begin(&p, e);
   if (fine && !(file = strcmp(rows, "-") == 0 ? stdin : fopen(rows, "rb"))) fine = err_set(e, ERR_MISSING, "%s: %s", rows, strerror(errno));
   if (fine) fine = walk(&p, file, e);
+  if (fine && p.wrong)
+    fine = err_set(e, ERR_INPUT, "%llu of %llu lines were wrong and have an error for an answer", (unsigned long long)p.wrong,
+                   (unsigned long long)p.lines);
   if (file && file != stdin) fclose(file);
   session_close(p.session);
   arena_free(&p.columns);

@@ -166,6 +166,19 @@ static void write_line(const struct report *r, enum report_line line, struct jso
   else json_put_null(w);
 }
 
+static void write_parts(const struct report *r, struct json_writer *w) {
+  json_key(w, "parts");
+  json_open_object(w);
+  for (uint32_t i = 0; i < r->part_count; i++) {
+    json_key(w, r->parts[i].name);
+    figures_write(&r->parts[i].figures, w);
+  }
+  json_close_object(w);
+  json_pair_text(w, "best_part", r->parts[r->best_part].name);
+  json_pair_figure(w, "gain_over_best_part", r->over_part);
+  json_pair_figure(w, "gain_over_best_part_error", r->over_part_error);
+}
+
 void report_write(const struct report *r, struct json_writer *w) {
   for (int line = REPORT_TRAIN; line <= REPORT_LATE; line++) write_line(r, (enum report_line)line, w);
   json_key(w, "champions");
@@ -184,6 +197,7 @@ void report_write(const struct report *r, struct json_writer *w) {
   json_pair_figure(w, "over_base_rate", r->over_base);
   json_pair_figure(w, "over_base_rate_error", r->over_base_error);
   json_close_object(w);
+  if (r->part_count) write_parts(r, w);
   if (!r->folds) return;
   json_pair_int(w, "folds", r->folds);
   json_pair_int(w, "folds_refused", r->refused);
@@ -212,9 +226,14 @@ void report_verdict(const struct report *r, char *text, size_t size) {
            r->over_logistic, r->over_logistic_error, compared(r->over_last, r->over_last_error), r->lines[REPORT_LAST_VALUE].log_loss,
            r->over_last, r->over_last_error, compared(r->over_base, r->over_base_error), r->lines[REPORT_BASE].log_loss, r->over_base,
            r->over_base_error,
-           nothing   ? " It learned nothing that can be shown: do not serve it."
-           : simpler ? " Serve it as a part of a combination, not alone."
-                     : "");
+           nothing                     ? " It learned nothing that can be shown: do not serve it."
+           : simpler && !r->part_count ? " Serve it as a part of a combination, not alone."
+                                       : "");
+  const size_t used = strlen(text);
+  if (r->part_count)
+    snprintf(text + used, size - used, " It is %s its best part alone (`%s`, %.4f, gain %.4f ± %.4f).",
+             compared(r->over_part, r->over_part_error), r->parts[r->best_part].name, r->parts[r->best_part].figures.log_loss, r->over_part,
+             r->over_part_error);
 }
 
 static void put_cell(struct buf *out, double value) {
@@ -232,6 +251,13 @@ static void put_source(struct buf *out, const struct learning_from *from) {
                from->users, from->days, (unsigned long long)from->seed);
 }
 
+static void put_figures(struct buf *out, const struct figures *f) {
+  const double cells[] = {f->base_rate, f->majority_accuracy, f->accuracy, f->f1, f->auc, f->brier, f->log_loss, f->slope};
+  buf_printf(out, " %zu |", f->rows);
+  for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) put_cell(out, cells[i]);
+  buf_text(out, "\n");
+}
+
 static void put_table(struct buf *out, const struct report *r) {
   static const char *const words[REPORT_LINES] = {"people to learn from",
                                                   "**other people**",
@@ -246,10 +272,12 @@ static void put_table(struct buf *out, const struct report *r) {
   for (int line = 0; line < REPORT_LINES; line++) {
     const struct figures *f = &r->lines[line];
     if (!f->rows) continue;
-    buf_printf(out, "| %s | %zu |", words[line], f->rows);
-    const double cells[] = {f->base_rate, f->majority_accuracy, f->accuracy, f->f1, f->auc, f->brier, f->log_loss, f->slope};
-    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) put_cell(out, cells[i]);
-    buf_text(out, "\n");
+    buf_printf(out, "| %s |", words[line]);
+    put_figures(out, f);
+  }
+  for (uint32_t i = 0; i < r->part_count; i++) {
+    buf_printf(out, "| its part `%s` alone |", r->parts[i].name);
+    put_figures(out, &r->parts[i].figures);
   }
 }
 
@@ -260,14 +288,24 @@ static void put_folds(struct buf *out, const struct report *r) {
   buf_text(out, "\n\n");
 }
 
+/* What it is made of: a plugin and its inputs, or parts and their weights. */
+static void put_origin(struct buf *out, const struct report *r, const struct one_model *m) {
+  double total = 0;
+  for (uint32_t i = 0; i < r->part_count; i++) total += r->parts[i].weight;
+  if (r->part_count) buf_text(out, "Combines");
+  else buf_printf(out, "Plugin `%s`. Inputs:", plugin_id(m->plugin));
+  for (uint32_t i = 0; i < r->part_count; i++)
+    buf_printf(out, "%s %.4g of `%s`", i ? "," : "", r->parts[i].weight / total, r->parts[i].name);
+  for (size_t i = 0; !r->part_count && i < m->spec.input_count; i++) buf_printf(out, " `%s`", m->spec.inputs[i]);
+  buf_text(out, ".\n\n");
+}
+
 void report_card(const struct report *r, const struct one_model *m, const char *what, const struct learning_from *from, struct buf *out) {
   char verdict[REPORT_VERDICT];
   report_verdict(r, verdict, sizeof verdict);
-  buf_printf(out, "# Model card: %s\n\n", m->spec.name);
+  buf_printf(out, "# Model card: %s\n\n", model_name(m->program->models, m->index));
   if (m->noun->doc.len) buf_printf(out, "What it says: " STR_FORMAT ".\n\n", STR_ARG(m->noun->doc));
-  buf_printf(out, "Plugin `%s`. Inputs:", plugin_id(m->plugin));
-  for (size_t i = 0; i < m->spec.input_count; i++) buf_printf(out, " `%s`", m->spec.inputs[i]);
-  buf_text(out, ".\n\n");
+  put_origin(out, r, m);
   buf_printf(out, "%s ", what);
   put_source(out, from);
   buf_text(out, ". People are split by their id: nobody is on both sides, and no row knows what came after it.");

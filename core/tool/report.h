@@ -5,11 +5,19 @@
 
 /* The champions and the rest on the test rows; no rows: it could not be worked out. CEILING: who knows everything of everybody. */
 enum report_line { REPORT_TRAIN, REPORT_TEST, REPORT_LATE, REPORT_LOGISTIC, REPORT_LAST_VALUE, REPORT_BASE, REPORT_CEILING, REPORT_LINES };
+#define REPORT_PARTS_MOST 8
 struct report {
   struct figures lines[REPORT_LINES];
   double over_logistic, over_logistic_error, over_last, over_last_error; /* gains in log loss, and their standard errors */
   double over_base, over_base_error;                                     /* over the base rate alone */
   uint32_t folds, refused;                                               /* folds 0: one model, judged by one group of people */
+  struct {
+    char name[100];
+    double weight;
+    struct figures figures;
+  } parts[REPORT_PARTS_MOST]; /* of a combination, on the test rows */
+  uint32_t part_count, best_part;
+  double over_part, over_part_error; /* over the best part */
 };
 /* What is to be judged: rows with outcomes, and what the model and its champions say of them. */
 struct judged {
@@ -35,7 +43,7 @@ void report_write(const struct report *r, struct json_writer *w); /* as members 
 /* What the model's inputs and predictions were like on the rows that it was trained on, for whom watches over it: a member of the open
  * object. [main] */
 bool report_reference(const struct one_model *m, const struct training_table *table, struct json_writer *w, struct err *e);
-#define REPORT_VERDICT 800
+#define REPORT_VERDICT 1000
 /* One sentence: is it better than its champions? */
 void report_verdict(const struct report *r, char *text, size_t size);
 /* The model card, Markdown; `what` was done with the rows: "Learned from". [main] */

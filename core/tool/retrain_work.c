@@ -12,6 +12,7 @@
 #include "teach.h"
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -54,6 +55,14 @@ static size_t address_space(void) {
   }
   buf_free(&text);
   return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The engine says which process it is (lifecycle_train.c), for it may have ended before its end was this process's end: then nobody would
+ * end this one. Whoever trains by hand says nothing. */
+static bool is_orphan(void) {
+  const char *engine = getenv("KAIROS_TRAINS_FOR");
+  int64_t pid;
+  return engine && (!str_to_int(str_from(engine), &pid) || getppid() != (pid_t)pid);
 }
 
 /* Whoever serves goes first, and the engine's end is this process's end. */
@@ -236,7 +245,7 @@ int retrain_work(const struct retrain_work *o) {
   struct contest c = {0};
   struct err e = {0};
   step_back(o->seconds);
-  const bool fine = work(&c, o, &e);
+  const bool fine = is_orphan() ? err_set(&e, ERR_CONFLICT, "the engine that this training was for has ended") : work(&c, o, &e);
   if (fine && o->json) print_verdict(&c);
   else if (fine) print_words(&c, o->out);
   training_table_free(c.table);

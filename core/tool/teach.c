@@ -4,12 +4,32 @@
 #include "teach.h"
 #include "arguments.h"
 #include "kit/clock.h"
+#include "kit/map.h"
 #include "report.h"
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- calibration: from people that the model was not trained on, and sets from others again ---- */
 #define CONFORMAL_MISSES 0.1
+#define CALIBRATION_FEW  10 /* people: rows of one are no independent votes */
+
+static uint32_t people_of(const struct training_rows *rows) {
+  struct map seen = {0};
+  uint32_t people = 0;
+  uint64_t value;
+  for (uint32_t r = 0; r < rows->rows; r++)
+    if (!map_get(&seen, rows->user[r], &value) && map_set(&seen, rows->user[r], 1)) people++;
+  map_free(&seen);
+  return people;
+}
+
+static void say_few(const struct calibration *c, uint32_t people) {
+  if (strcmp(calibration_method(c), "none") == 0) fprintf(stderr, "the output stays as it is: %s to calibrate by\n", calibration_why(c));
+  else if (people < CALIBRATION_FEW)
+    fprintf(stderr, "calibrated by %u people only; expected at least %d: what was learned may be true of them alone\n", people,
+            CALIBRATION_FEW);
+}
 
 bool teach_calibration(struct one_model *m, const struct training_table *table, bool isotonic, struct json_writer *w, struct err *e) {
   struct training_rows rows, others;
@@ -21,6 +41,9 @@ bool teach_calibration(struct one_model *m, const struct training_table *table, 
   if (c && others.rows && !calibration_conform(c, q, others.outcome, others.rows, CONFORMAL_MISSES, &m->arena))
     fprintf(stderr, "%u rows are too few for prediction sets\n", others.rows);
   if (c) {
+    const uint32_t people = people_of(&rows);
+    calibration_of_people(c, people);
+    say_few(c, people);
     json_key(w, "calibration");
     calibration_write(c, w);
     model_calibrate(m->program->models, m->index, c);
@@ -72,8 +95,38 @@ static bool train_in_child(const struct one_model *m, const struct training_rows
   return fine;
 }
 
+/* Two rows differ in it: in a value, or in whether there is one. */
+static bool varies(const struct training_rows *rows, uint32_t c) {
+  const uint32_t width = rows->widths[c];
+  const double *values = rows->inputs[c];
+  const uint64_t *valid = rows->valid[c];
+  for (size_t i = width; i < (size_t)rows->rows * width; i++) {
+    const size_t first = i % width;
+    const bool known = valid[i / 64] >> (i % 64) & 1, was = valid[first / 64] >> (first % 64) & 1;
+    if (known != was || (known && (values[i] < values[first] || values[i] > values[first]))) return true;
+  }
+  return false;
+}
+
+/* Whoever learns from inputs that are always the same looks trained and says the same of everybody. */
+static bool teach_varies(const struct one_model *m, const struct training_rows *rows, struct err *e) {
+  struct buf names = {0};
+  uint32_t constant = 0;
+  for (uint32_t c = 0; c < rows->input_count; c++)
+    if (!varies(rows, c)) buf_printf(&names, "%s%s", constant++ ? ", " : "", m->spec.inputs[c]);
+  const bool some = constant < rows->input_count;
+  if (some && constant && !m->told_constant)
+    fprintf(stderr, "%u of %u inputs are the same in all %u rows, so nothing is learned from them: " STR_FORMAT "\n", constant,
+            rows->input_count, rows->rows, STR_ARG(buf_view(&names)));
+  buf_free(&names);
+  return some || err_set(e, ERR_INPUT, "model \"%s\": all %u inputs are the same in all %u rows, so there is nothing to tell by",
+                         m->spec.name, rows->input_count, rows->rows);
+}
+
 bool teach(struct one_model *m, const struct training_rows *rows, int64_t seconds, struct err *e) {
   struct buf envelope = {0};
+  if (!teach_varies(m, rows, e)) return false;
+  m->told_constant = true;
   const bool fine = train_in_child(m, rows, seconds, &envelope, e) && model_load(m->model, buf_view(&envelope), e);
   buf_free(&envelope);
   return fine;

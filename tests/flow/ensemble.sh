@@ -31,7 +31,7 @@ LUA
 # ---- training: figures, calibration, and a state that carries it ----
 for model in trees machine; do
   run 0 "$KAIROS" train $model --program "$program" --users 150 --days 60 --json
-  has '"calibration":{"method":"platt","rows":[0-9]*,"a":-'
+  has '"calibration":{"method":"platt","rows":[0-9]*,"people":[0-9]*,"a":-'
   has '"quantile":0\.[0-9]*,"conformalRows":'
   has '"test":{"rows":'
 done
@@ -41,9 +41,23 @@ has '"with these weights":{"rows":'
 has '^  combine = { by_[a-z]* = 0\.[0-9]*, by_[a-z]* = 0\.[0-9]*, },$'
 run 0 "$KAIROS" train both --program "$program" --users 60 --days 12 # few people: the weights stay
 has '"learned":false'
+run 0 "$KAIROS" evaluate both --program "$program" --users 150 --days 60
+has '^Combines 0\.[46] of `by_[a-z]*`, 0\.[46] of `by_[a-z]*`\.$'
+has '^| \*\*other people\*\* | [1-9]'
+has '^| its part `by_[a-z]*` alone | [1-9]'
+has '^| logistic regression, other people | [1-9]'
+has ' It is [a-z ]* its best part alone (`by_'
+run 0 "$KAIROS" evaluate both --program "$program" --users 150 --days 60 --json
+for key in test champions gain parts; do has "\"$key\":{"; done
+has '"train":null'
+mixed=$(sed 's/.*"test":\({[^}]*}\).*/\1/' "$work/out")
+run 0 "$KAIROS" train both --program "$program" --users 150 --days 60 # says the same of the file's weights
+has "\"with given weights\":$mixed"
+run 1 "$KAIROS" evaluate both --program "$program" --folds 3
+has 'both combines other models and has no weights of its own, so it takes no --folds'
 run 1 "$KAIROS" predict both --program "$program"
 has 'both combines other models'
-run 0 "$KAIROS" model show trees --program "$program"
+run 0 "$KAIROS" model show trees --program "$program" --json
 has '"method":"platt"'
 run 0 "$KAIROS" check "$program"
 

@@ -28,6 +28,10 @@ gone() { # PROCESS…: ended
   done
 }
 
+# An engine that ended before the process that trains had looked: it goes at once.
+KAIROS_TRAINS_FOR=1 run 6 "$KAIROS" retrain trees --out "$work/orphan.state" --program "$program" --data "$work/data"
+has 'the engine that this training was for has ended'
+
 people 100 40 3 2025-02-01 | swap >"$work/old"
 people 100 40 3 2025-06-01 >"$work/first"
 model ''

@@ -14,7 +14,7 @@ cat >"$work/rows" <<'ROWS'
 ROWS
 cat >"$work/expected" <<'ROWS'
 {"outputs":{"adherence_probability":0.445755,"skip_probability":0.554245}}
-{"outputs":{"adherence_probability":null,"skip_probability":null}}
+{"outputs":{"adherence_probability":null,"skip_probability":null},"reason":"0 of 28 inputs are known, and svr gives no answer from so little"}
 ROWS
 run 0 "$KAIROS" predict adherence "$work/rows" --program "$program"
 cmp "$work/out" "$work/expected" || say "the first golden row and an empty row have other answers"
@@ -26,10 +26,13 @@ while [ $i -lt 600 ]; do echo "$row"; i=$((i + 1)); done >"$work/many"
 run 0 "$KAIROS" predict adherence "$work/many" --program "$program"
 equal "lines of 600 rows" "$(sort -u "$work/out" | wc -l) $(wc -l <"$work/out")" "1 600"
 
-{ cat "$work/rows"; echo '{"inputs": {"usual_tim": 1}}'; } >"$work/wrong"
+{ cat "$work/rows"; echo '{"inputs": {"usual_tim": 1}}'; echo '}{'; echo "$row"; } >"$work/wrong" # each line has its answer
 run 1 "$KAIROS" predict adherence "$work/wrong" --program "$program"
 has ':4: "usual_tim" is none of the model.s inputs (did you mean "usual_time"?)'
-equal "answers before the wrong line" "$(wc -l <"$work/out")" 2
+has '2 of 5 lines were wrong and have an error for an answer'
+"$KAIROS" predict adherence "$work/wrong" --program "$program" >"$work/mixed" 2>/dev/null || true
+equal "answers, one a line" "$(sed 's/^{"\([a-z]*\)":.*/\1/' "$work/mixed" | tr '\n' ' ')" "outputs outputs error error outputs "
+equal "the answer after wrong lines" "$(tail -n 1 "$work/mixed")" "$(head -n 1 "$work/expected")"
 for line in 'x' '[1]' '{"inputs": 3}' '{"inputs": {"usual_time": "high"}}' '{"inputs": {"usual_time": [1, 2]}}' '{"inputs": {"usual_time": 1e999}}'; do
   echo "$line" >"$work/wrong"
   run 1 "$KAIROS" predict adherence "$work/wrong" --program "$program"
@@ -52,8 +55,10 @@ MODEL
 printf 'svm_type epsilon_svr\nkernel_type rbf\ngamma 0.5\nnr_class 2\ntotal_sv 2\nrho -0.25\nSV\n2 1:1 2:1 \n-0.5 1:1 2:1 \n' >"$work/foreign.model"
 run 3 "$KAIROS" check "$program"
 has 'foreign.state is not there'
-run 0 "$KAIROS" model show foreign --program "$program"
+run 0 "$KAIROS" model show foreign --program "$program" --json
 has '"state":null'
+run 0 "$KAIROS" model show foreign --program "$program"
+has '^no state: `kairos train foreign` makes one'
 run 0 "$KAIROS" model import foreign "$work/foreign.model" --format libsvm --program "$program"
 run 0 "$KAIROS" check "$program" # with the golden row: 2 - 0.5 + 0.25
 hasnt 'foreign.*no golden rows'
@@ -62,8 +67,11 @@ run 0 "$KAIROS" model import foreign "$work/foreign.model" --format libsvm --pro
 run 0 "$KAIROS" check "$program"
 has 'foreign.*no golden rows'
 cp "$work/here.state" "$program/models/foreign.state"
-run 0 "$KAIROS" model show foreign --program "$program"
+run 0 "$KAIROS" model show foreign --program "$program" --json
 has '"imported":{"format":"libsvm","sha256":"'
+run 0 "$KAIROS" model show foreign --program "$program"
+has '^  metrics.imported.format: "libsvm"$'
+has '^  success_rate'
 echo '{"inputs": {"success_rate": 1, "habit_strength": 1}}' >"$work/rows"
 run 0 "$KAIROS" predict foreign "$work/rows" --program "$program"
 equal "the foreign model's answer" "$(cat "$work/out")" '{"outputs":{"foreign_value":1.75}}'
@@ -113,6 +121,35 @@ hasnt 'better than'
 run 1 "$KAIROS" train adherence --program "$program" --from "$work/mixed" --out "$work/lazy.state"
 has 'mixed: line 6 is older than line 5 of the same person; expected each person.s events in order of time'
 has '1 event was refused: line 4: '
+
+# ---- inputs that are always the same ----
+cat >"$program/rules/level.lua" <<'RULES'
+feature "level" { doc = "the same for everybody", unit = "share", value = "1" }
+RULES
+level() { # inputs
+  for plugin in svr gbm hazard; do
+    cat >"$program/models/level_$plugin.lua" <<MODEL
+model "level_$plugin" {
+  doc = "of a ${plugin}", plugin = "$plugin", inputs = { $1 }, outputs = { level_of_$plugin = {} }, state = "level_$plugin.state", fallback = 0.5,
+  config = { output = { name = "level_of_$plugin", low = 0, high = 1 } },
+  train = { on = "workout_planned", target = "workout_completed", within = 18 * hours, calibrate = "platt" },
+}
+MODEL
+  done
+}
+level '"level"'
+for plugin in svr gbm hazard; do
+  run 1 "$KAIROS" train "level_$plugin" --program "$program" --users 80 --days 30
+  has 'all 1 inputs are the same in all [0-9]* rows, so there is nothing to tell by'
+  has 'no state was written, and the model.s fallback 0.5 goes on answering'
+  [ ! -f "$program/models/level_$plugin.state" ] || say "a model of inputs that never vary was made: $plugin"
+done
+level '"level", "streak_length", "workout_frequency_7d"'
+run 0 "$KAIROS" train level_svr --program "$program" --users 80 --days 30
+has '1 of 3 inputs are the same in all [0-9]* rows, so nothing is learned from them: level$'
+run 0 "$KAIROS" model show level_svr --program "$program" --json
+has '"calibration":{"method":"platt","rows":[0-9]*,"people":[1-9]'
+rm "$program"/models/level_* "$program/rules/level.lua"
 run 2 "$KAIROS" evaluate
 run 5 "$KAIROS" evaluate nobody --program "$program"
 run 1 "$KAIROS" evaluate adherence --program "$program" --users 3 --days 3

@@ -15,7 +15,7 @@ while IFS= read -r line; do
   echo "$line" >>"$work/told.txt"
   eval "$line" >"$work/out" 2>"$work/err" </dev/null || { cat "$work/out" "$work/err" >&2; say "docs/PLUGINS.md: this does not work: $line"; }
   case $line in
-  *"kairos conform"*) has "29 checks, 0 failed" ;;
+  *"kairos conform"*) has "30 checks, 0 failed" ;;
   *"kairos train"*)
     has '"train":{"rows":'
     sed -n '/^  golden = {/,/^  },/p' "$work/out" >"$work/golden"
@@ -52,6 +52,9 @@ has "kairos conform ./worse.so --only predict/single --seed 1 --in-process"
 run 3 kairos conform ./worse.so --only predict/single --seed 1 --in-process
 run 0 kairos conform ./worse.so --only state --json
 has '"failed":0'
+cp worse.so better.so # a state would say another name than the program
+run 3 kairos conform ./better.so --only entry
+has 'its id is "wake_up" and its file is called better.so'
 run 5 kairos conform ./nothing.so
 run 1 kairos conform ./worse.so --config '{'
 has '^kairos: --config: '
