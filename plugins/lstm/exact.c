@@ -3,5 +3,5 @@
 #define KERNEL_EXACT
 #include "learning.h"
 
-static const struct kernels table = {"double", sizeof(real), 24, pack, unpack, gather, predict, learn, step, transpose};
+static const struct kernels table = {"double", sizeof(real), 24, pack, unpack, gather, predict, forward, learn, step, transpose};
 const struct kernels *const kernels_exact = &table;

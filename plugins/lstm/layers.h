@@ -95,19 +95,22 @@ static bool any_present(const unsigned char *present, size_t rows) {
   return false;
 }
 
-/* One layer over all steps, its h of every step kept where another layer reads it. What is projected at once (W x + b of some steps) is
- * bounded, so that long windows need no more scratch. */
-static void layer_forward(const struct plan *p, uint32_t n, const real *weights, const struct workspace *w, size_t rows, const real *x) {
+/* One layer over the steps from `begin` to before `end`, its h of every step kept where another layer reads it. Whoever begins later has
+ * put the layer's c, and h of the step before, in their places. What is projected at once (W x + b of some steps) is bounded, so that long
+ * windows need no more scratch. */
+static void layer_forward(const struct plan *p, uint32_t n, const real *weights, const struct workspace *w, size_t rows, const real *x,
+                          size_t begin, size_t end) {
   const struct lstm_layer *l = &p->lstm[n];
   const size_t wide = 4 * (size_t)l->hidden16, units = l->hidden16, keep = n + 1 < p->lstm_count ? rows * units : 0;
   real *z = w->lstm[n].z, *h = w->lstm[n].h, *c = w->lstm[n].c;
-  memset(c, 0, rows * units * sizeof *c);
-  if (!keep) memset(h, 0, rows * units * sizeof *h);
-  for (size_t t = 0; t < p->steps; t++) {
-    if (t % STEPS_AT_ONCE == 0) {
-      const size_t some = p->steps - t < STEPS_AT_ONCE ? p->steps - t : STEPS_AT_ONCE;
+  if (begin == 0) memset(c, 0, rows * units * sizeof *c);
+  if (begin == 0 && !keep) memset(h, 0, rows * units * sizeof *h);
+  for (size_t t = begin; t < end; t++) {
+    if (t == begin || t % STEPS_AT_ONCE == 0) {
+      const size_t room = STEPS_AT_ONCE - t % STEPS_AT_ONCE, some = end - t < room ? end - t : room;
       product(some * rows, wide, l->inputs, (struct left){x + t * rows * l->stride, l->stride, 1},
-              (struct right){weights + l->w, 64, (size_t)l->inputs * 64}, (struct result){z, wide, 64, weights + l->b, false});
+              (struct right){weights + l->w, 64, (size_t)l->inputs * 64},
+              (struct result){z + t % STEPS_AT_ONCE * rows * wide, wide, 64, weights + l->b, false});
     }
     const unsigned char *present = w->present + t * rows;
     real *zt = z + t % STEPS_AT_ONCE * rows * wide, *before = t ? h + (t - 1) * keep : NULL;
@@ -131,13 +134,17 @@ static void dense_forward(const struct plan *p, const real *weights, const struc
   for (size_t r = 0; r < rows; r++) w->logits[r] = (double)logits[r * p->dense[p->dense_count - 1].outputs16];
 }
 
-static void predict(const struct plan *p, const void *packed, struct workspace *w, uint32_t count) {
+static void forward(const struct plan *p, const void *packed, struct workspace *w, uint32_t count, uint32_t begin, uint32_t end) {
   const real *x = w->x;
   for (uint32_t n = 0; n < p->lstm_count; n++) {
-    layer_forward(p, n, packed, w, count, x);
+    layer_forward(p, n, packed, w, count, x, begin, end);
     x = w->lstm[n].h;
   }
-  dense_forward(p, packed, w, count, x, p->lstm[p->lstm_count - 1].hidden16);
+  if (end == p->steps) dense_forward(p, packed, w, count, x, p->lstm[p->lstm_count - 1].hidden16);
+}
+
+static void predict(const struct plan *p, const void *packed, struct workspace *w, uint32_t count) {
+  forward(p, packed, w, count, 0, p->steps);
 }
 
 #endif

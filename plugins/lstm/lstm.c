@@ -45,11 +45,13 @@ static kairos_status lstm_open(const kairos_model *model, uint32_t max_rows, kai
     memory_give(model->host, session, 1, sizeof *session);
     return refuse(error, KAIROS_NO_MEMORY, "lstm: no memory for a session of %u rows", max_rows);
   }
+  recall_open(&session->recall, model->host, model);
   *out = session;
   return KAIROS_OK;
 }
 
 static void lstm_close(kairos_session *session) {
+  recall_close(&session->recall, session->host);
   workspace_free(&session->work, session->host);
   memory_give(session->host, session, 1, sizeof *session);
 }

@@ -11,6 +11,8 @@
 #define LSTM_STEPS_MOST   512
 #define LSTM_LAYERS_MOST  4
 #define LSTM_DENSE_MOST   4
+#define LSTM_RECALL_MOST  65536
+#define LSTM_ROWS_MOST    24 /* of one call of a kernel */
 #define LSTM_UNITS_MOST   512
 #define LSTM_WEIGHTS_MOST 4000000
 #define LSTM_FILE_MOST    (UINT64_C(64) << 20)
@@ -28,6 +30,7 @@ struct settings {
   bool flags;           /* one more input a feature: 1 where it is missing */
   bool exact;           /* doubles throughout */
   bool standardise;     /* in training; otherwise inputs are taken as they are */
+  uint32_t recall;      /* windows whose beginnings a session keeps; 0: none */
   double dropout;       /* between LSTM layers, in training */
   double rate, epsilon, clip, validation;
   uint32_t epochs, batch, patience, least_people, least_outcomes;
@@ -118,6 +121,9 @@ struct kernels {
   void (*gather)(const struct plan *p, const struct scaling *s, const kairos_batch *in, const uint32_t *rows, uint32_t first,
                  uint32_t count, struct workspace *w);
   void (*predict)(const struct plan *p, const void *packed, struct workspace *w, uint32_t count); /* into w->logits */
+  /* The same in pieces: the steps from `begin` to before `end`; up to the last step w->logits are written. Where it begins later, each
+   * layer's c and its h of the step before are in their places (recall.c). */
+  void (*forward)(const struct plan *p, const void *packed, struct workspace *w, uint32_t count, uint32_t begin, uint32_t end);
   /* Adds the gradient of share · sum of the rows' losses to w->gradient, by w->targets; gives the sum of the losses. */
   double (*learn)(struct lesson *l, uint32_t count, double share);
   double (*step)(struct lesson *l, const struct adam *a); /* moves w->weights, clears the gradient; gives its norm before clipping */
@@ -160,16 +166,39 @@ struct kairos_model {
   struct plan plan;
   const struct kernels *kernels;
   bool trained;
+  uint64_t adopted;       /* how many weights it has had */
   struct network network; /* only when trained */
 };
 /* Takes the weights (rounded to what the kernels compute with) and packs them; the old ones are freed. [build] [train] */
 void model_adopt(kairos_model *model, struct network *network);
 struct scaling model_scaling(const kairos_model *model, const struct network *n);
 
+/* What the layers held before the last step of windows that were asked about; recall.c. */
+struct recall {
+  unsigned char *block;         /* entries, one after the other; NULL: nothing is kept */
+  uint64_t *keys;               /* of each entry, 0: it is empty */
+  unsigned char *window;        /* one row's steps before the last */
+  size_t entry, prefix, places; /* bytes of an entry, and of the window in it; entries */
+  uint64_t adopted;             /* of which weights: the model's */
+  uint32_t turn;
+};
+/* Without memory nothing is kept, and every window is worked out whole. [predict] */
+void recall_open(struct recall *r, const kairos_host *host, const kairos_model *model);
+void recall_close(struct recall *r, const kairos_host *host);
+/* Other weights hold other things: all is forgotten when the model has new ones. */
+void recall_check(struct recall *r, const kairos_model *model);
+/* The entry of a gathered row's window; NULL: none. */
+const unsigned char *recall_find(struct recall *r, const kairos_model *model, const struct workspace *w, uint32_t row, uint32_t count);
+/* What an entry holds becomes what the layers hold of that row, and the other way round after all steps but the last. */
+void recall_restore(const struct recall *r, const kairos_model *model, const struct workspace *w, uint32_t row, uint32_t count,
+                    const unsigned char *entry);
+void recall_keep(struct recall *r, const kairos_model *model, const struct workspace *w, uint32_t row, uint32_t count);
+
 struct kairos_session {
   const kairos_host *host;
   uint32_t rows_most;
   struct workspace work;
+  struct recall recall;
 };
 
 kairos_status lstm_predict(const kairos_model *model, kairos_session *session, const kairos_batch *in, const kairos_batch *out,

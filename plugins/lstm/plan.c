@@ -115,6 +115,7 @@ void model_adopt(kairos_model *model, struct network *network) {
   if (model->trained) network_free(&model->network, model->host);
   model->network = *network;
   model->trained = true;
+  model->adopted++;
 }
 
 struct scaling model_scaling(const kairos_model *model, const struct network *n) {

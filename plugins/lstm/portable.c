@@ -4,5 +4,5 @@
 #define KERNEL_PORTABLE
 #include "learning.h"
 
-static const struct kernels table = {"portable", sizeof(real), 24, pack, unpack, gather, predict, learn, step, transpose};
+static const struct kernels table = {"portable", sizeof(real), 24, pack, unpack, gather, predict, forward, learn, step, transpose};
 const struct kernels *const kernels_portable = &table;

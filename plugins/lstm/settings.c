@@ -91,16 +91,18 @@ static kairos_status read_member(struct settings *s, const kairos_host *host, st
   kairos_status status;
   if (shape_read_member(&s->shape, host, key, value, &status, error) || read_training(s, key, value, &status, error)) return status;
   if (config_key_is(key, "steps")) return read_count(&s->steps, 1, LSTM_STEPS_MOST, key, value, error);
+  if (config_key_is(key, "recall")) return read_count(&s->recall, 0, LSTM_RECALL_MOST, key, value, error);
   if (config_key_is(key, "least_steps")) return read_count(&s->least_steps, 1, LSTM_STEPS_MOST, key, value, error);
   if (config_key_is(key, "lstm")) return read_units(s->lstm, &s->lstm_count, 1, LSTM_LAYERS_MOST, key, value, error);
   if (config_key_is(key, "dense")) return read_units(s->dense, &s->dense_count, 0, LSTM_DENSE_MOST, key, value, error);
   if (config_key_is(key, "missing_flags")) return read_bool(&s->flags, key, value, error);
   if (config_key_is(key, "standardise")) return read_bool(&s->standardise, key, value, error);
   if (config_key_is(key, "precision")) return read_precision(s, value, error);
-  return refuse(error, KAIROS_BAD_CONFIG,
-                "lstm: unknown field %.*s, expected inputs, output, steps, lstm, dense, dropout, missing_flags, least_steps, precision, "
-                "standardise, learning_rate, epsilon, clip, epochs, batch, patience, validation, least_people, least_outcomes or seed",
-                (int)(key.end - key.at), key.at);
+  return refuse(
+      error, KAIROS_BAD_CONFIG,
+      "lstm: unknown field %.*s, expected inputs, output, steps, lstm, dense, dropout, missing_flags, least_steps, recall, precision, "
+      "standardise, learning_rate, epsilon, clip, epochs, batch, patience, validation, least_people, least_outcomes or seed",
+      (int)(key.end - key.at), key.at);
 }
 
 static kairos_status check(const struct settings *s, kairos_error *error) {
@@ -127,6 +129,7 @@ kairos_status settings_read(struct settings *s, const kairos_host *host, const c
                          .dense = {16},
                          .least_steps = 1,
                          .standardise = true,
+                         .recall = 2048,
                          .dropout = 0.2,
                          .rate = 1e-3,
                          .epsilon = 1e-8,

@@ -4,7 +4,7 @@
 #if defined(__AVX512F__)
 #define KERNEL_WIDE
 #include "learning.h"
-static const struct kernels table = {"avx512", sizeof(real), 24, pack, unpack, gather, predict, learn, step, transpose};
+static const struct kernels table = {"avx512", sizeof(real), 24, pack, unpack, gather, predict, forward, learn, step, transpose};
 const struct kernels *const kernels_wide = &table;
 #else
 const struct kernels *const kernels_wide = NULL;

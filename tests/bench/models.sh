@@ -19,6 +19,7 @@ make_program() { # isolation
   cp "$source/rules/features.lua" "$source/rules/plans.lua" "$source/rules/vocabulary.lua" "$scratch/program/rules"
   for model in adherence sequence trees; do
     sed -i "s/^  state = \"$model.state\",/&\n  isolate = \"$1\",/" "$scratch/program/models/$model.lua"
+    sed -i '/^ *retrain = {/d' "$scratch"/program/models/*.lua # nobody trains beside what is measured
   done
   cat >"$scratch/program/rules/views.lua" <<'RULES'
 trigger "three_views" {

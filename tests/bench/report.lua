@@ -62,6 +62,7 @@ local limits = { -- name, key, what it is, limit, "least" or "most"
   { "hosts", "back_most_ms", "20 crashes, the longest until it answers again, ms", 100, "most" },
   { "hosts", "hang_most_ms", "5 hangs, the longest wait of a lane, ms", 5, "most" },
   { "lstm_one", "us", "lstm, 30 × 10 → 64 → 32 → 16 → 1, one row, us", 30, "most" },
+  { "lstm_again", "us", "one row whose days before the last were asked about before, us", 30, "most" },
   { "lstm_rows", "per_second", "the same, 1 024 rows, rows/s", 75000, "least" },
   { "lstm_two", "per_second", "the same by two threads, a session each, rows/s" },
   { "lstm_train", "seconds", "lstm training, 10 000 sequences, one epoch at batch 32, s", 0.8, "most" },
