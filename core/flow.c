@@ -475,6 +475,7 @@ static void count_step(struct flow *f, const struct step *s) {
   f->figures.late += !s->recorded.decides;
   if (s->program) program_note(s->program, &(struct program_health){.events = 1});
   f->figures.undeclared += s->item->undeclared;
+  f->figures.answers_lost += !s->item->learned && s->item->kind == ENTRY_EVENT && str_is(s->item->event.type, "intervention_response");
   for (size_t i = 0; i < s->count && s->item->kind != ENTRY_IMPORTED; i++) f->figures.decisions[s->decisions[i].outcome]++;
 }
 

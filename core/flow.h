@@ -72,6 +72,7 @@ struct flow_keeper { /* live: the volume (NULL); replay: whoever compares */
 };
 struct flow_figures {
   uint64_t events, duplicates, refused, ticks, decisions[5], late, undeclared;
+  uint64_t answers_lost;                     /* named a decision that is not among the user's newest sends: nothing was learned of them */
   uint64_t filled;                           /* users whose new features were filled, since the start */
   uint64_t warming, warm_users, warm_looked; /* while a walk is under way: volumes that walk, their users, those looked at */
 };

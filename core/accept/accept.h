@@ -50,6 +50,8 @@ void request_answer_header(struct request *r, int status, const char *content_ty
  * pointer is given. */
 void request_problem(struct request *r, int status, const char *word, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+/* The same of an error: each of its sentences that begins with a JSON pointer is one of the errors. */
+void request_refuse_as(struct request *r, int status, const char *word, const struct err *e);
 void request_refuse(struct request *r, const struct err *e); /* status from the error's kind; 503 and 429 with Retry-After */
 
 /* ---- the door ---- */

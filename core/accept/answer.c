@@ -152,30 +152,62 @@ static struct str sentence(char *text) {
   return s;
 }
 
-void answer_problem(struct exchange *x, int status, const char *word, const char *pointer, const char *detail, const char *name,
-                    const char *value) {
-  char text[1024], place[512];
-  snprintf(text, sizeof text, "%s", detail);
-  const struct str said = sentence(text);
-  struct buf *b = &x->door->scratch;
+static struct json_writer problem_open(struct buf *b, int status, const char *word, struct str detail) {
+  char type[512];
   buf_clear(b);
   struct json_writer w = json_to(b);
   json_open_object(&w);
-  snprintf(place, sizeof place, "urn:kairos:problem:%s", word);
-  json_pair_text(&w, "type", place);
+  snprintf(type, sizeof type, "urn:kairos:problem:%s", word);
+  json_pair_text(&w, "type", type);
   json_pair_text(&w, "title", status_title(status));
   json_pair_int(&w, "status", status);
-  json_pair_str(&w, "detail", said);
+  json_pair_str(&w, "detail", detail);
+  return w;
+}
+
+static void put_fault(struct json_writer *w, const char *pointer, struct str detail) {
+  char place[512];
+  snprintf(place, sizeof place, "%s%s", pointer[0] == '#' ? "" : "#", pointer); /* RFC 9457 wants a URI fragment */
+  json_open_object(w);
+  json_pair_str(w, "pointer", sentence(place));
+  json_pair_str(w, "detail", detail);
+  json_close_object(w);
+}
+
+void answer_problem(struct exchange *x, int status, const char *word, const char *pointer, const char *detail, const char *name,
+                    const char *value) {
+  char text[1024];
+  snprintf(text, sizeof text, "%s", detail);
+  const struct str said = sentence(text);
+  struct buf *b = &x->door->scratch;
+  struct json_writer w = problem_open(b, status, word, said);
   if (pointer) {
-    snprintf(place, sizeof place, "%s%s", pointer[0] == '#' ? "" : "#", pointer); /* RFC 9457 wants a URI fragment */
     json_key(&w, "errors");
     json_open_array(&w);
-    json_open_object(&w);
-    json_pair_str(&w, "pointer", sentence(place));
-    json_pair_str(&w, "detail", said);
-    json_close_object(&w);
+    put_fault(&w, pointer, said);
     json_close_array(&w);
   }
+  json_close_object(&w);
+  answer_put(x, status, "application/problem+json", buf_view(b), name, value);
+}
+
+/* Several sentences, each with its own place or none. */
+static void answer_faults(struct exchange *x, int status, const char *word, const struct err *e, const char *name, const char *value) {
+  char text[sizeof e->text], all[sizeof e->text];
+  struct buf *b = &x->door->scratch;
+  memcpy(all, e->text, sizeof all);
+  struct json_writer w = problem_open(b, status, word, sentence(all));
+  json_key(&w, "errors");
+  json_open_array(&w);
+  for (size_t i = 0; i <= e->also_count; i++) {
+    const size_t from = i ? e->also[i - 1] : 0, until = i < e->also_count ? e->also[i] - 2u : strlen(e->text);
+    snprintf(text, sizeof text, "%.*s", (int)(until - from), e->text + from);
+    char *colon = text[0] == '/' ? strstr(text, ": ") : NULL;
+    if (!colon) continue;
+    *colon = 0;
+    put_fault(&w, text, sentence(colon + 2));
+  }
+  json_close_array(&w);
   json_close_object(&w);
   answer_put(x, status, "application/problem+json", buf_view(b), name, value);
 }
@@ -199,11 +231,23 @@ static const struct refusal_kind {
     [ERR_STORAGE] = {503, "storage", "5"},    [ERR_INTERNAL] = {500, "internal", NULL},
 };
 
-void request_refuse(struct request *r, const struct err *e) {
-  const struct refusal_kind *kind = &refusal_kinds[e->kind <= ERR_INTERNAL ? e->kind : ERR_INTERNAL];
+static void refuse_as(struct request *r, int status, const char *word, const struct err *e, const char *later) {
   char pointer[sizeof e->text];
   const char *colon = e->text[0] == '/' || e->text[0] == ':' ? strstr(e->text, ": ") : NULL;
+  const char *name = later ? "Retry-After" : NULL;
+  if (e->also_count) {
+    answer_faults((struct exchange *)r, status, word, e, name, later);
+    return;
+  }
   if (colon) snprintf(pointer, sizeof pointer, "%.*s", (int)(colon - e->text), e->text);
-  answer_problem((struct exchange *)r, kind->status, kind->word, colon ? pointer : NULL, colon ? colon + 2 : e->text,
-                 kind->later ? "Retry-After" : NULL, kind->later);
+  answer_problem((struct exchange *)r, status, word, colon ? pointer : NULL, colon ? colon + 2 : e->text, name, later);
+}
+
+void request_refuse_as(struct request *r, int status, const char *word, const struct err *e) {
+  refuse_as(r, status, word, e, NULL);
+}
+
+void request_refuse(struct request *r, const struct err *e) {
+  const struct refusal_kind *kind = &refusal_kinds[e->kind <= ERR_INTERNAL ? e->kind : ERR_INTERNAL];
+  refuse_as(r, kind->status, kind->word, e, kind->later);
 }

@@ -50,12 +50,13 @@ static void event_keep(struct gathering *g) {
   g->batch->index[g->batch->count++] = (uint32_t)g->batch->sent++;
 }
 
-/* "/data/x: expected …" is split into pointer and detail; a sentence without a pointer speaks of the event as a whole. */
-static void refusal_split(struct arena *a, const char *text, struct refusal *out) {
-  const char *colon = strstr(text, ": ");
+/* "/data/x: expected …" is split into pointer and detail; a sentence without a pointer speaks of the event as a whole. Of several each
+ * keeps its own place, and the pointer is that of the first. */
+static void refusal_split(struct arena *a, const struct err *why, struct refusal *out) {
+  const char *text = why->text, *colon = strstr(text, ": ");
   const bool pointer = colon && (text[0] == '/' || colon == text);
   out->pointer = pointer ? arena_text(a, text, (size_t)(colon - text)) : "";
-  const char *detail = pointer ? colon + 2 : text;
+  const char *detail = pointer && !why->also_count ? colon + 2 : text;
   out->detail = arena_text(a, detail, strlen(detail));
 }
 
@@ -67,7 +68,7 @@ static bool event_refuse(struct gathering *g, const struct err *why) {
   b->refusals = refusals;
   struct refusal *r = &refusals[b->refusal_count];
   *r = (struct refusal){.index = (uint32_t)b->sent, .retryable = why->kind == ERR_BUSY};
-  refusal_split(g->arena, why->text, r);
+  refusal_split(g->arena, why, r);
   if (!r->pointer || !r->detail) return out_of_memory(g->e);
   b->refusal_count++;
   b->sent++;

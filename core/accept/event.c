@@ -186,19 +186,31 @@ struct json event_document(const struct json *j, uint32_t at) {
   return (struct json){.text = j->text + start, .tokens = tokens, .count = count};
 }
 
+/* Everything that is wrong is said, not only what comes first. */
+static bool also(struct err *e, bool ok, const struct err *one) {
+  return ok || err_also(e, one);
+}
+
+static bool type_find(const struct json *j, uint32_t at, struct arena *a, struct str *out, struct err *e) {
+  return member_text(j, MEMBER_TYPE, at, TYPE_MOST, a, out, e) && type_check(j, at, *out, e);
+}
+
 bool event_fill(struct arena *a, const struct json *j, int64_t received, struct str source, bool history, struct event *out,
                 struct err *e) {
   if (json_type(j, 0) != JSON_OBJECT) return err_set(e, ERR_INPUT, ": expected an event object, came %s", shown(j, 0).text);
   uint32_t at[MEMBER_COUNT];
   envelope_find(j, at);
   *out = (struct event){.source = source, .received = received, .history = history, .json = *j};
-  if (!member_text(j, MEMBER_USER, at[MEMBER_USER], USER_MOST, a, &out->user, e)) return false;
-  if (!member_text(j, MEMBER_TYPE, at[MEMBER_TYPE], TYPE_MOST, a, &out->type, e)) return false;
-  if (!type_check(j, at[MEMBER_TYPE], out->type, e)) return false;
-  if (!time_check(j, at[MEMBER_TIME], received, a, &out->timestamp, e)) return false;
-  if (!object_check(j, MEMBER_DATA, at[MEMBER_DATA], &out->data, e)) return false;
-  if (!object_check(j, MEMBER_CONTEXT, at[MEMBER_CONTEXT], &out->context, e)) return false;
-  if (!id_check(j, at[MEMBER_ID], a, out, e)) return false;
+  struct err one, all;
+  all.kind = ERR_NONE; /* the rest only when something is wrong: every event comes by here */
+  bool ok = also(&all, member_text(j, MEMBER_USER, at[MEMBER_USER], USER_MOST, a, &out->user, &one), &one);
+  ok = also(&all, type_find(j, at[MEMBER_TYPE], a, &out->type, &one), &one) && ok;
+  ok = also(&all, time_check(j, at[MEMBER_TIME], received, a, &out->timestamp, &one), &one) && ok;
+  ok = also(&all, object_check(j, MEMBER_DATA, at[MEMBER_DATA], &out->data, &one), &one) && ok;
+  ok = also(&all, object_check(j, MEMBER_CONTEXT, at[MEMBER_CONTEXT], &out->context, &one), &one) && ok;
+  ok = also(&all, id_check(j, at[MEMBER_ID], a, out, &one), &one) && ok;
+  if (!ok && e) *e = all;
+  if (!ok) return false;
   if (history) out->received = out->timestamp;
   out->body = json_raw(j, 0);
   return true;

@@ -69,7 +69,7 @@ static void put_item_error(struct json_writer *w, uint32_t index, const struct e
   const char *colon = e->text[0] == '/' ? strchr(e->text, ':') : NULL;
   char pointer[128] = "";
   if (colon) snprintf(pointer, sizeof pointer, "%.*s", (int)(colon - e->text), e->text);
-  put_rejected(w, index, pointer, colon ? colon + 2 : e->text, retryable);
+  put_rejected(w, index, pointer, colon && !e->also_count ? colon + 2 : e->text, retryable); /* several: each says its place */
 }
 
 static void put_all_rejected(struct json_writer *w, const struct posting *p) {
@@ -154,14 +154,9 @@ static bool answer_alone_refused(struct posting *p) {
     const struct job *j = p->jobs[v];
     if (!j || j->item_count == 0 || j->items[0].state != ITEM_REFUSED || item_lost(j)) continue;
     const struct err *e = &j->items[0].err;
-    const char *colon = e->text[0] == '/' ? strchr(e->text, ':') : NULL;
-    char pointer[128] = "";
-    if (colon) snprintf(pointer, sizeof pointer, "%.*s", (int)(colon - e->text), e->text);
     bool conflict = e->kind == ERR_CONFLICT;
     if (e->kind == ERR_BUSY) request_refuse(p->request, e);
-    else
-      request_problem(p->request, conflict ? 409 : 400, conflict ? "conflict" : "event-invalid", colon ? pointer : NULL, "%s",
-                      colon ? colon + 2 : e->text);
+    else request_refuse_as(p->request, conflict ? 409 : 400, conflict ? "conflict" : "event-invalid", e);
     return true;
   }
   return false;
@@ -313,9 +308,7 @@ void api_events(struct request *r, void *context) {
   bool ndjson = str_starts(r->content_type, "application/x-ndjson");
   struct str source = r->key_name.len ? r->key_name : STR("local");
   if (!event_batch_parse(&r->arena, r->body, ndjson, r->received, source, history, &p->batch, &e)) {
-    const char *colon = e.text[0] == '/' ? strchr(e.text, ':') : NULL;
-    const char *pointer = colon ? arena_text(&r->arena, e.text, (size_t)(colon - e.text)) : NULL;
-    request_problem(r, 400, "event-invalid", pointer, "%s", colon ? colon + 2 : e.text);
+    request_refuse_as(r, 400, "event-invalid", &e);
     return;
   }
   find_people(p);

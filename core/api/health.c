@@ -56,6 +56,8 @@ void api_metrics(struct request *r, void *context) {
       {"kairos_events_undeclared_total", "counter", "Events of types that the program does not declare: stored, they decide nothing.",
        f.flow.undeclared},
       {"kairos_events_late_total", "counter", "Events that moved state but came too late to decide.", f.flow.late},
+      {"kairos_answers_lost_total", "counter",
+       "Answers to messages that are not among the newest sends of their user: nothing was learned.", f.flow.answers_lost},
       {"kairos_ticks_total", "counter", "Ticks journaled.", f.flow.ticks},
       {"kairos_features_filled_total", "counter", "Users whose new feature definitions were filled from their chains.", f.flow.filled},
       {"kairos_features_warming", "gauge", "Volumes that still fill new feature definitions.", f.flow.warming},

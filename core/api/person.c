@@ -131,6 +131,27 @@ static void put_trials(struct json_writer *w, const struct rules *r, const struc
   json_close_array(w);
 }
 
+/* The features and beliefs that the program's conditions read, for whoever wants to see a person at a glance. */
+static void put_read(struct json_writer *w, const struct program *p, struct arena *a) {
+  unsigned char *read = arena_zero(a, p->symbols.count + 1, 1);
+  const uint32_t triggers = (uint32_t)rules_triggers(p->rules), options = (uint32_t)rules_options(p->rules);
+  for (uint32_t i = 0; read && i < triggers + options; i++) {
+    struct rule_condition conditions[2];
+    const size_t count = i < triggers ? trigger_conditions(p->rules, i, conditions) : option_conditions(p->rules, i - triggers, conditions);
+    for (size_t k = 0; k < count; k++) {
+      const uint32_t *slots;
+      const uint32_t slot_count = expression_slots(conditions[k].condition, &slots);
+      for (uint32_t s = 0; s < slot_count; s++) read[slots[s]] = 1;
+    }
+  }
+  json_key(w, "read");
+  json_open_array(w);
+  for (uint32_t s = 0; read && s < p->symbols.count; s++)
+    if (read[s] && (p->symbols.at[s].kind == SYMBOL_FEATURE || p->symbols.at[s].kind == SYMBOL_BELIEF))
+      json_put_str(w, p->symbols.at[s].name);
+  json_close_array(w);
+}
+
 int64_t person_now(const struct user *u) {
   const int64_t now = clock_now() > u->clock ? clock_now() : u->clock;
   return u->events && u->clock < now - 400 * CLOCK_DAY ? u->clock : now; /* history: as of its own last day */
@@ -148,4 +169,8 @@ void person_put(struct json_writer *w, struct flow *f, struct user *u, struct ar
     put_trials(w, p->rules, flow_controls(f, u->partition), u, a);
   }
   put_sends(w, u);
+  if (!p) return;
+  json_key(w, "sending");
+  rules_safeguards(p->rules, flow_controls(f, u->partition), u, now, w, a);
+  put_read(w, p, a);
 }

@@ -56,20 +56,28 @@ static bool read_age(const struct json *patch, uint32_t at, const char *path, st
   return true;
 }
 
-static bool read_identity(const struct json *patch, struct identity *out, struct arena *a, struct err *e) {
-  if (!read_zone(patch, json_get(patch, 0, "timezone"), out, a, e)) return false;
-  if (!read_age(patch, json_get(patch, 0, "age"), "age", out, e)) return false;
-  const uint32_t demographics = json_get(patch, 0, "demographics");
-  if (!read_age(patch, json_path(patch, 0, "demographics.age"), "demographics.age", out, e)) return false;
-  if (demographics != JSON_NONE && json_type(patch, demographics) == JSON_NULL && !out->age_said) {
-    out->age_said = true; /* what it was read from is gone */
-    out->age = -1;
-  }
+static bool read_minor(const struct json *patch, struct identity *out, struct err *e) {
   const uint32_t minor = json_get(patch, 0, "guardianConsent");
   if (minor == JSON_NONE) return true;
   out->minor_said = true;
   if (json_type(patch, minor) == JSON_NULL || json_bool(patch, minor, &out->minor)) return true;
   return err_set(e, ERR_INPUT, "guardianConsent: expected true or false");
+}
+
+/* Everything that is wrong is said, not only what comes first. */
+static bool read_identity(const struct json *patch, struct identity *out, struct arena *a, struct err *e) {
+  struct err one = {0}, all = {0};
+  const uint32_t demographics = json_get(patch, 0, "demographics");
+  bool ok = read_zone(patch, json_get(patch, 0, "timezone"), out, a, &one) || err_also(&all, &one);
+  ok = (read_age(patch, json_get(patch, 0, "age"), "age", out, &one) || err_also(&all, &one)) && ok;
+  ok = (read_age(patch, json_path(patch, 0, "demographics.age"), "demographics.age", out, &one) || err_also(&all, &one)) && ok;
+  ok = (read_minor(patch, out, &one) || err_also(&all, &one)) && ok;
+  if (demographics != JSON_NONE && json_type(patch, demographics) == JSON_NULL && !out->age_said) {
+    out->age_said = true; /* what it was read from is gone */
+    out->age = -1;
+  }
+  if (!ok && e) *e = all;
+  return ok;
 }
 
 /* Old keys in their order with the patch's values where it has one, then the patch's new keys. */

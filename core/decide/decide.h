@@ -68,6 +68,12 @@ struct rule_condition {
 size_t trigger_conditions(const struct rules *r, uint32_t trigger, struct rule_condition out[2]);
 size_t option_conditions(const struct rules *r, uint32_t option, struct rule_condition out[2]);
 
+/* Whether this person could be sent anything at `clock`, whatever the rules say: {"possible", "reason", "detail", figures}. A look. [lane]
+ */
+struct controls;
+void rules_safeguards(const struct rules *r, const struct controls *c, const struct user *u, int64_t clock, struct json_writer *w,
+                      struct arena *a);
+
 /* ---- controls: what operators said, as control facts in journal order; one a partition ---- */
 struct controls {
   bool kill_all;

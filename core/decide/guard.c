@@ -93,6 +93,20 @@ const char *guard_user(const struct rules *r, const struct controls *c, const st
   return guard_when(r, g, a, detail);
 }
 
+void rules_safeguards(const struct rules *r, const struct controls *c, const struct user *u, int64_t clock, struct json_writer *w,
+                      struct arena *a) {
+  struct guard_figures g;
+  struct str detail = {0};
+  const char *reason = guard_user(r, c, u, clock, &g, a, &detail);
+  json_open_object(w);
+  json_pair_bool(w, "possible", !reason);
+  if (reason) json_pair_text(w, "reason", reason);
+  if (detail.len) json_pair_str(w, "detail", detail);
+  json_key(w, "figures");
+  put_guard_figures(w, &g);
+  json_close_object(w);
+}
+
 static int64_t last_send(const struct user *u, uint64_t hash, bool option) {
   int64_t last = INT64_MIN;
   for (size_t i = 0; i < u->send_count; i++) {

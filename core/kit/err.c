@@ -33,6 +33,7 @@ bool err_set(struct err *e, enum err_kind kind, const char *format, ...) {
   int wanted = vsnprintf(text, sizeof text, format, list);
   va_end(list);
   e->kind = kind;
+  e->also_count = 0;
   memcpy(e->text, text, sizeof text);
   err_close(e, wanted < 0 ? 0 : (size_t)wanted);
   return false;
@@ -48,7 +49,22 @@ bool err_wrap(struct err *e, const char *format, ...) {
   char inner[sizeof e->text];
   memcpy(inner, e->text, sizeof inner);
   int wanted = snprintf(e->text, sizeof e->text, "%s: %s", length < 0 ? "" : context, inner);
+  e->also_count = 0;
   err_close(e, wanted < 0 ? 0 : (size_t)wanted);
+  return false;
+}
+
+bool err_also(struct err *e, const struct err *another) {
+  if (!e) return false;
+  if (e->kind == ERR_NONE || (e->kind == ERR_INPUT && another->kind != ERR_INPUT)) {
+    *e = *another;
+    return false;
+  }
+  const size_t have = strlen(e->text), more = strlen(another->text);
+  if (e->kind != ERR_INPUT || e->also_count == ERR_ALSO_MOST || have + 2 + more >= sizeof e->text) return false;
+  memcpy(e->text + have, "; ", 2);
+  memcpy(e->text + have + 2, another->text, more + 1);
+  e->also[e->also_count++] = (uint16_t)(have + 2);
   return false;
 }
 

@@ -3,6 +3,7 @@
  * Broken input is an error; a broken invariant of our own is must(), which aborts: going on could store something false. */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 
 enum err_kind {
   ERR_NONE = 0,
@@ -15,9 +16,12 @@ enum err_kind {
   ERR_INTERNAL, /* a fault of ours */
 };
 
+#define ERR_ALSO_MOST 8
 struct err {
   enum err_kind kind;
   char text[500];
+  uint16_t also[ERR_ALSO_MOST]; /* where in `text` further sentences begin, behind "; " */
+  uint8_t also_count;           /* of err_also; 0 for one sentence */
 };
 
 /* Sets the sentence and its kind; always returns false, so that `return err_set(e, ERR_INPUT, "…")` reads well.
@@ -25,6 +29,10 @@ struct err {
 bool err_set(struct err *e, enum err_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Puts `context: ` in front of the sentence on its way up; keeps the kind; always returns false. [any] */
 bool err_wrap(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Puts another sentence behind what is said already, as long as there is room for a whole one: several things are wrong with what came, and
+ * whoever sent it should hear of all of them at once. What is no ERR_INPUT replaces them. Always returns false. [any] */
+bool err_also(struct err *e, const struct err *another);
 
 /* Prints the expression and place on stderr and aborts. [any] */
 _Noreturn void must_failed(const char *expression, const char *file, int line);

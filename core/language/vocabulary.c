@@ -271,6 +271,8 @@ static bool check_value(const struct noun_event_field *field, const struct json 
 static bool check_object(const struct field_set *s, const struct json *j, uint32_t object, const char *name, struct err *err) {
   if (s->count == 0 || object == JSON_NONE || json_type(j, object) != JSON_OBJECT) return true;
   uint32_t pairs = j->tokens[object].count, key = object + 1;
+  bool ok = true;
+  struct err one;
   for (uint32_t i = 0; i < pairs; i++) {
     const struct json_token *t = &j->tokens[key];
     uint32_t value = key + 1;
@@ -279,17 +281,22 @@ static bool check_object(const struct field_set *s, const struct json *j, uint32
       for (uint32_t k = 0; k < s->count; k++)
         if (json_get_str(j, object, s->fields[k].name) == value) number = k;
     key = j->tokens[value].next;
-    if (number != KEYS_NONE && !check_value(&s->fields[number], j, value, name, err)) return false;
+    if (number != KEYS_NONE && !check_value(&s->fields[number], j, value, name, &one)) ok = err_also(err, &one);
   }
   for (uint32_t i = 0; i < s->dotted_count; i++) {
     const struct noun_event_field *field = &s->fields[s->dotted[i]];
     uint32_t at = json_path(j, object, field->name.at); /* texts of nouns end in NUL */
-    if (at != JSON_NONE && !check_value(field, j, at, name, err)) return false;
+    if (at != JSON_NONE && !check_value(field, j, at, name, &one)) ok = err_also(err, &one);
   }
-  return true;
+  return ok;
 }
 
 bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct err *err) {
   const struct type_entry *entry = &v->types[t->number];
-  return check_object(&entry->data, &e->json, e->data, "data", err) && check_object(&entry->context, &e->json, e->context, "context", err);
+  struct err all; /* everything that is wrong, whatever the caller's says already */
+  all.kind = ERR_NONE;
+  bool ok = check_object(&entry->data, &e->json, e->data, "data", &all);
+  ok = check_object(&entry->context, &e->json, e->context, "context", &all) && ok;
+  if (!ok && err) *err = all;
+  return ok;
 }

@@ -42,6 +42,21 @@ static struct allowed names_of(const struct scene *s, struct str (*name)(const s
   return (struct allowed){names, names ? count : 0};
 }
 
+/* Of whatever experiment the decision was. */
+static struct allowed arms_of(const struct scene *s) {
+  const struct rules *r = s->program->rules;
+  size_t most = 1, count = 0;
+  for (uint32_t i = 0; i < rules_experiments(r); i++) most += experiment_noun(r, i)->arm_count;
+  const char **names = ARENA_ARRAY(s->arena, const char *, most);
+  for (uint32_t i = 0; names && i < rules_experiments(r); i++)
+    for (size_t k = 0; k < experiment_noun(r, i)->arm_count; k++) {
+      const struct str name = experiment_noun(r, i)->arms[k].name;
+      const char *copy = arena_text(s->arena, name.at, name.len);
+      if (copy) names[count++] = copy;
+    }
+  return (struct allowed){names, count};
+}
+
 /* options = { walk = "eligible" or a reason } */
 static bool check_options(const struct node *n, const struct allowed *options, const struct allowed *reasons, struct err *e) {
   for (uint32_t i = 0; n && n->kind == NODE_TABLE && i < n->pairs; i++) {
@@ -65,10 +80,11 @@ bool scene_expected(const struct scene *s, const struct node *expect, struct err
   const size_t reasons = reason_words(words + 1, WORDS_MOST - 1);
   const struct allowed options = names_of(s, option_name, rules_options(s->program->rules)),
                        triggers = names_of(s, trigger_name, rules_triggers(s->program->rules)), outcome = {outcomes, OUTCOMES},
-                       because = {words + 1, reasons}, stands = {words, reasons + 1};
+                       because = {words + 1, reasons}, stands = {words, reasons + 1}, arms = arms_of(s);
   return check_each(node_get(expect, "send"), "send", "no intervention is named", &options, e) &&
          check_each(node_get(expect, "trigger"), "trigger", "no trigger is named", &triggers, e) &&
          check_each(node_get(expect, "outcome"), "outcome", "no outcome is", &outcome, e) &&
          check_each(node_get(expect, "because"), "because", "no reason is", &because, e) &&
+         check_each(node_get(expect, "arm"), "arm", "no arm of any experiment is named", &arms, e) &&
          check_options(node_get(expect, "options"), &options, &stands, e) && check_shares(node_get(expect, "shares"), &options, e);
 }

@@ -25,6 +25,16 @@ static void print_words(const struct json *j, uint32_t list, const char *before,
     printf("%s" STR_FORMAT, i ? ", " : before, STR_ARG(json_text(j, json_child(j, list, i), a)));
 }
 
+/* The state says "live" already. */
+static void print_labels(const struct json *j, uint32_t p, struct arena *a) {
+  const uint32_t labels = json_get(j, p, "labels");
+  const struct str state = json_text(j, json_get(j, p, "state"), a);
+  for (uint32_t i = 0; json_type(j, labels) == JSON_ARRAY && i < j->tokens[labels].count; i++) {
+    const struct str label = json_text(j, json_child(j, labels, i), a);
+    if (!str_eq(label, state)) printf("  " STR_FORMAT, STR_ARG(label));
+  }
+}
+
 static void print_counts(const struct json *j, uint32_t shadowed, struct arena *a) {
   static const char *const keys[] = {"moments", "same", "gained", "lost", "changed"};
   if (json_type(j, shadowed) != JSON_OBJECT) return;
@@ -56,7 +66,7 @@ static void print_one(const struct json *j, uint32_t p, struct arena *a) {
   struct str digest = json_text(j, json_get(j, p, "digest"), a), why = json_text(j, json_get(j, p, "why"), a),
              ended = json_text(j, json_get(j, p, "ended"), a);
   printf("%.*s  " STR_FORMAT, digest.len < 16 ? (int)digest.len : 16, digest.at, STR_ARG(json_text(j, json_get(j, p, "state"), a)));
-  print_words(j, json_get(j, p, "labels"), "  ", a);
+  print_labels(j, p, a);
   const uint32_t count = json_type(j, files) == JSON_ARRAY ? j->tokens[files].count : 0;
   printf("  %u %s, since " STR_FORMAT ", from " STR_FORMAT, count, count == 1 ? "file" : "files",
          STR_ARG(json_text(j, json_get(j, p, "since"), a)), STR_ARG(json_text(j, json_get(j, p, "from"), a)));

@@ -240,6 +240,20 @@ static bool set_endpoints(struct engine *s, const struct argument_list *urls, co
   return true;
 }
 
+/* Settings may name a directory for the engine; whoever names one on the command line believes that the demo uses it. */
+static bool is_for_demo(int argc, char **argv, struct err *e) {
+  static const char *const others[] = {"--data", "--listen", "--webhook"};
+  for (int i = 1; i < argc; i++)
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+      const size_t len = strlen(others[k]);
+      if (strncmp(argv[i], others[k], len) != 0 || (argv[i][len] && argv[i][len] != '=')) continue;
+      return err_set(e, ERR_INPUT,
+                     "--demo plays into a fresh directory that it removes again, with a receiver and a port of its own: %s is not for it",
+                     others[k]);
+    }
+  return true;
+}
+
 int tool_serve(int argc, char **argv) {
   struct engine s = {.options = {.data = "data", .listen = "127.0.0.1:8080"}};
   struct argument_list urls = {0};
@@ -280,6 +294,7 @@ int tool_serve(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk, and no reason to die */
   struct err e = {0};
+  if (demo && !is_for_demo(argc, argv, &e)) return arguments_refuse(&usage, &e);
   if (demo) return tool_demo(&s);
   if (!retention_from_days(&s.options.retention, events, decisions, messages, &e)) return arguments_refuse(&usage, &e);
   if (!set_endpoints(&s, &urls, secret, allow_http, allow_private, &e) || !engine_open(&s, &e)) {

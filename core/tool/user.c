@@ -2,6 +2,7 @@
 #include "kit/arena.h"
 #include "kit/json.h"
 #include "live.h"
+#include "person_print.h"
 #include "tools_list.h"
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,26 @@ static void put_into(struct buf *out, const char *into) {
   json_close_object(&w);
 }
 
+#define LATELY 5 /* rows of the timeline on the short page */
+
+/* The short page is made of two answers. */
+static int show_person(const struct live *live, const char *user) {
+  struct buf path = {0}, answer = {0}, timeline = {0}, newest = {0};
+  struct err e = {0};
+  char rest[32];
+  snprintf(rest, sizeof rest, "/timeline?limit=%d", LATELY);
+  live_path(&path, "/v1/users/", str_from(user), "");
+  live_path(&newest, "/v1/users/", str_from(user), rest);
+  const bool ok = client_call(&live->client, "GET", path.at, NULL, (struct str){0}, &answer, NULL, &e) &&
+                  client_call(&live->client, "GET", newest.at, NULL, (struct str){0}, &timeline, NULL, &e);
+  if (ok) person_print(buf_view(&answer), buf_view(&timeline), show_timeline);
+  buf_free(&path);
+  buf_free(&newest);
+  buf_free(&answer);
+  buf_free(&timeline);
+  return ok ? EXIT_OK : tool_fail(&e);
+}
+
 int tool_user(int argc, char **argv) {
   static const char *const verbs[] = {"show", "timeline", "export", "erase", "opt-in", "opt-out", "merge", NULL};
   static const struct {
@@ -67,14 +88,16 @@ int tool_user(int argc, char **argv) {
   struct live live = {.client = {.url = LIVE_URL}};
   const char *verb = NULL, *user = NULL, *into = NULL;
   int64_t limit = 50;
+  bool all = false;
   const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "show, timeline, export, erase, opt-in, opt-out or merge", NULL},
                                   {"U", ARGUMENT_TEXT, &user, NULL, "the user's id", NULL},
                                   {"INTO", ARGUMENT_TEXT, &into, NULL, "merge: the user who stays", NULL},
                                   {"--limit", ARGUMENT_NUMBER, &limit, "N", "timeline: how many events (default: 50)", NULL},
+                                  {"--all", ARGUMENT_FLAG, &all, NULL, "show: everything that is known, not only a page", NULL},
                                   LIVE_ARGUMENTS(live)};
   const struct usage usage = {
       "user", "Looks at one person; exports or erases everything about them; takes their consent or its end; merges two ids.",
-      "  kairos user show u1\n  kairos user timeline u1 --limit 10\n  kairos user export u1 > u1.ndjson\n"
+      "  kairos user show u1\n  kairos user show u1 --all\n  kairos user timeline u1 --limit 10\n  kairos user export u1 > u1.ndjson\n"
       "  kairos user erase u1\n  kairos user opt-out u1\n"
       "  kairos user merge anonymous-17 u1\n",
       ARGUMENTS(list)};
@@ -89,6 +112,7 @@ int tool_user(int argc, char **argv) {
     return EXIT_USAGE;
   }
   if (strcmp(verb, "erase") == 0 && !agreed(user)) return EXIT_FAILED;
+  if (strcmp(verb, "show") == 0 && !all && !live.json) return show_person(&live, user);
   struct buf path = {0};
   char rest[64];
   snprintf(rest, sizeof rest, strcmp(verb, "timeline") == 0 ? "%s?limit=%lld" : "%s", calls[place].rest, (long long)limit);

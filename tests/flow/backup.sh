@@ -48,7 +48,7 @@ has ' 0 different'
 run 6 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/key"
 start "$work/restored"
 export KAIROS_URL="$url"
-run 0 "$KAIROS" user show "$someone"
+run 0 "$KAIROS" user show "$someone" --all
 has 'canary-in-the-backup'
 stop
 

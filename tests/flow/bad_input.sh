@@ -63,6 +63,19 @@ post "a user under another name" '{"userid":"u","eventType":"check_in","timestam
 refused 400 'is \\"userid\\" meant?.*"pointer":"#/userId"'
 post "a long user" '{"userId":"'"$(printf '%0129d' 0)"'","eventType":"check_in","timestamp":"'"$time"'"}'
 refused 400 'expected 1 to 128 bytes, came 129.*"pointer":"#/userId"'
+post "an event that is wrong all over" '{"userId":7,"eventType":"check in!","timestamp":"yesterday","data":[1]}'
+refused 400 '"errors":\[{"pointer":"#/userId","detail":"expected a string, came 7"},{"pointer":"#/eventType","detail":"expected letters'
+refused 400 '{"pointer":"#/timestamp","detail":"expected an ISO 8601 time.*{"pointer":"#/data","detail":"expected an object, came \[1\]"}\]}'
+post "several fields" "$(event '"stressLevel":"high; /note: low","note":5')"
+refused 400 '"detail":"/data/stressLevel: expected a number, got a text; /data/note: expected a text, got a number","errors":\[{"pointer":"#/data/stressLevel"'
+post "a list with such an event" "[$(event '"stressLevel":99,"note":5')]"
+case $(cat "$work/answer") in
+*'"pointer":"/data/stressLevel","detail":"/data/stressLevel: expected a number from 0 to 10, got 99; /data/note: expected a text'*) ;;
+*) say "not all of it is named: $(cat "$work/answer")" ;;
+esac
+case="a profile that is wrong twice"
+status=$(curl -s -o "$work/answer" -w '%{http_code}' -X PUT --data '{"timezone":7,"age":900,"guardianConsent":"yes"}' "$url/v1/users/u")
+refused 400 'timezone: expected the name of a time zone.*; age: expected years from 0 to 130, got 900; guardianConsent: expected true or false'
 post "data that is a list" "$begin,\"data\":[1]}"
 refused 400 'expected an object, came \[1\].*"pointer":"#/data"'
 post "a text for a number" "$(event '"stressLevel":"high"')"

@@ -100,6 +100,23 @@ run 6 "$KAIROS" move --data "$work/data" --files 1
 run 7 "$KAIROS" serve --data "$work/third" --program "$KAIROS_SOURCE" --listen 0.0.0.0:0
 has 'refusing to listen on 0.0.0.0:0 without a key'
 
+# ---- completion ----
+run 0 "$KAIROS" completion bash
+cp "$work/out" "$work/completion"
+completes() { # WORDS… → what bash offers for the last one
+  printf 'COMP_WORDS=("%s"' "$KAIROS" >"$work/ask"
+  for word in "$@"; do printf " '%s'" "$word" >>"$work/ask"; done
+  printf ')\nCOMP_CWORD=%s\n_kairos\necho "${COMPREPLY[*]}"\n' $# >>"$work/ask"
+  bash -c ". '$work/completion'; . '$work/ask'"
+}
+equal "subcommands" "$(completes roll)" rollout
+equal "verbs" "$(completes rollout ad)" advance
+equal "the last verb" "$(completes rollout hal)" halt
+equal "kinds" "$(completes kill e)" experiment
+equal "options" "$(completes replay --ver)" --verify
+run 2 "$KAIROS" completion bush
+has 'did you mean "bash"?'
+
 # ---- asking it ----
 export KAIROS_URL="$url"
 zone=$(noon_zone)
@@ -108,6 +125,9 @@ run 0 "$KAIROS" user opt-in u1
 expect_call 200 POST /v1/events "{\"id\":\"e1\",\"userId\":\"u1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
 decision=$(sed -n 's/.*"decisions":\[{"id":"\([^"]*\)".*/\1/p' "$work/answer")
 [ -n "$decision" ] || say "no decision was made for a stressed user"
+expect_call 200 POST /v1/events "{\"userId\":\"u1\",\"eventType\":\"intervention_response\",\"timestamp\":\"$(now)\",\"data\":{\"decisionId\":\"d1-999999\",\"response\":\"good\"}}"
+expect_call 200 GET /metrics
+grep -q '^kairos_answers_lost_total 1$' "$work/answer" || say "an answer to nothing that was sent is not counted"
 run 0 "$KAIROS" why "$decision"
 has 'stress_level > 7: true'
 run 0 "$KAIROS" why "$decision" --lang ru
@@ -123,7 +143,14 @@ run 5 "$KAIROS" why d1-999999
 run 5 "$KAIROS" why nonsense
 has 'd3-17'
 run 0 "$KAIROS" user show u1
-has '^consent: given'
+has '^consent: given, age: 40, time zone: '
+has '^messages: 0 of 2 in 24 h, 0 of 8 in 7 days; now '
+has '^  stress_level  *9$'
+has ' check_in$'
+hasnt '^  workout_frequency_30d' # no rule reads it
+[ "$(wc -l <"$work/out")" -lt 40 ] || say "the page of a user is long"
+run 0 "$KAIROS" user show u1 --all
+has '^  workout_frequency_30d: '
 run 5 "$KAIROS" user show nobody
 run 0 "$KAIROS" user show u1 --json
 has '^{"userId":"u1"'

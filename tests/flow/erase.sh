@@ -56,7 +56,7 @@ equal "outbox rows left" "$(count outbox)" $((people - people / 2))
 # They may come back: as somebody new.
 expect_call 200 POST /v1/events "{\"id\":\"canary-event-7\",\"userId\":\"canary-id-7\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
 grep -q '"accepted":1,' "$work/answer" || say "an erased person's old event is remembered"
-run 0 "$KAIROS" user show canary-id-7
+run 0 "$KAIROS" user show canary-id-7 --all
 has 'consent: unknown'
 hasnt canary-profile
 stop_hard

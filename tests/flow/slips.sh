@@ -20,6 +20,10 @@ run 0 "$KAIROS" predict trees "$work/row" --program "$KAIROS_SOURCE"
 has '"trees_probability":0\.'
 run 1 "$KAIROS" serve --data "$work/new" --program "$KAIROS_SOURCE" --listen 127.0.0.1:0 --webhook http://127.0.0.1:1/ --webhook-secret "whsec_$(head -c 24 /dev/urandom | base64)"
 has 'expected https; `--allow-http` allows plain http'
+for option in "--data $work/new" "--listen 127.0.0.1:0" "--webhook http://127.0.0.1:1/"; do
+  run 2 "$KAIROS" serve --demo $option
+  has "with a receiver and a port of its own: ${option%% *} is not for it"
+done
 rm -rf "$work/new"
 mkdir -p "$work/metrics" # the default program's experiment names a metric that it declares
 cp -r "$KAIROS_SOURCE/rules" "$KAIROS_SOURCE/interventions" "$KAIROS_SOURCE/models" "$work/metrics/"
@@ -64,6 +68,7 @@ for words in 'programs list zz' 'programs undo zz' 'programs discard abcdef zz' 
 done
 run 0 "$KAIROS" programs list
 hasnt 'by directory'
+hasnt 'live  live'
 expect_call 400 POST /v1/decide '{"userId":"u1","dryRun":"yes"}'
 expect_call 400 POST /v1/decide '{"userId":"u1","trigger":4}'
 expect_call 400 POST /v1/events '{"userId":"u1","eventType":"tick.day_started","timestamp":"'"$(date -u +%FT%TZ)"'"}'
@@ -93,6 +98,7 @@ slip "$(trigger "arm.evenin == 'a'")" 'no experiment has this name (did you mean
 slip 'rollout "r" { why = "x", gates = "experiment:evning", stages = { { name = "s", share = 1 } } }' 'did you mean "evening"?'
 slip "$(scenario 'because = "quiet_hour"')" 'expect.because: no reason is "quiet_hour" (did you mean "quiet_hours"?)' test
 slip "$(scenario 'outcome = "silend"')" 'did you mean "silent"?' test
+slip "$(scenario 'arm = "aa"')" 'expect.arm: no arm of any experiment is named "aa" (did you mean "a"?)' test
 slip "$(scenario 'trigger = "helo"')" 'no trigger is named "helo" (did you mean "hello"?)' test
 slip "$(scenario 'send = "walks"')" 'no intervention is named "walks" (did you mean "walk"?)' test
 slip "$(scenario 'options = { walk = "eligable" }')" 'did you mean "eligible"?' test

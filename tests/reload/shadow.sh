@@ -57,7 +57,7 @@ look
 equal "moments of a twin" "$(count moments)" 50
 equal "differences of a twin" "$(count gained) $(count lost) $(count changed)" "0 0 0"
 run 0 "$KAIROS" programs publish shadow
-has '  live  live  '
+has '  live  '
 events 9 10
 run 0 "$KAIROS" programs list
 hasnt '  shadow  '

@@ -187,7 +187,8 @@ static void array_keeps_order_and_places(void **state) {
   assert_int_equal(b.refusal_count, 3);
   assert_int_equal(b.refusals[0].index, 1);
   assert_string_equal(b.refusals[0].pointer, "/userId");
-  assert_string_equal(b.refusals[0].detail, "expected a string, came 1");
+  assert_string_equal(b.refusals[0].detail, "/userId: expected a string, came 1; /eventType: expected a string, but it is missing; "
+                                            "/timestamp: expected an ISO 8601 time with a zone, but it is missing");
   assert_int_equal(b.refusals[1].index, 3);
   assert_string_equal(b.refusals[1].pointer, "");
   assert_string_equal(b.refusals[2].detail, "expected an event object, came \"s\"");
