@@ -51,6 +51,7 @@ static void print_metric(const struct json *j, uint32_t experiment, struct str n
     printf("       %-18.*s", STR_ARG(arm));
     if (number(j, at, "n") > 0) printf(" %.4g on average of %.0f", number(j, at, "mean"), number(j, at, "n"));
     else printf(" of nobody the time is over yet");
+    if (json_get(j, at, "people") != JSON_NONE) printf(" draws of %.0f people", number(j, at, "people"));
     if (number(j, at, "n") > 0 && !is_control(j, experiment, arm, a)) print_effect(j, json_get(j, at, "difference"));
     printf("\n");
     at = j->tokens[at].next;
