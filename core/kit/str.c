@@ -60,6 +60,7 @@ bool str_split(struct str *rest, char at, struct str *piece) {
 }
 
 bool str_utf8(struct str a) {
+  if (!a.len) return true;
   const unsigned char *at = (const unsigned char *)a.at;
   const unsigned char *end = at + a.len;
   while (at < end) {
