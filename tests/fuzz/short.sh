@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: short.sh FUZZER CORPUS      The suite's share of fuzzing: replays the seeds, then a fixed number of runs from a fixed seed, so that
 # two runs of the suite do the same. For that the addresses must be the same too: the fuzzer learns from every value that is compared,
-# pointers among them. (Where a container forbids to fix them, the run still counts, but is another one each time.) New inputs go to a
+# pointers among them, and the time counts calls (counted_time.c). (Where a container forbids to fix them, the run still counts, but is another one each time.) New inputs go to a
 # scratch directory. A crash prints the end of the fuzzer's log and the input.
 set -eu
 fuzzer=$1
