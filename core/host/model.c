@@ -216,7 +216,8 @@ bool model_load(struct trained *m, struct str envelope, struct err *e) {
   if (!envelope_read(envelope, &x, e)) return err_wrap(e, "%s", m->name);
   const kairos_plugin *t = m->plugin->table;
   if (!str_is(x.plugin, t->id))
-    return err_set(e, ERR_CONFLICT, "%s: the state was written by the plugin '" STR_FORMAT "'", m->name, STR_ARG(x.plugin));
+    return err_set(e, ERR_CONFLICT, "%s: the state was written by the plugin '" STR_FORMAT "', expected one of '%s'", m->name,
+                   STR_ARG(x.plugin), t->id);
   if (x.state_version > t->state_version)
     return err_set(e, ERR_CONFLICT, "%s: the state has version %u (plugin " STR_FORMAT "), this plugin (%s) reads up to %u", m->name,
                    x.state_version, STR_ARG(x.version), t->version, t->state_version);

@@ -1,12 +1,22 @@
 /* Errors: writes and extends the one sentence of a `struct err`, and ends the process when an invariant of our own is broken.
- * Promises that a sentence is always NUL-terminated, valid UTF-8 when its parts were, and one line: control bytes that came in with
- * foreign text become spaces, so an error can go into a log or an HTTP header as it is. Does not print (except must_failed), does not
- * allocate, keeps no global state. Called by every room on every thread. */
+ * Promises that a sentence is always NUL-terminated, valid UTF-8 and one line: control characters that came in with foreign text become
+ * spaces and bytes that are no text question marks, so an error can go into a log, a terminal or an HTTP header as it is. Does not print
+ * (except must_failed), does not allocate, keeps no global state. Called by every room on every thread. */
 #include "kit/err.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* How long the character is that begins here; 0: none does. */
+static size_t character(const unsigned char *c) {
+  const size_t length = c[0] < 0x80 ? 1 : c[0] >= 0xC2 && c[0] < 0xE0 ? 2 : (c[0] & 0xF0) == 0xE0 ? 3 : c[0] >= 0xF0 && c[0] < 0xF5 ? 4 : 0;
+  for (size_t i = 1; i < length; i++)
+    if ((c[i] & 0xC0) != 0x80) return 0;
+  if ((c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xED && c[1] > 0x9F) || (c[0] == 0xF0 && c[1] < 0x90) || (c[0] == 0xF4 && c[1] > 0x8F))
+    return 0;
+  return length;
+}
 
 /* Cut inside a character? Then drop the character: half a UTF-8 sequence would make the JSON answer that carries the sentence invalid. */
 static void err_close(struct err *e, size_t wanted) {
@@ -20,8 +30,12 @@ static void err_close(struct err *e, size_t wanted) {
       if (length - (back - 1) < need) e->text[back - 1] = '\0';
     }
   }
-  for (char *c = e->text; *c; c++) {
+  for (char *c = e->text; *c;) {
+    const size_t step = character((const unsigned char *)c);
     if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
+    if (step == 0) *c = '?';
+    if (step == 2 && (unsigned char)c[0] == 0xC2 && (unsigned char)c[1] < 0xA0) c[0] = c[1] = ' '; /* control characters too */
+    c += step ? step : 1;
   }
 }
 

@@ -60,7 +60,7 @@ static kairos_status read_head_line(struct head *h, struct forest *f, const stru
                                                : KAIROS_OK;
   if (strcmp(line, "version") == 0) {
     h->version = strcmp(value, "v2") == 0 || strcmp(value, "v3") == 0 || strcmp(value, "v4") == 0;
-    return h->version ? KAIROS_OK : refuse_line(error, t, line, "expected v2, v3 or v4");
+    return h->version ? KAIROS_OK : refuse_line(error, t, line, "expected v2, v3 or v4, got another");
   }
   if (strcmp(line, "num_class") == 0 || strcmp(line, "num_tree_per_iteration") == 0) {
     if (!text_count(value, 1, &number) || number != 1) return refuse_line(error, t, line, "expected 1, one output");

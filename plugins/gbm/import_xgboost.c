@@ -44,8 +44,10 @@ static bool number_of(struct config_value v, double *number) {
 
 static kairos_status need_number(struct config_value root, const char *path, double low, double high, double *number, kairos_error *error) {
   struct config_value v;
-  if (find(root, path, &v) && number_of(v, number) && *number >= low && *number <= high) return KAIROS_OK;
-  return refuse(error, KAIROS_BAD_STATE, WHAT ": %s: expected a number in [%g, %g]", path, low, high);
+  const bool there = find(root, path, &v);
+  if (there && number_of(v, number) && *number >= low && *number <= high) return KAIROS_OK;
+  return refuse(error, KAIROS_BAD_STATE, WHAT ": %s: expected a number in [%g, %g], got %.*s", path, low, high,
+                there ? (int)(v.end - v.at < 40 ? v.end - v.at : 40) : 7, there ? v.at : "nothing");
 }
 
 static bool text_is(struct config_value v, const char *wanted) {

@@ -127,7 +127,8 @@ static kairos_status check_places(struct tensors *t, kairos_error *error) {
 static kairos_status read_tensors(struct tensors *t, kairos_error *error) {
   struct config_value root, key, value;
   kairos_error inner = {.size = sizeof inner};
-  if (!config_parse(t->header, &root, &inner)) return refuse(error, KAIROS_BAD_STATE, "safetensors: its header: %.180s", inner.message);
+  if (!config_parse(t->header, &root, &inner))
+    return refuse(error, KAIROS_BAD_STATE, "safetensors: its header is no whole JSON object, or is nested too deep");
   for (const char *cursor = NULL; config_each(root, &cursor, &key, &value);) {
     struct tensor tensor = {0};
     if (config_key_is(key, "__metadata__")) continue;

@@ -18,6 +18,17 @@ static bool word_number(const char *word, double *value) {
   return text_number(word, value) && *value > -1e100 && *value < 1e100;
 }
 
+/* What each line before SV may say. */
+static const char *expected_of(const char *key) {
+  static const char *const list[][2] = {{"svm_type", "epsilon_svr"}, {"kernel_type", "rbf"}, {"gamma", "one number above 0"},
+                                        {"rho", "one number"},       {"nr_class", "2"},      {"total_sv", "a whole number up to 20000"},
+                                        {"probA", "one number"}};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    if (strcmp(key, list[i][0]) == 0) return list[i][1];
+  return NULL;
+}
+_Static_assert(SVR_VECTORS_MOST == 20000, "expected_of says how many vectors there may be");
+
 static kairos_status read_head_line(struct head *h, char *line, unsigned number, kairos_error *error) {
   char *key = text_word(&line), *word = text_word(&line);
   bool good = word && !text_word(&line);
@@ -31,10 +42,12 @@ static kairos_status read_head_line(struct head *h, char *line, unsigned number,
   else if (strcmp(key, "total_sv") == 0) good = h->has_vectors = text_count(word, SVR_VECTORS_MOST, &h->vectors);
   else good = strcmp(key, "probA") == 0 && word_number(word, &(double){0}); /* the width of its error, not used here */
   if (good) return KAIROS_OK;
+  const char *expected = key ? expected_of(key) : NULL;
+  if (expected)
+    return refuse(error, KAIROS_BAD_STATE, "libsvm model, line %u: %s: expected %s, got '%.40s'", number, key, expected, word ? word : "");
   return refuse(error, KAIROS_BAD_STATE,
-                "libsvm model, line %u: expected svm_type epsilon_svr, kernel_type rbf, gamma, nr_class 2, total_sv "
-                "(at most %d) or rho with one good value, got '%.40s'",
-                number, SVR_VECTORS_MOST, key ? key : "");
+                "libsvm model, line %u: expected svm_type, kernel_type, gamma, nr_class, total_sv, rho or probA, got '%.40s'", number,
+                key ? key : "");
 }
 
 static kairos_status read_head(struct head *h, struct text *t, kairos_error *error) {
@@ -53,7 +66,7 @@ static kairos_status read_head(struct head *h, struct text *t, kairos_error *err
 
 static kairos_status read_vector(struct machine *m, uint32_t vector, char *line, unsigned number, kairos_error *error) {
   if (!word_number(text_word(&line), &m->coefficients[vector]))
-    return refuse(error, KAIROS_BAD_STATE, "libsvm model, line %u: expected a coefficient first", number);
+    return refuse(error, KAIROS_BAD_STATE, "libsvm model, line %u: expected a coefficient first, a finite number", number);
   uint32_t index, last = 0;
   double value;
   for (char *word; (word = text_word(&line)); last = index) {
