@@ -80,7 +80,7 @@ static bool put_source(struct state_change *c, struct source *to, const char *pa
   unsigned char sha256[HASH_SHA256];
   const bool fine =
       hash_unhex(str_from(digest), sha256, HASH_SHA256) && store_get(library_book(c->lifecycle->api->library), sha256, &bytes, e);
-  if (fine) *to = (struct source){.path = path, .text = {arena_text(&c->draft->arena, bytes.at, bytes.len), bytes.len}};
+  if (fine) *to = (struct source){.path = path, .text = {arena_text(&c->draft->sent, bytes.at, bytes.len), bytes.len}};
   buf_free(&bytes);
   return fine && (to->text.at || err_set(e, ERR_BUSY, "no memory for a state"));
 }
@@ -123,8 +123,8 @@ struct own_files {
 static bool gather(struct state_change *c, struct err *e) {
   struct draft *d = c->draft;
   const struct program *p = c->base;
-  struct own_files *own = ARENA_NEW(&d->arena, struct own_files);
-  struct source *given = ARENA_ARRAY(&d->arena, struct source, p->source_count + 3);
+  struct own_files *own = ARENA_NEW(&d->sent, struct own_files);
+  struct source *given = ARENA_ARRAY(&d->sent, struct source, p->source_count + 3);
   if (!given || !own) return err_set(e, ERR_BUSY, "no memory for a program");
   model_beside_path(c->model, MODEL_CANDIDATE, own->candidate, sizeof own->candidate);
   model_beside_path(c->model, MODEL_PREVIOUS, own->previous, sizeof own->previous);

@@ -178,12 +178,19 @@ static void refuse(struct programs *s, struct draft *d) {
 
 static void rebuilt(struct errand *errand);
 
+/* The program that is live once everything that was asked for is done. */
+static const struct draft *wanted(const struct programs *s) {
+  const struct activation *c = s->activations;
+  while (c && c->next) c = c->next;
+  return c ? c->to->draft : s->live->draft;
+}
+
 /* Other code for the models of a program that is not the directory's. */
 static void rebuild_live(struct programs *s) {
   struct errand *errand = kit_alloc(sizeof *errand);
   struct draft *d = draft_new(DRAFT_STORED, s->library, &s->from);
   if (errand && d) {
-    d->identity_wanted = arena_text(&d->arena, s->live->draft->digest, 64);
+    d->identity_wanted = arena_text(&d->arena, wanted(s)->digest, 64);
     *errand = (struct errand){.work = draft_errand, .done = rebuilt, .owner = d, .context = s};
     builder_ask(s->builder, errand);
     return;
@@ -204,11 +211,15 @@ static void take_good(struct programs *s, struct draft *d, const char *from, con
   else log_error("program", "no memory to make a program live");
 }
 
+/* What somebody published or undid meanwhile is not overruled: then that is built with the new code. */
 static void rebuilt(struct errand *errand) {
   struct programs *s = errand->context;
   struct draft *d = errand->owner;
   if (!errand->worked || s->closing) draft_free(d);
-  else if (d->program) take_good(s, d, "plugins", "its plugins are other files");
+  else if (d->digest[0] && strcmp(d->digest, wanted(s)->digest) != 0) {
+    draft_free(d);
+    rebuild_live(s);
+  } else if (d->program) take_good(s, d, "plugins", "its plugins are other files");
   else {
     say_findings(d);
     draft_free(d);

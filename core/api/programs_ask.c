@@ -125,12 +125,12 @@ void api_program(struct request *r, void *context) {
 
 static bool take_text(struct draft *d, const struct json *j, uint32_t at, struct str *text, struct err *e) {
   if (json_type(j, at) == JSON_STRING) {
-    struct str s = json_text(j, at, &d->arena);
+    struct str s = json_text(j, at, &d->sent);
     *text = s;
     return true;
   }
-  struct str coded = json_text(j, json_get(j, at, "base64"), &d->arena);
-  unsigned char *bytes = arena_alloc(&d->arena, coded.len + 1);
+  struct str coded = json_text(j, json_get(j, at, "base64"), &d->sent);
+  unsigned char *bytes = arena_alloc(&d->sent, coded.len + 1);
   size_t length = 0;
   if (json_type(j, at) != JSON_OBJECT || !bytes ||
       sodium_base642bin(bytes, coded.len + 1, coded.at, coded.len, NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
@@ -140,12 +140,12 @@ static bool take_text(struct draft *d, const struct json *j, uint32_t at, struct
 }
 
 static bool take_files(struct draft *d, const struct json *j, uint32_t files, struct err *e) {
-  struct source *given = ARENA_ARRAY(&d->arena, struct source, j->tokens[files].count + 1);
+  struct source *given = ARENA_ARRAY(&d->sent, struct source, j->tokens[files].count + 1);
   uint32_t at = files + 1;
   for (uint32_t i = 0; given && i < j->tokens[files].count; i++) {
-    struct str path = json_text(j, at, &d->arena);
+    struct str path = json_text(j, at, &d->sent);
     at = j->tokens[at].next;
-    given[i].path = arena_text(&d->arena, path.at, path.len);
+    given[i].path = arena_text(&d->sent, path.at, path.len);
     if (!take_text(d, j, at, &given[i].text, e)) return err_wrap(e, "/files: %s", given[i].path);
     at = j->tokens[at].next;
   }
@@ -158,10 +158,10 @@ static bool take_files(struct draft *d, const struct json *j, uint32_t files, st
 static bool read_upload(struct wanting *w, struct err *e) {
   struct json j;
   struct draft *d = w->draft;
-  if (!json_parse(&j, &d->arena, w->request->body, &json_limits_default, e)) return false;
+  if (!json_parse(&j, &d->sent, w->request->body, &json_limits_default, e)) return false;
   const uint32_t files = json_get(&j, 0, "files");
   if (json_type(&j, files) == JSON_OBJECT) return take_files(d, &j, files, e);
-  struct str digest = json_text(&j, json_get(&j, 0, "digest"), &d->arena);
+  struct str digest = json_text(&j, json_get(&j, 0, "digest"), &d->sent);
   d->kind = DRAFT_STORED;
   d->identity_wanted = arena_text(&d->arena, digest.at, digest.len);
   return digest.len || err_set(e, ERR_INPUT, "expected {\"files\": {\"rules/x.lua\": \"…\"}} or {\"digest\": \"…\"}");

@@ -1,13 +1,15 @@
 /* Arena: bump allocation in chunks that double from 4 KiB to 1 MiB. Promises 16-byte alignment, constant time for nearly every call, and
- * that a rewind gives back exactly what came after the mark. A request too large for a chunk gets a chunk of its own. Does not run
- * destructors and does not lock: an arena belongs to one thread at a time. The second half is the process's one allocator, where tests
- * make the n-th call fail. Called by every room on every thread. */
+ * that a rewind gives back exactly what came after the mark. A request too large for a chunk gets a chunk of its own. Where an arena says
+ * so, large chunks are pages of the system's: programs come and go by the thousand, and in the heap whatever small thing outlives one
+ * would keep its megabytes from going back. Does not run destructors and does not lock: an arena belongs to one thread at a time. The
+ * second half is the process's one allocator, where tests make the n-th call fail. Called by every room on every thread. */
 #include "kit/arena.h"
 #include "kit/err.h"
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Under AddressSanitizer what is not handed out is poisoned, so that a read beyond an allocation or after its rewind is seen. */
 #if defined(__has_feature)
@@ -16,6 +18,8 @@
 #endif
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(ARENA_POISONS)
+#undef ARENA_POISONS
+#define ARENA_POISONS
 #include <sanitizer/asan_interface.h>
 #define HIDE(at, size) ASAN_POISON_MEMORY_REGION((at), (size))
 #define SHOW(at, size) ASAN_UNPOISON_MEMORY_REGION((at), (size))
@@ -24,6 +28,8 @@
 #define SHOW(at, size) ((void)(at), (void)(size))
 #endif
 
+#define PAGE        ((size_t)4096)
+#define PAGES_LEAST ((size_t)1 << 16) /* smaller chunks are malloc's, whatever the arena */
 #define CHUNK_LEAST ((size_t)4096)
 #define CHUNK_MOST  ((size_t)1 << 20)
 #define ALIGNMENT   ((size_t)16)
@@ -33,6 +39,7 @@ struct arena_chunk {
   struct arena_chunk *older;
   struct arena_chunk *spare;
   size_t size, used; /* bytes behind the header */
+  bool pages;
   _Alignas(16) unsigned char bytes[];
 };
 
@@ -62,9 +69,12 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t size) {
     wanted = size + sizeof(struct arena_chunk);
     if (wanted > a->limit || a->total > a->limit - wanted) return NULL;
   }
-  struct arena_chunk *chunk = kit_alloc(wanted);
+  const bool pages = a->pages && !a->limit && wanted >= PAGES_LEAST;
+  if (pages) wanted = (wanted + PAGE - 1) / PAGE * PAGE;
+  struct arena_chunk *chunk = pages ? kit_pages(wanted) : kit_alloc(wanted);
   if (!chunk) return NULL;
   a->total += wanted;
+  chunk->pages = pages;
   chunk->size = wanted - sizeof(struct arena_chunk);
   chunk->spare = NULL;
   HIDE(chunk->bytes, chunk->size);
@@ -147,9 +157,11 @@ struct arena_mark arena_mark(const struct arena *a) {
 }
 
 static void chunk_free(struct arena *a, struct arena_chunk *chunk) {
+  const size_t size = chunk->size + sizeof(struct arena_chunk);
   SHOW(chunk->bytes, chunk->size);
-  a->total -= chunk->size + sizeof(struct arena_chunk);
-  kit_free(chunk);
+  a->total -= size;
+  if (chunk->pages) kit_pages_free(chunk, size);
+  else kit_free(chunk);
 }
 
 /* Spare chunks are kept up to 1 MiB together; what a rare large turn needed goes back to the system. */
@@ -199,13 +211,11 @@ void arena_free(struct arena *a) {
     struct arena_chunk *spare = a->chunk->spare;
     while (spare) {
       struct arena_chunk *next = spare->spare;
-      SHOW(spare->bytes, spare->size);
-      kit_free(spare);
+      chunk_free(a, spare);
       spare = next;
     }
     struct arena_chunk *older = a->chunk->older;
-    SHOW(a->chunk->bytes, a->chunk->size);
-    kit_free(a->chunk);
+    chunk_free(a, a->chunk);
     a->chunk = older;
   }
   a->total = 0;
@@ -235,3 +245,23 @@ void *kit_realloc(void *old, size_t size) {
 void kit_free(void *p) {
   free(p);
 }
+
+/* A sanitizer looks for what was lost in the heap only, and through the heap only. */
+#ifdef ARENA_POISONS
+void *kit_pages(size_t size) {
+  return kit_alloc(size);
+}
+void kit_pages_free(void *p, size_t size) {
+  (void)size;
+  kit_free(p);
+}
+#else
+void *kit_pages(size_t size) {
+  if (allocation_strikes()) return NULL;
+  void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return p == MAP_FAILED ? NULL : p;
+}
+void kit_pages_free(void *p, size_t size) {
+  must(munmap(p, size) == 0);
+}
+#endif

@@ -2,6 +2,7 @@
  * Not thread-safe: an arena belongs to one thread at a time. Memory from an arena is 16-byte aligned. */
 #pragma once
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,7 @@ struct arena {
   struct arena_chunk *chunk; /* newest; older ones hang behind it */
   size_t total;              /* bytes held from malloc, for memory reports */
   size_t limit;              /* 0 = none; otherwise arena_alloc aborts the process's promise by returning NULL beyond it */
+  bool pages; /* large chunks are the system's pages, and go back to it whole: for what is large, lives long and comes again and again */
 };
 struct arena_mark {
   struct arena_chunk *chunk;
@@ -37,4 +39,6 @@ void arena_free(struct arena *a);          /* empty, nothing kept; the struct ma
 void *kit_alloc(size_t size);
 void *kit_realloc(void *old, size_t size);
 void kit_free(void *p);
+void *kit_pages(size_t size); /* the same in pages of the system's, beside the heap; `size` is a multiple of 4096 */
+void kit_pages_free(void *p, size_t size);
 void kit_fail_allocation(int64_t nth); /* 0 = never; tests only. When it strikes, kit_alloc returns NULL once. */

@@ -162,7 +162,7 @@ static struct program *build(struct program *p, const struct program_from *from)
 
 static struct program *program_new(struct err *e) {
   struct program *p = kit_alloc(sizeof *p);
-  if (p) *p = (struct program){.findings.arena = &p->arena};
+  if (p) *p = (struct program){.arena = {.pages = true}, .findings.arena = &p->arena};
   if (p) p->health = arena_zero(&p->arena, 1, sizeof *p->health);
   if (p) p->rollouts = arena_zero(&p->arena, ROLLOUTS_MOST, sizeof *p->rollouts);
   if (p) p->born = clock_now();

@@ -7,9 +7,10 @@
 enum draft_kind { DRAFT_DIRECTORY, DRAFT_UPLOAD, DRAFT_STORED };
 struct draft {
   enum draft_kind kind;
-  struct arena arena;         /* of everything here; freed by draft_free */
-  const char *directory;      /* DIRECTORY */
-  const struct source *given; /* UPLOAD */
+  struct arena arena;    /* of everything here but what was sent; freed by draft_free */
+  struct arena sent;     /* what was sent, and `given`: megabytes, which the program has copied once it is built: freed by draft_build */
+  const char *directory; /* DIRECTORY */
+  const struct source *given; /* UPLOAD; gone once it is built */
   size_t given_count;
   const char *identity_wanted; /* STORED: what the store holds, by identity; or by digest: then with the plugins that are there now */
   struct library *library;

@@ -16,7 +16,7 @@
 
 struct draft *draft_new(enum draft_kind kind, struct library *library, const struct program_from *from) {
   struct draft *c = kit_alloc(sizeof *c);
-  if (c) *c = (struct draft){.kind = kind, .library = library, .from = *from};
+  if (c) *c = (struct draft){.kind = kind, .sent = {.pages = true}, .library = library, .from = *from};
   return c;
 }
 
@@ -24,6 +24,7 @@ void draft_free(struct draft *c) {
   if (!c) return;
   library_release(c->library, c->program);
   arena_free(&c->arena);
+  arena_free(&c->sent);
   kit_free(c);
 }
 
@@ -86,7 +87,7 @@ size_t files_changed(const struct source *a, size_t a_count, const struct source
 
 static struct program *build(struct draft *c, struct err *e) {
   unsigned char sha256[HASH_SHA256];
-  if (c->kind == DRAFT_DIRECTORY) c->from.served = library_served(c->library, &c->arena);
+  if (c->kind == DRAFT_DIRECTORY) c->from.served = library_served(c->library, &c->sent);
   if (c->kind == DRAFT_DIRECTORY) return program_from_directory(c->directory, &c->from, e);
   if (c->kind == DRAFT_UPLOAD) return program_from_upload(c->given, c->given_count, &c->from, e);
   struct str wanted = str_from(c->identity_wanted);
@@ -95,6 +96,14 @@ static struct program *build(struct draft *c, struct err *e) {
     return program_from_store(library_book(c->library), sha256, &c->from, e);
   err_set(e, ERR_INPUT, "expected a program's digest, 64 hex digits, got \"%s\"", c->identity_wanted);
   return NULL;
+}
+
+/* Dozens of drafts stay for what is said of them; each would keep a megabyte of files and their base64 for nothing. */
+static void forget_sent(struct draft *c) {
+  c->given = NULL;
+  c->given_count = 0;
+  c->from.served = NULL;
+  arena_free(&c->sent);
 }
 
 void draft_build(struct draft *c) {
@@ -112,6 +121,7 @@ void draft_build(struct draft *c) {
     c->program = library_add(c->library, p);
     if (!c->program) complain(c, "", "no memory to keep the program");
   } else program_free(p);
+  forget_sent(c);
   c->took = clock_monotonic() - begun;
 }
 

@@ -140,7 +140,7 @@ bool sources_from_directory(struct program *p, const char *directory, struct err
 }
 
 void sources_digest(const char *directory, char digest[65]) {
-  struct program p = {.findings.arena = &p.arena};
+  struct program p = {.arena = {.pages = true}, .findings.arena = &p.arena};
   struct err e = {0};
   struct buf text = {0};
   unsigned char sha256[HASH_SHA256];

@@ -41,6 +41,64 @@ static void memory_is_aligned_and_disjoint(void **state) {
   assert_int_equal(a.total, 0);
 }
 
+/* A sanitizer keeps what is freed. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KEEPS_FREED true
+#endif
+#endif
+#if !defined(KEEPS_FREED) && defined(__SANITIZE_ADDRESS__)
+#define KEEPS_FREED true
+#endif
+#ifndef KEEPS_FREED
+#define KEEPS_FREED false
+#endif
+
+/* The process's resident memory, in bytes. */
+static size_t resident(void) {
+  unsigned long pages = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  assert_non_null(file);
+  assert_int_equal(fscanf(file, "%*u %lu", &pages), 1);
+  fclose(file);
+  return pages * 4096;
+}
+
+/* What malloc may keep, because something small lies behind it in the heap, an arena of pages gives back. */
+static void pages_go_back_whole(void **state) {
+  (void)state;
+  enum { ROUNDS = 30, PIECES = 4000 };
+  void *small[ROUNDS];
+  const size_t before = resident();
+  size_t highest = 0;
+  for (int round = 0; round < ROUNDS; round++) {
+    struct arena a = {.pages = true};
+    for (int i = 0; i < PIECES; i++) {
+      unsigned char *p = arena_alloc(&a, 1000);
+      assert_int_equal((uintptr_t)p % 16, 0);
+      memset(p, i & 255, 1000);
+    }
+    const struct arena_mark mark = arena_mark(&a);
+    memset(arena_alloc(&a, 3000000), 1, 3000000); /* a chunk of its own */
+    arena_rewind(&a, mark);
+    small[round] = kit_alloc(100);
+    if (resident() > highest) highest = resident();
+    arena_free(&a);
+    assert_int_equal(a.total, 0);
+  }
+  if (!KEEPS_FREED) {
+    assert_true(highest - before > 3500000);
+    assert_true(resident() < before + 1500000);
+  }
+  for (int round = 0; round < ROUNDS; round++) kit_free(small[round]);
+  struct arena a = {.pages = true};
+  kit_fail_allocation(1);
+  assert_null(arena_alloc(&a, 1000000));
+  kit_fail_allocation(0);
+  assert_non_null(arena_alloc(&a, 1000000));
+  arena_free(&a);
+}
+
 static void rewinding_gives_back_what_came_after_the_mark(void **state) {
   (void)state;
   struct arena a = {0};
@@ -238,11 +296,17 @@ static void map_without_memory_is_unchanged(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(memory_is_aligned_and_disjoint),  cmocka_unit_test(rewinding_gives_back_what_came_after_the_mark),
-      cmocka_unit_test(sizes_that_overflow_are_refused), cmocka_unit_test(limit_is_kept),
-      cmocka_unit_test(texts_are_copied_and_formatted),  cmocka_unit_test(failed_allocation_is_null_once),
-      cmocka_unit_test(errors_are_one_clean_sentence),   cmocka_unit_test(long_errors_end_between_characters),
-      cmocka_unit_test(broken_invariants_abort),         cmocka_unit_test(map_keeps_what_was_put_in),
+      cmocka_unit_test(memory_is_aligned_and_disjoint),
+      cmocka_unit_test(pages_go_back_whole),
+      cmocka_unit_test(rewinding_gives_back_what_came_after_the_mark),
+      cmocka_unit_test(sizes_that_overflow_are_refused),
+      cmocka_unit_test(limit_is_kept),
+      cmocka_unit_test(texts_are_copied_and_formatted),
+      cmocka_unit_test(failed_allocation_is_null_once),
+      cmocka_unit_test(errors_are_one_clean_sentence),
+      cmocka_unit_test(long_errors_end_between_characters),
+      cmocka_unit_test(broken_invariants_abort),
+      cmocka_unit_test(map_keeps_what_was_put_in),
       cmocka_unit_test(map_without_memory_is_unchanged),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,35 @@ static void test_an_upload_is_an_errand(void **state) {
   teardown(&s);
 }
 
+/* Dozens of drafts stay for what is said of them: the files that were sent are the program's by then, and no draft keeps them. */
+static void test_what_was_sent_goes_when_it_is_built(void **state) {
+  (void)state;
+  enum { LONG = 1 << 20 };
+  struct shop s;
+  char text[600];
+  setup(&s, "builder-sent");
+  for (int good = 0; good < 2; good++) {
+    struct draft *d = draft_new(DRAFT_UPLOAD, s.library, &(struct program_from){0});
+    struct source *given = ARENA_ARRAY(&d->sent, struct source, 1);
+    char *rules = arena_alloc(&d->sent, LONG);
+    snprintf(text, sizeof text, GOOD_RULES, 5);
+    const int length = good ? snprintf(rules, LONG, "%s\n--", text) : snprintf(rules, LONG, "trigger \"half --");
+    memset(rules + length, 'x', (size_t)(LONG - length));
+    *given = (struct source){.path = "rules/x.lua", .text = {rules, LONG}};
+    d->given = given;
+    d->given_count = 1;
+    draft_build(d);
+    assert_int_equal(d->program != NULL, good);
+    assert_int_equal(d->sent.total, 0);
+    assert_true(d->arena.total < LONG / 4);
+    assert_null(d->given);
+    assert_true(d->file_count == 1 && strcmp(d->files[0].path, "rules/x.lua") == 0); /* what is said of it stands on its own */
+    if (good) assert_memory_equal(d->program->sources[0].text.at, text, strlen(text));
+    draft_free(d);
+  }
+  teardown(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_lies_there_is_built),
@@ -284,6 +313,7 @@ int main(void) {
       cmocka_unit_test(test_errands_come_back_in_order),
       cmocka_unit_test(test_a_stop_tells_everybody),
       cmocka_unit_test(test_an_upload_is_an_errand),
+      cmocka_unit_test(test_what_was_sent_goes_when_it_is_built),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
