@@ -204,11 +204,13 @@ static inline struct reply client_ask(int port, const char *method, const char *
   size_t done = 0;
   while (fd >= 0 && done < out.len) {
     ssize_t n = send(fd, out.at + done, out.len - done, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
     done += (size_t)n;
   }
   char bytes[65536];
-  for (ssize_t n; fd >= 0 && (n = recv(fd, bytes, sizeof bytes, 0)) > 0;) {
+  for (ssize_t n; fd >= 0 && ((n = recv(fd, bytes, sizeof bytes, 0)) > 0 || (n < 0 && errno == EINTR));) {
+    if (n < 0) continue; /* a process that was stopped and goes on: a socket with a limit of time says so */
     buf_put(&r.text, bytes, (size_t)n);
     if (client_answer(buf_view(&r.text), &r.status, &r.body)) break;
   }

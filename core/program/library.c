@@ -159,15 +159,16 @@ static struct shelf *find(struct library *l, struct str identity, bool plain) {
   return found;
 }
 
-/* Takes what nobody holds off the shelves, but for the few that were let go last; gives them as a list to be freed without the lock. */
-static struct shelf *trim(struct library *l) {
+/* Takes what nobody holds off the shelves, but for the few that were let go last; gives them as a list to be freed without the lock. With
+ * `plain` only what has no models. */
+static struct shelf *trim(struct library *l, bool plain) {
   struct shelf *gone = NULL;
   for (;;) {
     size_t spare = 0;
     struct shelf **oldest = NULL;
     bool complete = false;
     for (struct shelf **at = &l->first; *at && !complete; at = &(*at)->next) {
-      if ((*at)->holders) continue;
+      if ((*at)->holders || (plain && (*at)->program->complete)) continue;
       spare++;
       complete = (*at)->program->complete;
       if (complete || !oldest || (*at)->left < (*oldest)->left) oldest = at;
@@ -271,7 +272,9 @@ void library_release(struct library *l, const struct program *p) {
     must(s->holders > 0);
     if (--s->holders == 0) s->left = ++l->releases;
   }
-  struct shelf *gone = l->quiet ? NULL : trim(l);
+  /* A look at the past that walks over thousands of programs has built each of them itself: it can as well free them, and must, since
+   * the builder may be busy for long. */
+  struct shelf *gone = trim(l, l->quiet);
   pthread_mutex_unlock(&l->lock);
   free_shelves(gone);
 }
@@ -279,7 +282,7 @@ void library_release(struct library *l, const struct program *p) {
 void library_tidy(struct library *l) {
   pthread_mutex_lock(&l->lock);
   l->quiet = true;
-  struct shelf *gone = trim(l);
+  struct shelf *gone = trim(l, false);
   pthread_mutex_unlock(&l->lock);
   free_shelves(gone);
 }

@@ -117,7 +117,7 @@ const struct program *library_get(struct library *l, struct str identity, struct
 const struct program *library_plain(struct library *l, struct str identity, struct err *e);
 const struct program *library_hold(struct library *l, const struct program *p); /* once more; gives p */
 void library_release(struct library *l, const struct program *p);
-/* Frees what nobody holds. Once it was called only it frees: lanes that let go of a program do not pay for it. */
+/* Frees what nobody holds. Once it was called only it frees programs with models: lanes that let go of one do not pay for it. */
 void library_tidy(struct library *l);
 /* A digest that may be asked for by its first 16 digits later (control facts name the programs of the past); and that question, answered
  * as library_plain does. */

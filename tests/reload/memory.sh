@@ -39,7 +39,7 @@ helpers=$caller
 
 # Over the API, without a process for each: another program each time, and every third time the one before comes back by undo.
 cp -r "$work/p" "$work/q"
-zygote=$(pgrep -P "$engine")
+zygote=$(pgrep -o -P "$engine") # the oldest: a training may run beside it
 resident() { awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"; }
 # What it needs between two reloads: the least of two seconds, as programs leave with the last event and the last look at them.
 memory() {
