@@ -305,6 +305,38 @@ static void test_what_was_sent_goes_when_it_is_built(void **state) {
   teardown(&s);
 }
 
+/* A look at the past walks over thousands of programs, and the builder, which tidies, may be busy meanwhile. */
+static void test_a_walk_over_many_programs_keeps_few(void **state) {
+  (void)state;
+  enum { MANY = 12, FEW = 4 };
+  struct shop s;
+  char text[700], digests[MANY][65];
+  setup(&s, "builder-walk");
+  library_tidy(s.library); /* from here on who lets go of a live program leaves it to the builder */
+  for (int i = 0; i < MANY; i++) {
+    struct draft *d = draft_new(DRAFT_UPLOAD, s.library, &(struct program_from){0});
+    const int length = snprintf(text, sizeof text, GOOD_RULES, 5);
+    snprintf(text + length, sizeof text - (size_t)length, "\n-- %d\n", i);
+    const struct source one = {.path = "rules/x.lua", .text = str_from(text)};
+    d->given = &one;
+    d->given_count = 1;
+    draft_build(d);
+    assert_non_null(d->program);
+    memcpy(digests[i], d->digest, sizeof digests[i]);
+    draft_free(d);
+    assert_true(library_size(s.library) <= FEW);
+  }
+  for (int i = 0; i < 3 * MANY; i++) {
+    const struct program *p = library_plain(s.library, str_from(digests[i % MANY]), &s.e);
+    assert_non_null(p);
+    assert_string_equal(p->digest, digests[i % MANY]);
+    assert_true(library_size(s.library) <= FEW);
+    library_release(s.library, p);
+    assert_true(library_size(s.library) <= FEW);
+  }
+  teardown(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_lies_there_is_built),
@@ -314,6 +346,7 @@ int main(void) {
       cmocka_unit_test(test_a_stop_tells_everybody),
       cmocka_unit_test(test_an_upload_is_an_errand),
       cmocka_unit_test(test_what_was_sent_goes_when_it_is_built),
+      cmocka_unit_test(test_a_walk_over_many_programs_keeps_few),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
