@@ -9,8 +9,8 @@ reloads=${KAIROS_RELOADS:-150}
 warm=300
 filled=6000 # kB of journal
 if [ -n "${KAIROS_SANITIZE:-}" ]; then # a sanitizer keeps what is freed: there only faults and leaks are looked for
-  reloads=30
-  warm=15
+  reloads=12
+  warm=6
   filled=200
 fi
 mkdir -p "$work/p" "$work/bin/plugins"
@@ -68,9 +68,15 @@ while [ $done -lt "$reloads" ]; do
 done
 fork_after=$(resident "$zygote")
 files_after=$(ls "/proc/$engine/fd" | wc -l)
+held=13
+tries=0
+while [ "$held" -gt 12 ] && [ $tries -lt 600 ]; do # the builder frees them when it has nothing else to do
+  tries=$((tries + 1))
+  sleep 0.1
+  expect_call 200 GET /metrics
+  held=$(sed -n 's/^kairos_programs_held \([0-9]*\)/\1/p' "$work/answer")
+done
 hosts=$(pgrep -P "$zygote" | wc -l)
-expect_call 200 GET /metrics
-held=$(sed -n 's/^kairos_programs_held \([0-9]*\)/\1/p' "$work/answer")
 echo "after $warm reloads $before kB, after $((warm + reloads)) ($(grep -c ' is live (' "$work/serve.log") activations) $after kB; what forks hosts" \
   "$fork_before and $fork_after kB; $files_before and $files_after descriptors; $held programs in memory, $hosts processes of plugins"
 [ "$held" -le 12 ] || say "$held programs are held"
