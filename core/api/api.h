@@ -44,6 +44,7 @@ struct api_stage { /* where operators moved a rollout */
   bool held;
   int64_t since;         /* UTC ms: when it came here; 0: nobody ever moved it */
   double holdback;       /* the share that stays out for the stage's hold; 0: none */
+  int64_t anew;          /* … when it last came back from a halt; 0: never */
   char *moved_on;        /* the figures by which it came here by itself, halted or advanced; NULL: by hand, or nobody moved it */
   struct str *approvers; /* who agreed to the next step since the last one */
   size_t approver_count;

@@ -221,6 +221,14 @@ void stage_moved(struct api_stage *s, int64_t at, struct str figures) {
   s->moved_on = figures.len ? keep_text(figures) : NULL;
 }
 
+/* A volume may not have taken the word about the return when it was said; the next one says it as well. */
+const char *stage_said(struct arena *a, const struct api_stage *s, bool is_anew) {
+  char at[32] = "";
+  const size_t length = s->anew ? clock_format(s->anew, at) : 0;
+  return arena_printf(a, "\"stage\":%d,\"held\":%s%s%s%.*s%s", s->stage, s->held ? "true" : "false", is_anew ? ",\"anew\":true" : "",
+                      length ? ",\"anew_since\":\"" : "", (int)length, at, length ? "\"" : "");
+}
+
 struct api_stage *stage_of(struct api *a, struct str name) {
   for (size_t i = 0; i < a->stage_count; i++)
     if (str_is(name, a->stages[i].name)) return &a->stages[i];
@@ -447,9 +455,9 @@ static bool step(struct fact *f, struct str verb, const struct noun_rollout *n, 
   f->answer = rollout_answer(r, f->api, n, after);
   f->data = after;
   f->written = moved;
-  const char *place = arena_printf(&r->arena, "\"stage\":%d,\"held\":%s%s%s", after->stage, after->held ? "true" : "false",
-                                   after->stage != s->stage ? holdback_said(n, after->stage) : "",
-                                   s->stage < 0 && after->stage >= 0 ? ",\"anew\":true" : "");
+  const bool is_anew = s->stage < 0 && after->stage >= 0;
+  if (is_anew) after->anew = after->since;
+  const char *place = stage_said(&r->arena, after, after->stage != s->stage ? holdback_said(n, after->stage) : "", is_anew);
   if (!place) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
   return place && fact_say(f, place);
 }
@@ -501,6 +509,7 @@ static bool restore_one(struct api *a, const struct control_fact *fact) {
     if (s->stage != stage && !json_double(&j, json_get(&j, 0, "holdback"), &s->holdback)) s->holdback = 0;
     s->stage = (int32_t)stage;
     json_bool(&j, json_get(&j, 0, "held"), &s->held);
+    controls_said_anew(&j, &scratch, &s->anew);
   }
   arena_free(&scratch);
   return ok;

@@ -164,6 +164,8 @@ void facts_forget(struct api *api); /* after lanes_close: the next start has the
 struct api_stage *stage_of(struct api *a, struct str name);             /* NULL: no memory */
 void forget_approvals(struct api_stage *s);                             /* what was agreed to is done, or no longer meant */
 const char *holdback_said(const struct noun_rollout *n, int32_t stage); /* by a move to that stage: ",…" into its fact, or "" */
+/* What a fact says of where a rollout is; `is_anew`: it comes back from a halt now. NULL: no memory. */
+const char *stage_said(struct arena *a, const struct api_stage *s, const char *held_back, bool is_anew);
 bool rollout_agreed(const struct noun_rollout *n, const struct api_stage *s);
 void stage_moved(struct api_stage *s, int64_t at, struct str figures); /* figures empty: by hand */
 /* What is counted of a rollout of the live program since it came to its stage. */

@@ -57,13 +57,14 @@ struct step { /* in its fact's arena */
 static bool say_step(struct fact *f) {
   const struct step *step = f->data;
   const struct api_stage *s = stage_of(f->api, f->name);
+  const bool meant = s && s->stage == step->from && (step->to < 0 || !s->held);
+  struct api_stage after = meant ? *s : (struct api_stage){0};
   struct buf said = {0};
   struct json_writer w = json_to(&said);
   json_put_str(&w, step->why);
-  const bool meant = s && s->stage == step->from && (step->to < 0 || !s->held);
-  const char *more = meant ? arena_printf(&f->own, "\"stage\":%d,\"held\":%s%s,\"why\":" STR_FORMAT, step->to, s->held ? "true" : "false",
-                                          step->held_back, STR_ARG(buf_view(&said)))
-                           : NULL;
+  after.stage = step->to;
+  const char *place = meant ? stage_said(&f->own, &after, step->held_back, false) : NULL;
+  const char *more = place ? arena_printf(&f->own, "%s,\"why\":" STR_FORMAT, place, STR_ARG(buf_view(&said))) : NULL;
   buf_free(&said);
   if (more && fact_say(f, more)) return true;
   fact_free(f);

@@ -11,7 +11,8 @@
 #define STAGE_MIXED (-2) /* the partitions are not all in one stage, or not read as far */
 
 struct trial_part {
-  int32_t stage; /* a rollout's */
+  int32_t stage; /* a rollout's … */
+  int64_t anew;  /* … and when it last came back from a halt; 0: never */
   int64_t until; /* a rollout's stage with a holdback: then it ends; 0: without */
   uint64_t decisions, users;
   uint64_t arms[EFFECT_ARMS]; /* an experiment's: people by their arm, or draws, whichever it randomises */

@@ -14,9 +14,12 @@
 
 /* ---- stages ---- */
 
-static void begin_stage(struct trial *one, uint32_t partition, int32_t stage, int64_t until) {
-  if (one->parts[partition].stage == stage) return;
-  one->parts[partition] = (struct trial_part){.stage = stage, .until = until};
+/* Where it stands already, it may have been halted meanwhile without this partition's knowing. */
+static void begin_stage(struct trial *one, uint32_t partition, int32_t stage, int64_t until, int64_t anew) {
+  const struct trial_part *part = &one->parts[partition];
+  if (!anew) anew = part->anew;
+  if (part->stage == stage && part->anew == anew) return;
+  one->parts[partition] = (struct trial_part){.stage = stage, .anew = anew, .until = until};
   for (uint32_t m = 0; m < one->metric_count; m++) {
     if (one->metrics[m].effects) effects_begin(one->metrics[m].effects, partition);
     if (one->metrics[m].occasions) occasions_begin(one->metrics[m].occasions, partition);
@@ -33,15 +36,16 @@ static int64_t end_of_holdback(const struct json *j, const struct noun_rollout *
 
 static void take_fact(struct trials *t, const struct entry *row) {
   struct json j;
-  int64_t stage;
+  int64_t stage, anew = 0;
   struct arena *a = &t->scan.arena;
   if (!json_parse(&j, a, row->body, &json_limits_default, NULL) || !json_text_is(&j, json_get(&j, 0, "kind"), "rollout")) return;
   const struct str name = json_text(&j, json_get(&j, 0, "name"), a);
   if (!json_int(&j, json_get(&j, 0, "stage"), &stage)) return;
+  controls_said_anew(&j, a, &anew);
   for (uint32_t i = 0; i < t->count; i++) {
     if (t->trials[i].kind != TRIAL_ROLLOUT) continue;
     const struct noun_rollout *n = rollout_noun(t->of->rules, t->trials[i].number);
-    if (str_eq(n->at.name, name)) begin_stage(&t->trials[i], row->partition, (int32_t)stage, end_of_holdback(&j, n, stage, a));
+    if (str_eq(n->at.name, name)) begin_stage(&t->trials[i], row->partition, (int32_t)stage, end_of_holdback(&j, n, stage, a), anew);
   }
 }
 

@@ -47,16 +47,16 @@ static void unkill_name(struct controls *c, uint64_t hash) {
   memmove(c->killed + at, c->killed + at + 1, (c->killed_count - at) * sizeof *c->killed);
 }
 
-/* Holding and resuming leave a rollout where it is, and since when; from a halt it comes back anew, also where nobody heard of the halt. */
+/* Holding and resuming leave a rollout where it is, and since when; from a halt it comes back anew, also where nobody heard of the halt,
+ * and each later word says when that was, to whoever did not hear of the return. */
 static bool set_stage(struct controls *c, struct control_stage to, bool is_anew) {
   size_t at = 0;
   while (at < c->stage_count && c->stages[at].rollout != to.rollout) at++;
-  to.anew = is_anew ? to.since : 0;
   if (at == c->stage_count) {
     if (!grow((void **)&c->stages, &c->stage_cap, c->stage_count, sizeof *c->stages)) return false;
     c->stage_count++;
   } else if (!is_anew) {
-    to.anew = c->stages[at].anew;
+    if (!to.anew) to.anew = c->stages[at].anew;
     if (c->stages[at].stage == to.stage) {
       to.since = c->stages[at].since;
       to.holdback = c->stages[at].holdback;
@@ -65,6 +65,14 @@ static bool set_stage(struct controls *c, struct control_stage to, bool is_anew)
   }
   c->stages[at] = to;
   return true;
+}
+
+/* Older ones say only that it comes back now. */
+bool controls_said_anew(const struct json *fact, struct arena *scratch, int64_t *anew) {
+  bool is_anew = false;
+  if (clock_parse(json_text(fact, json_get(fact, 0, "anew_since"), scratch), anew)) return true;
+  json_bool(fact, json_get(fact, 0, "anew"), &is_anew);
+  return is_anew && clock_parse(json_text(fact, json_get(fact, 0, "at"), scratch), anew);
 }
 
 bool controls_ended(const struct controls *c, uint64_t experiment) {
@@ -93,7 +101,7 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
     if (str_is(name, "all")) c->kill_all = false;
     else unkill_name(c, hash_64(name));
   } else if (json_text_is(&j, kind, "rollout")) {
-    int64_t stage = 0, since = 0;
+    int64_t stage = 0, since = 0, anew = 0;
     double holdback = 0;
     bool held = false, is_anew = false;
     if (!json_int(&j, json_get(&j, 0, "stage"), &stage))
@@ -102,8 +110,9 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
     json_bool(&j, json_get(&j, 0, "anew"), &is_anew);
     if (!json_double(&j, json_get(&j, 0, "holdback"), &holdback)) holdback = 0;
     if (!clock_parse(json_text(&j, json_get(&j, 0, "at"), scratch), &since)) since = 0;
+    if (!controls_said_anew(&j, scratch, &anew)) anew = 0;
     const bool by_itself = json_get(&j, 0, "why") != JSON_NONE;
-    ok = set_stage(c, (struct control_stage){hash_64(name), (int32_t)stage, held, since, holdback, 0, by_itself}, is_anew);
+    ok = set_stage(c, (struct control_stage){hash_64(name), (int32_t)stage, held, since, holdback, anew, by_itself}, is_anew);
   } else if (json_text_is(&j, kind, "experiment")) {
     int64_t revision = 0;
     if (!json_int(&j, json_get(&j, 0, "revision"), &revision))

@@ -100,7 +100,9 @@ bool controls_killed(const struct controls *c, uint64_t name_hash); /* by name, 
 bool controls_named(const struct controls *c, uint64_t name_hash);  /* by name */
 int32_t controls_stage(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
 int64_t controls_since(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
-int64_t controls_anew(const struct controls *c, uint64_t rollout);  /* entries from before it count no more; 0: all count */
+/* When a fact about a rollout says that it last came back from a halt; false, and as it was: it says nothing of that. */
+bool controls_said_anew(const struct json *fact, struct arena *scratch, int64_t *anew);
+int64_t controls_anew(const struct controls *c, uint64_t rollout); /* entries from before it count no more; 0: all count */
 double controls_holdback(const struct controls *c, uint64_t rollout);
 bool controls_by_itself(const struct controls *c, uint64_t rollout); /* was it the engine that moved it there? */
 bool controls_ended(const struct controls *c, uint64_t experiment);  /* hash_64 of "name#revision" */

@@ -10,7 +10,8 @@ struct said { /* the newest word about a kill's or a rollout's name; that one re
   enum said_kind { SAID_KILL, SAID_ROLLOUT, SAID_EXPERIMENT } kind;
   bool kill;
   int32_t stage;
-  struct str name, fact; /* in the arena; an experiment's name is "name#revision" */
+  int64_t anew;                /* when a rollout last came back from a halt; 0: never */
+  struct str name, fact, back; /* in the arena; an experiment's name is "name#revision"; back: what said that it comes back */
 };
 struct missed {
   struct arena arena, scratch;
@@ -54,6 +55,7 @@ static bool note(void *context, const struct control_fact *fact) {
     s->kill = kill;
     s->stage = (int32_t)stage;
     s->fact = (struct str){arena_text(&m->arena, numbered.at, numbered.len), numbered.len};
+    if (kind == SAID_ROLLOUT && controls_said_anew(&j, &m->scratch, &s->anew)) s->back = s->fact;
     ok = s->fact.at != NULL;
   }
   buf_free(&numbered);
@@ -62,16 +64,30 @@ static bool note(void *context, const struct control_fact *fact) {
   return ok;
 }
 
+/* Who missed a halt and the return from it stands where it should, and counts entries that count no more. */
+static bool knows_return(const struct controls *c, const struct said *s) {
+  return s->kind != SAID_ROLLOUT || !s->anew || controls_anew(c, hash_64(s->name)) == s->anew;
+}
+
 static bool knows(const struct controls *c, const struct said *s) {
   if (s->kind == SAID_EXPERIMENT) return controls_ended(c, hash_64(s->name)); /* an end is not taken back */
-  if (s->kind == SAID_ROLLOUT) return controls_stage(c, hash_64(s->name)) == s->stage;
+  if (s->kind == SAID_ROLLOUT) return controls_stage(c, hash_64(s->name)) == s->stage && knows_return(c, s);
   return s->kill == (str_is(s->name, "all") ? c->kill_all : controls_named(c, hash_64(s->name)));
+}
+
+static bool tell_partition(const struct missed *m, struct flow *f, uint32_t p, struct err *e) {
+  const struct controls *c = flow_controls(f, p);
+  for (size_t i = 0; i < m->count; i++) {
+    const struct said *s = &m->all[i];
+    if (!knows_return(c, s) && s->back.len && !flow_fact(f, p, s->back, e)) return false;
+    if (!knows(c, s) && !flow_fact(f, p, s->fact, e)) return false;
+  }
+  return true;
 }
 
 static bool tell_volume(const struct missed *m, struct book *b, struct flow *f, struct err *e) {
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
-    for (size_t i = 0; i < m->count && book_volume_of(b, p) == volume_number(f->volume); i++)
-      if (!knows(flow_controls(f, p), &m->all[i]) && !flow_fact(f, p, m->all[i].fact, e)) return false;
+    if (book_volume_of(b, p) == volume_number(f->volume) && !tell_partition(m, f, p, e)) return false;
   return flow_commit(f, e);
 }
 

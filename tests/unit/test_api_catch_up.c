@@ -1,7 +1,9 @@
-/* rooms: api lane flow program book kit */
+/* rooms: api lane flow program book kit; inside: api */
 /* Promises: what operators said and control.db holds is in force in every partition after a start, even when the engine died between the
  * two stores; what is in force already is not said again; and consent cannot be posted as an event. */
 #include "api_world.h"
+#include "inside.h"
+#include "kit/clock.h"
 #include "kit/hash.h"
 #include <string.h>
 
@@ -72,6 +74,72 @@ static void a_start_catches_up(void **state) {
   file_remove_tree(w.directory, NULL);
 }
 
+static void expect_anew(struct world *w, int32_t stage, const char *time) {
+  int64_t anew = 0;
+  assert_true(clock_parse(str_from(time), &anew));
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
+    const struct controls *c = flow_controls(lanes_flow(w->api.lanes, 0), p);
+    assert_int_equal(controls_stage(c, hash_64(STR("beta"))), stage);
+    assert_int_equal(controls_anew(c, hash_64(STR("beta"))), anew);
+  }
+}
+
+/* A halt and the return from it, both unheard of: the rollout is where it was, but who entered before the halt is out. Whichever word is
+ * the newest, and however old the engine that said it. */
+static void a_return_from_a_halt_is_not_missed(void **state) {
+  (void)state;
+  static const char halt[] = "{\"kind\":\"rollout\",\"name\":\"beta\",\"stage\":-1,\"held\":false}";
+  struct world w = {.directory = "/tmp/kairos-catch-up-XXXXXX"};
+  assert_non_null(mkdtemp(w.directory));
+  fine(&w, file_remove_tree(w.directory, &w.e) && book_create(w.directory, 1, &w.e));
+  only_control(&w, "rollout", "beta", halt);
+  only_control(&w, "rollout", "beta",
+               "{\"kind\":\"rollout\",\"name\":\"beta\",\"at\":\"2026-01-01T10:00:00.007Z\",\"stage\":0,\"held\":false,\"anew\":true}");
+  start(&w);
+  expect_anew(&w, 0, "2026-01-01T10:00:00.007Z");
+  stop(&w);
+
+  only_control(&w, "rollout", "beta", halt);
+  only_control(&w, "rollout", "beta",
+               "{\"kind\":\"rollout\",\"name\":\"beta\",\"at\":\"2026-01-02T10:00:00Z\",\"stage\":0,\"held\":false,\"anew\":true}");
+  only_control(&w, "rollout", "beta", "{\"kind\":\"rollout\",\"name\":\"beta\",\"at\":\"2026-01-03T10:00:00Z\",\"stage\":1,\"held\":true}");
+  start(&w);
+  expect_anew(&w, 1, "2026-01-02T10:00:00Z");
+  const uint64_t before = rows(&w);
+  stop(&w);
+  start(&w); /* nothing is said twice */
+  assert_int_equal(rows(&w), before);
+  stop(&w);
+
+  only_control(&w, "rollout", "beta",
+               "{\"kind\":\"rollout\",\"name\":\"beta\",\"at\":\"2026-01-05T10:00:00Z\",\"stage\":1,\"held\":false,"
+               "\"anew_since\":\"2026-01-04T10:00:00Z\"}"); /* the word before it is gone with an older control.db */
+  start(&w);
+  expect_anew(&w, 1, "2026-01-04T10:00:00Z");
+  assert_int_equal(w.api.stages[0].anew, controls_anew(flow_controls(lanes_flow(w.api.lanes, 0), 0), hash_64(STR("beta"))));
+  stop(&w);
+  file_remove_tree(w.directory, NULL);
+}
+
+/* What operators say next says it to whom could not take the return itself. */
+static void each_later_word_says_since_when(void **state) {
+  (void)state;
+  struct controls c = {0};
+  struct arena a = {0};
+  struct err e = {0};
+  struct api_stage s = {.stage = 0};
+  const char *now = stage_said(&a, &s, "", false);
+  assert_string_equal(now, "\"stage\":0,\"held\":false");
+  assert_true(clock_parse(STR("2026-01-04T10:00:00.250Z"), &s.anew));
+  for (s.stage = 0; s.stage < 3; s.stage++) {
+    const char *fact = arena_printf(&a, "{\"kind\":\"rollout\",\"name\":\"beta\",%s}", stage_said(&a, &s, "", s.stage == 0));
+    assert_true(controls_apply(&c, str_from(fact), &a, &e));
+    assert_int_equal(controls_anew(&c, hash_64(STR("beta"))), s.anew);
+    controls_free(&c); /* the next one hears only the later word */
+  }
+  arena_free(&a);
+}
+
 static bool ended_everywhere(struct world *w, const char *salt) {
   bool all = true;
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
@@ -123,7 +191,11 @@ static void consent_is_no_event(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(a_start_catches_up), cmocka_unit_test(an_experiment_that_did_harm_stays_ended),
-                                     cmocka_unit_test(a_fact_that_cannot_be_read_is_no_start), cmocka_unit_test(consent_is_no_event)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_start_catches_up),
+                                     cmocka_unit_test(an_experiment_that_did_harm_stays_ended),
+                                     cmocka_unit_test(a_return_from_a_halt_is_not_missed),
+                                     cmocka_unit_test(each_later_word_says_since_when),
+                                     cmocka_unit_test(a_fact_that_cannot_be_read_is_no_start),
+                                     cmocka_unit_test(consent_is_no_event)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
