@@ -291,8 +291,11 @@ static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
   if (!count) return;
   models_predict(p->models, sessions_for(f, p), model, rows, count, p->features, &f->scratch);
   uint64_t failed = 0;
-  for (size_t i = 0; i < count; i++) failed += rows[i].failed;
-  program_note(p, &(struct program_health){.rows = count, .rows_failed = failed});
+  for (size_t i = 0; i < count; i++) {
+    failed += rows[i].failed;
+    if (rows[i].failed) program_note_failed(p, rows[i].user->digest.low | 1);
+  }
+  program_note(p, &(struct program_health){.rows = count - failed});
 }
 
 static void record_beliefs(struct flow *f, struct step *s) {

@@ -21,6 +21,7 @@ struct trouble { /* troubles.c: of a model in this program, all lanes together *
   _Atomic uint32_t suspect_crashes;
   _Atomic bool suspect_read;
   _Atomic int64_t reads_until; /* ns; no read asks it before */
+  _Atomic int64_t alone_until; /* ns; everybody is asked about alone: who of several ended it is not known */
   _Atomic uint32_t withheld;   /* places taken so far, round and round */
   struct {
     _Atomic uint64_t who;
@@ -72,7 +73,9 @@ struct models {
 void input_read(const struct model_input *from, uint32_t width, struct view *v, struct value *slots, double *values, uint64_t *valid,
                 size_t first_bit);
 /* troubles.c. A person in one number; which crashes there were before a question; what became of it; and may it be asked? [lane] */
+#define TROUBLE_SEVERAL UINT64_MAX /* the question was about more than one */
 uint64_t trouble_who(const struct user *u);
+bool trouble_alone(const struct model *m); /* is each person to be asked about in a question of their own? */
 uint32_t trouble_crashes(const struct model *m);
 bool trouble_suspended(const struct model *m);
 bool trouble_suspend(const struct model *m, const char *why); /* false: another lane told it */

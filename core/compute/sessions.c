@@ -244,7 +244,7 @@ static void predict_some(const struct models *all, const struct model *m, struct
   }
   const bool there = absence == SESSION_LATE || absence == SESSION_BUSY;
   if (absence == SESSION_THERE) trouble_answered(m);
-  else trouble_ask_failed(m, crashes, is_one_person(rows, count) ? trouble_who(rows[0].user) : 0, is_read, there);
+  else trouble_ask_failed(m, crashes, is_one_person(rows, count) ? trouble_who(rows[0].user) : TROUBLE_SEVERAL, is_read, there);
   if (late) note_late(h, m, "more processor time than its budget");
   else if (absence == SESSION_THERE && asked) h->late = 0;
   /* Sessions of one row belong to looks and scenarios: what they ask says nothing of whom is served. */
@@ -272,8 +272,10 @@ static uint32_t rows_together(const struct model *m, const struct sessions *s, c
                               bool *withheld) {
   const uint32_t most = count > s->rows_most ? s->rows_most : (uint32_t)count;
   uint32_t n = 0;
-  while (n < most && !trouble_withholds(m, rows[n].user, s->rows_most == 1)) n++;
-  *withheld = n == 0;
+  *withheld = trouble_withholds(m, rows[0].user, s->rows_most == 1); /* first: it settles whose the last end was */
+  const bool alone = trouble_alone(m);
+  while (!*withheld && ++n < most && (!alone || rows[n].user == rows[0].user))
+    if (trouble_withholds(m, rows[n].user, s->rows_most == 1)) break;
   return n ? n : 1;
 }
 

@@ -15,7 +15,7 @@
 
 uint64_t trouble_who(const struct user *u) {
   const uint64_t who = hash_64_seed(u->id, u->digest.low);
-  return who ? who : 1;
+  return who && who != TROUBLE_SEVERAL ? who : 1;
 }
 
 uint32_t trouble_crashes(const struct model *m) {
@@ -56,7 +56,8 @@ static void tell_crashes(const struct model *m) {
 static void withhold(struct trouble *t, uint64_t who, bool is_read) {
   const int64_t until = clock_monotonic() + WITHHELD_NS;
   if (is_read) atomic_store(&t->reads_until, until);
-  if (!who) return;
+  if (who == TROUBLE_SEVERAL) atomic_store(&t->alone_until, until);
+  if (!who || who == TROUBLE_SEVERAL) return;
   const uint32_t at = atomic_load(&t->withheld) % WITHHELD_MOST;
   atomic_store(&t->withheld_at[at].who, who);
   atomic_store(&t->withheld_at[at].until, until);
@@ -88,6 +89,11 @@ static void settle_suspect(const struct model *m) {
   if (!atomic_compare_exchange_strong(&t->suspect, &who, 0)) return;
   withhold(t, who, is_read);
   tell_crashes(m);
+}
+
+bool trouble_alone(const struct model *m) {
+  const int64_t until = m->trouble ? atomic_load_explicit(&m->trouble->alone_until, memory_order_relaxed) : 0;
+  return until && clock_monotonic() < until;
 }
 
 bool trouble_withholds(const struct model *m, const struct user *u, bool is_read) {

@@ -2,6 +2,7 @@
  * name in a condition means. Everything wrong becomes a finding with file and line; one error and the program may not run. Builder thread
  * only. */
 #include "derived.h"
+#include "health.h"
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/hash.h"
@@ -164,26 +165,14 @@ static struct program *program_new(struct err *e) {
   struct program *p = kit_alloc(sizeof *p);
   if (p) *p = (struct program){.arena = {.pages = true}, .findings.arena = &p->arena};
   if (p) p->health = arena_zero(&p->arena, 1, sizeof *p->health);
+  if (p) p->failing = failing_new(&p->arena);
   if (p) p->rollouts = arena_zero(&p->arena, ROLLOUTS_MOST, sizeof *p->rollouts);
   if (p) p->born = clock_now();
-  if (p && p->health && p->rollouts) return p;
+  if (p && p->health && p->failing && p->rollouts) return p;
   if (p) arena_free(&p->arena);
   kit_free(p);
   err_set(e, ERR_INTERNAL, "no memory for a program");
   return NULL;
-}
-
-void program_note(const struct program *p, const struct program_health *more) {
-  const uint64_t *from = (const uint64_t *)more;
-  for (size_t k = 0; k < sizeof *more / sizeof *from; k++)
-    if (from[k]) __atomic_fetch_add(&((uint64_t *)p->health)[k], from[k], __ATOMIC_RELAXED);
-}
-
-struct program_health program_health(const struct program *p) {
-  struct program_health view;
-  uint64_t *to = (uint64_t *)&view;
-  for (size_t k = 0; k < sizeof view / sizeof *to; k++) to[k] = __atomic_load_n(&((const uint64_t *)p->health)[k], __ATOMIC_RELAXED);
-  return view;
 }
 
 struct program *program_from_directory(const char *directory, const struct program_from *from, struct err *e) {

@@ -11,7 +11,7 @@
 /* How it fares since it decides, over all lanes: whoever watches over a new program compares (api). */
 struct program_health {
   uint64_t events, events_refused; /* met under it; refused for their words */
-  uint64_t rows, rows_failed;      /* asked of its models; without a valid answer, fallbacks or not */
+  uint64_t rows, rows_failed;      /* asked of its models; without a valid answer, fallbacks or not, as far as they count (health.c) */
 };
 struct program {
   struct arena arena;
@@ -38,6 +38,7 @@ struct program {
   uint64_t stamp;                 /* unique in this process: for users' caches */
   bool strict;                    /* types without an event noun are refused */
   struct program_health *health;  /* what changes in it: counted in lanes, word by word */
+  struct failing *failing;        /* whose rows its models failed for */
   struct rollout_count *rollouts; /* the same, by rollout */
   int64_t born;                   /* UTC ms: who entered before is not counted */
 };
@@ -47,6 +48,7 @@ struct rollout_count {
 };
 struct rollout_count program_rollout(const struct program *p, uint32_t rollout); /* a moment's view [any] */
 void program_note(const struct program *p, const struct program_health *more);   /* [lane] */
+void program_note_failed(const struct program *p, uint64_t who);                 /* a row of this person's failed, who is not 0 [lane] */
 struct program_health program_health(const struct program *p);                   /* a moment's view [any] */
 
 struct served;
