@@ -28,6 +28,7 @@ static struct {
   /* faults: counted over writes, syncs and truncations of all files; the n-th fails, and those after it while `fails` lasts */
   int64_t calls, fail_at, fails;
   bool only_syncs;
+  bool dies, dead; /* the first that fails is the process's last: nothing of it reaches a file from then on */
   int fail_code;
   sqlite3_vfs *below;
 } power;
@@ -60,9 +61,12 @@ static void power_log(enum power_kind kind, sqlite3_file *f, int64_t at, const v
 }
 
 static bool power_strikes(bool sync) {
+  if (power.dead) return true;
   if (power.only_syncs && !sync) return false;
   power.calls++;
-  return power.fail_at && power.calls >= power.fail_at && power.calls < power.fail_at + power.fails;
+  const bool strikes = power.fail_at && power.calls >= power.fail_at && power.calls < power.fail_at + power.fails;
+  power.dead = strikes && power.dies;
+  return strikes;
 }
 
 static int power_write(sqlite3_file *f, const void *bytes, int length, sqlite3_int64 at) {
@@ -79,8 +83,9 @@ static int power_truncate(sqlite3_file *f, sqlite3_int64 size) {
 
 static int power_sync(sqlite3_file *f, int flags) {
   (void)flags; /* the disk below is not asked: the log knows what is durable */
+  const bool was_dead = power.dead;
   if (power_strikes(true)) {
-    power_log(POWER_FAILED_SYNC, f, 0, NULL, 0);
+    if (!was_dead && (!power.dies || power.only_syncs)) power_log(POWER_FAILED_SYNC, f, 0, NULL, 0);
     return SQLITE_IOERR_FSYNC;
   }
   power_log(POWER_SYNC, f, 0, NULL, 0);
@@ -177,6 +182,7 @@ static int power_delete(sqlite3_vfs *vfs, const char *path, int sync_directory) 
   const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
   for (int i = 0; i < power.files; i++)
     if (strcmp(power.names[i], name) == 0) file.id = i;
+  if (power.dead) return SQLITE_IOERR_DELETE;
   power_log(POWER_DELETE, &file.base, sync_directory, NULL, 0);
   return power.below->xDelete(power.below, path, 0);
 }
@@ -197,7 +203,7 @@ static void power_forget(void) {
   power.count = 0;
   power.files = 0;
   power.calls = power.fail_at = power.fails = 0;
-  power.only_syncs = false;
+  power.only_syncs = power.dies = power.dead = false;
   power.fail_code = 0;
 }
 
