@@ -222,11 +222,11 @@ void stage_moved(struct api_stage *s, int64_t at, struct str figures) {
 }
 
 /* A volume may not have taken the word about the return when it was said; the next one says it as well. */
-const char *stage_said(struct arena *a, const struct api_stage *s, bool is_anew) {
+const char *stage_said(struct arena *a, const struct api_stage *s, const char *held_back, bool is_anew) {
   char at[32] = "";
   const size_t length = s->anew ? clock_format(s->anew, at) : 0;
-  return arena_printf(a, "\"stage\":%d,\"held\":%s%s%s%.*s%s", s->stage, s->held ? "true" : "false", is_anew ? ",\"anew\":true" : "",
-                      length ? ",\"anew_since\":\"" : "", (int)length, at, length ? "\"" : "");
+  return arena_printf(a, "\"stage\":%d,\"held\":%s%s%s%s%.*s%s", s->stage, s->held ? "true" : "false", held_back,
+                      is_anew ? ",\"anew\":true" : "", length ? ",\"anew_since\":\"" : "", (int)length, at, length ? "\"" : "");
 }
 
 struct api_stage *stage_of(struct api *a, struct str name) {
