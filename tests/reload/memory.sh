@@ -5,7 +5,7 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 export KAIROS_URL
-reloads=${KAIROS_RELOADS:-150}
+reloads=${KAIROS_RELOADS:-60}
 warm=300
 filled=6000 # kB of journal
 if [ -n "${KAIROS_SANITIZE:-}" ]; then # a sanitizer keeps what is freed: there only faults and leaks are looked for
@@ -56,6 +56,7 @@ reload() { # FROM COUNT
 }
 reload 0 $warm
 before=$(memory)
+echo "after $warm reloads $before kB"
 fork_before=$(resident "$zygote")
 files_before=$(ls "/proc/$engine/fd" | wc -l)
 done=0
