@@ -5,7 +5,7 @@
 
 #define NETWORK(more) "{\"inputs\":[\"a\",\"b\",\"c\"],\"steps\":9,\"lstm\":[20,33],\"dense\":[7],\"missing_flags\":true" more "}"
 #define PEOPLE        40u
-#define ROUNDS        30u
+#define ROUNDS        12u
 
 static void answers_of(const kairos_model *model, kairos_session *session, const struct part_table *t, double *answers) {
   kairos_error error = {.size = sizeof error};
