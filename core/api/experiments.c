@@ -1,6 +1,7 @@
 /* experiments: ends an experiment that does harm, or that has what it was to have, once a second, as a control fact with its author,
  * "guardrail" or "stop", and the figures as its reason: from then on everybody gets its control arm. Promises that harm is judged on bounds
- * that hold however often anybody looks, over all guardrails and arms together; that an end stays until the experiment has another
+ * that hold however often anybody looks, over all guardrails and arms together, and not at all while the arms are not filled as their
+ * weights say; that an end stays until the experiment has another
  * revision; and that it is told once. Main thread. */
 #include "inside.h"
 #include "kit/clock.h"
@@ -143,6 +144,30 @@ static void end(struct api *a, const struct noun_experiment *n, const char *auth
   fact_queue(f);
 }
 
+/* Both are said once, until it is well again. */
+static void tell(const struct noun_experiment *n, struct trial *t) {
+  double p;
+  char at[32];
+  const bool off = trial_is_mismatched(t, n, &p);
+  const int64_t silent = trial_silent_since(t, clock_now());
+  if (off && !t->told_ratio)
+    log_warn("experiment",
+             STR_FORMAT
+             ": its arms are not filled as their weights say (p = %.2g): no guardrail ends it, and no rollout of it goes on by itself",
+             STR_ARG(n->at.name), p);
+  if (!off && t->told_ratio) log_info("experiment", STR_FORMAT ": its arms are filled as their weights say again", STR_ARG(n->at.name));
+  if (silent && !t->told_silence)
+    log_warn("experiment", STR_FORMAT ": nobody was drawn for 24 hours, since %.*s", STR_ARG(n->at.name), (int)clock_format(silent, at),
+             at);
+  t->told_ratio = off;
+  t->told_silence = silent != 0;
+}
+
+bool experiment_is_mismatched(const struct api *a, uint32_t number) {
+  double p;
+  return trial_is_mismatched(trial_of(a, TRIAL_EXPERIMENT, number), experiment_noun(a->program->rules, number), &p);
+}
+
 void experiments_watch(struct api *a) {
   struct arena scratch = {0};
   const int64_t now = clock_monotonic();
@@ -150,9 +175,10 @@ void experiments_watch(struct api *a) {
   a->experiments_at = now + EVERY;
   for (uint32_t i = 0; i < rules_experiments(a->program->rules); i++) {
     const struct noun_experiment *n = experiment_noun(a->program->rules, i);
-    const struct trial *t = trial_of(a, TRIAL_EXPERIMENT, i);
+    struct trial *t = trial_of(a, TRIAL_EXPERIMENT, i);
     if (!t || !t->shown.counted || experiment_end(a, n) || writing_waits(a, "experiment", n->at.name)) continue;
-    const char *harm = harm_of(a, n, t, &scratch), *over = harm ? NULL : end_of(n, t, &scratch);
+    if (!is_killed(a, "experiment", n->at.name)) tell(n, t);
+    const char *harm = experiment_is_mismatched(a, i) ? NULL : harm_of(a, n, t, &scratch), *over = harm ? NULL : end_of(n, t, &scratch);
     if (harm || over) end(a, n, harm ? "guardrail" : "stop", harm ? harm : over);
   }
   arena_free(&scratch);

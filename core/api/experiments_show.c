@@ -53,13 +53,16 @@ static void put_arms(struct json_writer *w, const struct noun_experiment *n, con
 
 /* Arms that are not filled as their weights say make every comparison worthless: something loses people of one arm. */
 static void put_ratio(struct json_writer *w, const struct noun_experiment *n, const struct trial *t) {
-  double counts[EFFECT_ARMS], weights[EFFECT_ARMS], statistic;
+  double counts[EFFECT_ARMS], weights[EFFECT_ARMS], statistic, always;
   if (n->arm_count > EFFECT_ARMS) return;
   for (uint32_t k = 0; k < n->arm_count; k++) {
     counts[k] = (double)t->shown.arms[k];
     weights[k] = n->arms[k].weight;
   }
   json_pair_double(w, "sample_ratio_p", sample_ratio_p(counts, weights, n->arm_count, &statistic));
+  if (trial_is_mismatched(t, n, &always))
+    json_pair_text(w, "held_on",
+                   "its arms are not filled as their weights say: no guardrail ends it, and no rollout of it goes on by itself");
 }
 
 /* ---- what came of it ---- */
@@ -110,6 +113,8 @@ static void put_figures(struct json_writer *w, const struct api *a, const struct
   json_pair_int(w, "decisions", (int64_t)t->shown.decisions);
   if (t->shown.first) put_time(w, "since", t->shown.first);
   put_ratio(w, n, t);
+  const int64_t silent = experiment_end(a, n) ? 0 : trial_silent_since(t, clock_now());
+  if (silent) put_time(w, "no_data_since", silent);
   json_key(w, "metrics");
   json_open_object(w);
   for (uint32_t m = 0; m < t->metric_count; m++) put_metric(w, a, n, t, m);

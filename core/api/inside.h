@@ -191,7 +191,8 @@ struct api_ended { /* newest first */
 const struct api_ended *experiment_end(const struct api *a, const struct noun_experiment *n); /* NULL: this revision goes on */
 void api_experiments(struct request *r, void *context);
 void api_experiment(struct request *r, void *context);
-bool is_killed(const struct api *a, const char *kind, struct str name);  /* by itself, or with all */
+bool is_killed(const struct api *a, const char *kind, struct str name); /* by itself, or with all */
+bool experiment_is_mismatched(const struct api *a, uint32_t number);    /* of the live program; its arms are not filled as they should be */
 bool experiment_restore(struct api *a, const struct control_fact *fact); /* false: no memory, or no such fact */
 void experiments_watch(struct api *a);                                   /* once a second */
 void experiments_close(struct api *a);

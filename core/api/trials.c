@@ -103,10 +103,9 @@ static bool add_rollouts(struct trial *trials, const struct program *p, bool act
 static bool add_experiments(struct trial *trials, const struct program *p, bool acting, struct arena *a, uint32_t *count) {
   bool ok = true;
   for (uint32_t i = 0; ok && i < rules_experiments(p->rules) && *count < TRIALS_MOST; i++) {
-    const struct noun_experiment *n = experiment_noun(p->rules, i);
-    if ((n->guardrails || n->stop || n->metrics) != acting) continue;
+    if (experiment_acts(p, i) != acting) continue;
     struct trial *one = &trials[(*count)++];
-    *one = (struct trial){.kind = TRIAL_EXPERIMENT, .number = i, .acts = acting};
+    *one = (struct trial){.kind = TRIAL_EXPERIMENT, .number = i, .acts = acting, .watched = clock_now()};
     ok = add_outcomes(one, p, true, a) && add_outcomes(one, p, false, a); /* what guards comes before what is only shown */
   }
   return ok;
@@ -131,6 +130,9 @@ static void carry(struct trials *t, struct trial *now) {
     memcpy(now[i].parts, was->parts, sizeof now[i].parts);
     now[i].read = was->read;
     now[i].shown = was->shown;
+    now[i].watched = was->watched;
+    now[i].told_ratio = was->told_ratio;
+    now[i].told_silence = was->told_silence;
     for (uint32_t m = 0; m < was->metric_count; m++) {
       const struct trial_metric other = now[i].metrics[m];
       now[i].metrics[m].effects = was->metrics[m].effects;
@@ -221,11 +223,27 @@ void trials_close(struct api *a) {
 
 /* ---- figures ---- */
 
-const struct trial *trial_of(const struct api *a, enum trial_kind kind, uint32_t number) {
+struct trial *trial_of(const struct api *a, enum trial_kind kind, uint32_t number) {
   const struct trials *t = a->trials;
   for (uint32_t i = 0; t && t->of == a->program && i < t->count; i++)
     if (t->trials[i].kind == kind && t->trials[i].number == number) return &t->trials[i];
   return NULL;
+}
+
+bool trial_is_mismatched(const struct trial *one, const struct noun_experiment *n, double *p) {
+  double counts[EFFECT_ARMS], weights[EFFECT_ARMS];
+  *p = STATS_NONE;
+  if (!one || !one->shown.counted || n->arm_count > EFFECT_ARMS) return false;
+  for (uint32_t k = 0; k < n->arm_count; k++) {
+    counts[k] = (double)one->shown.arms[k];
+    weights[k] = n->arms[k].weight;
+  }
+  *p = ratio_always_p(counts, weights, n->arm_count);
+  return *p < RATIO_ALPHA;
+}
+
+int64_t trial_silent_since(const struct trial *one, int64_t now) {
+  return one->shown.counted ? draws_silent_since(one->shown.last, one->watched, now) : 0;
 }
 
 struct bounded trial_difference(const struct trial *one, uint32_t metric, uint32_t control, uint32_t arm, double alpha) {

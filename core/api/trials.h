@@ -7,8 +7,8 @@
 #include "judge/judge.h"
 #include "programs.h"
 
-#define TRIALS_MOST 96
-#define STAGE_MIXED (-2) /* the partitions are not all in one stage, or not read as far */
+#define RATIO_ALPHA 0.001 /* METHODS 7.4 */
+#define STAGE_MIXED (-2)  /* the partitions are not all in one stage, or not read as far */
 
 struct trial_part {
   int32_t stage; /* a rollout's … */
@@ -39,6 +39,8 @@ struct trial {
     double margin;               /* of a guardrail; none: it is no guardrail */
   } metrics[EFFECT_METRICS];
   uint32_t metric_count;
+  int64_t watched; /* UTC ms: since when */
+  bool told_ratio, told_silence;
   struct trial_part parts[BOOK_PARTITIONS];
   struct trial_figures read, shown; /* the scan's; the main thread's, as of the last piece that ended */
 };
@@ -61,7 +63,10 @@ struct trials {
   int64_t looked_at; /* monotonic */
   int64_t asked_at;  /* monotonic: somebody wanted to see figures; 0: nobody ever did */
 };
-const struct trial *trial_of(const struct api *a, enum trial_kind kind, uint32_t number); /* of the live program; or NULL */
+struct trial *trial_of(const struct api *a, enum trial_kind kind, uint32_t number); /* of the live program; or NULL */
+/* An experiment's arms are not filled as their weights say (METHODS 7.4): no effect of it can be trusted. */
+bool trial_is_mismatched(const struct trial *one, const struct noun_experiment *n, double *p);
+int64_t trial_silent_since(const struct trial *one, int64_t now); /* as draws_silent_since */
 /* The arm less the control arm, on that metric. */
 struct bounded trial_difference(const struct trial *one, uint32_t metric, uint32_t control, uint32_t arm, double alpha);
 void trials_scan_ask(struct trials *t); /* trials_scan.c: the next piece, from the builder */

@@ -3,6 +3,7 @@
  * time is not over is left out; and that sums are made in the order of partitions and of first exposures, so that the same journal gives
  * the same bits. Memory grows with the people exposed. Knows no journal and no program; fed by whoever reads one, one thread. */
 #include "effects.h"
+#include "kit/clock.h"
 #include "kit/map.h"
 #include "stats/stats.h"
 #include <string.h>
@@ -105,4 +106,9 @@ void effects_sum(const struct effects *e, int64_t now, struct moments out[EFFECT
   for (uint32_t k = 0; k < EFFECT_ARMS; k++)
     out[k] =
         (struct moments){arms[k].n, arms[k].n > 0 ? arms[k].mean : STATS_NONE, arms[k].n > 1 ? arms[k].squares / (arms[k].n - 1) : 0, 0};
+}
+
+int64_t draws_silent_since(int64_t last, int64_t watched, int64_t now) {
+  const int64_t since = last ? last : watched;
+  return now - since >= CLOCK_DAY ? since : 0;
 }

@@ -49,7 +49,8 @@ bool scores_changed(struct scores *s); /* the stream of right and wrong answers 
 
 /* ---- what came of those who were let in, or drawn into an arm, beside the others ---- */
 #define EFFECT_ARMS    8
-#define EFFECT_METRICS 8 /* of one rollout or experiment */
+#define EFFECT_METRICS 8  /* of one rollout or experiment */
+#define TRIALS_MOST    96 /* rollouts and experiments that something hangs on */
 struct effects;
 struct effects_terms {
   enum measure_kind kind;
@@ -62,6 +63,8 @@ void effects_begin(struct effects *e, uint32_t partition); /* forgets the partit
 bool effects_expose(struct effects *e, uint32_t partition, uint64_t user, int64_t at, uint32_t arm);
 void effects_event(struct effects *e, uint32_t partition, uint64_t user, int64_t at, bool of, double number, bool over);
 void effects_sum(const struct effects *e, int64_t now, struct moments out[EFFECT_ARMS]); /* of those whose time is over */
+/* Nobody was drawn for 24 hours of those that it is watched: since when, UTC ms; 0: somebody was. `last` 0: nobody ever. */
+int64_t draws_silent_since(int64_t last, int64_t watched, int64_t now);
 
 /* ---- the same for each decision by itself, where people are in all arms ---- */
 /* A metric per decision is what happened within its time after that decision. Decisions are weighted, as by 1/propensity; the errors are

@@ -46,6 +46,7 @@ struct program {
 struct rollout_count {
   uint64_t entered, opted_out, complained;
 };
+bool experiment_acts(const struct program *p, uint32_t number); /* something hangs on its figures: an end, or a rollout's next stage */
 struct rollout_count program_rollout(const struct program *p, uint32_t rollout); /* a moment's view [any] */
 void program_note(const struct program *p, const struct program_health *more);   /* [lane] */
 void program_note_failed(const struct program *p, uint64_t who);                 /* a row of this person's failed, who is not 0 [lane] */

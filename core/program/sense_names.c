@@ -123,6 +123,34 @@ static void check_guardrails(struct program *p, const struct noun_experiment *x)
                  STR_ARG(x->at.name), EFFECT_ARMS, x->arm_count);
 }
 
+bool experiment_acts(const struct program *p, uint32_t number) {
+  const struct noun_experiment *x = &p->nouns.experiments[number];
+  if (x->guardrails || x->stop || x->metrics) return true;
+  for (size_t i = 0; i < p->nouns.rollout_count; i++) {
+    const struct noun_rollout *o = &p->nouns.rollouts[i];
+    for (size_t g = 0; o->advance.len && g < o->gate_count; g++)
+      if (str_starts(o->gates[g], "experiment:") && str_eq((struct str){o->gates[g].at + 11, o->gates[g].len - 11}, x->at.name))
+        return true;
+  }
+  return false;
+}
+
+/* One more would be left out of what is counted, and never end. */
+static void check_trials(struct program *p) {
+  size_t count = 0;
+  for (uint32_t i = 0; i < rules_rollouts(p->rules); i++) count += rollout_reads_journal(p->rules, i);
+  for (uint32_t i = 0; i < p->nouns.experiment_count; i++) {
+    const struct noun_experiment *x = &p->nouns.experiments[i];
+    if (!experiment_acts(p, i) || ++count <= TRIALS_MOST) continue;
+    findings_add(&p->findings, p->findings.stored ? FINDING_WARNING : FINDING_ERROR, x->at.file, x->at.line,
+                 "experiment \"" STR_FORMAT
+                 "\": its figures would not be counted: at most %d rollouts with halt or advance and experiments with guardrails, stop or "
+                 "metrics are",
+                 STR_ARG(x->at.name), TRIALS_MOST);
+    return;
+  }
+}
+
 /* A guardrail that measures nothing guards nothing. */
 static void check_outcomes(struct program *p, const struct noun_experiment *x) {
   for (uint32_t i = 0; x->guardrails && i < x->guardrails->pairs; i++) check_metric_name(p, x, "guardrails", x->guardrails->keys[i], true);
@@ -176,6 +204,7 @@ void sense_names(struct program *p) {
     check_outcome(p, &n->experiments[i]);
     check_outcomes(p, &n->experiments[i]);
   }
+  if (p->rules) check_trials(p);
   for (size_t i = 0; i < n->intervention_count; i++)
     if (!is_offered(n, n->interventions[i].at.name))
       findings_add(&p->findings, FINDING_NOTE, n->interventions[i].at.file, n->interventions[i].at.line,

@@ -48,3 +48,30 @@ struct bounded anytime_lift(const struct moments *a, const struct moments *b, do
 struct moments moments_of(const double *x, size_t n) {
   return (struct moments){(double)n, mean_of(x, n), n > 1 ? variance_of(x, n) : 0, 0};
 }
+
+/* ---- shares ---- */
+
+/* Lindon and Malek: a Dirichlet distribution around the weights beside the weights themselves. */
+double ratio_evidence(const double *counts, const double *weights, size_t cells, double concentration) {
+  double n = 0, all = 0, sum = 0;
+  for (size_t i = 0; i < cells; i++) {
+    const double a = concentration * weights[i];
+    n += counts[i];
+    all += a;
+    sum += log_gamma(a + counts[i]) - log_gamma(a) - counts[i] * math_log(weights[i]);
+  }
+  return log_gamma(all) - log_gamma(all + n) + sum;
+}
+
+/* The mean of two such factors is one too: the wide one sees at once what is far off, the narrow one in the end what is a little off. */
+double ratio_always_p(const double *counts, const double *weights, size_t cells) {
+  double n = 0;
+  for (size_t i = 0; i < cells; i++) n += counts[i];
+  for (size_t i = 0; i < cells; i++)
+    if (!(weights[i] > 0) || n * weights[i] < CELL_LEAST) return STATS_NONE;
+  if (cells < 2) return STATS_NONE;
+  const double wide = ratio_evidence(counts, weights, cells, 100), narrow = ratio_evidence(counts, weights, cells, 10000);
+  const double larger = wide > narrow ? wide : narrow;
+  const double log_p = math_log(2) - larger - math_log(math_exp(wide - larger) + math_exp(narrow - larger));
+  return log_p < 0 ? math_exp(log_p) : 1;
+}

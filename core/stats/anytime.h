@@ -8,6 +8,11 @@ struct moments {
   double clusters;          /* people behind the n, where one gives several; variance / n is the squared error then too. 0: one each */
 };
 struct moments moments_of(const double *x, size_t n);
+/* Whether `counts` are drawn as `weights` (of sum 1) say, looked at after every draw: p that is below alpha, ever, in a share alpha of
+ * cases at most. None for fewer than 2 cells, a weight that is not positive, or fewer than CELL_LEAST expected in a cell. */
+#define CELL_LEAST 8.0
+double ratio_always_p(const double *counts, const double *weights, size_t cells);
+double ratio_evidence(const double *counts, const double *weights, size_t cells, double concentration); /* log Bayes factor against it */
 struct bounded {
   double estimate, low, high; /* each bound by itself holds at all times together with confidence 1 - alpha */
 };

@@ -128,6 +128,8 @@ static void print_one(const struct json *j, uint32_t at, struct arena *a) {
   print_arms(j, at, a);
   if (!counted) printf("     the engine is still counting what its journal says: ask again\n");
   if (counted) print_ratio(j, at);
+  const struct str silent = json_text(j, json_get(j, at, "no_data_since"), a);
+  if (silent.len) printf("     nobody was drawn since " STR_FORMAT "\n", STR_ARG(silent));
   if (counted) print_metrics(j, at, a);
 }
 

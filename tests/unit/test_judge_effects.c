@@ -86,11 +86,20 @@ static void sums_are_those_of_the_formulas(void **state) {
   effects_free(e);
 }
 
+static void a_day_without_anybody_is_silence(void **state) {
+  (void)state;
+  assert_int_equal(draws_silent_since(5 * HOUR, HOUR, 29 * HOUR), 5 * HOUR);
+  assert_int_equal(draws_silent_since(5 * HOUR, HOUR, 29 * HOUR - 1), 0);
+  assert_int_equal(draws_silent_since(0, HOUR, 24 * HOUR), 0); /* nobody ever, and not watched for a day yet */
+  assert_int_equal(draws_silent_since(0, HOUR, 25 * HOUR), HOUR);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(only_what_came_after_and_in_time),
       cmocka_unit_test(each_measure_is_what_it_says),
       cmocka_unit_test(sums_are_those_of_the_formulas),
+      cmocka_unit_test(a_day_without_anybody_is_silence),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,11 +48,36 @@ static void looking_always_is_wrong_rarely(void **state) {
   assert_true(wrong <= 18); /* 10 expected at most; 18 is beyond 99.5 % */
 }
 
+static void shares_are_watched_at_all_times(void **state) {
+  (void)state;
+  const double half[] = {.5, .5}, published[] = {6240, 5760}, lost[] = {120, 220}, few[] = {1, 14}, fine[] = {6000, 6000};
+  assert_close(math_exp(-ratio_evidence(published, half, 2, 10000)), .0079, .00005, "52 to 48 of 12 000"); /* METHODS 7.4 */
+  assert_true(ratio_always_p(lost, half, 2) < .0002);
+  assert_true(stats_none(ratio_always_p(few, half, 2)));
+  assert_true(ratio_always_p(fine, half, 2) > .999);
+  assert_true(stats_none(ratio_always_p(lost, (const double[]){1, 0}, 2)) && stats_none(ratio_always_p(lost, half, 1)));
+  struct rng chance = rng_from(5);
+  const double weights[] = {.2, .3, .5};
+  int wrong = 0;
+  for (int run = 0; run < 200; run++) {
+    double counts[3] = {0};
+    bool crossed = false;
+    for (int i = 0; i < 3000 && !crossed; i++) {
+      const double u = rng_uniform(&chance);
+      counts[u < .2 ? 0 : u < .5 ? 1 : 2]++;
+      crossed = ratio_always_p(counts, weights, 3) < .05;
+    }
+    wrong += crossed;
+  }
+  assert_true(wrong <= 18); /* 10 expected at most */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(golden_figures),
       cmocka_unit_test(little_bounds_nothing),
       cmocka_unit_test(looking_always_is_wrong_rarely),
+      cmocka_unit_test(shares_are_watched_at_all_times),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
