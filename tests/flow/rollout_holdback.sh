@@ -32,10 +32,11 @@ has '3 '
 
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
-come() { # FILE
-  awk -v now="$(now)" -v zone="$(noon_zone)" 'BEGIN { printf "[" }
+come() { # FILE: once more, with ids of their own
+  round=$((${round:-0} + 1))
+  awk -v round="$round" -v now="$(now)" -v zone="$(noon_zone)" 'BEGIN { printf "[" }
     { printf "%s{\"id\":\"p-%s\",\"userId\":\"%s\",\"eventType\":\"profile_updated\",\"timestamp\":\"%s\",\"data\":{\"timezone\":\"%s\",\"age\":30}}", (NR > 1 ? "," : ""), $1, $1, now, zone
-      printf ",{\"id\":\"c-%s-%s\",\"userId\":\"%s\",\"eventType\":\"check_in\",\"timestamp\":\"%s\",\"data\":{\"stressLevel\":9}}", now, $1, $1, now }
+      printf ",{\"id\":\"c%s-%s\",\"userId\":\"%s\",\"eventType\":\"check_in\",\"timestamp\":\"%s\",\"data\":{\"stressLevel\":9}}", round, $1, $1, now }
     END { printf "]" }' "$1" >"$work/events"
   expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
 }
