@@ -169,7 +169,8 @@ static bool meet(struct flow *f, struct step *s, struct err *e) {
   if (s->dropped) return true;
   set_recorded(s);
   const bool known = known_words(s, &why);
-  if (!known) program_note(s->program, &(struct program_health){.events = 1, .events_refused = 1});
+  /* Every program refuses what is the engine's own: that says nothing of this one. */
+  if (!known && !event_is_own(ev)) program_note(s->program, &(struct program_health){.events = 1, .events_refused = 1});
   bool taken = known && find_asked(f, s, &why);
   if (taken && !s->user && s->item->kind == ENTRY_ASKED)
     taken = err_set(&why, ERR_MISSING, "/userId: no user \"" STR_FORMAT "\" is known yet: send an event first", STR_ARG(ev->user));

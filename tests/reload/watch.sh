@@ -42,6 +42,9 @@ cp "$work/p/rules/mood.lua" "$work/good.lua"
 sed -i 's/high = 10/high = 4/' "$work/p/rules/mood.lua"
 becomes "the narrower vocabulary" isnt_live "$first"
 second=$(live)
+post_many 30 10 sim-000 opt_in '{}' # refused by any program: no reason to take this one away
+sleep 1
+equal "the program after a client's mistake" "$(live)" "$second"
 events 9 5 # nine prove nothing
 sleep 1
 equal "the program after nine refusals" "$(live)" "$second"
