@@ -51,11 +51,16 @@ static struct value known(double v) {
   return stats_none(v) ? value_missing(MISSING_TOO_LITTLE) : value_number(v);
 }
 
+/* Which bound the condition is held to: true the lower one. */
+static bool reads_low(const struct figure *f, bool halts) {
+  return f->kind == FIGURE_RATE ? halts : f->lower_is_better == halts;
+}
+
 static struct value rate_value(const struct figure *f, const struct rate_count *c, bool halts) {
   if (c->all == 0) return value_missing(MISSING_ABSENT);
   const double all = (double)c->all, bad = c->bad < c->all ? (double)c->bad : all;
   if (f->estimate) return value_number(bad / all);
-  return value_number(halts ? share_low(bad, all, RATE_ALPHA) : 1 - share_low(all - bad, all, RATE_ALPHA));
+  return value_number(reads_low(f, halts) ? share_low(bad, all, RATE_ALPHA) : 1 - share_low(all - bad, all, RATE_ALPHA));
 }
 
 static struct value metric_value(const struct figure *f, const struct moments s[REACHED_GROUPS], bool halts) {
@@ -64,7 +69,7 @@ static struct value metric_value(const struct figure *f, const struct moments s[
   else if (f->kind == FIGURE_DIFFERENCE) b = anytime_difference(&s[REACHED_NOT], &s[REACHED], RATE_ALPHA);
   else b = anytime_mean(&s[REACHED], RATE_ALPHA);
   if (f->estimate) return known(b.estimate);
-  return known(f->lower_is_better == halts ? b.low : b.high);
+  return known(reads_low(f, halts) ? b.low : b.high);
 }
 
 struct value figure_value(const struct figure *f, const struct stage_figures *s, bool halts) {
@@ -75,22 +80,31 @@ struct value figure_value(const struct figure *f, const struct stage_figures *s,
   return s->metrics ? metric_value(f, s->metrics[f->metric], halts) : value_missing(MISSING_ABSENT);
 }
 
-/* The share as it was counted, then the bound that the condition was held to. */
-static void rate_say(struct buf *out, double value, const struct figure *f, const struct rate_count *c) {
-  const double all = (double)c->all, share = c->bad < c->all ? (double)c->bad / all : 1;
-  buf_printf(out, " %.2g (%llu of %llu)", share, (unsigned long long)c->bad, (unsigned long long)c->all);
-  if (!f->estimate)
-    buf_printf(out, ", %s %.2g with %.0f %% confidence", value < share ? "at least" : "at most", value, 100 * (1 - RATE_ALPHA));
+/* Which side it bounds is told by which one was read: with no bad one of a few, the lower bound is the share itself. */
+static void bound_say(struct buf *out, double value, const struct figure *f, bool halts) {
+  buf_printf(out, " %s %.*g with %.0f %% confidence", reads_low(f, halts) ? "at least" : "at most", f->kind == FIGURE_RATE ? 2 : 4, value,
+             100 * (1 - RATE_ALPHA));
 }
 
-void figure_say(struct buf *out, struct str name, const struct value *v, const struct figure *f, const struct stage_figures *s) {
+/* The share as it was counted, then the bound that the condition was held to. */
+static void rate_say(struct buf *out, double value, const struct figure *f, const struct rate_count *c, bool halts) {
+  const double all = (double)c->all, share = c->bad < c->all ? (double)c->bad / all : 1;
+  buf_printf(out, " %.2g (%llu of %llu)", share, (unsigned long long)c->bad, (unsigned long long)c->all);
+  if (f->estimate) return;
+  buf_char(out, ',');
+  bound_say(out, value, f, halts);
+}
+
+void figure_say(struct buf *out, struct str name, const struct value *v, const struct figure *f, const struct stage_figures *s,
+                bool halts) {
   if (v->kind != VALUE_NUMBER) return;
   buf_printf(out, "%s" STR_FORMAT, out->len ? ", " : "", STR_ARG(name));
   if (f->kind == FIGURE_RATE) {
-    rate_say(out, v->number, f, &s->rates[f->rate]);
+    rate_say(out, v->number, f, &s->rates[f->rate], halts);
     return;
   }
-  buf_printf(out, " %.4g", v->number);
+  if (f->kind < FIGURE_LEVEL || f->estimate) buf_printf(out, " %.4g", v->number);
+  else bound_say(out, v->number, f, halts);
   if (f->kind < FIGURE_LEVEL) return;
   const struct moments *m = s->metrics[f->metric];
   buf_printf(out, " (%.4g of %.0f %s", m[REACHED].mean, m[REACHED].n, m[REACHED].clusters > 0 ? "decisions" : "people");

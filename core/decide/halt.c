@@ -130,7 +130,7 @@ static enum truth judge(const struct stage_condition *c, const struct stage_figu
   if (!c->condition) return TRUTH_UNKNOWN;
   for (uint32_t i = 0; i < c->names->count; i++) {
     slots[i] = figure_value(&c->figures[i], f, halts);
-    figure_say(&said, c->names->at[i].name, &slots[i], &c->figures[i], f);
+    figure_say(&said, c->names->at[i].name, &slots[i], &c->figures[i], f, halts);
   }
   *why = (struct str){arena_text(a, said.at ? said.at : "", said.len), said.len};
   buf_free(&said);

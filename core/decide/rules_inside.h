@@ -146,7 +146,7 @@ const char *figure_unmeasured(const struct nouns *n, const struct noun_rollout *
 /* The figure's value, on the careful side for a halt or for an advance; MISSING: not known yet. `said`: with what it was made of, or NULL.
  */
 struct value figure_value(const struct figure *f, const struct stage_figures *s, bool halts);
-void figure_say(struct buf *out, struct str name, const struct value *v, const struct figure *f, const struct stage_figures *s);
+void figure_say(struct buf *out, struct str name, const struct value *v, const struct figure *f, const struct stage_figures *s, bool halts);
 
 /* ---- experiment.c ---- */
 /* Draws an arm; candidates' propensities and d->silence are set for every option of the point. */

@@ -64,7 +64,7 @@ export KAIROS_URL="$url" KAIROS_DATA="$work/data"
 come
 list "$work/calm" relaxed '{"minutes":8}'
 list "$work/restless" relaxed '{"minutes":3}' # too short to count
-wait_for "$work/serve.log" 'goes goes on to stage more: users [0-9]*, decisions [0-9]*, calm.difference 0\.[0-9]* (0\.[0-9]* of [0-9]* people, 0\.[0-9]* of [0-9]* not reached)'
+wait_for "$work/serve.log" 'goes goes on to stage more: users [0-9]*, decisions [0-9]*, calm.difference at least 0\.[0-9]* with 95 % confidence (0\.[0-9]* of [0-9]* people, 0\.[0-9]* of [0-9]* not reached)'
 shows goes '"stage":1,.*"users":0,' # of this stage
 rollout asks
 has '"stage":0,'

@@ -87,6 +87,32 @@ static void errors_of_people_bound_decisions(void **state) {
   assert_int_equal(ADVANCES("done.lift > -1000", &f), TRUTH_UNKNOWN);
 }
 
+static void says(const char *rules, const struct stage_figures *f, bool halts, const char *sentence) {
+  struct program *p = world_good(rules);
+  struct arena a = {0};
+  struct str why = {0};
+  if (halts) rollout_halts(p->rules, 0, f, &a, &why);
+  else rollout_advances(p->rules, 0, f, &a, &why);
+  if (!why.at || !strstr(why.at, sentence)) fail_msg("expected \"%s\" in \"%s\"", sentence, why.at ? why.at : "");
+  arena_free(&a);
+  program_free(p);
+}
+
+/* A bound is told as the one it is, with no bad one of many too, where it is the share itself. */
+static void a_bound_is_told_as_what_it_is(void **state) {
+  (void)state;
+  struct stage_figures f = figures(many);
+  f.rates[RATE_OPT_OUT] = (struct rate_count){0, 161};
+  says(RULES("halt = \"opt_out_rate > 0.1\""), &f, true, "opt_out_rate 0 (0 of 161), at least 0 with 95 % confidence");
+  says(RULES("advance = \"opt_out_rate < 0.1\""), &f, false, "opt_out_rate 0 (0 of 161), at most 0.0");
+  f.rates[RATE_OPT_OUT] = (struct rate_count){161, 161};
+  says(RULES("advance = \"opt_out_rate < 0.1\""), &f, false, "opt_out_rate 1 (161 of 161), at most 1 with");
+  says(RULES("halt = \"done.difference < 0\""), &f, true, "done.difference at most 0.2");
+  says(RULES("halt = \"pain.difference > 0\""), &f, true, "pain.difference at least -0.2");
+  says(RULES("advance = \"done.difference > 0\""), &f, false, "done.difference at least 0.1");
+  says(RULES("advance = \"done.difference.estimate > 0\""), &f, false, "done.difference.estimate 0.2 (0.6 of 4000");
+}
+
 static void too_few_people_say_nothing(void **state) {
   (void)state;
   const struct stage_figures f = figures(few);
@@ -142,6 +168,7 @@ int main(void) {
       cmocka_unit_test(shares_are_bounded_on_the_careful_side),
       cmocka_unit_test(metrics_are_bounded_on_the_careful_side),
       cmocka_unit_test(errors_of_people_bound_decisions),
+      cmocka_unit_test(a_bound_is_told_as_what_it_is),
       cmocka_unit_test(too_few_people_say_nothing),
       cmocka_unit_test(what_cannot_be_known_is_told),
       cmocka_unit_test(one_mistake_is_told_once),
