@@ -10,6 +10,7 @@
 #include "kit/hash.h"
 #include "kit/log.h"
 #include "kit/rng.h"
+#include "shipped.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -280,7 +281,8 @@ int tool_serve(int argc, char **argv) {
        "KAIROS_KEEP_MESSAGES"},
       {"--allow-http", ARGUMENT_FLAG, &allow_http, NULL, "webhooks without TLS are allowed", NULL},
       {"--allow-private", ARGUMENT_FLAG, &allow_private, NULL, "webhooks to private and loopback addresses are allowed", NULL},
-      {"--demo", ARGUMENT_FLAG, &demo, NULL, "plays a small population into a fresh engine, prints what its receiver gets, and ends", NULL},
+      {"--demo", ARGUMENT_FLAG, &demo, NULL,
+       "plays a small population into a fresh engine with the shipped program, or --program; shows what its receiver gets; ends", NULL},
       {"--log-json", ARGUMENT_FLAG, &json_log, NULL, "log lines as JSON", NULL},
   };
   const struct usage usage = {"serve", "The engine: takes events, decides, sends, learns.",
@@ -295,6 +297,11 @@ int tool_serve(int argc, char **argv) {
   signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk, and no reason to die */
   struct err e = {0};
   if (demo && !is_for_demo(argc, argv, &e)) return arguments_refuse(&usage, &e);
+  char shipped[4096];
+  if (demo && !s.options.program) {
+    if (!tool_default_program(shipped, sizeof shipped, &e)) return tool_fail(&e);
+    s.options.program = shipped;
+  }
   if (demo) return tool_demo(&s);
   if (!retention_from_days(&s.options.retention, events, decisions, messages, &e)) return arguments_refuse(&usage, &e);
   if (!set_endpoints(&s, &urls, secret, allow_http, allow_private, &e) || !engine_open(&s, &e)) {

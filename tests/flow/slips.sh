@@ -24,6 +24,8 @@ for option in "--data $work/new" "--listen 127.0.0.1:0" "--webhook http://127.0.
   run 2 "$KAIROS" serve --demo $option
   has "with a receiver and a port of its own: ${option%% *} is not for it"
 done
+run 0 "$KAIROS" serve --demo # an example of the help, from wherever one stands
+has ' received with a good signature$'
 rm -rf "$work/new"
 mkdir -p "$work/metrics" # the default program's experiment names a metric that it declares
 cp -r "$KAIROS_SOURCE/rules" "$KAIROS_SOURCE/interventions" "$KAIROS_SOURCE/models" "$work/metrics/"
