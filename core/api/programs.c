@@ -63,11 +63,12 @@ static void forget_refused(struct programs *s) {
     if (s->editions[i]->state == EDITION_REFUSED && strcmp(s->editions[i]->from, "directory") == 0) remove_at(s, i);
 }
 
-static void compare_with_live(struct programs *s, struct edition *e) {
-  const struct draft *d = e->draft, *live = s->live ? s->live->draft : NULL;
-  if (!live) return;
+void edition_compare(struct edition *e, const struct edition *before) {
+  const struct draft *d = e->draft, *was = before ? before->draft : NULL;
+  e->changed_count = 0;
+  if (!was || !d->files || !was->files) return; /* what was not read is not compared */
   e->changed_count =
-      files_changed(d->files, d->file_count, live->files, live->file_count, e->changed, sizeof e->changed / sizeof *e->changed);
+      files_changed(d->files, d->file_count, was->files, was->file_count, e->changed, sizeof e->changed / sizeof *e->changed);
   for (size_t i = 0; i < e->changed_count; i++) e->changed[i] = arena_text(&e->arena, e->changed[i], strlen(e->changed[i]));
 }
 
@@ -105,7 +106,7 @@ struct edition *edition_add(struct programs *s, struct draft *d, const char *fro
   *e = (struct edition){.draft = d, .from = from, .arena = e->arena};
   e->author = arena_text(&e->arena, author, strlen(author));
   edition_state(e, d->program ? EDITION_READY : EDITION_REFUSED);
-  compare_with_live(s, e);
+  edition_compare(e, s->live);
   trim(s);
   return e;
 }
@@ -275,12 +276,13 @@ static void on_watch(uv_timer_t *timer) {
 static void remember_previous(struct programs *s, const char *identity) {
   struct draft *d = draft_new(DRAFT_STORED, s->library, &s->from);
   if (!d) return;
-  memcpy(d->digest, identity, 64);
-  d->identity = arena_text(&d->arena, identity, strlen(identity));
+  draft_name(d, identity);
   struct edition *e = edition_add(s, d, "store", "start");
   if (!e) return;
   edition_state(e, EDITION_GONE);
   s->previous = e;
+  e->changed_count = 0; /* the one before it is not known any more */
+  edition_compare(s->live, e);
 }
 
 static void take_chosen(struct programs *s, struct chosen *c) {

@@ -76,6 +76,7 @@ struct edition *edition_add(struct programs *s, struct draft *d, const char *fro
 struct edition *edition_of(struct programs *s, struct str name); /* a label, or the first digits of a digest; NULL: none of these here */
 /* The same for whoever makes one live: of a digest's builds the newest, since another plugin may be in it than in the live one's. */
 struct edition *edition_newest(struct programs *s, struct str name);
+void edition_compare(struct edition *e, const struct edition *before); /* what is other in it; NULL: nothing to compare with */
 void edition_discard(struct programs *s, struct edition *e);
 void edition_state(struct edition *e, enum edition_state state);
 bool edition_is_live(const struct programs *s, const struct draft *d); /* the very program that is live? */

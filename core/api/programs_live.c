@@ -52,6 +52,7 @@ static void say(const struct activation *c) {
 /* The one before is kept for an undo; the one before that may go. */
 static void move_labels(struct programs *s, struct activation *c) {
   struct edition *before = s->live, *dropped = s->previous;
+  edition_compare(c->to, before); /* it may have come to be beside another one */
   s->live = c->to;
   s->previous = before;
   s->api->program = s->live->draft->program;

@@ -28,6 +28,8 @@ struct draft {
 struct draft *draft_new(enum draft_kind kind, struct library *library, const struct program_from *from);
 /* Reads, builds, checks, runs the scenarios, stores, adds to the library. Never fails otherwise than by findings. [builder] */
 void draft_build(struct draft *c);
+/* Of a stored one, its name and what its files are: not built, and it holds no program. [main, before there is a builder] */
+void draft_name(struct draft *c, const char *identity);
 struct errand;
 void draft_errand(struct errand *e);                      /* draft_build of its owner, as an errand's work [builder] */
 void draft_free(struct draft *c);                         /* lets go of the program */

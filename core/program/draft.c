@@ -7,6 +7,7 @@
 #include "kit/hash.h"
 #include "program/builder.h"
 #include "program/scenario.h"
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -52,9 +53,7 @@ static void complain(struct draft *c, const char *file, const char *text) {
   c->findings = all;
 }
 
-static void describe(struct draft *c, const struct program *p) {
-  memcpy(c->digest, p->digest, sizeof c->digest);
-  c->identity = keep(c, p->identity);
+static void name_files(struct draft *c, const struct program *p) {
   c->files = ARENA_ARRAY(&c->arena, struct source, p->source_count + 1);
   for (size_t i = 0; c->files && i < p->source_count; i++) {
     struct source *f = &c->files[c->file_count++];
@@ -62,6 +61,23 @@ static void describe(struct draft *c, const struct program *p) {
     f->path = keep(c, f->path);
     f->text.at = NULL;
   }
+}
+
+void draft_name(struct draft *c, const char *identity) {
+  unsigned char sha256[HASH_SHA256];
+  struct program p = {.findings.arena = &p.arena};
+  struct err e = {0};
+  snprintf(c->digest, sizeof c->digest, "%.64s", identity);
+  c->identity = keep(c, identity);
+  if (hash_unhex(str_from(c->digest), sha256, HASH_SHA256) && sources_from_store(&p, library_book(c->library), sha256, &e))
+    name_files(c, &p);
+  arena_free(&p.arena);
+}
+
+static void describe(struct draft *c, const struct program *p) {
+  memcpy(c->digest, p->digest, sizeof c->digest);
+  c->identity = keep(c, p->identity);
+  name_files(c, p);
   c->findings = ARENA_ARRAY(&c->arena, struct finding, p->findings.count + 1);
   for (size_t i = 0; c->findings && i < p->findings.count; i++) {
     const struct finding *f = &p->findings.at[i];

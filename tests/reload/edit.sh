@@ -88,10 +88,14 @@ fourth=$(live)
 # ---- undone, and that stands although the directory says otherwise, over a restart too ----
 run 0 "$KAIROS" programs undo
 equal "the program after an undo" "$(live)" "$third"
+tail -n 1 "$work/serve.log" | grep -q 'is live (.*): 1 file changed: rules/all.lua;' || say "the log does not say what the undo changed"
 stop
 start "$work/data" --program "$work/p"
 KAIROS_URL=$url
 equal "the program after an undo and a restart" "$(live)" "$third"
+run 0 "$KAIROS" programs list
+has '  gone  previous  2 files'
+equal "the files of which the list says that they changed" "$(grep 'changed: ' "$work/out")" '    changed: rules/all.lua'
 run 0 "$KAIROS" programs undo
 equal "the undo undone" "$(live)" "$fourth"
 run 0 "$KAIROS" programs undo
