@@ -25,7 +25,9 @@ struct route {
   size_t body_most; /* bytes after inflating; 0 = 1 MiB */
   void (*handle)(struct request *r, void *context);
   const char *doc;
+  const char *query; /* the names of its query parameters, a blank between two; NULL: it has none. Others are 400 */
 };
+#define QUERY_ANY "*" /* probes add what they like, and a stop is a stop whatever else is asked */
 
 struct request {
   struct arena arena; /* lives until the answer is written; others may read what lies in it meanwhile */

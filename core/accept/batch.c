@@ -139,7 +139,15 @@ static bool gather_pieces(struct gathering *g, struct str body, bool *broken) {
   return true;
 }
 
+/* A list of lists holds no event at all. */
+static bool is_nested(struct str body) {
+  const struct str rest = str_trim(body);
+  const struct str inner = rest.len ? str_trim((struct str){rest.at + 1, rest.len - 1}) : rest;
+  return inner.len && inner.at[0] == '[';
+}
+
 static bool gather_array(struct gathering *g, struct str body) {
+  if (is_nested(body)) return err_set(g->e, ERR_INPUT, "expected an array of events, came an array of arrays");
   const struct json_limits limits = {.depth = json_limits_default.depth + 1, .tokens = json_limits_default.tokens};
   const struct arena_mark mark = arena_mark(g->arena);
   struct json array;

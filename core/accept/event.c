@@ -91,8 +91,9 @@ static const char *envelope_nearest(const struct json *j, const char *wanted, st
 static bool member_missing(const struct json *j, enum member m, struct arena *a, struct err *e) {
   const char *near = envelope_nearest(j, member_names[m], a);
   const char *kind = m == MEMBER_TIME ? "an ISO 8601 time with a zone" : "a string";
-  if (near) return err_set(e, ERR_INPUT, "/%s: expected %s, but it is missing (is \"%s\" meant?)", member_names[m], kind, near);
-  return err_set(e, ERR_INPUT, "/%s: expected %s, but it is missing", member_names[m], kind);
+  const char *name = member_names[m];
+  if (!near) return err_set(e, ERR_INPUT, "/%s: expected %s, but %s is missing", name, kind, name);
+  return err_set(e, ERR_INPUT, "/%s: expected %s, but %s is missing and \"%s\" came (did you mean \"%s\"?)", name, kind, name, near, name);
 }
 
 /* A text without control bytes, 1 to `most` bytes. */
@@ -197,7 +198,7 @@ static bool type_find(const struct json *j, uint32_t at, struct arena *a, struct
 
 bool event_fill(struct arena *a, const struct json *j, int64_t received, struct str source, bool history, struct event *out,
                 struct err *e) {
-  if (json_type(j, 0) != JSON_OBJECT) return err_set(e, ERR_INPUT, ": expected an event object, came %s", shown(j, 0).text);
+  if (json_type(j, 0) != JSON_OBJECT) return err_set(e, ERR_INPUT, "expected an event object, came %s", shown(j, 0).text);
   uint32_t at[MEMBER_COUNT];
   envelope_find(j, at);
   *out = (struct event){.source = source, .received = received, .history = history, .json = *j};

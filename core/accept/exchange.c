@@ -1,7 +1,7 @@
 /* A message becomes a request: its head is read, its route found, its key and scope judged, its body gathered under the route's limit, and
  * then it is the handler's until it is answered. Promises that a handler sees only requests that may be asked and are complete, and that
- * all a request owns lies in one recycled arena. Everything is refused here in the order syntax, path, method, key, scope, size: who has
- * no key learns only which paths exist, and those are public. Called by the connection on the loop thread. */
+ * all a request owns lies in one recycled arena. Everything is refused here in the order syntax, path, method, key, scope, query, size: who
+ * has no key learns only which paths exist, and those are public. Called by the connection on the loop thread. */
 #include "decode.h"
 #include "door.h"
 #include <stdio.h>
@@ -180,7 +180,45 @@ static bool ask_key(struct exchange *x, const struct http_head *head) {
   snprintf(detail, sizeof detail, "this needs a key with the scope %.*s; the key \"%.*s\" does not have it", (int)wanted.len, wanted.at,
            STR_ARG(r->key_name));
   buf_free(&wanted);
-  return refuse(x, head, 403, "scope", detail);
+  return refuse(x, head, 403, "scope-missing", detail);
+}
+
+/* A parameter under a wrong name would be as good as none, and the answer another than was asked for. */
+static bool refuse_query(struct exchange *x, const struct http_head *head, struct str name) {
+  const char *known[8], *near = NULL, *list = x->request.route->query;
+  size_t count = 0;
+  struct str rest = list ? str_from(list) : (struct str){"", 0};
+  for (struct str one; list && count < 8 && str_split(&rest, ' ', &one);)
+    if ((known[count] = arena_text(&x->request.arena, one.at, one.len))) count++;
+  near = str_nearest(name, known, count);
+  char detail[256];
+  const int shown = name.len < 60 ? (int)name.len : 60;
+  if (count == 0) snprintf(detail, sizeof detail, "this route has no query parameters, came \"%.*s\"", shown, name.at);
+  else
+    snprintf(detail, sizeof detail, "expected %s as query parameters here, came \"%.*s\"%s%s%s", list, shown, name.at,
+             near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+  return refuse(x, head, 400, "query-invalid", detail);
+}
+
+static bool query_known(const char *names, struct str name) {
+  struct str rest = names ? str_from(names) : (struct str){"", 0};
+  for (struct str one; names && str_split(&rest, ' ', &one);)
+    if (str_eq(one, name)) return true;
+  return false;
+}
+
+static bool ask_query(struct exchange *x, const struct http_head *head) {
+  const struct route *route = x->request.route;
+  if (head->query.len == 0 || (route->query && strcmp(route->query, QUERY_ANY) == 0)) return true;
+  struct str rest = head->query;
+  for (struct str pair, name; str_split(&rest, '&', &pair);) {
+    if (pair.len == 0) continue;
+    const char *equals = memchr(pair.at, '=', pair.len);
+    const struct str raw = {pair.at, equals ? (size_t)(equals - pair.at) : pair.len};
+    if (!decode_percent(raw, true, &x->request.arena, &name)) name = raw;
+    if (!query_known(route->query, name)) return refuse_query(x, head, name);
+  }
+  return true;
 }
 
 static bool ask_size(struct exchange *x, const struct http_head *head) {
@@ -270,7 +308,8 @@ void exchange_begin(struct connection *c, struct str block) {
   }
   http_stream_body(&c->stream, &head);
   exchange_copy_head(x, &head);
-  if (!ask_origin(x, &head) || !ask_route(x, &head) || !ask_key(x, &head) || !ask_size(x, &head) || !ask_coding(x, &head)) {
+  if (!ask_origin(x, &head) || !ask_route(x, &head) || !ask_key(x, &head) || !ask_query(x, &head) || !ask_size(x, &head) ||
+      !ask_coding(x, &head)) {
     c->reading = NULL;
     return;
   }

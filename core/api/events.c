@@ -359,6 +359,37 @@ static struct str asked_envelope(struct job *j, struct str user, const struct js
   return j->text;
 }
 
+/* A field under a wrong name, or of a wrong kind, must not decide, and send, otherwise than was meant. */
+static bool field_of_decide(const struct json *body, uint32_t key, struct arena *a, struct err *e) {
+  static const char *const known[] = {"userId", "trigger", "context", "dryRun"};
+  struct str name = json_text(body, key, a);
+  const int shown = name.len < 60 ? (int)name.len : 60;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (str_is(name, known[i])) return true;
+  const char *near = str_nearest(name, known, sizeof known / sizeof *known);
+  return err_set(e, ERR_INPUT, "/%.*s: expected only userId, trigger, context and dryRun here%s%s%s", shown, name.at,
+                 near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+}
+
+static bool asked_fields(struct request *r, const struct json *body) {
+  struct err one = {0}, all = {0};
+  if (json_type(body, 0) != JSON_OBJECT) {
+    request_problem(r, 400, "request-invalid", NULL, "expected an object like {\"userId\": \"anna\", \"dryRun\": true}");
+    return false;
+  }
+  for (uint32_t i = 0, at = 1; i < body->tokens[0].count; i++, at = body->tokens[at + 1].next)
+    if (!field_of_decide(body, at, &r->arena, &one)) err_also(&all, &one);
+  const uint32_t context = json_get(body, 0, "context");
+  if (context != JSON_NONE && json_type(body, context) != JSON_OBJECT && json_type(body, context) != JSON_NULL) {
+    const struct str raw = json_raw(body, context);
+    err_set(&one, ERR_INPUT, "/context: expected an object, came %.*s", raw.len < 60 ? (int)raw.len : 60, raw.at);
+    err_also(&all, &one);
+  }
+  if (all.kind == ERR_NONE) return true;
+  request_refuse_as(r, 400, "request-invalid", &all);
+  return false;
+}
+
 /* Whether there is such a trigger is looked up again in the lane: another program may be live by then. */
 static bool asked_trigger(struct request *r, struct api *api, const struct json *body) {
   uint32_t at = json_get(body, 0, "trigger");
@@ -392,9 +423,10 @@ void api_decide(struct request *r, void *context) {
     request_problem(r, 400, "json-invalid", NULL, "%s", e.text);
     return;
   }
+  if (!asked_fields(r, &body)) return;
   struct str user = json_text(&body, json_get(&body, 0, "userId"), &r->arena);
   if (user.len == 0) {
-    request_problem(r, 400, "request-invalid", "/userId", "expected a user's id as text");
+    request_problem(r, 400, "request-invalid", "/userId", "expected userId, a user's id as text");
     return;
   }
   user = person_meant(r, api, user);

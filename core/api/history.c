@@ -100,21 +100,29 @@ static void answer_text(struct asking *a, struct job *j) {
   else request_answer(a->request, 200, "text/plain; charset=utf-8", j->text);
 }
 
-const char *asked_language(const struct request *r) {
-  struct str language = request_query(r, "language");
-  if (language.len == 0) language = request_query(r, "lang");
-  return str_is(language, "ru") ? "ru" : "en";
+bool asked_language(struct request *r, const char **language) {
+  struct str word = request_query(r, "language");
+  if (word.len == 0) word = request_query(r, "lang");
+  *language = str_is(word, "ru") ? "ru" : "en";
+  if (word.len == 0 || str_is(word, *language)) return true;
+  request_problem(r, 400, "query-invalid", NULL, "language: expected en or ru, got \"" STR_FORMAT "\"",
+                  (int)(word.len < 60 ? word.len : 60), word.at);
+  return false;
 }
 
 static void ask_decision(struct request *r, struct api *api, bool words) {
   uint64_t id;
   if (!decision_id_parse(r->params[0], &id) || id >> 48 >= BOOK_PARTITIONS) {
-    request_problem(r, 404, "decision-unknown", NULL, "expected a decision's id like d3-17, got \"" STR_FORMAT "\"", STR_ARG(r->params[0]));
+    request_problem(r, 404, "decision-unknown", NULL,
+                    "expected a decision's id as an answer gave it, like d3-17: d, 0 to %d, - and a number from 1; got \"" STR_FORMAT "\"",
+                    BOOK_PARTITIONS - 1, (int)(r->params[0].len < 60 ? r->params[0].len : 60), r->params[0].at);
     return;
   }
+  const char *language;
+  if (!asked_language(r, &language)) return;
   struct asking *a = asking_new(r, api);
   if (!a) return;
-  a->language = asked_language(r);
+  a->language = language;
   if (words) a->answer = answer_text;
   asking_submit(a, book_volume_of(api->book, (uint32_t)(id >> 48)), (struct str){0}, (int64_t)id, words ? why_in_lane : show_in_lane);
 }

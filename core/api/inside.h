@@ -50,7 +50,7 @@ void api_metrics(struct request *r, void *context);
 void api_livez(struct request *r, void *context);
 void api_readyz(struct request *r, void *context);
 
-const char *asked_language(const struct request *r); /* ?language= or ?lang=: "ru", else "en" */
+bool asked_language(struct request *r, const char **language); /* ?language= or ?lang=; false: neither en nor ru, and it is answered */
 
 /* Whom an id in a request means by now: a copy in the request's arena. [main] */
 struct str person_meant(struct request *r, const struct api *api, struct str id);

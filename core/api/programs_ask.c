@@ -40,7 +40,8 @@ static void answer_refused(struct request *r, const struct draft *d) {
   const struct finding *first = NULL;
   for (size_t i = 0; i < d->finding_count && !first; i++)
     if (d->findings[i].level == FINDING_ERROR) first = &d->findings[i];
-  if (first) buf_printf(&text, "%s:%d: %s", first->file, first->line, first->text);
+  if (first && first->file[0]) buf_printf(&text, "%s:%d: ", first->file, first->line);
+  if (first) buf_text(&text, first->text);
   if (d->errors > 1) buf_printf(&text, " (and %zu more)", d->errors - 1);
   json_open_object(&w);
   json_pair_text(&w, "type", "urn:kairos:problem:program-refused");

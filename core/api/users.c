@@ -110,7 +110,14 @@ void api_user_put(struct request *r, void *context) {
   submit_item(r, context, ENTRY_PROFILE, "profile_updated", r->body);
 }
 
+/* A body says nothing that consent hangs on; but one that cannot be read was meant to say something. */
 void api_user_opt_in(struct request *r, void *context) {
+  struct json body;
+  struct err e = {0};
+  if (r->body.len && (!json_parse(&body, &r->arena, r->body, &json_limits_default, &e) || json_type(&body, 0) != JSON_OBJECT)) {
+    request_problem(r, 400, "request-invalid", NULL, "expected no body, or a JSON object%s%s", e.text[0] ? ": " : "", e.text);
+    return;
+  }
   submit_item(r, context, ENTRY_CONSENT, "opt_in", (struct str){0});
 }
 void api_user_opt_out(struct request *r, void *context) {

@@ -129,7 +129,8 @@ static void answer(struct walk *w) {
 
 static bool read_question(struct request *r, struct question *q) {
   struct str at = request_query(r, "at"), format = request_query(r, "format");
-  *q = (struct question){.trigger = request_query(r, "trigger"), .language = asked_language(r), .json = str_is(format, "json")};
+  *q = (struct question){.trigger = request_query(r, "trigger"), .json = str_is(format, "json")};
+  if (!asked_language(r, &q->language)) return false;
   if (format.len && !q->json && !str_is(format, "text")) {
     request_problem(r, 400, "query-invalid", NULL, "format: expected text or json, got \"" STR_FORMAT "\"", STR_ARG(format));
     return false;

@@ -122,6 +122,11 @@ static void read_folder(struct reading *r, const char *path, int depth) {
     }
 }
 
+static void refuse_empty(struct reading *r) {
+  if (r->program->source_count == 0 && r->program->findings.errors == 0)
+    complain(r, "rules", "there is no .lua file at all: an empty program decides nothing");
+}
+
 bool sources_from_directory(struct program *p, const char *directory, struct err *e) {
   struct reading r = {.program = p, .root = directory};
   bool any = false;
@@ -133,8 +138,7 @@ bool sources_from_directory(struct program *p, const char *directory, struct err
   if (!any)
     return err_set(e, ERR_MISSING, "%s: no rules/, interventions/ or models/ in it: not a program's directory (kairos init DIR makes one)",
                    directory);
-  if (p->source_count == 0 && p->findings.errors == 0)
-    complain(&r, "rules", "there is no .lua file at all: an empty program decides nothing");
+  refuse_empty(&r);
   sources_sort(p);
   return true;
 }
@@ -178,6 +182,7 @@ void sources_from_upload(struct program *p, const struct source *given, size_t c
       add_source(&r, own, (struct str){arena_text(&p->arena, given[i].text.at, given[i].text.len), given[i].text.len});
     else complain(&r, own, "expected a path such as rules/skip.lua: below rules/, interventions/ or models/, ending in .lua or .state");
   }
+  refuse_empty(&r);
   sources_sort(p);
   for (size_t i = 1; i < p->source_count; i++)
     if (strcmp(p->sources[i - 1].path, p->sources[i].path) == 0) complain(&r, p->sources[i].path, "is there twice");

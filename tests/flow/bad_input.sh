@@ -58,9 +58,9 @@ refused 400 "expected a value, got '<' at byte 0"
 post "a number as a user" '{"userId":7,"eventType":"check_in","timestamp":"'"$time"'"}'
 refused 400 'expected a string, came 7.*"pointer":"#/userId"'
 post "no user" '{"eventType":"check_in","timestamp":"'"$time"'"}'
-refused 400 'expected a string, but it is missing.*"pointer":"#/userId"'
+refused 400 'expected a string, but userId is missing.*"pointer":"#/userId"'
 post "a user under another name" '{"userid":"u","eventType":"check_in","timestamp":"'"$time"'"}'
-refused 400 'is \\"userid\\" meant?.*"pointer":"#/userId"'
+refused 400 'did you mean \\"userId\\"?).*"pointer":"#/userId"'
 post "a long user" '{"userId":"'"$(printf '%0129d' 0)"'","eventType":"check_in","timestamp":"'"$time"'"}'
 refused 400 'expected 1 to 128 bytes, came 129.*"pointer":"#/userId"'
 post "an event that is wrong all over" '{"userId":7,"eventType":"check in!","timestamp":"yesterday","data":[1]}'
@@ -133,9 +133,9 @@ refused 404 'no user \\"nobody\\" is known here'
 ask GET /v1/decisions/d1-99/why
 refused 404 'there is no decision d1-99'
 ask GET /v1/decisions/zzz/why
-refused 404 'expected a decision.s id like d3-17, got \\"zzz\\"'
+refused 404 'like d3-17: d, 0 to 15, - and a number from 1; got \\"zzz\\"'
 ask GET /v1/decisions/d99-1/why
-refused 404 'expected a decision.s id like d3-17, got \\"d99-1\\"'
+refused 404 'like d3-17: d, 0 to 15, - and a number from 1; got \\"d99-1\\"'
 ask PUT /v1/users/u '{"timezone":"Mars/Olympus"}'
 refused 400 'timezone: no time zone is called \\"Mars/Olympus\\"'
 ask PUT /v1/users/u '{"timezone":"Europe/Berlin\u0000x"}'
@@ -152,6 +152,28 @@ ask POST /v1/decide '{"trigger":"stress"}'
 refused 400 '"pointer":"#/userId"'
 ask POST /v1/decide '{"userId":"u","trigger":"stres"}'
 refused 404 'no trigger is named \\"stres\\".*"pointer":"#/trigger"'
+ask POST /v1/decide '{"userId":"u","dryrun":true,"contxt":{},"trigger":"stress"}' # nothing is decided in earnest by a slip
+refused 400 '"pointer":"#/dryrun","detail":"expected only .*did you mean \\"dryRun\\"?.*"pointer":"#/contxt".*did you mean \\"context\\"?'
+ask POST /v1/decide '{"userId":"u","context":5,"dryRun":true}'
+refused 400 'expected an object, came 5","errors":\[{"pointer":"#/context"'
+ask POST /v1/decide '[]'
+refused 400 'expected an object like'
+ask POST "/v1/events?clok=event" "$whole"
+refused 400 'came \\"clok\\" (did you mean \\"clock\\"?)'
+ask GET /v1/users/u?limit=3
+refused 400 'this route has no query parameters, came \\"limit\\"'
+ask GET "/v1/users/u/why?language=fr"
+refused 400 'language: expected en or ru, got \\"fr\\"'
+ask GET "/v1/decisions/d1-99/why?language=fr"
+refused 400 'language: expected en or ru, got \\"fr\\"'
+ask POST /v1/users/u/opt-in '{bad'
+refused 400 'expected no body, or a JSON object: '
+ask POST /v1/events "$(printf '%05000d' 0 | tr 0 '[')$(printf '%05000d' 0 | tr 0 ']')"
+refused 400 'expected an array of events, came an array of arrays'
+ask POST /v1/programs '{"files":{}}'
+refused 422 '"detail":"rules:1: there is no .lua file at all: an empty program decides nothing"'
+ask POST /v1/programs '{"digest":"zz"}'
+refused 422 '"detail":"expected a program.s digest, 64 hex digits'
 ask PUT /v1/kill/triger/x
 refused 404 'expected trigger, .*, got \\"triger\\" (did you mean \\"trigger\\"?)'
 ask DELETE /v1/events

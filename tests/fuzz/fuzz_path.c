@@ -19,12 +19,12 @@ static void handle_nothing(struct request *r, void *context) {
 }
 
 static const struct route routes[] = {
-    {METHOD_POST, "/v1/events", SCOPE_INGEST, false, 0, handle_nothing, ""},
-    {METHOD_GET, "/v1/users/{id}", SCOPE_READ, false, 0, handle_nothing, ""},
-    {METHOD_GET, "/v1/users/me", SCOPE_READ, false, 0, handle_nothing, ""},
-    {METHOD_POST, "/v1/users/{id}/opt-out", SCOPE_INGEST, true, 0, handle_nothing, ""},
-    {METHOD_PUT, "/v1/kill/{kind}/{name}", SCOPE_OPERATE, true, 0, handle_nothing, ""},
-    {METHOD_GET, "/metrics", SCOPE_NONE, false, 0, handle_nothing, ""},
+    {METHOD_POST, "/v1/events", SCOPE_INGEST, false, 0, handle_nothing, "", NULL},
+    {METHOD_GET, "/v1/users/{id}", SCOPE_READ, false, 0, handle_nothing, "", NULL},
+    {METHOD_GET, "/v1/users/me", SCOPE_READ, false, 0, handle_nothing, "", NULL},
+    {METHOD_POST, "/v1/users/{id}/opt-out", SCOPE_INGEST, true, 0, handle_nothing, "", NULL},
+    {METHOD_PUT, "/v1/kill/{kind}/{name}", SCOPE_OPERATE, true, 0, handle_nothing, "", NULL},
+    {METHOD_GET, "/metrics", SCOPE_NONE, false, 0, handle_nothing, "", NULL},
 };
 
 static bool clean(struct str s) {

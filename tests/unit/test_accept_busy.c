@@ -11,10 +11,10 @@
 #include "accept_world.h"
 
 static const struct route routes[] = {
-    {METHOD_POST, "/later", SCOPE_NONE, false, 0, handle_later, ""},
-    {METHOD_POST, "/echo", SCOPE_NONE, false, 0, handle_echo, ""},
-    {METHOD_GET, "/echo", SCOPE_NONE, false, 0, handle_echo, ""},
-    {METHOD_POST, "/v1/users/{id}/opt-out", SCOPE_NONE, true, 0, handle_echo, ""},
+    {METHOD_POST, "/later", SCOPE_NONE, false, 0, handle_later, "", QUERY_ANY},
+    {METHOD_POST, "/echo", SCOPE_NONE, false, 0, handle_echo, "", QUERY_ANY},
+    {METHOD_GET, "/echo", SCOPE_NONE, false, 0, handle_echo, "", QUERY_ANY},
+    {METHOD_POST, "/v1/users/{id}/opt-out", SCOPE_NONE, true, 0, handle_echo, "", QUERY_ANY},
 };
 static struct world world;
 static struct reply reply;

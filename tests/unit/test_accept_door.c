@@ -13,15 +13,15 @@
 #include <zlib.h>
 
 static const struct route routes[] = {
-    {METHOD_POST, "/echo", SCOPE_NONE, false, 0, handle_echo, ""},
-    {METHOD_GET, "/echo", SCOPE_NONE, false, 0, handle_echo, ""},
-    {METHOD_POST, "/small", SCOPE_NONE, false, 1000, handle_echo, ""},
-    {METHOD_POST, "/later", SCOPE_NONE, false, 0, handle_later, ""},
-    {METHOD_GET, "/later", SCOPE_NONE, false, 0, handle_later, ""},
-    {METHOD_PUT, "/v1/kill/{kind}/{name}", SCOPE_NONE, true, 0, handle_echo, ""},
-    {METHOD_GET, "/v1/users/{id}", SCOPE_NONE, false, 0, handle_echo, ""},
-    {METHOD_GET, "/v1/users/me", SCOPE_NONE, false, 0, handle_echo, ""},
-    {METHOD_POST, "/v1/users/{id}/opt-out", SCOPE_NONE, true, 0, handle_echo, ""},
+    {METHOD_POST, "/echo", SCOPE_NONE, false, 0, handle_echo, "", QUERY_ANY},
+    {METHOD_GET, "/echo", SCOPE_NONE, false, 0, handle_echo, "", QUERY_ANY},
+    {METHOD_POST, "/small", SCOPE_NONE, false, 1000, handle_echo, "", QUERY_ANY},
+    {METHOD_POST, "/later", SCOPE_NONE, false, 0, handle_later, "", QUERY_ANY},
+    {METHOD_GET, "/later", SCOPE_NONE, false, 0, handle_later, "", QUERY_ANY},
+    {METHOD_PUT, "/v1/kill/{kind}/{name}", SCOPE_NONE, true, 0, handle_echo, "", QUERY_ANY},
+    {METHOD_GET, "/v1/users/{id}", SCOPE_NONE, false, 0, handle_echo, "", "q limit x"},
+    {METHOD_GET, "/v1/users/me", SCOPE_NONE, false, 0, handle_echo, "", NULL},
+    {METHOD_POST, "/v1/users/{id}/opt-out", SCOPE_NONE, true, 0, handle_echo, "", QUERY_ANY},
 };
 static const struct door_options plain = {.routes = routes, .route_count = sizeof routes / sizeof *routes};
 
@@ -299,6 +299,10 @@ static void paths(void **state) {
       {GET("/v1/users/%2e%2e", ""), 400, "no `.` or `..`"},
       {GET("/v1/users/../users/anna", ""), 400, "no `.` or `..`"},
       {GET("/echo?a=%00", ""), 400, "expected a query"},
+      {GET("/v1/users/anna?limit=1&&q=%20", ""), 200, "|anna"},
+      {GET("/v1/users/anna?q=1&limti=5", ""), 400,
+       "expected q limit x as query parameters here, came \\\"limti\\\" (did you mean \\\"limit\\\"?)"},
+      {GET("/v1/users/me?q=1", ""), 400, "this route has no query parameters, came \\\"q\\\""},
       {GET("/v1/user/anna", ""), 404, "did you mean /v1/users/anna?"},
       {GET("/ecko", ""), 404, "there is no /ecko (did you mean /echo?)"},
       {GET("/something/else", ""), 404, "there is no /something/else\""},

@@ -92,10 +92,10 @@ static void refusals_say_where_and_what(void **state) {
   static const struct {
     const char *text, *begins, *says;
   } cases[] = {
-      {"[1]", ": ", "expected an event object, came [1]"},
-      {"\"x\"", ": ", "expected an event object, came \"x\""},
-      {"{}", "/userId: ", "it is missing"},
-      {"{\"usrId\":\"u\",\"eventType\":\"t\",\"timestamp\":" TIME "}", "/userId: ", "is \"usrId\" meant?"},
+      {"[1]", "expected", "expected an event object, came [1]"},
+      {"\"x\"", "expected", "expected an event object, came \"x\""},
+      {"{}", "/userId: ", "userId is missing"},
+      {"{\"usrId\":\"u\",\"eventType\":\"t\",\"timestamp\":" TIME "}", "/userId: ", "\"usrId\" came (did you mean \"userId\"?)"},
       {EVENT("7", "\"t\"", TIME, ""), "/userId: ", "expected a string, came 7"},
       {EVENT("null", "\"t\"", TIME, ""), "/userId: ", "came null"},
       {EVENT("\"\"", "\"t\"", TIME, ""), "/userId: ", "1 to 128 bytes, came 0"},
@@ -187,12 +187,24 @@ static void array_keeps_order_and_places(void **state) {
   assert_int_equal(b.refusal_count, 3);
   assert_int_equal(b.refusals[0].index, 1);
   assert_string_equal(b.refusals[0].pointer, "/userId");
-  assert_string_equal(b.refusals[0].detail, "/userId: expected a string, came 1; /eventType: expected a string, but it is missing; "
-                                            "/timestamp: expected an ISO 8601 time with a zone, but it is missing");
+  assert_string_equal(b.refusals[0].detail, "/userId: expected a string, came 1; /eventType: expected a string, but eventType is missing; "
+                                            "/timestamp: expected an ISO 8601 time with a zone, but timestamp is missing");
   assert_int_equal(b.refusals[1].index, 3);
   assert_string_equal(b.refusals[1].pointer, "");
   assert_string_equal(b.refusals[2].detail, "expected an event object, came \"s\"");
   assert_false(b.refusals[2].retryable);
+}
+
+static void a_list_of_lists_holds_no_events(void **state) {
+  (void)state;
+  static const char *const lists[] = {"[[]]", " [ [" GOOD("a") "]]",
+                                      "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    struct event_batch b;
+    struct err e = {0};
+    assert_false(read_batch(lists[i], false, &b, &e));
+    assert_string_equal(e.text, "expected an array of events, came an array of arrays");
+  }
 }
 
 static void array_with_a_faulty_but_closed_event(void **state) {
@@ -341,6 +353,7 @@ int main(void) {
       cmocka_unit_test_teardown(long_values_are_cut_between_characters, clean),
       cmocka_unit_test_teardown(one_object_is_alone, clean),
       cmocka_unit_test_teardown(array_keeps_order_and_places, clean),
+      cmocka_unit_test_teardown(a_list_of_lists_holds_no_events, clean),
       cmocka_unit_test_teardown(array_with_a_faulty_but_closed_event, clean),
       cmocka_unit_test_teardown(broken_array_is_refused_whole, clean),
       cmocka_unit_test_teardown(lines_are_read_one_by_one, clean),

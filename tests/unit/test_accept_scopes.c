@@ -19,14 +19,14 @@ static void handle_who(struct request *r, void *context) {
 }
 
 static const struct route routes[] = {
-    {METHOD_GET, "/livez", SCOPE_NONE, false, 0, handle_who, ""},
-    {METHOD_POST, "/v1/track", SCOPE_TRACK, false, 0, handle_who, ""},
-    {METHOD_POST, "/v1/events", SCOPE_INGEST, false, 0, handle_who, ""},
-    {METHOD_POST, "/v1/decide", SCOPE_DECIDE, false, 0, handle_who, ""},
-    {METHOD_GET, "/v1/users/{id}", SCOPE_READ, false, 0, handle_who, ""},
-    {METHOD_DELETE, "/v1/users/{id}", SCOPE_OPERATE, false, 0, handle_who, ""},
-    {METHOD_PUT, "/v1/kill/{kind}/{name}", SCOPE_OPERATE, true, 0, handle_who, ""},
-    {METHOD_POST, "/v1/keys", SCOPE_ADMIN, false, 0, handle_who, ""},
+    {METHOD_GET, "/livez", SCOPE_NONE, false, 0, handle_who, "", NULL},
+    {METHOD_POST, "/v1/track", SCOPE_TRACK, false, 0, handle_who, "", NULL},
+    {METHOD_POST, "/v1/events", SCOPE_INGEST, false, 0, handle_who, "", NULL},
+    {METHOD_POST, "/v1/decide", SCOPE_DECIDE, false, 0, handle_who, "", NULL},
+    {METHOD_GET, "/v1/users/{id}", SCOPE_READ, false, 0, handle_who, "", NULL},
+    {METHOD_DELETE, "/v1/users/{id}", SCOPE_OPERATE, false, 0, handle_who, "", NULL},
+    {METHOD_PUT, "/v1/kill/{kind}/{name}", SCOPE_OPERATE, true, 0, handle_who, "", NULL},
+    {METHOD_POST, "/v1/keys", SCOPE_ADMIN, false, 0, handle_who, "", NULL},
 };
 #define ROUTES (sizeof routes / sizeof *routes)
 

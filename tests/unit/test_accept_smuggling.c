@@ -10,8 +10,8 @@
 
 #include "accept_world.h"
 
-static const struct route routes[] = {{METHOD_POST, "/echo", SCOPE_NONE, false, 0, handle_echo, ""},
-                                      {METHOD_GET, "/echo", SCOPE_NONE, false, 0, handle_echo, ""}};
+static const struct route routes[] = {{METHOD_POST, "/echo", SCOPE_NONE, false, 0, handle_echo, "", QUERY_ANY},
+                                      {METHOD_GET, "/echo", SCOPE_NONE, false, 0, handle_echo, "", QUERY_ANY}};
 static struct world world;
 static struct reply reply;
 
