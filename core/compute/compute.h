@@ -136,6 +136,8 @@ bool model_suspended(const struct sessions *s, uint32_t model, const char **why)
 const uint32_t *model_widths(const struct models *m, uint32_t model);
 /* What host's model_create wants to know of a model: its name, inputs, and configuration as JSON in `a`. [builder] */
 struct model_spec model_spec_of(const struct models *m, uint32_t model, struct arena *a);
+/* Has the plugin the outputs that the model's file names? [builder] */
+bool model_has_outputs(const struct noun_model *n, const struct trained *t, struct err *e);
 /* One belief from the plugin's output: `as` applied, rounded to 1e-6. [any] */
 struct value belief_from_output(const struct models *m, uint32_t belief, double output);
 

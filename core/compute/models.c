@@ -182,6 +182,25 @@ const uint32_t *model_widths(const struct models *all, uint32_t model) {
   return all->at[model].widths;
 }
 
+static bool find_output(const struct noun_model_output *o, const struct plugin_field *fields, size_t count, uint32_t *column,
+                        struct err *e) {
+  const struct str wanted = o->from.len ? o->from : o->name;
+  uint32_t c = 0;
+  while (c < count && !str_is(wanted, fields[c].name)) c++;
+  *column = c;
+  return c < count || err_set(e, ERR_INPUT, "output \"" STR_FORMAT "\": the plugin has no output of this name; it has \"%s\"%s",
+                              STR_ARG(wanted), count ? fields[0].name : "none", count > 1 ? " and others" : "");
+}
+
+bool model_has_outputs(const struct noun_model *n, const struct trained *t, struct err *e) {
+  const struct plugin_field *fields;
+  size_t count;
+  uint32_t column;
+  bool has = model_outputs(t, &fields, &count);
+  for (size_t i = 0; has && i < n->output_count; i++) has = find_output(&n->outputs[i], fields, count, &column, e);
+  return has;
+}
+
 /* Which of the plugin's outputs each belief is. */
 static bool match_outputs(struct models *all, struct model *m, struct findings *f) {
   const struct plugin_field *fields;
@@ -195,14 +214,11 @@ static bool match_outputs(struct models *all, struct model *m, struct findings *
     matched = false;
   }
   for (uint32_t i = 0; i < m->count; i++) {
-    const struct noun_model_output *o = &m->noun->outputs[i];
-    struct str wanted = o->from.len ? o->from : o->name;
-    uint32_t c = 0;
-    while (c < count && !str_is(wanted, fields[c].name)) c++;
-    if (c < count) all->beliefs[m->first + i].column = c;
+    struct err e = {0};
+    uint32_t c;
+    if (find_output(&m->noun->outputs[i], fields, count, &c, &e)) all->beliefs[m->first + i].column = c;
     else {
-      complain(f, m->noun, "output \"" STR_FORMAT "\": the plugin has no output of this name; it has \"%s\"%s", STR_ARG(wanted),
-               count ? fields[0].name : "none", count > 1 ? " and others" : "");
+      complain(f, m->noun, "%s", e.text);
       matched = false;
     }
   }
@@ -229,7 +245,8 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
     complain(f, m->noun, "%s", e.text);
     return;
   }
-  if (!match_inputs(m, f) || !load_state(a, m, from, f) || !match_outputs(all, m, f)) return;
+  const bool matched = match_outputs(all, m, f); /* told before there is a state to load: nobody shall train for nothing */
+  if (!match_inputs(m, f) || !load_state(a, m, from, f) || !matched) return;
   if (m->calibration && m->output_count != 1)
     complain(f, m->noun, "state: a calibration is for models of one output, this has %u", m->output_count);
   model_calibrate(all, (uint32_t)(m - all->at), m->calibration);

@@ -67,6 +67,10 @@ bool one_model_open(struct one_model *m, const char *program, const char *name, 
   return open_plugin(m, plugins, e) && model_create(m->plugin, &m->spec, &m->model, e);
 }
 
+bool one_model_fits(const struct one_model *m, struct err *e) {
+  return model_has_outputs(m->noun, m->model, e) || err_wrap(e, "%s:%d", m->noun->at.file, m->noun->at.line);
+}
+
 static const char *state_path(const struct one_model *m, const char *path, const char *option, struct err *e) {
   if (path) return path;
   if (m->state[0]) return m->state;

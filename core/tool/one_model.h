@@ -18,6 +18,7 @@ struct one_model {
 /* The program and which of its models it is; no plugin. */
 bool one_model_find(struct one_model *m, const char *program, const char *name, struct err *e);
 bool one_model_open(struct one_model *m, const char *program, const char *name, const char *plugins, struct err *e);
+bool one_model_fits(const struct one_model *m, struct err *e);             /* has the plugin the outputs that the model's file names? */
 bool one_model_load(struct one_model *m, const char *path, struct err *e); /* the state; NULL: where the model's file says */
 /* The weights as a state with these figures, into `path` or where the model's file says. Says on stderr what was written. */
 bool one_model_write(struct one_model *m, struct str metrics_json, const char *path, struct err *e);

@@ -130,7 +130,7 @@ static bool run(const struct options *o, struct err *e) {
     return fine;
   }
   one_model_close(&m);
-  fine = fine && one_model_open(&m, o->program, o->model, o->plugins, e) && (table = report_table(&m, &from, e)) &&
+  fine = fine && one_model_open(&m, o->program, o->model, o->plugins, e) && one_model_fits(&m, e) && (table = report_table(&m, &from, e)) &&
          run_model(o, &m, &from, table, e);
   training_table_free(table);
   one_model_close(&m);

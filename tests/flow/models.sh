@@ -149,6 +149,13 @@ run 0 "$KAIROS" train level_svr --program "$program" --users 80 --days 30
 has '1 of 3 inputs are the same in all [0-9]* rows, so nothing is learned from them: level$'
 run 0 "$KAIROS" model show level_svr --program "$program" --json
 has '"calibration":{"method":"platt","rows":[0-9]*,"people":[1-9]'
+rm "$program/models/level_svr.state"
+sed -i 's/level_of_svr = {}/level_of_svr = { from = "likelihood" }/' "$program/models/level_svr.lua" # which no state makes good
+run 1 "$KAIROS" train level_svr --program "$program" --users 80 --days 30
+has 'models/level_svr.lua:1: output "likelihood": the plugin has no output of this name; it has "level_of_svr"$'
+[ ! -f "$program/models/level_svr.state" ] || say "a model whose outputs are not the plugin's was trained"
+run 3 "$KAIROS" check "$program"
+has 'models/level_svr.lua:1: .*output "likelihood": the plugin has no output of this name; it has "level_of_svr"$'
 rm "$program"/models/level_* "$program/rules/level.lua"
 run 2 "$KAIROS" evaluate
 run 5 "$KAIROS" evaluate nobody --program "$program"
