@@ -73,6 +73,40 @@ static bool open_book(struct finding_two *t, struct err *e) {
   return (t->o->file && !named && !file_exists(layout)) || (t->book = book_open(t->o->data, false, e)) != NULL;
 }
 
+/* ---- segments ---- */
+
+/* Of the program's features, and of what its rules and its vocabulary know of the profile, the name that is nearest; in words, or empty. */
+static const char *by_meant(const struct program *p, const char *by, struct arena *a) {
+  static const struct noun_event none;
+  const struct noun_event *profile = &none;
+  size_t built_in, count = 0;
+  const struct feature_doc *docs = feature_docs(&built_in);
+  for (size_t i = 0; i < p->nouns.event_count; i++)
+    if (str_is(p->nouns.events[i].at.name, "profile_updated")) profile = &p->nouns.events[i];
+  const char **names = ARENA_ARRAY(a, const char *, built_in + p->nouns.feature_count + profile->field_count + p->profile_count + 1);
+  if (!names) return "";
+  for (size_t i = 0; i < built_in; i++) names[count++] = docs[i].name;
+  for (size_t i = 0; i < p->nouns.feature_count; i++) names[count++] = arena_printf(a, STR_FORMAT, STR_ARG(p->nouns.features[i].at.name));
+  for (size_t i = 0; i < profile->field_count; i++)
+    names[count++] = arena_printf(a, "profile." STR_FORMAT, STR_ARG(profile->fields[i].name));
+  for (size_t i = 0; i < p->profile_count; i++)
+    names[count++] = arena_printf(a, STR_FORMAT, STR_ARG(p->symbols.at[p->profile_slots[i]].name));
+  const char *near = str_nearest(str_from(by), names, count);
+  return near && strcmp(near, by) != 0 ? arena_printf(a, " (did you mean \"%s\"?)", near) : "";
+}
+
+static bool is_segment(const struct program *p, const char *by, struct arena *a, struct err *e) {
+  struct symbol symbol;
+  if (!by || strncmp(by, "profile.", 8) == 0 || features_find(p->features, str_from(by), &symbol)) return true;
+  return err_set(e, ERR_INPUT, "--by: \"%s\" is no feature of the program and no profile.… name%s", by, by_meant(p, by, a));
+}
+
+/* A profile may hold what no program knows of; but nobody compared has it. */
+static void say_nobody(const struct against *g, const struct program *p, struct arena *a) {
+  if (!g->by || strncmp(g->by, "profile.", 8) != 0 || g->segments.count != 1 || strcmp(g->segments.at[0].name, "(missing)") != 0) return;
+  fprintf(stderr, "kairos: --by %s: nobody whose decisions were compared has it%s\n", g->by, by_meant(p, g->by, a));
+}
+
 static bool compare(struct finding_two *t, struct against *g, struct err *e) {
   const struct against_options *o = t->o;
   if (o->since && !clock_parse(str_from(o->since), &g->since))
@@ -83,7 +117,11 @@ static bool compare(struct finding_two *t, struct against *g, struct err *e) {
   if (t->book && !control_each(t->book, 0, know, t, e)) return false;
   const struct program *candidate = from_directory(t, o->program, e), *base = candidate ? base_program(t, e) : NULL;
   if (!candidate || e->kind != ERR_NONE || !against_open(g, t->library, candidate, base, e)) return false;
-  return o->file ? against_file(g, o->file, e) : against_journal(g, t->book, e);
+  const struct program *of = base ? base : candidate;
+  if (!is_segment(of, o->by, &g->kept, e)) return false;
+  if (!(o->file ? against_file(g, o->file, e) : against_journal(g, t->book, e))) return false;
+  say_nobody(g, of, &g->kept);
+  return true;
 }
 
 int against_run(const struct against_options *o) {

@@ -91,6 +91,10 @@ has "^1 lines were refused; the first: line $(wc -l <"$work/broken")"
 run 2 "$KAIROS" replay "$work/events"
 has 'needs --program'
 run 2 "$KAIROS" replay --by profile.tier --data "$work/data"
+run 1 "$KAIROS" replay --program "$work/new" --by streak_lenght --data "$work/data"
+has '"streak_lenght" is no feature of the program and no profile.… name (did you mean "streak_length"?)'
+run 0 "$KAIROS" replay --program "$work/new" --by profile.timezon --data "$work/data"
+has 'profile.timezon: nobody whose decisions were compared has it (did you mean "profile.timezone"?)'
 run 2 "$KAIROS" replay --program "$work/new" --recompute --data "$work/data"
 run 1 "$KAIROS" replay "$work/events" --program "$work/new" --against stored --data "$work/data"
 has 'a file holds no decisions'
