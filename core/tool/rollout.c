@@ -72,26 +72,56 @@ static void show(struct str answer) {
   arena_free(&a);
 }
 
+/* One of the list: the engine gives all of them at once. */
+static int show_named(const struct live *live, const char *name) {
+  struct buf answer = {0};
+  struct arena a = {0};
+  struct json j;
+  struct err e = {0};
+  bool ok = client_call(&live->client, "GET", "/v1/rollouts", NULL, (struct str){0}, &answer, NULL, &e) &&
+            json_parse(&j, &a, buf_view(&answer), &json_limits_default, &e);
+  const uint32_t count = ok && json_type(&j, 0) == JSON_ARRAY ? j.tokens[0].count : 0;
+  const char **names = ok ? ARENA_ARRAY(&a, const char *, count + 1) : NULL;
+  bool found = false;
+  for (uint32_t i = 0; names && i < count && !found; i++) {
+    const uint32_t one = json_child(&j, 0, i);
+    const struct str is = json_text(&j, json_get(&j, one, "name"), &a);
+    names[i] = arena_printf(&a, STR_FORMAT, STR_ARG(is));
+    found = str_is(is, name);
+    if (found && live->json) printf(STR_FORMAT "\n", STR_ARG(json_raw(&j, one)));
+    else if (found) show_one(&j, one, &a);
+  }
+  if (ok && !found) {
+    const char *near = names ? str_nearest(str_from(name), names, count) : NULL;
+    err_set(&e, ERR_MISSING, "the program has no rollout \"%s\"%s%s%s", name, near ? " (did you mean \"" : "", near ? near : "",
+            near ? "\"?)" : "");
+  }
+  arena_free(&a);
+  buf_free(&answer);
+  return found ? EXIT_OK : tool_fail(&e);
+}
+
 int tool_rollout(int argc, char **argv) {
-  static const char *const verbs[] = {"list", "advance", "approve", "back", "hold", "resume", "halt", NULL};
+  static const char *const verbs[] = {"list", "show", "advance", "approve", "back", "hold", "resume", "halt", NULL};
   struct live live = {.client = {.url = LIVE_URL}};
   const char *verb = NULL, *name = NULL, *by = NULL;
   const struct argument list[] = {
-      {"VERB", ARGUMENT_TEXT, &verb, NULL, "list, advance, approve, back, hold, resume or halt", NULL},
-      {"NAME", ARGUMENT_TEXT, &name, NULL, "the rollout (not for list)", NULL},
+      {"VERB", ARGUMENT_TEXT, &verb, NULL, "list, show, advance, approve, back, hold, resume or halt", NULL},
+      {"NAME", ARGUMENT_TEXT, &name, NULL, "the rollout (with list only this one)", NULL},
       {"--by", ARGUMENT_TEXT, &by, "NAME", "who approves, of an engine without keys; otherwise the key says it", NULL},
       LIVE_ARGUMENTS(live)};
   const struct usage usage = {"rollout", "Where each rollout stands; moves one by hand.",
-                              "  kairos rollout list\n  kairos rollout advance first_interventions\n  kairos rollout approve "
+                              "  kairos rollout list\n  kairos rollout show first_interventions\n  kairos rollout advance "
+                              "first_interventions\n  kairos rollout approve "
                               "first_interventions --by anna\n  kairos rollout halt first_interventions\n",
                               ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);
   if (place < 0) return EXIT_USAGE;
-  if (place == 0 && !arguments_unused(&usage, name)) return EXIT_USAGE;
-  if (place == 0) return live_ask(&live, "GET", "/v1/rollouts", (struct str){0}, show);
+  if (place == 0 && !name) return live_ask(&live, "GET", "/v1/rollouts", (struct str){0}, show);
   if (!arguments_given(&usage, "NAME", name)) return EXIT_USAGE;
+  if (place <= 1) return show_named(&live, name);
   struct buf path = {0};
   char rest[32];
   snprintf(rest, sizeof rest, "/%s", verb);
