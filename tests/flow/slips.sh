@@ -36,10 +36,12 @@ hasnt 'workout_adherence_rate'
 run 0 "$KAIROS" init --data "$work/data"
 start "$work/data" --program "$KAIROS_SOURCE"
 export KAIROS_URL="$url"
-run 0 "$KAIROS" kill trigger high_stres
+run 5 "$KAIROS" kill trigger high_stres
+has 'did you mean "high_stress"?): nothing that runs is stopped by this'
+run 5 "$KAIROS" kill trigger high_str
 has 'did you mean "high_stress"?'
-run 0 "$KAIROS" kill trigger high_str
-has 'did you mean "high_stress"?'
+run 0 "$KAIROS" kill trigger high_str --force # it is taken, whatever runs
+[ ! -s "$work/err" ] || say "a name that is meant was doubted"
 run 0 "$KAIROS" kill trigger high_str --lift
 run 5 "$KAIROS" programs diff live shadow
 has 'there is no shadow: no program decides beside the live one'
@@ -48,6 +50,14 @@ run 0 "$KAIROS" kill trigger high_stress
 run 0 "$KAIROS" kill trigger high_stres --lift
 run 0 "$KAIROS" kill
 [ "$(cat "$work/out")" = "trigger:high_stress" ] || say "expected one kill, got $(cat "$work/out")"
+for verb in list show; do
+  run 0 "$KAIROS" rollout $verb first_interventions
+  equal "rollouts of rollout $verb NAME" "$(grep -c '^[a-z_]*: ' "$work/out")" 1
+  has '^first_interventions: '
+  run 5 "$KAIROS" rollout $verb first_intervention
+  has 'no rollout "first_intervention" (did you mean "first_interventions"?)'
+done
+run 2 "$KAIROS" rollout show
 run 5 "$KAIROS" rollout halt first_intervention
 has 'did you mean "first_interventions"?'
 run 5 "$KAIROS" rollout halt nothing_like_it
@@ -64,7 +74,7 @@ has 'kairos programs show live rules/skip.lua'
 run 0 "$KAIROS" programs show live rules/skip.lua
 run 5 "$KAIROS" programs publish "$work/nodir"
 has 'nor is there a directory "'"$work/nodir"'"'
-for words in 'programs list zz' 'programs undo zz' 'programs discard abcdef zz' 'rollout list zz'; do
+for words in 'programs list zz' 'programs undo zz' 'programs discard abcdef zz'; do
   run 2 "$KAIROS" $words
   has 'nothing takes "zz"'
 done
