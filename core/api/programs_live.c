@@ -64,7 +64,8 @@ static void move_labels(struct programs *s, struct activation *c) {
   s->live->ended = NULL;
   s->live->live_ms = (double)(clock_monotonic() - c->begun + s->live->draft->took) / 1e6;
   edition_state(before, EDITION_READY);
-  before->ended = arena_printf(&before->arena, "%s: %s", c->author, c->why);
+  before->ended = strcmp(c->author, "directory") == 0 ? arena_text(&before->arena, c->why, strlen(c->why)) /* which names it itself */
+                                                      : arena_printf(&before->arena, "%s: %s", c->author, c->why);
   if (dropped && dropped != s->live && dropped != before) edition_state(dropped, EDITION_DRAINING);
   if (s->shadow == s->live) shadow_end(s);
   if (strcmp(c->from, "watch") != 0) watch_begin(s->live);

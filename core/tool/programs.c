@@ -68,7 +68,8 @@ static void print_one(const struct json *j, uint32_t p, struct arena *a) {
   printf("%.*s  " STR_FORMAT, digest.len < 16 ? (int)digest.len : 16, digest.at, STR_ARG(json_text(j, json_get(j, p, "state"), a)));
   print_labels(j, p, a);
   const uint32_t count = json_type(j, files) == JSON_ARRAY ? j->tokens[files].count : 0;
-  printf("  %u %s, since " STR_FORMAT ", from " STR_FORMAT, count, count == 1 ? "file" : "files",
+  const bool was_live = ended.len && str_is(json_text(j, json_get(j, p, "state"), a), "ready"); /* since it stopped, it is ready again */
+  printf("  %u %s, %s " STR_FORMAT ", from " STR_FORMAT, count, count == 1 ? "file" : "files", was_live ? "live until" : "since",
          STR_ARG(json_text(j, json_get(j, p, "since"), a)), STR_ARG(json_text(j, json_get(j, p, "from"), a)));
   const struct str author = json_text(j, json_get(j, p, "author"), a);
   if (why.len && str_is(author, "directory")) printf(" (" STR_FORMAT ")", STR_ARG(why)); /* which changed by itself, for all we know */

@@ -46,6 +46,9 @@ second=$(live)
 decides late
 has_change() { run 0 "$KAIROS" programs diff && has '^+trigger "late"' && hasnt '^-trigger'; }
 has_change
+run 0 "$KAIROS" programs list
+has '  ready  previous  2 files, live until 20'
+has '^    not live any more: the directory changed$'
 sed 's/> 3/> 4/' "$work/p/rules/all.lua" >"$work/p/rules/.all.lua.swp"
 mv "$work/p/rules/.all.lua.swp" "$work/p/rules/all.lua"
 until_true live_is_other_than "$second"
