@@ -1,7 +1,8 @@
 /* Backup and restore. A backup is a data directory without the master key: ciphertext without the key to it. Promises that a backup is
  * checked and counted before it is called good and is no data directory before it is whole (its layout comes last); that a restore replays
- * every erasure that the backup or the directory restored into knows of, before the layout makes it a data directory; and that it changes
- * nothing else. Called by tools and the analyst. */
+ * every erasure that the backup, the directory restored into or a newer list that is named knows of, before the layout makes it a data
+ * directory; and that it changes nothing else. Of erasures after the backup it knows from such a list only. Called by tools and the
+ * analyst. */
 #include "copy.h"
 #include "kit/arena.h"
 #include "kit/file.h"
@@ -10,6 +11,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const volume_tables[] = {"journal", "users", "decisions", "outbox", NULL};
@@ -84,6 +86,30 @@ static bool erasures_read(const char *directory, struct erasures *all, struct er
   return done && (!all->failed || err_set(e, ERR_STORAGE, "memory for the erasures is missing"));
 }
 
+/* The erasures that a data directory, a backup or a control.db elsewhere knows of; nothing of it is changed. */
+static bool erasures_of(const char *from, const struct layout *l, struct erasures *all, struct err *e) {
+  char path[BOOK_PATH];
+  struct layout other;
+  struct book bare = {0};
+  if (strlen(from) + sizeof "/control.db" > sizeof path) return err_set(e, ERR_INPUT, "the path %s is too long", from);
+  book_file(from, "layout", path);
+  if (file_exists(path)) {
+    if (!layout_read(from, &other, e)) return false;
+    if (memcmp(other.key_check, l->key_check, sizeof other.key_check) != 0)
+      return err_set(e, ERR_CONFLICT, "%s has another master key than the backup: it knows nothing of its people", from);
+  }
+  book_file(from, "control.db", path);
+  if (!file_exists(path)) snprintf(path, sizeof path, "%s", from);
+  struct stat about;
+  if (stat(path, &about) != 0 || !S_ISREG(about.st_mode))
+    return err_set(e, ERR_MISSING, "%s: expected a data directory, a backup or a control.db, which say who was erased", from);
+  if (!(bare.control = sql_open(path, SQL_READER, e))) return false;
+  const bool done = control_erasures(&bare, erasures_add, all, e);
+  sql_close(&bare.control);
+  if (!done) return err_wrap(e, "reading who was erased from %s", from);
+  return !all->failed || err_set(e, ERR_STORAGE, "memory for the erasures is missing");
+}
+
 static bool erase_again(struct book *b, const struct erasures *all, struct err *e) {
   for (size_t i = 0; i < all->count; i++)
     if (!control_add_erasure(b, &all->list[i], e)) return false;
@@ -129,8 +155,9 @@ static bool restore_into(const char *backup, const char *staging, const struct l
   return done;
 }
 
-bool book_restore(const char *backup, const char *directory, const char *master_key_file, struct err *e) {
-  char staging[BOOK_PATH];
+bool book_restore(const char *backup, const char *directory, const char *master_key_file, const char *erased_by, bool *since,
+                  struct err *e) {
+  char staging[BOOK_PATH], left[BOOK_PATH];
   unsigned char master[SEAL_KEY];
   struct layout l;
   struct erasures all = {0};
@@ -141,9 +168,12 @@ bool book_restore(const char *backup, const char *directory, const char *master_
   bool done = sodium_memcmp(check, l.key_check, sizeof check) == 0 ||
               err_set(e, ERR_DENIED, "%s is not the master key that %s was made with", master_key_file, backup);
   book_file(directory, "restoring", staging);
+  book_file(directory, "control.db", left);
+  *since = erased_by || (file_exists(left) && !file_exists(staging)); /* or it may be the one that a restore cut short has put there */
   /* A restore that was cut short is begun anew; a control.db put there says who was erased since the backup. */
   done = done && (!file_exists(staging) || file_remove_tree(staging, e)) && must_be_empty(directory, "control.db", e);
-  done = done && erasures_read(directory, &all, e) && file_make_directory(staging, 0700, e);
+  done = done && erasures_read(directory, &all, e) && (!erased_by || erasures_of(erased_by, &l, &all, e));
+  done = done && file_make_directory(staging, 0700, e);
   done = done && restore_into(backup, staging, &l, master, &all, e) && publish(staging, directory, &l, e);
   sodium_memzero(master, sizeof master);
   kit_free(all.list);

@@ -28,6 +28,8 @@ struct book *book_open_keys(const char *directory, struct err *e);
  * so themselves, as tools do. Before the first volume is opened. [main] */
 void book_checkpoint_beside(struct book *b);
 void book_close(struct book *b);
+/* Whether others may look into a directory: what the engine makes there is 0600 and 0700, but a directory that was there stays as it is. */
+bool book_open_to_others(const char *directory, unsigned *mode);
 uint32_t book_volumes(const struct book *b);
 uint32_t book_partition_of(const struct book *b, struct str user); /* [any] hash of the id, for ever */
 uint32_t book_volume_of(const struct book *b, uint32_t partition); /* [any] */
@@ -40,9 +42,11 @@ bool book_move(const char *directory, uint32_t volumes, void (*progress)(void *,
                struct err *e); /* offline: re-homes partitions in order, rewrites the chains' pointers */
 bool book_backup(const char *directory, const char *target,
                  struct err *e); /* online, by SQLite's backup API from a reader; opened, checked, counted before true */
-/* Into a directory that is not there, empty, or holds only the lost one's control.db (and its log), whose erasures are replayed as the
- * backup's own are, before the layout makes it a data directory. */
-bool book_restore(const char *backup, const char *directory, const char *master_key_file, struct err *e);
+/* Into a directory that is not there, empty, or holds only the lost one's control.db (and its log). Its erasures, and those that
+ * `erased_by` knows of (a data directory, a backup or a control.db; NULL: none), are replayed as the backup's own are, before the layout
+ * makes it a data directory. `since`: whether there was such a list; without one whoever was erased after the backup is back. */
+bool book_restore(const char *backup, const char *directory, const char *master_key_file, const char *erased_by, bool *since,
+                  struct err *e);
 struct doctor_line {
   const char *check;
   bool ok;

@@ -74,6 +74,7 @@ static int copy_snapshot(const char *from, const char *to, const char *const *ta
   sqlite3 *source = sql_open(from, SQL_READER, e), *target = NULL;
   if (!source) return -1;
   int got = -1;
+  sql_make_private(to);
   if (sqlite3_open_v2(to, &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, sql_vfs()) != SQLITE_OK)
     sql_fail(e, target, sqlite3_errcode(target), "making a copy");
   else if (sql_exec(source, "BEGIN", e) && count_tables(source, tables, counts, e)) got = copy_pages(source, target, e);

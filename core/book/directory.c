@@ -103,6 +103,13 @@ int directory_lock(const char *directory, struct err *e) {
   return fd;
 }
 
+bool book_open_to_others(const char *directory, unsigned *mode) {
+  struct stat about;
+  if (stat(directory, &about) != 0 || !(about.st_mode & 077)) return false;
+  *mode = about.st_mode & 07777;
+  return true;
+}
+
 /* ---- creating ---- */
 
 static bool create_keys(const char *directory, struct layout *l, struct err *e) {

@@ -41,6 +41,30 @@ static bool check_key_file(struct report *r, struct book *b) {
   return say(r, "master key", closed, closed ? "fits the layout, for its owner's eyes only" : "others can read it: chmod 600 master.key");
 }
 
+/* What lies in the directory is for its owner alone; the directory itself may be open, then others see names and sizes. */
+static bool check_modes(struct report *r, struct book *b) {
+  struct file_entry *entries;
+  size_t count, files = 0;
+  struct err e = {0};
+  struct stat about;
+  char path[BOOK_PATH];
+  if (!file_list(b->directory, r->arena, &entries, &count, &e)) return say(r, "modes", false, e.text);
+  for (size_t i = 0; i < count; i++) {
+    book_file(b->directory, entries[i].name, path);
+    if (entries[i].kind != 'f' || stat(path, &about) != 0) continue; /* a log that went meanwhile */
+    files++;
+    if (about.st_mode & 077)
+      return say(r, "modes", false,
+                 arena_printf(r->arena, "%s is open to others (mode %04o): chmod 600 %s", entries[i].name, about.st_mode & 07777, path));
+  }
+  unsigned mode;
+  const bool open = book_open_to_others(b->directory, &mode);
+  return say(r, "modes", true,
+             open ? arena_printf(r->arena, "%zu files for their owner alone; others see their names (mode %04o): chmod 700 %s", files, mode,
+                                 b->directory)
+                  : arena_printf(r->arena, "the directory and its %zu files are for their owner alone", files));
+}
+
 static bool check_store(struct report *r, struct book *b) {
   char path[BOOK_PATH];
   struct file_entry *entries;
@@ -191,7 +215,7 @@ bool book_doctor(const char *directory, struct arena *a, struct doctor_line **li
   if (!b) return false;
   bool done = say(&r, "layout", true,
                   arena_printf(a, "format %u, %u file%s", b->layout.format, b->layout.volumes, b->layout.volumes == 1 ? "" : "s"));
-  done = done && check_key_file(&r, b) && check_store(&r, b) && check_control(&r, b);
+  done = done && check_key_file(&r, b) && check_modes(&r, b) && check_store(&r, b) && check_control(&r, b);
   for (uint32_t n = 0; done && n < b->layout.volumes; n++) done = check_volume(&r, b, n);
   book_close(b);
   *lines = r.lines;

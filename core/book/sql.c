@@ -3,10 +3,14 @@
  * table. Called by this room only, each connection from one thread. */
 #include "sql.h"
 #include "wal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char *_Atomic vfs_name;
 
@@ -52,8 +56,29 @@ static bool pragmas(sqlite3 *db, enum sql_mode mode, struct err *e) {
                   e);
 }
 
+/* SQLite makes files 0644, whatever lies in them; its log and its shared memory get the mode of the file. So the file is made here before
+ * it is opened. What an older engine left is closed by its path: a descriptor of it, when closed, would end this process's locks on it. A
+ * file of somebody else stays as it is; the doctor says so. Without a VFS of tests, which may have no such file. */
+static void close_to_others(const char *path) {
+  struct stat about;
+  if (stat(path, &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & 077)) (void)!chmod(path, about.st_mode & 0700);
+}
+
+void sql_make_private(const char *path) {
+  char beside[PATH_MAX];
+  if (sql_vfs()) return;
+  const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) close(fd);
+  if (fd >= 0 || errno != EEXIST) return; /* what is wrong SQLite says when it opens the file */
+  close_to_others(path);
+  static const char *const ends[] = {"-wal", "-shm", "-journal"};
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    if (snprintf(beside, sizeof beside, "%s%s", path, ends[i]) < (int)sizeof beside) close_to_others(beside);
+}
+
 sqlite3 *sql_open(const char *path, enum sql_mode mode, struct err *e) {
   sqlite3 *db = NULL;
+  if (mode == SQL_WRITER) sql_make_private(path);
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (mode == SQL_WRITER ? SQLITE_OPEN_CREATE : 0);
   const char *layer = mode == SQL_WRITER ? wal_vfs(sql_vfs()) : NULL;
   const int rc = sqlite3_open_v2(path, &db, flags, layer ? layer : sql_vfs());

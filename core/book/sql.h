@@ -9,8 +9,9 @@ enum sql_mode {
   SQL_READER, /* query_only, never checkpoints */
 };
 sqlite3 *sql_open(const char *path, enum sql_mode mode, struct err *e);
-void sql_close(sqlite3 **db); /* all statements must be finalized */
-const char *sql_vfs(void);    /* NULL = the default */
+void sql_make_private(const char *path); /* makes it, empty, for its owner alone; one that is there is closed to others (sql_open does) */
+void sql_close(sqlite3 **db);            /* all statements must be finalized */
+const char *sql_vfs(void);               /* NULL = the default */
 void sql_set_vfs(const char *name);
 
 /* Sets the error that `rc` means (full disk, I/O error, busy, damage …) with the connection's own words; always false. */

@@ -1,6 +1,7 @@
 /* arguments: the parser of the command line, its help, and the small courtesies that all subcommands share. Main thread, before anything
  * runs. */
 #include "arguments.h"
+#include "book/book.h"
 #include "kit/arena.h"
 #include "kit/clock.h"
 #include "kit/file.h"
@@ -206,6 +207,13 @@ int tool_fail(const struct err *e) {
       [ERR_DENIED] = EXIT_DENIED, [ERR_BUSY] = EXIT_UNREACHABLE, [ERR_STORAGE] = EXIT_FAILED,    [ERR_INTERNAL] = EXIT_FAILED};
   fprintf(stderr, "kairos: %s\n", e->text[0] ? e->text : "failed without a reason: please report this");
   return codes[e->kind];
+}
+
+void tool_say_open(const char *data) {
+  unsigned mode;
+  if (book_open_to_others(data, &mode))
+    fprintf(stderr, "%s was there and is open to others (mode %04o): its files are not, but their names and sizes are seen: chmod 700 %s\n",
+            data, mode, data);
 }
 
 bool tool_color(int descriptor) {

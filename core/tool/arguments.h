@@ -42,6 +42,8 @@ int arguments_refuse(const struct usage *u, const struct err *e);
 
 /* Says the error on stderr and gives the exit code of its kind. */
 int tool_fail(const struct err *e);
+/* A sentence on stderr when others may look into a data directory. */
+void tool_say_open(const char *data);
 /* True when stderr (stdout) is a terminal and NO_COLOR is not set. */
 bool tool_color(int descriptor);
 /* A progress bar on stderr, only on a terminal; at most ten times a second. */

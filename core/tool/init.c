@@ -94,6 +94,7 @@ static int init_program(const char *directory) {
 static int init_data(const char *data, int64_t files) {
   struct err e = {0};
   if (!book_create(data, (uint32_t)files, &e)) return tool_fail(&e);
+  tool_say_open(data);
   fprintf(stderr, "%s is a data directory with %lld %s. Keep a copy of %s/master.key elsewhere: without it nothing in there can be read.\n",
           data, (long long)files, files == 1 ? "file" : "files", data);
   return EXIT_OK;

@@ -309,6 +309,7 @@ int tool_serve(int argc, char **argv) {
     engine_close(&s);
     return code;
   }
+  tool_say_open(s.options.data);
   fprintf(stderr, "kairos %s listens on port %d, program %.16s, data in %s\n", KAIROS_VERSION, door_port(s.door), s.api.program->digest,
           s.options.data);
   uv_run(&s.loop, UV_RUN_DEFAULT);

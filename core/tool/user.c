@@ -39,7 +39,8 @@ static void show_timeline(struct str answer) {
 
 static void show_erased(struct str answer) {
   (void)answer;
-  printf("erased: their key, events and decisions are gone; a backup of before erases them again when it is restored\n");
+  printf("erased: their key, events and decisions are gone. Backups of before still hold them: a restore erases them again when its "
+         "--erased-by names this data directory, its control.db, or a backup made after now.\n");
 }
 
 /* Erasure cannot be taken back: on a terminal it is asked for once more. */

@@ -71,9 +71,19 @@ while read -r field; do
 done <"$work/fields"
 
 # ---- the unit ----
-sed -n '/^As a service/,/^## /p' "$docs/OPERATIONS.md" | sed -n 's/^    //p' | sed "s|/usr/bin/kairos|$KAIROS|" >"$work/kairos.service"
+sed -n '/^As a service/,/^`cmake --install/p' "$docs/OPERATIONS.md" | sed -n 's/^    //p' | sed "s|/usr/bin/kairos|$KAIROS|" >"$work/kairos.service"
 grep -q '^\[Install\]' "$work/kairos.service" || say "the unit could not be read"
 if command -v systemd-analyze >/dev/null; then
   run 0 systemd-analyze verify --man=no "$work/kairos.service"
   hasnt 'kairos.service:'
 fi
+for line in After=network-online.target StateDirectoryMode=0700 UMask=0077 WantedBy=multi-user.target; do
+  grep -qx "$line" "$work/kairos.service" || say "the unit does not say $line"
+done
+# Its installing, as far as nobody has to be root, into a directory of ours.
+sed -n 's/^    # \(install .*\)/\1/p' "$docs/OPERATIONS.md" | sed -e "s|/etc/kairos|$work/etc/kairos|g" -e "s|kairos init|$KAIROS init|" >"$work/commands"
+equal "commands that install" "$(wc -l <"$work/commands")" 2
+mkdir "$work/etc"
+while read -r line; do run 0 sh -c "$line"; done <"$work/commands"
+run 0 "$KAIROS" check "$work/etc/kairos/program"
+equal "the mode of the secrets" "$(stat -c %a "$work/etc/kairos/secrets")" 600

@@ -333,11 +333,12 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   close_all(&f, volumes);
   tell(&f, f.directory, &before);
 
-  assert_false(book_restore(backup, f.directory, key, &f.e)); /* not over a live one */
+  bool since;
+  assert_false(book_restore(backup, f.directory, key, NULL, &since, &f.e)); /* not over a live one */
   assert_int_equal(f.e.kind, ERR_CONFLICT);
   snprintf(control, sizeof control, "%s/wrong.key", f.directory);
   fine(&f.e, file_write_atomic(control, STR("0123456789abcdef0123456789abcdef"), 0600, &f.e));
-  assert_false(book_restore(backup, restored.directory, control, &f.e));
+  assert_false(book_restore(backup, restored.directory, control, NULL, &since, &f.e));
   assert_int_equal(f.e.kind, ERR_DENIED);
   /* The live control.db, saved from the lost machine, tells who was erased since. */
   book_close(f.book);
@@ -347,7 +348,8 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   fine(&f.e, file_read(control, &bytes, 1 << 24, &f.e) && file_make_directory(restored.directory, 0700, &f.e));
   snprintf(lost, sizeof lost, "%s/control.db", restored.directory);
   fine(&f.e, file_write_atomic(lost, buf_view(&bytes), 0600, &f.e));
-  fine(&f.e, book_restore(backup, restored.directory, key, &f.e));
+  fine(&f.e, book_restore(backup, restored.directory, key, NULL, &since, &f.e));
+  assert_true(since);
   tell(&f, restored.directory, &after);
   assert_true(before.len > 1000 && str_eq(buf_view(&before), buf_view(&after)));
   restored.book = book_open(restored.directory, true, &f.e);
