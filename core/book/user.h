@@ -131,10 +131,16 @@ struct send *user_send(struct user *u, uint64_t decision);
 bool user_set_profile(struct user *u, struct str json_object); /* replaces; copies */
 /* Merges a JSON object into the profile, top-level keys replaced, null removes; and reads zone ("timezone"), age ("demographics.age" or
  * "age") and "guardianConsent" from it when `may_identify` (scope above track); without it these keys, "demographics" and "consent" are
- * left out of the merge, so that a public write key moves none of them. Unknown zones, ages outside 0–130 and
+ * left out of the merge, so that a public write key moves none of them, and of the health flags only true is taken. Where both places of an
+ * age say one, the lower one counts. Unknown zones, ages outside 0–130 and
  * what would make the profile longer than PROFILE_MOST, and longer than it is, are refused with a sentence, and then nothing was merged. */
 struct err;
 bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e);
+#define HEALTH_FLAGS 3
+extern const char *const health_flags[HEALTH_FLAGS]; /* "ill", "injured", "pregnant" */
+/* A bit for each of them that the profile does not deny; all of them when it cannot be read. `a` holds what is parsed. [lane] */
+struct arena;
+uint32_t user_health(const struct user *u, struct arena *a);
 /* The engine's own few keys, which protect the person: whoever filled the profile to its bound cannot keep them out. */
 bool user_merge_own(struct user *u, struct str json_object, struct err *e);
 

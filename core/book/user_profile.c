@@ -1,6 +1,6 @@
 /* Merging a JSON object into a user's profile. Promises that either all of it is merged or nothing, that keys keep the order in which they
  * first came (so that the same rows make the same bytes), and that a caller without the right to identify moves neither zone, age nor
- * consent, nor grows a profile beyond a bound. Does not decide what a profile means. Called by flow on the lane. */
+ * consent, lifts no health flag, nor grows a profile beyond a bound. Does not decide what a profile means. Called by flow on the lane. */
 #include "book/user.h"
 #include "kit/arena.h"
 #include "kit/err.h"
@@ -15,6 +15,37 @@ static bool identifies(struct str key) {
   for (size_t i = 0; i < sizeof identifying / sizeof *identifying; i++)
     if (str_is(key, identifying[i])) return true;
   return false;
+}
+
+const char *const health_flags[HEALTH_FLAGS] = {"ill", "injured", "pregnant"};
+
+static bool is_health(struct str key) {
+  for (size_t i = 0; i < HEALTH_FLAGS; i++)
+    if (str_is(key, health_flags[i])) return true;
+  return false;
+}
+
+/* What the patch may say of a key, or JSON_NONE. Anybody may say that somebody is to be spared; only who may identify takes it back. */
+static uint32_t patch_of(const struct json *patch, struct str key, bool may_identify) {
+  const uint32_t at = json_get_str(patch, 0, key);
+  if (may_identify || at == JSON_NONE) return at;
+  bool said = false;
+  if (is_health(key)) return json_bool(patch, at, &said) && said ? at : JSON_NONE;
+  return identifies(key) ? JSON_NONE : at;
+}
+
+/* Only absent, null and false say no: a flag in another form was meant to protect. */
+uint32_t user_health(const struct user *u, struct arena *a) {
+  struct json j;
+  uint32_t flags = 0;
+  if (!json_parse(&j, a, u->profile, &json_limits_default, NULL)) return (1u << HEALTH_FLAGS) - 1;
+  for (uint32_t i = 0; i < HEALTH_FLAGS; i++) {
+    const uint32_t at = json_get(&j, 0, health_flags[i]);
+    bool said = true;
+    if (at == JSON_NONE || json_type(&j, at) == JSON_NULL || (json_bool(&j, at, &said) && !said)) continue;
+    flags |= 1u << i;
+  }
+  return flags;
 }
 
 /* What the patch says about identity, read and checked before anything is changed. */
@@ -44,16 +75,27 @@ static bool read_zone(const struct json *patch, uint32_t at, struct identity *ou
 
 static bool read_age(const struct json *patch, uint32_t at, const char *path, struct identity *out, struct err *e) {
   if (at == JSON_NONE) return true;
+  if (!out->age_said) out->age = -1;
   out->age_said = true;
-  out->age = -1;
   if (json_type(patch, at) == JSON_NULL) return true;
   double years;
   if (!json_double(patch, at, &years) || !(years >= 0 && years <= 130)) {
     const struct str raw = json_raw(patch, at);
     return err_set(e, ERR_INPUT, "%s: expected years from 0 to 130, got " STR_FORMAT, path, (int)(raw.len < 40 ? raw.len : 40), raw.at);
   }
-  out->age = (int32_t)years;
+  if (out->age < 0 || years < out->age) out->age = (int32_t)years; /* of two that contradict the lower one protects */
   return true;
+}
+
+/* The lower one of the two places, whichever patch it came with. */
+static int32_t lower_age(struct str profile, int32_t age, struct arena *a) {
+  static const char *const places[] = {"age", "demographics.age"};
+  struct json kept;
+  double years;
+  if (age < 0 || !json_parse(&kept, a, profile, &json_limits_default, NULL)) return age;
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    if (json_double(&kept, json_path(&kept, 0, places[i]), &years) && years >= 0 && years < age) age = (int32_t)years;
+  return age;
 }
 
 static bool read_minor(const struct json *patch, struct identity *out, struct err *e) {
@@ -86,7 +128,7 @@ static void write_merged(const struct json *old, const struct json *patch, bool 
   json_open_object(&w);
   for (uint32_t i = 0, at = 1; i < old->tokens[0].count; i++, at = old->tokens[at + 1].next) {
     const struct str key = json_text(old, at, a);
-    const uint32_t theirs = may_identify || !identifies(key) ? json_get_str(patch, 0, key) : JSON_NONE;
+    const uint32_t theirs = patch_of(patch, key, may_identify);
     if (theirs != JSON_NONE && json_type(patch, theirs) == JSON_NULL) continue;
     json_key_str(&w, key);
     json_put_raw(&w, theirs == JSON_NONE ? json_raw(old, at + 1) : json_raw(patch, theirs));
@@ -94,7 +136,7 @@ static void write_merged(const struct json *old, const struct json *patch, bool 
   for (uint32_t i = 0, at = 1; i < patch->tokens[0].count; i++, at = patch->tokens[at + 1].next) {
     const struct str key = json_text(patch, at, a);
     if (json_type(patch, at + 1) == JSON_NULL || json_get_str(old, 0, key) != JSON_NONE) continue;
-    if (!may_identify && identifies(key)) continue;
+    if (patch_of(patch, key, may_identify) == JSON_NONE) continue;
     json_key_str(&w, key);
     json_put_raw(&w, json_raw(patch, at + 1));
   }
@@ -116,6 +158,7 @@ static bool merge(struct user *u, struct str json_object, bool may_identify, siz
     buf_free(&merged);
     return err_set(e, ERR_INPUT, "profile: it would be %zu bytes long; at most %zu are kept of a user", length, most);
   }
+  if (said.age_said && !merged.failed) said.age = lower_age(buf_view(&merged), said.age, a);
   bool done = !merged.failed && (!said.zone_said || user_text_copy(said.zone_name, &zone_name));
   if (done && !str_eq(buf_view(&merged), u->profile)) done = user_set_profile(u, buf_view(&merged));
   buf_free(&merged);

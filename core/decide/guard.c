@@ -10,16 +10,9 @@ bool guard_minor(const struct user *u) {
   return u->age < ADULT_AGE;
 }
 
-static bool profile_says(const struct json *j, const char *key) {
-  bool said;
-  return json_bool(j, json_get(j, 0, key), &said) && said;
-}
-
 /* What cannot be read counts as a reason to take care. */
 bool guard_unwell(const struct user *u, struct arena *a) {
-  struct json j;
-  if (!json_parse(&j, a, u->profile, &json_limits_default, NULL)) return true;
-  return profile_says(&j, "ill") || profile_says(&j, "injured") || profile_says(&j, "pregnant");
+  return user_health(u, a) != 0;
 }
 
 static void count_sends(const struct user *u, int64_t clock, struct guard_figures *g) {

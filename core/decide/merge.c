@@ -96,17 +96,12 @@ static void put_followed(struct json_writer *w, const struct rules *r, const str
   json_close_array(w);
 }
 
-static const char *const health[] = {"ill", "injured", "pregnant"}; /* what forbids a higher goal (goal.c) */
-
 static void put_health(struct json_writer *w, const struct user *u, struct arena *a) {
-  struct json j;
-  const bool read = json_parse(&j, a, u->profile, &json_limits_default, NULL);
+  const uint32_t flags = user_health(u, a);
   json_key(w, "health");
   json_open_array(w);
-  for (size_t i = 0; read && i < sizeof health / sizeof *health; i++) {
-    bool said = false;
-    if (json_bool(&j, json_get(&j, 0, health[i]), &said) && said) json_put_text(w, health[i]);
-  }
+  for (uint32_t i = 0; i < HEALTH_FLAGS; i++)
+    if (flags >> i & 1) json_put_text(w, health_flags[i]);
   json_close_array(w);
 }
 
@@ -207,10 +202,10 @@ static bool take_who(struct user *u, const struct json *j, uint32_t data, struct
 static bool take_health(struct user *u, const struct json *j, uint32_t list, struct err *e) {
   const uint32_t count = json_type(j, list) == JSON_ARRAY ? j->tokens[list].count : 0;
   for (uint32_t i = 0; i < count; i++)
-    for (size_t k = 0; k < sizeof health / sizeof *health; k++) {
+    for (size_t k = 0; k < HEALTH_FLAGS; k++) {
       char patch[32];
-      if (!json_text_is(j, json_child(j, list, i), health[k])) continue;
-      snprintf(patch, sizeof patch, "{\"%s\":true}", health[k]);
+      if (!json_text_is(j, json_child(j, list, i), health_flags[k])) continue;
+      snprintf(patch, sizeof patch, "{\"%s\":true}", health_flags[k]);
       if (!user_merge_own(u, str_from(patch), e)) return false;
     }
   return true;

@@ -100,6 +100,51 @@ static void profiles_merge_whole_or_not(void **state) {
   user_clear(&u);
 }
 
+/* Of two ages the lower one counts, in one patch and in what is kept; a new one may take back either. */
+static void the_lower_age_counts(void **state) {
+  (void)state;
+  static const struct {
+    const char *patch;
+    int32_t age;
+  } said[] = {{"{\"age\":15,\"demographics\":{\"age\":30}}", 15},
+              {"{\"age\":30,\"demographics\":{\"age\":15}}", 15},
+              {"{\"age\":41}", 15},
+              {"{\"demographics\":{\"age\":40}}", 40},
+              {"{\"age\":null,\"demographics\":{\"age\":39}}", 39},
+              {"{\"age\":38}", 38},
+              {"{\"demographics\":{\"age\":50}}", 38},
+              {"{\"age\":null}", -1}};
+  struct user u;
+  struct err e = {0};
+  assert_true(user_init(&u));
+  for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+    fine(&e, user_merge_profile(&u, str_from(said[i].patch), true, &e));
+    if (u.age != said[i].age) fail_msg("%s: expected %d, got %d", said[i].patch, said[i].age, u.age);
+  }
+  user_clear(&u);
+}
+
+/* A health flag in any form but absent, null and false protects; a public write key sets it, and only who may identify takes it back. */
+static void health_flags_fail_closed(void **state) {
+  (void)state;
+  struct arena a = {0};
+  struct user u;
+  struct err e = {0};
+  assert_true(user_init(&u));
+  assert_int_equal(user_health(&u, &a), 0);
+  fine(&e, user_merge_profile(&u, STR("{\"ill\":\"true\",\"injured\":1,\"pregnant\":false}"), true, &e));
+  assert_int_equal(user_health(&u, &a), 3);
+  fine(&e, user_merge_profile(&u, STR("{\"ill\":false,\"injured\":null,\"pregnant\":true}"), false, &e));
+  assert_int_equal(user_health(&u, &a), 7);
+  assert_true(str_is(u.profile, "{\"ill\":\"true\",\"injured\":1,\"pregnant\":true}"));
+  fine(&e, user_merge_profile(&u, STR("{\"ill\":null,\"injured\":false,\"pregnant\":null}"), true, &e));
+  assert_int_equal(user_health(&u, &a), 0);
+  fine(&e, user_merge_profile(&u, STR("{\"ill\":\"no\"}"), false, &e)); /* nor does it put anything there but true */
+  assert_true(str_is(u.profile, "{\"injured\":false}"));
+  arena_free(&a);
+  user_clear(&u);
+}
+
 /* A profile at its bound takes the engine's own keys, and after them what does not make it longer. */
 static void a_full_profile_takes_what_protects(void **state) {
   (void)state;
@@ -179,6 +224,8 @@ int main(void) {
       cmocka_unit_test(day_rings_age_by_time_alone),
       cmocka_unit_test(attempts_and_sends_keep_the_newest),
       cmocka_unit_test(profiles_merge_whole_or_not),
+      cmocka_unit_test(the_lower_age_counts),
+      cmocka_unit_test(health_flags_fail_closed),
       cmocka_unit_test(a_full_profile_takes_what_protects),
       cmocka_unit_test(states_read_back_to_the_same_bytes),
   };

@@ -147,7 +147,7 @@ static void what_was_given_is_not_given_again(void **state) {
   assert_true(ticks_followed(p->rules, &cursor, &follow_up));
   assert_true(user_set_mark(from, follow_up, now - 3 * CLOCK_HOUR, 0));
   from->last_event = now - 1;
-  if (!user_merge_profile(from, STR("{\"injured\":true,\"ill\":false,\"nick\":\"F\"}"), true, &e)) fail_msg("%s", e.text);
+  if (!user_merge_profile(from, STR("{\"injured\":\"yes\",\"ill\":false,\"nick\":\"F\"}"), true, &e)) fail_msg("%s", e.text);
   merge_into(p->rules, into, from, now);
   assert_int_equal(into->send_count, 3);
   for (int i = 0; i < 3; i++) assert_int_equal(into->sends[i].decision, 4 + i);
