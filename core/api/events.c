@@ -121,6 +121,20 @@ static void put_undeclared(struct json_writer *w, const struct posting *p) {
   if (told) json_close_array(w);
 }
 
+static void put_decisions(struct json_writer *w, const struct posting *p) {
+  json_key(w, "decisions");
+  json_open_array(w);
+  for (size_t v = 0; v < BOOK_VOLUMES_MOST; v++)
+    for (size_t i = 0; p->jobs[v] && !item_lost(p->jobs[v]) && i < p->jobs[v]->item_count; i++)
+      for (size_t k = 0; k < p->jobs[v]->items[i].told_count; k++) put_decision(w, &p->jobs[v]->items[i].told[k]);
+  json_close_array(w);
+}
+
+/* A reason says who has opted out, is ill or is a minor, and a public write key may send events about anybody. */
+static bool may_be_told(uint32_t scopes) {
+  return scope_allows(scopes, SCOPE_INGEST) || scope_allows(scopes, SCOPE_DECIDE) || scope_allows(scopes, SCOPE_READ);
+}
+
 static void answer_batch(struct posting *p, const struct totals *t) {
   struct buf out = {0};
   buf_reserve(&out, 256); /* most answers fit */
@@ -134,14 +148,10 @@ static void answer_batch(struct posting *p, const struct totals *t) {
   json_close_array(&w);
   put_undeclared(&w, p);
   json_pair_bool(&w, "state_updated", t->accepted > 0);
-  json_pair_int(&w, "interventions_triggered", t->sends);
+  const bool tells = may_be_told(p->request->scopes);
+  if (tells) json_pair_int(&w, "interventions_triggered", t->sends);
   json_pair_bool(&w, "learning_updated", t->learned);
-  json_key(&w, "decisions");
-  json_open_array(&w);
-  for (size_t v = 0; v < BOOK_VOLUMES_MOST; v++)
-    for (size_t i = 0; p->jobs[v] && !item_lost(p->jobs[v]) && i < p->jobs[v]->item_count; i++)
-      for (size_t k = 0; k < p->jobs[v]->items[i].told_count; k++) put_decision(&w, &p->jobs[v]->items[i].told[k]);
-  json_close_array(&w);
+  if (tells) put_decisions(&w, p);
   put_given_ids(&w, p);
   json_close_object(&w);
   request_answer(p->request, 200, "application/json", buf_view(&out));

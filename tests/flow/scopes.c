@@ -87,6 +87,32 @@ static void no_other_door(void) {
   }
 }
 
+static void answer_with(const char *key, const char *body, bool told) {
+  struct reply r = client_ask(stage.port, "POST", "/v1/events", key, "application/json", str_from(body));
+  if (r.status != 200) client_fail("an event: got %d", r.status);
+  static const char *const words[] = {"\"decisions\"", "\"interventions_triggered\""};
+  for (size_t i = 0; i < 2; i++)
+    if ((memmem(r.body.at, r.body.len, words[i], strlen(words[i])) != NULL) != told)
+      client_fail("%s, and it should %s: %.*s", words[i], told ? "be there" : "not", (int)r.body.len, r.body.at);
+  buf_free(&r.text);
+}
+
+/* Why somebody got nothing says that they are ill, a minor or have opted out: no public write key is told; nor does it lift a health flag.
+ */
+static void what_track_is_not_told(void) {
+  char body[300], time[32];
+  int length = (int)clock_format(clock_now(), time);
+  for (int sick = 1; sick >= 0; sick--) {
+    snprintf(body, sizeof body, "{\"userId\":\"eve\",\"eventType\":\"profile_updated\",\"timestamp\":\"%.*s\",\"data\":{\"pregnant\":%s}}",
+             length, time, sick ? "true" : "false");
+    answer_with(keys[0], body, false);
+  }
+  struct reply r = client_ask(stage.port, "GET", "/v1/users/eve", keys[3], NULL, (struct str){0});
+  if (!memmem(r.body.at, r.body.len, "\"pregnant\":true", 15)) client_fail("track has lifted a flag: %.*s", (int)r.body.len, r.body.at);
+  buf_free(&r.text);
+  answer_with(keys[1], body, true);
+}
+
 /* track may send events and traits, but moves neither zone, age nor consent of anybody, and never past time. */
 static void what_track_may_not(void) {
   char body[512], time[32];
@@ -139,6 +165,7 @@ int main(void) {
   every_route();
   no_other_door();
   what_track_may_not();
+  what_track_is_not_told();
   revoked();
   engine_end(&stage, SIGTERM);
   stage_close(&stage);
