@@ -198,9 +198,10 @@ static bool note_zone(struct flow *f, struct step *s, const struct tz *before, s
 static bool move(struct flow *f, struct step *s, struct err *e) {
   struct err why = {0};
   const struct tz *zone = s->user->zone;
+  const struct known_person before = recall_before(f, s);
   s->before = s->user->consent;
   if (program_move(s->program, s->user, s->item->kind, &s->item->event, &s->recorded, &f->scratch, &s->item->learned, &why))
-    return note_zone(f, s, zone, e);
+    return recall_after(f, s, &before, e) && note_zone(f, s, zone, e);
   if (s->item->kind == ENTRY_MERGE) { /* half applied: the turn is lost, and the merge goes on from the rows */
     *e = why;
     return false;

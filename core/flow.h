@@ -32,6 +32,7 @@ struct item {
   enum item_state state;
   struct err err; /* REFUSED */
   bool learned;
+  bool recalled;   /* TAKEN, and the user's waiting messages were withdrawn */
   bool undeclared; /* TAKEN, but no event noun has its type: stored, counted, decides nothing */
   struct told *told;
   size_t told_count;
@@ -121,6 +122,9 @@ bool flow_is_warm(const struct flow *f); /* nothing to do until the next program
 bool flow_commit(struct flow *f, struct err *e);
 bool flow_recover(struct flow *f, struct err *e);
 size_t flow_letters_take(struct flow *f, struct letter **letters, size_t most);
+/* Users, by number, whose waiting messages were withdrawn since the last call because their zone, age, guardian's consent or health
+ * changed: after a commit, before the letters of the same turn. */
+size_t flow_recalled_take(struct flow *f, int64_t *users, size_t most);
 /* Users whose next tick may have changed since the last call, by number: for the lane's heap. */
 size_t flow_due_take(struct flow *f, struct user **users, size_t most);
 /* Tells every partition what operators said in control.db and it has not heard of: kills, lifted kills, rollout stages; durably. While the

@@ -127,19 +127,28 @@ static void commit_one(struct lane *lane, struct owned *o) {
   if (!o->touched && !o->lost) return;
   if (!o->lost && !flow_commit(o->flow, &e)) owned_lose(o, &e);
   lane->committed_at = clock_monotonic();
+  owned_recall(o); /* before what the same turn decided anew; of a lost turn, too: an erasure in it may have committed what came before */
   if (!o->lost) return;
   log_error("lane", "volume %u: the turn is lost: %s", o->number, o->err.text);
   outbox_forget(&o->outbox);
   if (!o->waits) owned_recover(o);
 }
 
+static bool job_recalls(const struct job *job) {
+  for (size_t i = 0; i < job->item_count; i++)
+    if (job->items[i].recalled) return true;
+  return false;
+}
+
 static void answer(struct lane *lane, struct job *job) {
   struct owned *o = owned_of(lane, job->volume);
   if (o->lost && job->err.kind == ERR_NONE) job->err = o->err;
   if (o->lost && o->err.kind == ERR_INTERNAL) job->err.kind = ERR_STORAGE; /* nothing of it was kept: safe to send again */
-  /* Answers when no attempt can start any more; nobody has the number 0: that only waits its turn behind the kill. */
-  if (((job->withdraw && job->number) || job->stops) && !o->lost && lane->all->courier)
-    courier_withdraw(lane->all->courier, o->number, job->stops ? 0 : job->number, job);
+  /* Answers when no attempt can start any more, even when the turn is lost: of an erasure the first commit may stand, and nobody finds the
+   * number again. Nobody has the number 0: that only waits its turn behind a kill, or behind what was recalled. */
+  const bool withdraws = job->withdraw && job->number;
+  if (lane->all->courier && (withdraws || job_recalls(job) || (job->stops && !o->lost)))
+    courier_withdraw(lane->all->courier, o->number, withdraws ? job->number : 0, job);
   else mailbox_send(lane->all->back.box, job);
 }
 

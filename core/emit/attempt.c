@@ -29,9 +29,10 @@ static void reason_of(const struct http_outcome *o, char *out, size_t size) {
 static void end_refused(enum refusal refusal, struct attempt_result *out) {
   out->end = refusal == REFUSAL_EXPIRED ? LETTER_EXPIRED : LETTER_WITHDRAWN;
   snprintf(out->reason, sizeof out->reason, "%s",
-           refusal == REFUSAL_EXPIRED  ? "expired before the request could be written"
-           : refusal == REFUSAL_KILLED ? "killed"
-                                       : "opted out");
+           refusal == REFUSAL_EXPIRED    ? "expired before the request could be written"
+           : refusal == REFUSAL_KILLED   ? "killed"
+           : refusal == REFUSAL_RECALLED ? REASON_RECALLED
+                                         : "opted out");
 }
 
 /* The pause before the next attempt: the table's, what the receiver asked for if that is longer, a minute at least for what is no
@@ -61,7 +62,7 @@ enum verdict attempt_judge(const struct attempt_facts *f, struct attempt_result 
   }
   reason_of(o, out->reason, sizeof out->reason);
   int64_t pause = pause_of(l, out->attempt, o);
-  if (f->refusal == REFUSAL_KILLED || f->refusal == REFUSAL_OPTED_OUT) {
+  if (f->refusal == REFUSAL_KILLED || f->refusal == REFUSAL_OPTED_OUT || f->refusal == REFUSAL_RECALLED) {
     end_refused(f->refusal, out); /* this attempt was on its way before; there is no other */
   } else if (pause < 0) {
     out->end = LETTER_FAILED;

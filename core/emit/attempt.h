@@ -4,7 +4,8 @@
 #include "emit.h"
 #include "http.h"
 
-enum refusal { REFUSAL_NONE, REFUSAL_EXPIRED, REFUSAL_KILLED, REFUSAL_OPTED_OUT };
+#define REASON_RECALLED "the person's zone, age, guardian's consent or health changed"
+enum refusal { REFUSAL_NONE, REFUSAL_EXPIRED, REFUSAL_KILLED, REFUSAL_OPTED_OUT, REFUSAL_RECALLED };
 struct attempt_facts {
   const struct letter *letter; /* attempts: made before this one */
   const struct http_outcome *outcome;

@@ -138,10 +138,16 @@ bool courier_push(struct courier *c, struct letter *l) {
   return false;
 }
 
-void courier_withdraw(struct courier *c, uint32_t volume, int64_t user, void *token) {
+static void withdraw(struct courier *c, uint32_t volume, int64_t user, enum refusal why, void *token) {
   union command *m = command_new(c);
-  m->withdraw = (struct withdraw_message){{MESSAGE_WITHDRAW}, volume, user, token};
+  m->withdraw = (struct withdraw_message){{MESSAGE_WITHDRAW}, volume, user, why, token};
   command_send(c, &m->head);
+}
+void courier_withdraw(struct courier *c, uint32_t volume, int64_t user, void *token) {
+  withdraw(c, volume, user, REFUSAL_OPTED_OUT, token);
+}
+void courier_recall(struct courier *c, uint32_t volume, int64_t user) {
+  withdraw(c, volume, user, REFUSAL_RECALLED, NULL);
 }
 
 static int compare_names(const void *a, const void *b) {

@@ -15,6 +15,7 @@ struct withdraw_message {
   struct message head;
   uint32_t volume;
   int64_t user;
+  enum refusal why;
   void *token;
 };
 struct killed_names {

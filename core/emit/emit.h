@@ -104,6 +104,8 @@ struct courier *courier_start(const struct courier_options *options, struct err 
 void courier_stop(struct courier *c);                   /* [main] lets running requests end (≤ 15 s), then joins */
 bool courier_push(struct courier *c, struct letter *l); /* [lane] never blocks; false: full, the letter is not taken; `hungry` will call */
 void courier_withdraw(struct courier *c, uint32_t volume, int64_t user, void *token); /* [lane] reserved room: never fails (C3) */
+/* The same, because of what is known of the person now; nobody waits for it by itself: who must, withdraws the user 0 behind it. [lane] */
+void courier_recall(struct courier *c, uint32_t volume, int64_t user);
 /* All that is killed; hash_64("all"): everything (C4). Made before a kill is promised: telling the courier then cannot fail. */
 struct killed_names;
 struct killed_names *killed_names_new(const uint64_t *names, size_t count); /* NULL when memory failed. [any] */

@@ -23,7 +23,7 @@ struct parcel_list {
 struct parcel {
   struct message head;
   enum parcel_state state;
-  bool withdrawn;        /* its user opted out while an attempt was on its way */
+  int withdrawn;         /* RUNNING: enum refusal, why it was withdrawn while the attempt was on its way */
   int refused;           /* RUNNING: enum refusal, what the gate said */
   struct outlet *outlet; /* RUNNING: where to */
   uint32_t heap_at;

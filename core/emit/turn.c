@@ -115,7 +115,7 @@ static bool letter_killed(const struct courier *c, const struct letter *l) {
 }
 
 static enum refusal refusal_of(const struct courier *c, const struct parcel *parcel, int64_t now) {
-  if (parcel->withdrawn) return REFUSAL_OPTED_OUT;
+  if (parcel->withdrawn != REFUSAL_NONE) return (enum refusal)parcel->withdrawn;
   if (letter_killed(c, &parcel->letter)) return REFUSAL_KILLED;
   return now >= parcel->letter.send_before ? REFUSAL_EXPIRED : REFUSAL_NONE;
 }
@@ -263,8 +263,8 @@ static void letters_due(struct courier *c) {
 static void withdraw(struct courier *c, const struct withdraw_message *m) {
   for (struct parcel *parcel = parcels_of_user(&c->parcels, m->volume, m->user), *next; parcel; parcel = next) {
     next = parcel->user_next;
-    if (parcel->state == PARCEL_RUNNING) parcel->withdrawn = true; /* the gate refuses it if its request is not yet written */
-    else parcel_end(c, parcel, LETTER_WITHDRAWN, "opted out");
+    if (parcel->state == PARCEL_RUNNING) parcel->withdrawn = (int)m->why; /* the gate refuses it if its request is not yet written */
+    else parcel_end(c, parcel, LETTER_WITHDRAWN, m->why == REFUSAL_RECALLED ? REASON_RECALLED : "opted out");
   }
   results_flush(c); /* the lane hears of the ends before it hears that all is done */
   if (m->token) c->options.withdrawn(c->options.context, m->token);

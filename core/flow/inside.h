@@ -51,14 +51,25 @@ struct flow {
   uint64_t wave;
   struct step *steps;
   size_t step_count;
-  struct pile letters; /* of sends, for the courier after the commit */
-  struct pile due;     /* users whose next tick may have changed */
+  struct pile letters;  /* of sends, for the courier after the commit */
+  struct pile recalled; /* numbers of users whose waiting rows were withdrawn in this turn */
+  struct pile due;      /* users whose next tick may have changed */
   struct flow_figures figures;
   struct shadow shadow;
   struct warming warming;
 };
 
 bool flow_recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e); /* volume_replay.row */
+/* Around a row's effect on its user: what was decided on another zone, age, guardian's consent or health is not sent any more. */
+struct known_person {
+  bool may_change;
+  const struct tz *zone;
+  int32_t age;
+  bool guardian;
+  uint32_t health;
+};
+struct known_person recall_before(struct flow *f, const struct step *s);
+bool recall_after(struct flow *f, struct step *s, const struct known_person *before, struct err *e);
 bool merge_lets(const struct step *s, struct err *why); /* false: the user is closed, and this may not happen to them any more */
 void flow_drop_sessions(struct flow *f);                /* those of a program that no partition runs any more */
 void flow_count_rollouts(const struct flow *f, const struct step *s); /* of a kept row */

@@ -35,7 +35,7 @@ struct flow *flow_for_replay(struct library *library, const struct flow_keeper *
 
 static void forget_turn(struct flow *f) {
   for (size_t i = 0; i < f->letters.count; i++) letter_free(f->letters.at[i]);
-  f->letters.count = f->due.count = 0;
+  f->letters.count = f->recalled.count = f->due.count = 0;
 }
 
 void flow_close(struct flow *f) {
@@ -49,6 +49,7 @@ void flow_close(struct flow *f) {
   places_clear(&f->places);
   arena_free(&f->scratch);
   pile_free(&f->letters);
+  pile_free(&f->recalled);
   pile_free(&f->due);
   kit_free(f->steps);
   kit_free(f);

@@ -129,6 +129,12 @@ void owned_settle(struct owned *o, bool idle) {
   if (!volume_room(flow_volume(o->flow), &e) && e.kind != ERR_BUSY) owned_recover(o);
 }
 
+void owned_recall(struct owned *o) {
+  int64_t users[64];
+  for (size_t n; (n = flow_recalled_take(o->flow, users, 64)) > 0;)
+    for (size_t i = 0; i < n && o->outbox.courier; i++) courier_recall(o->outbox.courier, o->number, users[i]);
+}
+
 void owned_send(struct owned *o) {
   struct letter *letters[64];
   for (size_t n; (n = flow_letters_take(o->flow, letters, 64)) > 0;)

@@ -44,4 +44,5 @@ void owned_recover(struct owned *o);
 /* A piece of filling new features, of about `budget` nanoseconds; true: it did one, and the turn is to be finished. */
 bool owned_warm(struct owned *o, int64_t budget);
 void owned_settle(struct owned *o, bool idle); /* after the answers: states behind, checkpoints */
+void owned_recall(struct owned *o);            /* messages to people of whom something else is known now: the courier lets go of them */
 void owned_send(struct owned *o);              /* letters of the turn to the courier, and more from the outbox when it has room */

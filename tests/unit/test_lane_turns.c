@@ -73,6 +73,122 @@ static void wake(struct fleet *f) {
   }
 }
 
+static void open_hook(struct receiver *r, char url[96], struct endpoint *endpoint) {
+  snprintf(url, 96, "http://127.0.0.1:%d/hook", r->port);
+  *endpoint = (struct endpoint){.name = "hook", .url = url, .secrets = {TEST_SECRET, NULL}, .allow_http = true, .allow_private = true};
+}
+
+/* Everybody has one message, which was refused once and waits in the courier. */
+static void let_wait(struct fleet *f, size_t users) {
+  struct lanes_figures figures = {0};
+  char user[16];
+  for (size_t i = 0; i < users; i++) {
+    snprintf(user, sizeof user, "u%zu", i);
+    fleet_person(f, user);
+    fleet_say(f, ENTRY_EVENT, user, "go", "ping", "{\"n\":1}", NULL);
+  }
+  fleet_wait(f);
+  for (int tries = 0; tries < 6000 && figures.courier.attempts < users; tries++) {
+    usleep(10000);
+    lanes_figures(f->lanes, &figures);
+  }
+  assert_int_equal(figures.courier.attempts, users);
+  assert_int_equal(figures.courier.withdrawn, 0);
+}
+
+static void erase_them(struct job *j, struct flow *f) {
+  struct user *u = volume_user(flow_volume(f), j->user, false, &j->err);
+  if (!u) return;
+  j->number = u->number;
+  struct err e = {0};
+  if (!flow_erase(f, u, &e)) j->err = e;
+}
+
+/* The disk fails at any of an erasure's commits: whether the person is gone by then or not, the courier has let go of the message when it
+ * is answered, for nobody finds the number of an erased person again. */
+static void test_an_erasure_that_fails_stops_messages(void **state) {
+  (void)state;
+  enum { USERS = 6 };
+  clock_freeze(NOON);
+  struct receiver *receiver = receiver_start(answer_500, NULL);
+  char url[96], user[16];
+  struct endpoint endpoint;
+  open_hook(receiver, url, &endpoint);
+  struct fleet *f = fleet_new(world_new("lane-erased", 1, RULES), 1, &endpoint, 1);
+  let_wait(f, USERS);
+  size_t failed = 0;
+  for (int i = 0; i < USERS; i++) {
+    struct err why = {0};
+    struct errand errand = {.err = &why};
+    struct lanes_figures figures;
+    snprintf(user, sizeof user, "u%d", i);
+    disk_syncs_before = i;
+    disk_sync_failures = 1;
+    fleet_call(f, user, erase_them, true, &errand);
+    fleet_wait(f);
+    disk_syncs_before = disk_sync_failures = 0;
+    failed += why.kind != ERR_NONE;
+    lanes_figures(f->lanes, &figures);
+    if (figures.courier.withdrawn != (uint64_t)i + 1) fail_msg("a failure at sync %d: the message still waits", i);
+    wake(f);
+  }
+  assert_true(failed > 1);
+  world_free(fleet_close(f));
+  receiver_stop(receiver);
+  clock_thaw();
+}
+
+/* What waits was decided for somebody in another zone, of another age, with or without a guardian's consent, healthy, or one of two people.
+ */
+static void test_a_message_to_somebody_else_by_now_is_withdrawn(void **state) {
+  (void)state;
+  static const struct {
+    enum entry_kind kind;
+    const char *type, *data;
+    bool stays;
+  } said[] = {{ENTRY_PROFILE, "profile_updated", "{\"timezone\":\"Asia/Tokyo\"}", false},
+              {ENTRY_EVENT, "profile_updated", "{\"timezone\":null}", false},
+              {ENTRY_EVENT, "profile_updated", "{\"age\":12}", false},
+              {ENTRY_PROFILE, "profile_updated", "{\"guardianConsent\":true}", false},
+              {ENTRY_EVENT, "profile_updated", "{\"ill\":true}", false},
+              {ENTRY_MERGE, "merged_into", "{\"into\":\"other\",\"number\":1}", false},
+              {ENTRY_PROFILE, "profile_updated", "{\"timezone\":\"Europe/Berlin\",\"age\":40,\"ill\":false,\"partner\":\"bo\"}", true}};
+  enum { USERS = sizeof said / sizeof *said };
+  clock_freeze(NOON);
+  struct receiver *receiver = receiver_start(answer_500, NULL);
+  char url[96], user[16];
+  struct endpoint endpoint;
+  open_hook(receiver, url, &endpoint);
+  struct fleet *f = fleet_new(world_new("lane-recalled", 1, RULES), 1, &endpoint, 1);
+  let_wait(f, USERS);
+  for (size_t i = 0; i < USERS; i++) {
+    struct err why = {0};
+    enum item_state taken = ITEM_REFUSED;
+    struct errand errand = {.err = &why, .state = &taken};
+    struct lanes_figures figures;
+    snprintf(user, sizeof user, "u%zu", i);
+    fleet_say(f, said[i].kind, user, NULL, said[i].type, said[i].data, &errand);
+    fleet_wait(f);
+    assert_true(why.kind == ERR_NONE && taken == ITEM_TAKEN);
+    lanes_figures(f->lanes, &figures);
+    if (figures.courier.withdrawn != i + !said[i].stays)
+      fail_msg("%s: answered with %zu withdrawn", said[i].data, (size_t)figures.courier.withdrawn);
+  }
+  wake(f); /* the courier's reports */
+  struct world *w = fleet_close(f);
+  for (size_t i = 0; i < USERS; i++) {
+    struct outbox_row row;
+    snprintf(user, sizeof user, "u%zu", i);
+    fine(&w->e, volume_outbox(flow_volume(w->flows[0]), world_user(w, user)->sends[0].decision, &w->arena, &row, &w->e));
+    if (row.end != (said[i].stays ? OUTBOX_WAITING : OUTBOX_WITHDRAWN)) fail_msg("%s: ended as %d", said[i].data, row.end);
+    const bool says = memmem(row.log.at, row.log.len, "health changed", 14) != NULL;
+    if (says == said[i].stays) fail_msg("%s: the log is %.*s", said[i].data, (int)row.log.len, row.log.at);
+  }
+  world_free(w);
+  receiver_stop(receiver);
+  clock_thaw();
+}
+
 /* Attempts are reported into turns that are lost: each message has its end all the same, and goes out once. */
 static void test_reports_outlive_a_lost_turn(void **state) {
   (void)state;
@@ -408,6 +524,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_lost_turn_is_an_error_for_all),
       cmocka_unit_test(test_reports_outlive_a_lost_turn),
+      cmocka_unit_test(test_an_erasure_that_fails_stops_messages),
+      cmocka_unit_test(test_a_message_to_somebody_else_by_now_is_withdrawn),
       cmocka_unit_test(test_a_held_log_is_waited_for),
       cmocka_unit_test(test_a_failed_settling_is_mended_at_once),
       cmocka_unit_test(test_each_tick_once),
