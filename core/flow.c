@@ -189,7 +189,7 @@ static bool note_zone(struct flow *f, struct step *s, const struct tz *before, s
   const struct place *place = &f->places.at[s->partition];
   if (!s->user->zone || s->user->zone == before || !f->volume || place_knows_zone(place, s->user->zone_name)) return true;
   struct buf fact = {0};
-  bool ok = place_zone_fact(place, f->book, s->user->zone_name, &fact, e);
+  bool ok = place_zone_fact(place, f->book, s->user->zone_name, ZONE_IN_FORCE, &fact, e);
   if (ok && fact.len) ok = flow_fact(f, s->partition, buf_view(&fact), e);
   buf_free(&fact);
   return ok;
@@ -202,7 +202,9 @@ static bool move(struct flow *f, struct step *s, struct err *e) {
   s->before = s->user->consent;
   if (program_move(s->program, s->user, s->item->kind, &s->item->event, &s->recorded, &f->scratch, &s->item->learned, &why))
     return recall_after(f, s, &before, e) && note_zone(f, s, zone, e);
-  if (s->item->kind == ENTRY_MERGE) { /* half applied: the turn is lost, and the merge goes on from the rows */
+  /* Only what an event says is refused before anything moves. Else it is half applied: the turn is lost, and the rows say what stands; a
+   * merge goes on from them. */
+  if (s->item->kind == ENTRY_MERGE || why.kind != ERR_INPUT) {
     *e = why;
     return false;
   }

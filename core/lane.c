@@ -12,6 +12,7 @@
 #include "kit/heap.h"
 #include "kit/log.h"
 #include "kit/mailbox.h"
+#include "kit/tz.h"
 #include "lane/back.h"
 #include "lane/job.h"
 #include "lane/owned.h"
@@ -52,7 +53,8 @@ struct lanes {
   uint32_t lane_count;
   struct lane *of_volume[BOOK_VOLUMES_MOST];
   struct back back;
-  uint64_t open; /* jobs that are not back yet */
+  uint64_t open;  /* jobs that are not back yet */
+  bool has_zones; /* as long as threads may run, a zone's data stays as it is */
   struct courier *courier;
   struct note *overflow; /* the courier's thread only */
 };
@@ -454,6 +456,8 @@ bool lanes_run(struct lanes *l, struct err *e) {
   for (uint32_t i = 0; i < l->lane_count; i++)
     for (uint32_t k = 0; k < l->lanes[i].owned_count; k++)
       if (!find_due_again(&l->lanes[i].owned[k], e)) return false;
+  tz_hold();
+  l->has_zones = true;
   for (uint32_t i = 0; i < l->lane_count; i++) {
     count_turn(&l->lanes[i], 0); /* who asks before the first turn is told what was opened */
     if (pthread_create(&l->lanes[i].thread, NULL, lane_main, &l->lanes[i]) != 0)
@@ -472,6 +476,7 @@ void lanes_close(struct lanes *l) {
       while (!mailbox_offer(l->lanes[i].in, &l->lanes[i].stop)) nanosleep(&(struct timespec){0, 1000000}, NULL);
       pthread_join(l->lanes[i].thread, NULL);
     }
+  if (l->has_zones) tz_let();
   if (l->courier) courier_stop(l->courier);
   for (struct note *n = l->overflow, *next; n; n = next) { /* results that found no room are joined all the same */
     next = n->next;

@@ -31,7 +31,7 @@ bool flow_refresh_zones(struct flow *f, struct err *e) {
   bool ok = true;
   for (uint32_t p = 0; ok && p < BOOK_PARTITIONS; p++)
     for (size_t i = 0; ok && i < f->places.at[p].zone_count; i++) {
-      ok = place_zone_fact(&f->places.at[p], f->book, str_from(f->places.at[p].zones[i].name), &fact, e);
+      ok = place_zone_fact(&f->places.at[p], f->book, str_from(f->places.at[p].zones[i].name), ZONE_OF_SYSTEM, &fact, e);
       if (ok && fact.len) ok = flow_fact(f, p, buf_view(&fact), e);
     }
   buf_free(&fact);

@@ -221,7 +221,7 @@ struct zone_entry {
   struct zone_entry *next;
   struct zone_entry *before; /* whose data was in force earlier; a zone points into its own block, so none is given back */
   struct tz *zone;
-  struct hash_128 file; /* of the bytes in force */
+  struct buf file; /* the bytes in force */
   size_t length;
   char name[];
 };
@@ -239,24 +239,25 @@ static struct zone_entry *entry_find(struct zone_entry *from, struct str name) {
 /* `bytes` are the zone's file; an empty view reads the system's. */
 static struct zone_entry *entry_new(struct str name, struct str bytes, struct err *e) {
   struct buf file = {0};
-  if (bytes.len == 0 && tz_load(name, &file, e)) bytes = buf_view(&file);
-  struct tz *zone = bytes.len ? tz_parse(bytes, e) : NULL;
-  struct hash_128 hash = hash_128_seed(bytes, 0);
-  buf_free(&file);
-  if (!zone) return NULL;
-  struct zone_entry *entry = kit_alloc(sizeof *entry + name.len);
-  if (!entry) {
-    err_set(e, ERR_BUSY, "no memory for a time zone");
-    tz_free(zone);
-    return NULL;
+  bool ok = bytes.len || tz_load(name, &file, e);
+  if (bytes.len) buf_str(&file, bytes);
+  if (file.failed) ok = err_set(e, ERR_BUSY, "no memory for a time zone");
+  struct tz *zone = ok ? tz_parse(buf_view(&file), e) : NULL;
+  struct zone_entry *entry = zone ? kit_alloc(sizeof *entry + name.len) : NULL;
+  if (entry) {
+    *entry = (struct zone_entry){.zone = zone, .file = file, .length = name.len};
+    memcpy(entry->name, name.at, name.len);
+    return entry;
   }
-  *entry = (struct zone_entry){.zone = zone, .file = hash, .length = name.len};
-  memcpy(entry->name, name.at, name.len);
-  return entry;
+  if (zone) err_set(e, ERR_BUSY, "no memory for a time zone");
+  tz_free(zone);
+  buf_free(&file);
+  return NULL;
 }
 
 static void entry_free(struct zone_entry *entry) {
   tz_free(entry->zone);
+  buf_free(&entry->file);
   kit_free(entry);
 }
 
@@ -273,14 +274,35 @@ static struct zone_entry *entry_join(struct zone_entry *mine, struct str name) {
 }
 
 /* Entries are only ever added, in front: readers need no lock. */
-const struct tz *tz_named(struct str name, struct err *e) {
+static struct zone_entry *entry_named(struct str name, struct err *e) {
   struct zone_entry *found = entry_find(atomic_load(&buckets[hash_64(name) % BUCKETS]), name);
-  if (found) return found->zone;
+  if (found) return found;
   struct zone_entry *mine = entry_new(name, (struct str){0}, e);
   if (!mine) return NULL;
   found = entry_join(mine, name);
   if (found != mine) entry_free(mine);
-  return found->zone;
+  return found;
+}
+
+const struct tz *tz_named(struct str name, struct err *e) {
+  const struct zone_entry *entry = entry_named(name, e);
+  return entry ? entry->zone : NULL;
+}
+
+bool tz_file(struct str name, struct str *bytes, struct err *e) {
+  const struct zone_entry *entry = entry_named(name, e);
+  if (entry) *bytes = buf_view(&entry->file);
+  return entry != NULL;
+}
+
+static atomic_int holders;
+
+void tz_hold(void) {
+  atomic_fetch_add(&holders, 1);
+}
+
+void tz_let(void) {
+  atomic_fetch_sub(&holders, 1);
 }
 
 bool tz_provide(struct str name, struct str bytes, struct err *e) {
@@ -289,14 +311,16 @@ bool tz_provide(struct str name, struct str bytes, struct err *e) {
   if (!mine) return false;
   struct zone_entry *found = entry_join(mine, name);
   if (found == mine) return true;
-  if (found->file.low == mine->file.low && found->file.high == mine->file.high) { /* as a rule: other threads may be reading it */
+  if (atomic_load(&holders) > 0 || str_eq(buf_view(&found->file), bytes)) { /* other threads may be reading it */
     entry_free(mine);
     return true;
   }
   struct tz old = *found->zone; /* pointers to the zone stay good: its content is what changes */
   *found->zone = *mine->zone;
   *mine->zone = old;
+  struct buf file = found->file;
   found->file = mine->file;
+  mine->file = file;
   mine->before = found->before;
   found->before = mine;
   return true;

@@ -28,6 +28,12 @@ struct tz_local tz_local(const struct tz *z, int64_t utc_ms);
 int64_t tz_utc(const struct tz *z, int32_t day, int32_t minute);
 int32_t tz_day_from_date(int32_t year, int32_t month, int32_t day_of_month);
 void tz_date_from_day(int32_t day, int32_t *year, int32_t *month, int32_t *day_of_month);
+/* The file whose data is in force under this name, whatever the system's says by now; read from the system for a zone that nobody has used
+ * yet. Valid until exit, or until tz_provide brings other data. [any] */
+bool tz_file(struct str name, struct str *bytes, struct err *e);
 /* Puts `bytes` in force as the process's zone of this name, whatever the system's file says; pointers from tz_named stay good and follow.
- * Recorded zone data, for replay and recovery. Not while another thread may use the zone. */
+ * Recorded zone data, for replay and recovery. Not while another thread may use the zone: whoever lets threads run holds the zones, and as
+ * long as somebody does, data that is in force stays so. */
 bool tz_provide(struct str name, struct str bytes, struct err *e);
+void tz_hold(void);
+void tz_let(void);

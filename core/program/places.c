@@ -48,10 +48,18 @@ static bool apply_zone(struct places *p, struct place *place, const struct json 
   return keep_zone(place, name, sha256) || err_set(e, ERR_INTERNAL, "no memory for a zone");
 }
 
-bool place_zone_fact(const struct place *p, struct book *b, struct str name, struct buf *fact, struct err *e) {
+static bool zone_bytes(struct str name, enum zone_from from, struct buf *bytes, struct err *e) {
+  struct str used;
+  if (from == ZONE_OF_SYSTEM) return tz_load(name, bytes, e);
+  if (!tz_file(name, &used, e)) return false;
+  buf_str(bytes, used);
+  return !bytes->failed || err_set(e, ERR_INTERNAL, "no memory for a zone");
+}
+
+bool place_zone_fact(const struct place *p, struct book *b, struct str name, enum zone_from from, struct buf *fact, struct err *e) {
   struct buf bytes = {0};
   unsigned char sha256[HASH_SHA256];
-  bool ok = tz_load(name, &bytes, e);
+  bool ok = zone_bytes(name, from, &bytes, e);
   if (ok) hash_sha256(buf_view(&bytes), sha256);
   const struct zone_fact *known = ok ? find_zone(p, name) : NULL;
   buf_clear(fact);

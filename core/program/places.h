@@ -21,7 +21,7 @@ struct places {
   struct arena scratch;
 };
 /* Applies a fact to a partition: kinds program, zone, and those of controls_apply. Zone data comes from the store and replaces the
- * process's zone of that name: so only at a start, in recovery or in a replay may a fact bring other data than what is in force. */
+ * process's zone of that name, unless threads that run hold the zones: then what is in force stays. */
 bool places_fact(struct places *p, uint32_t partition, struct str fact_json, struct err *e);
 /* The partition's program, its models open unless the library opens none. NULL with e empty: none was ever active. */
 const struct program *places_program(struct places *p, uint32_t partition, struct err *e);
@@ -33,7 +33,9 @@ bool places_features(struct places *p, uint32_t partition, uint64_t *set, struct
 bool places_row(struct places *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count, struct err *e);
 bool place_model_killed(const struct place *p, const char *model);
 bool place_knows_zone(const struct place *p, struct str name);
-/* The fact that puts the system's data of a zone in force: its bytes go into the store. `fact` is empty when this very content is in force
- * already. */
-bool place_zone_fact(const struct place *p, struct book *b, struct str name, struct buf *fact, struct err *e);
+/* The fact that puts a zone's data in force in the partition: its bytes go into the store. At a start those of this machine; later only
+ * what the process uses already, or an upgrade of the machine's files would change it for partitions that are not told. `fact` is empty
+ * when this very content is in force in the partition already. */
+enum zone_from { ZONE_OF_SYSTEM, ZONE_IN_FORCE };
+bool place_zone_fact(const struct place *p, struct book *b, struct str name, enum zone_from from, struct buf *fact, struct err *e);
 void places_clear(struct places *p); /* as before the first fact, the library kept */

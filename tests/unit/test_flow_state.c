@@ -3,6 +3,8 @@
  * anything moves nothing: duplicates, dry runs, refused events. */
 #include "failing_disk.h"
 #include "flow_world.h"
+#include "kit/hash.h"
+#include "kit/tz.h"
 
 #define RULES                                                                                                                              \
   "event \"ping\" { doc = \"x\", fields = { n = \"number\" } }\n"                                                                          \
@@ -388,6 +390,89 @@ static void test_an_unreadable_row_is_no_duplicate(void **state) {
   world_free(w);
 }
 
+static void a_workout_without_memory(struct world *w, int64_t nth, bool *struck) {
+  const char *id = arena_printf(&w->arena, "w%d", (int)nth);
+  const int64_t clock = NOON + nth * CLOCK_HOUR;
+  struct item *item =
+      nth % 2 ? world_event(w, "ann", id, "workout_completed", clock, false, "{\"completionRate\":1}")
+              : world_item(w, ENTRY_PROFILE, world_envelope(w, "ann", NULL, "profile_updated", clock, "{\"age\":41}"), clock, false);
+  struct str before = whole_state(w, "ann");
+  kit_fail_allocation(nth / 2 + 1);
+  const bool kept = flow_walk(w->flows[0], &item, 1, &w->arena, &w->e) && flow_commit(w->flows[0], &w->e);
+  kit_fail_allocation(0);
+  *struck = !kept || item->state == ITEM_REFUSED;
+  if (kept && !*struck) return;
+  if (!kept) fine(&w->e, flow_recover(w->flows[0], &w->e));
+  expect_unmoved(w, before, "ann", kept ? "an event that was refused" : "a turn that was lost");
+}
+
+/* Whichever allocation fails, an event that is not taken has moved nothing: what stands in memory is what the rows say. */
+static void test_without_memory_nothing_half_moves(void **state) {
+  (void)state;
+  struct world *w = world_new("flow-memory", 1, RULES);
+  world_person(w, "ann", NOON, false);
+  int struck = 0;
+  for (int64_t nth = 0; nth < 160; nth++) {
+    bool is_struck;
+    a_workout_without_memory(w, nth, &is_struck);
+    struck += is_struck;
+  }
+  assert_true(struck > 10);
+  struct world *killed = world_killed(w, "flow-memory-copy");
+  assert_true(str_eq(whole_state(w, "ann"), whole_state(killed, "ann")));
+  world_free(killed);
+  world_free(w);
+}
+
+/* ---- zones ---- */
+
+struct zone_rows {
+  struct world *world;
+  size_t count;
+  bool others;
+  unsigned char sha256[HASH_SHA256];
+};
+static void take_zone_row(void *context, const struct world_row *row) {
+  struct zone_rows *z = context;
+  char hex[2 * HASH_SHA256 + 1];
+  if (row->entry.kind != ENTRY_CONTROL) return;
+  const char *body = arena_text(&z->world->arena, row->entry.body.at, row->entry.body.len);
+  if (!strstr(body, "\"zone\"") || !strstr(body, "Pacific/Chatham")) return;
+  hash_hex(z->sha256, HASH_SHA256, hex);
+  z->count++;
+  z->others = z->others || !strstr(body, hex);
+}
+
+/* The machine's file says something else by now: whoever names the zone first in a partition gets what all others are decided by. */
+static void test_a_zone_stays_as_it_is_in_force(void **state) {
+  (void)state;
+  struct err e = {0};
+  struct buf used = {0};
+  fine(&e, tz_load(STR("Etc/GMT+4"), &used, &e));
+  fine(&e, tz_provide(STR("Pacific/Chatham"), buf_view(&used), &e));
+  struct world *w = world_new("flow-zones", 2, RULES);
+  struct zone_rows rows = {.world = w};
+  hash_sha256(buf_view(&used), rows.sha256);
+  for (int i = 0; i < PEOPLE; i++) {
+    const char *profile = world_envelope(w, person(w, (uint64_t)i), NULL, "profile_updated", NOON, "{\"timezone\":\"Pacific/Chatham\"}");
+    assert_int_equal(world_say(w, world_item(w, ENTRY_PROFILE, profile, NOON, false))->state, ITEM_TAKEN);
+    assert_int_equal(tz_local(world_user(w, person(w, (uint64_t)i))->zone, NOON).offset, -4 * 3600);
+  }
+  for (uint32_t v = 0; v < 2; v++) world_rows(w, v, take_zone_row, &rows);
+  assert_true(rows.count > 1 && !rows.others);
+  tz_hold(); /* while threads run, no fact of a journal that is read again changes it */
+  struct buf system = {0};
+  fine(&e, tz_load(STR("Pacific/Chatham"), &system, &e));
+  fine(&e, tz_provide(STR("Pacific/Chatham"), buf_view(&system), &e));
+  assert_int_equal(tz_local(tz_named(STR("Pacific/Chatham"), &e), NOON).offset, -4 * 3600);
+  tz_let();
+  for (uint32_t v = 0; v < 2; v++) fine(&e, flow_refresh_zones(w->flows[v], &e)); /* a start takes what the machine says */
+  assert_true(tz_local(tz_named(STR("Pacific/Chatham"), &e), NOON).offset > 12 * 3600);
+  buf_free(&used);
+  buf_free(&system);
+  world_free(w);
+}
+
 static int setup(void **state) {
   (void)state;
   disk_register();
@@ -407,6 +492,8 @@ int main(void) {
       cmocka_unit_test(test_imported_decisions_stand_outside),
       cmocka_unit_test(test_a_lost_turn_never_was),
       cmocka_unit_test(test_an_unreadable_row_is_no_duplicate),
+      cmocka_unit_test(test_without_memory_nothing_half_moves),
+      cmocka_unit_test(test_a_zone_stays_as_it_is_in_force),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }
