@@ -23,7 +23,7 @@ struct api {
   int64_t merge_tried;     /* the number of the last of them */
   struct str *kills;       /* names killed now, for GET /v1/kill */
   size_t kill_count;
-  struct fact *tellings;    /* facts for which nobody waits, until every volume has them */
+  struct fact *tellings;    /* facts that control.db has, until every volume has them */
   struct writing *writing;  /* what is being written into control.db; NULL: nothing */
   struct writing *writings; /* … and what waits behind it, in order */
   uv_loop_t *loop;          /* the main thread's */

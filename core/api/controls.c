@@ -436,6 +436,27 @@ static void moved(struct fact *f, bool is_written) {
   *s = *after;
 }
 
+/* Who says which stage a step leaves may say it again: the second one finds it done. False: it is answered. */
+static bool leaves(struct request *r, struct api *a, struct str verb, const struct noun_rollout *n, struct api_stage *s) {
+  struct err e = {0};
+  struct json j;
+  int64_t from;
+  const int32_t by = str_is(verb, "advance") ? 1 : str_is(verb, "back") ? -1 : 0;
+  if (!by || !r->body.len) return true;
+  if (json_parse(&j, &r->arena, r->body, &json_limits_default, &e)) {
+    const uint32_t at = json_get(&j, 0, "from");
+    if (at == JSON_NONE) return true;
+    if (!json_int(&j, at, &from)) err_set(&e, ERR_INPUT, "/from: expected the number of the stage that the step leaves");
+    else if (from == s->stage) return true;
+    else if (s->stage >= 0 && from == s->stage - by) {
+      request_answer(r, 200, "application/json", rollout_answer(r, a, n, s));
+      return false;
+    } else err_set(&e, ERR_CONFLICT, "/from: the rollout is at stage %d, not at %lld", s->stage, (long long)from);
+  }
+  request_refuse(r, &e);
+  return false;
+}
+
 static bool step(struct fact *f, struct str verb, const struct noun_rollout *n, const struct api_stage *s) {
   struct err e = {0};
   struct request *r = f->request;
@@ -473,7 +494,8 @@ static bool begin_move(struct fact *f) {
     request_problem(r, 404, "rollout-unknown", NULL, "no rollout is named \"" STR_FORMAT "\"%s", STR_ARG(f->name), meant ? meant : "");
     return false;
   }
-  return str_is(r->params[1], "approve") ? approve(f, n, s) : step(f, r->params[1], n, s);
+  if (str_is(r->params[1], "approve")) return approve(f, n, s);
+  return leaves(r, a, r->params[1], n, s) && step(f, r->params[1], n, s);
 }
 
 void api_rollout_move(struct request *r, void *context) {

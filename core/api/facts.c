@@ -1,7 +1,7 @@
 /* facts: what an operator says, into control.db and then to every volume. Promises that a fact is durable in control.db before any volume
  * hears of it, that facts of one name reach the volumes in the order in which they were said, that the main thread does not wait for the
- * disk while one is written, and that a fact for which nobody waits is told again until every volume has it; whoever waits for one gets the
- * error instead, and says it again. Main thread, but for `write_down`. */
+ * disk while one is written, and that what control.db has is told again until every volume has it; whoever waits for it is then answered
+ * 503, and it need not be said again. Main thread, but for `write_down`. */
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
@@ -17,16 +17,56 @@ void fact_free(struct fact *f) {
   kit_free(f);
 }
 
-static void end_telling(struct fact *t) {
+static void stop_telling(struct fact *t) {
   struct fact **at = &t->api->tellings;
-  while (*at != t) at = &(*at)->next;
-  *at = t->next;
+  while (*at && *at != t) at = &(*at)->next;
+  if (*at) *at = t->next;
+}
+
+static void end_telling(struct fact *t) {
+  stop_telling(t);
   fact_free(t);
 }
 
+static void start_telling(struct fact *t) {
+  t->next = t->api->tellings;
+  t->api->tellings = t;
+}
+
+static struct str keep_text(struct fact *f, struct str text) {
+  const char *copy = arena_text(&f->own, text.at, text.len);
+  return (struct str){copy, copy ? text.len : 0};
+}
+
+/* The request ends here, what it said does not. */
+static bool tell_on(const struct fact *t) {
+  struct fact *f = kit_alloc(sizeof *f);
+  if (!f) return false;
+  *f = (struct fact){.api = t->api, .kind = t->kind, .number = t->number, .volumes = t->volumes, .stops = t->stops, .stuck = true};
+  f->name = keep_text(f, t->name);
+  f->text = keep_text(f, t->text);
+  if (f->name.at && f->text.at) start_telling(f);
+  else fact_free(f);
+  return f->name.at && f->text.at;
+}
+
+static void told_request(struct fact *t) {
+  stop_telling(t);
+  if (!t->volumes || t->replaced) {
+    request_answer(t->request, 200, "application/json", t->answer);
+    return;
+  }
+  const bool goes_on = tell_on(t);
+  log_error("control", "a volume does not take a %s, and is told again %s: %s", t->kind, goes_on ? "until it does" : "at the next start",
+            t->err.text);
+  request_problem(t->request, 503, "untold", NULL,
+                  "it is written down and holds, and what did not take it yet is told again %s; it need not be "
+                  "sent again: %s",
+                  goes_on ? "until it does" : "at the next start", t->err.text);
+}
+
 static void told_all(struct fact *t) {
-  if (t->request && t->err.kind != ERR_NONE) request_refuse(t->request, &t->err);
-  else if (t->request) request_answer(t->request, 200, "application/json", t->answer);
+  if (t->request) told_request(t);
   else if (!t->volumes || t->replaced) end_telling(t);
   else {
     if (!t->stuck) log_error("control", "a volume does not take a %s, and is told again until it does: %s", t->kind, t->err.text);
@@ -82,7 +122,7 @@ static void tell_volume(struct fact *t, uint32_t volume) {
     t->waiting--;
     job_free(j);
   }
-  err_set(&t->err, ERR_BUSY, "volume %u did not take the fact: send again", volume);
+  err_set(&t->err, ERR_BUSY, "volume %u did not take the fact", volume);
 }
 
 static void tell_volumes(struct fact *t) {
@@ -98,12 +138,16 @@ static void tell_first(struct fact *t) {
   tell_volumes(t);
 }
 
-/* A later word about the same: an older one must not come after it. An experiment's end is that of one revision, and no other's replaces
- * it.
- */
+static bool is_kill(const char *kind) {
+  return strcmp(kind, "kill") == 0 || strcmp(kind, "unkill") == 0;
+}
+
+/* A later word about the same: an older one must not come after it. An experiment's end is that of one revision, an approval that of one
+ * person, and no other's replaces it. */
 static void replace_tellings(struct api *api, const char *kind, struct str name) {
-  if (strcmp(kind, "experiment") == 0) return;
-  for (struct fact *t = api->tellings; t; t = t->next) t->replaced |= strcmp(t->kind, kind) == 0 && str_eq(t->name, name);
+  if (strcmp(kind, "experiment") == 0 || strcmp(kind, "approval") == 0) return;
+  for (struct fact *t = api->tellings; t; t = t->next)
+    t->replaced |= (strcmp(t->kind, kind) == 0 || (is_kill(t->kind) && is_kill(kind))) && str_eq(t->name, name);
 }
 
 void facts_again(struct api *api) {
@@ -174,10 +218,7 @@ static void written(struct writing *w) {
   if (done) {
     replace_tellings(f->api, f->kind, f->name);
     f->text = with_number(fact_arena(f), f->text, f->number);
-    if (!f->request) {
-      f->next = f->api->tellings;
-      f->api->tellings = f;
-    }
+    start_telling(f);
     tell_first(f); /* it may be gone now */
   } else if (f->request) request_refuse(f->request, &w->err);
   else {

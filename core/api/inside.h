@@ -129,13 +129,13 @@ bool writing_follows(const struct api *api, const char *kind, struct str name); 
 bool writing_waits(const struct api *api, const char *kind, struct str name);   /* … or is it that one? */
 
 /* ---- facts ---- */
-/* Into control.db, then into every volume; the answer is given once all have it. Where nobody waits for it, it is told again until they do.
- */
+/* Into control.db, then into every volume; the answer is given once all have it, or with 503 when one does not take it: it is told again
+ * until it does. */
 struct fact {
   struct writing writing; /* first */
   struct api *api;
   struct request *request; /* who waits for it; NULL: nobody */
-  struct fact *next;       /* of the api's, without a request */
+  struct fact *next;       /* of the api's, from when control.db has it */
   struct arena own;        /* without a request */
   const char *kind, *author;
   struct str name, text, answer;

@@ -13,6 +13,7 @@
 #define MERGE(from, into) "POST /v1/users/" from "/merge" HEAD "13\r\n\r\n{\"into\":\"" into "\"}"
 
 static struct stage stage;
+static _Atomic bool still_told; /* facts that a volume does not have */
 
 /* Once a round trip through the engine. */
 static bool shows(const char *path, const char *words) {
@@ -52,6 +53,34 @@ static void while_it_fails(const char *text, const char *path, const char *shown
   expect_shown(path, shown);
 }
 
+/* control.db has it and the volume does not: it holds, is told again until it is taken, and said again it is no second step. */
+static void *client_of_a_volume_that_fails(void *context) {
+  (void)context;
+  const char *const rollouts = "/v1/rollouts";
+  const char *const path = "/v1/rollouts/beta/advance";
+  struct words before = {.text = APPROVE("anna1") MOVE("resume") APPROVE("anna1"), .count = 3};
+  begin(&before);
+  expect_statuses(&before, "200 200 200");
+  disk_sync_failures = 1000;
+  const int first = client_status(port, "POST", path, NULL, NULL, "{\"from\":0}");
+  disk_sync_failures = 0;
+  if (first != 503) client_fail("with a volume that fails an advance is answered %d", first);
+  expect_shown(rollouts, "\"stage\":1,");
+  for (int i = 0; i < 2; i++)
+    if (client_status(port, "POST", path, NULL, NULL, "{\"from\":0}") != 200) client_fail("a step that is said again is not done");
+  expect_shown(rollouts, "\"stage\":1,");
+  if (client_status(port, "POST", path, NULL, NULL, "{\"from\":2}") != 409) client_fail("a step from where it is not");
+  if (client_status(port, "POST", path, NULL, NULL, "{\"from\":\"x\"}") != 400) client_fail("a step from nowhere");
+  for (int tries = 0; still_told; tries++) {
+    if (tries > 100 * CLIENT_WAIT_SECONDS) client_fail("it is not told again");
+    client_rest(10000);
+  }
+  if (client_status(port, "POST", "/v1/rollouts/beta/back", NULL, NULL, "{\"from\":1}") != 200) client_fail("no step back");
+  expect_shown(rollouts, "\"stage\":0,");
+  kill(getpid(), SIGTERM);
+  return NULL;
+}
+
 static void *client(void *context) {
   (void)context;
   const char *const rollouts = "/v1/rollouts", *const u1 = "/v1/users/u1";
@@ -79,6 +108,24 @@ static void *client(void *context) {
   if (client_status(port, "GET", "/v1/users/u2", NULL, NULL, "") != 404) client_fail("the erased is there");
   kill(getpid(), SIGTERM);
   return NULL;
+}
+
+static void look_at_tellings(uv_timer_t *look) {
+  still_told = ((struct engine *)look->data)->api.tellings != NULL;
+}
+
+static void live(struct engine *engine, void *(*client_of)(void *context)) {
+  pthread_t thread;
+  uv_timer_t look;
+  uv_timer_init(&engine->loop, &look);
+  look.data = engine;
+  uv_timer_start(&look, look_at_tellings, 0, 10);
+  uv_unref((uv_handle_t *)&look);
+  if (pthread_create(&thread, NULL, client_of, NULL) != 0) client_fail("no thread");
+  uv_run(&engine->loop, UV_RUN_DEFAULT);
+  pthread_join(thread, NULL);
+  uv_close((uv_handle_t *)&look, NULL);
+  uv_run(&engine->loop, UV_RUN_NOWAIT);
 }
 
 static void open_engine(struct engine *engine) {
@@ -110,14 +157,15 @@ int main(void) {
   disk_only = "control.db";
   disk_register();
   open_engine(&engine);
-  pthread_t thread;
-  if (pthread_create(&thread, NULL, client, NULL) != 0) client_fail("no thread");
-  uv_run(&engine.loop, UV_RUN_DEFAULT);
-  pthread_join(thread, NULL);
+  live(&engine, client);
   if (!is_halted(&engine)) client_fail("the rollout is not where it was moved");
   engine_close(&engine);
   open_engine(&engine);
   if (!is_halted(&engine)) client_fail("after a start the rollout is somewhere else");
+  engine_close(&engine);
+  disk_only = "volume-00";
+  open_engine(&engine);
+  live(&engine, client_of_a_volume_that_fails);
   engine_close(&engine);
   book_use_vfs(NULL);
   stage_close(&stage);
