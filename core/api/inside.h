@@ -64,6 +64,11 @@ struct job *item_job(const struct api *api, struct str user, enum entry_kind kin
                      struct str source, struct err *e);
 void erase_in_lane(struct job *j, struct flow *f);
 
+/* ---- what came as a profile (profile.c) ---- */
+bool profile_fine(const struct json *body, struct err *e); /* what the engine reads is of the kind that it reads */
+/* [{field, detail}] in `a` of what neither the engine nor the program reads; empty: nothing. */
+struct str profile_unread(const struct json *body, const struct program *p, struct arena *a);
+
 /* ---- merges (merge.c) ---- */
 void merges_again(struct api *api); /* ends one that was left half done, when nothing else is under way: now and then [main] */
 /* Erases a person of several ids, after what is being merged now; false: it is one id, and nothing is under way about it. */
@@ -103,6 +108,7 @@ struct asking {
   const char *language; /* of an explanation */
   struct str weather;   /* of insights */
   struct str merged;    /* the person's other ids, as JSON */
+  struct str unread;    /* what of a profile nothing reads, as JSON */
   bool withdraw;        /* the job waits for the courier, as an opt-out does */
 };
 struct asking *asking_new(struct request *r, struct api *api); /* NULL: no memory, and the request is answered; asking_submit takes NULL */

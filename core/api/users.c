@@ -47,7 +47,19 @@ static void item_done(struct job *j) {
   const struct item *item = j->items;
   if (j->err.kind != ERR_NONE) request_refuse(a->request, &j->err);
   else if (item->state == ITEM_REFUSED) request_refuse(a->request, &item->err);
-  else request_answer(a->request, 200, "application/json", STR("{\"state_updated\":true}"));
+  else {
+    struct buf out = {0};
+    struct json_writer w = json_to(&out);
+    json_open_object(&w);
+    json_pair_bool(&w, "state_updated", true);
+    if (a->unread.len) {
+      json_key(&w, "unread");
+      json_put_raw(&w, a->unread);
+    }
+    json_close_object(&w);
+    request_answer(a->request, 200, "application/json", buf_view(&out));
+    buf_free(&out);
+  }
   job_free(j);
 }
 
@@ -80,11 +92,12 @@ struct job *item_job(const struct api *api, struct str user, enum entry_kind kin
   return NULL;
 }
 
-static void submit_item(struct request *r, struct api *api, enum entry_kind kind, const char *type, struct str data) {
+static void submit_item(struct request *r, struct api *api, enum entry_kind kind, const char *type, struct str data, struct str unread) {
   struct err e = {0};
   struct str source = r->key_name.len ? r->key_name : STR("local");
   struct asking *a = asking_new(r, api);
   if (!a) return;
+  a->unread = unread;
   struct job *j = item_job(api, person_meant(r, api, r->params[0]), kind, type, data, r->received, source, &e);
   if (j) {
     j->items->trace = request_trace(r);
@@ -107,7 +120,12 @@ void api_user_put(struct request *r, void *context) {
                     read ? kinds[json_type(&body, 0)] : e.text);
     return;
   }
-  submit_item(r, context, ENTRY_PROFILE, "profile_updated", r->body);
+  if (!profile_fine(&body, &e)) {
+    request_refuse_as(r, 400, "profile-invalid", &e);
+    return;
+  }
+  const struct api *api = context;
+  submit_item(r, context, ENTRY_PROFILE, "profile_updated", r->body, profile_unread(&body, api->program, &r->arena));
 }
 
 /* A body says nothing that consent hangs on; but one that cannot be read was meant to say something. */
@@ -118,10 +136,10 @@ void api_user_opt_in(struct request *r, void *context) {
     request_problem(r, 400, "request-invalid", NULL, "expected no body, or a JSON object%s%s", e.text[0] ? ": " : "", e.text);
     return;
   }
-  submit_item(r, context, ENTRY_CONSENT, "opt_in", (struct str){0});
+  submit_item(r, context, ENTRY_CONSENT, "opt_in", (struct str){0}, (struct str){0});
 }
 void api_user_opt_out(struct request *r, void *context) {
-  if (!opt_out_person(r, context)) submit_item(r, context, ENTRY_CONSENT, "opt_out", (struct str){0});
+  if (!opt_out_person(r, context)) submit_item(r, context, ENTRY_CONSENT, "opt_out", (struct str){0}, (struct str){0});
 }
 
 /* ---- DELETE ---- */

@@ -75,7 +75,8 @@ case $(cat "$work/answer") in
 esac
 case="a profile that is wrong twice"
 status=$(curl -s -o "$work/answer" -w '%{http_code}' -X PUT --data '{"timezone":7,"age":900,"guardianConsent":"yes"}' "$url/v1/users/u")
-refused 400 'timezone: expected the name of a time zone.*; age: expected years from 0 to 130, got 900; guardianConsent: expected true or false'
+refused 400 '/timezone: expected a text, got 7; /age: expected years from 0 to 130, whole ones, got 900; /guardianConsent: expected true or false'
+refused 400 '"errors":\[{"pointer":"#/timezone".*"pointer":"#/age".*"pointer":"#/guardianConsent"'
 post "data that is a list" "$begin,\"data\":[1]}"
 refused 400 'expected an object, came \[1\].*"pointer":"#/data"'
 post "a text for a number" "$(event '"stressLevel":"high"')"
@@ -143,7 +144,9 @@ refused 400 'timezone: expected .* got a text that holds a NUL'
 ask PUT /v1/users/u '{"timezone":"../../etc/passwd"}'
 refused 400 'timezone: '
 ask PUT /v1/users/u '{"age":-1}'
-refused 400 'age: expected years from 0 to 130, got -1'
+refused 400 'expected years from 0 to 130, whole ones, got -1","errors":\[{"pointer":"#/age"'
+ask PUT /v1/users/u '{"demographics":{"age":35.5},"language":5,"ill":"no"}'
+refused 400 '"pointer":"#/demographics/age".*"pointer":"#/language".*"pointer":"#/ill"'
 ask PUT /v1/users/u '[1]'
 refused 400 'expected a JSON object, came an array'
 ask PUT /v1/users/u "{\"note\":\"$(printf '%070000d' 0)\"}"
@@ -203,6 +206,11 @@ grep -q '"duplicates":1,' "$work/answer" || say "the same again is no duplicate:
 expect_call 200 GET /v1/users/u/export
 equal "rows of the user" "$(grep -c '"kind":"event"' "$work/answer")" 2
 grep -q '"note":"a\\u0000b"' "$work/answer" || say "a text with a NUL did not come back: $(cat "$work/answer")"
+expect_call 200 PUT /v1/users/unread '{"timeZone":"Europe/Berlin","Age":30,"consent":true,"userId":"other","language":"en","gone":null}'
+for says in '"unread":\[{"field":"timeZone","detail":"[^"]*did you mean ."timezone' '{"field":"Age","detail":"[^"]*did you mean ."age' \
+  '{"field":"consent","detail":"[^"]*opt-in and opt-out"},{"field":"userId","detail":"kept, but nothing reads it"}\]}'; do
+  grep -q -e "$says" "$work/answer" || say "expected $says in $(cat "$work/answer")"
+done
 stop
 
 # ---- files ----
