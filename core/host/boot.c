@@ -21,7 +21,8 @@ kairos_entry *boot_entry(void *handle, const char *who, struct err *e) {
 
 const kairos_plugin *boot_library(const char *path, void (*tell)(struct str words), const struct boot_jail *jail, struct meter *meter,
                                   struct err *e) {
-  if (!jail_for_loading(tell, e)) return NULL;
+  const bool threads = jail && jail->threads;
+  if (!jail_for_loading(threads, tell, e)) return NULL;
   void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     err_set(e, ERR_INPUT, "it cannot be loaded: %.400s", dlerror());
@@ -33,7 +34,7 @@ const kairos_plugin *boot_library(const char *path, void (*tell)(struct str word
   const struct rlimit nothing = {0, 0}; /* the descriptors that are there stay */
   setrlimit(RLIMIT_NOFILE, &nothing);
 #endif
-  if (jail ? !jail_for_answering(jail->bell, jail->first, jail->count, e) : !jail_for_running(e)) return NULL;
+  if (jail && !threads ? !jail_for_answering(jail->bell, jail->first, jail->count, e) : !jail_for_running(threads, e)) return NULL;
   const kairos_plugin *t = entry(&meter->host);
   return contract_check("the plugin", t, e) ? t : NULL;
 }

@@ -5,8 +5,9 @@
 #include "kit/str.h"
 #include "meter.h"
 
-/* How a running plugin is confined; NULL: jail_for_running. */
+/* How a plugin is confined; NULL: without threads, and jail_for_running. */
 struct boot_jail {
+  bool threads;           /* as jail_for_loading and jail_for_running take it; nothing else is looked at then */
   int bell, first, count; /* jail_for_answering's */
 };
 /* Loads `path` (constructors run under the first filter), then, under the second, asks it to describe itself and checks that. Sentences

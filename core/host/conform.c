@@ -1,12 +1,13 @@
 /* conform: a plugin held against its contract, in nine groups. Promises that every check runs in a child of its own under a time limit and
- * the jail (but for the one that needs threads), so that a plugin which crashes, hangs or does what it may not fails that one check with a
- * sentence; and that the same seed does the same. Whatever a model needs to answer is made once: a state that was given, or one that is
- * trained here. Called by the tool and by tests. */
+ * the jail (the one that needs threads may start them), so that a plugin which crashes, hangs or does what it may not fails that one check
+ * with a sentence; and that the same seed does the same. Whatever a model needs to answer is made once: a state that was given, or one that
+ * is trained here. Called by the tool and by tests. */
 #include "conform.h"
 #include "boot.h"
 #include "child.h"
 #include "contract.h"
 #include "envelope.h"
+#include "jail.h"
 #include "kit/clock.h"
 #include "kit/file.h"
 #include "probe.h"
@@ -34,11 +35,13 @@ static bool elf_file(struct bench *b) {
 
 static kairos_entry *entry_of(struct bench *b) {
   struct err e = {0};
-  void *handle = dlopen(file_of, RTLD_NOW | RTLD_LOCAL), *symbol = handle ? dlsym(handle, KAIROS_ENTRY) : NULL;
+  const bool jailed = !b->options->in_process;
   kairos_entry *entry = NULL;
-  (void)e;
-  if (symbol) memcpy(&entry, &symbol, sizeof entry);
-  else bench_fail(b, "it cannot be loaded: %.300s", dlerror());
+  if (jailed && !jail_for_loading(false, child_trapped, &e)) return bench_fail(b, "%s", e.text), entry;
+  void *handle = dlopen(file_of, RTLD_NOW | RTLD_LOCAL), *symbol = handle ? dlsym(handle, KAIROS_ENTRY) : NULL;
+  if (!symbol) return bench_fail(b, "it cannot be loaded: %.300s", dlerror()), entry;
+  if (jailed && !jail_for_running(false, &e)) return bench_fail(b, "%s", e.text), entry;
+  memcpy(&entry, &symbol, sizeof entry);
   return entry;
 }
 
@@ -107,9 +110,9 @@ static bool schema_policy(struct bench *b) {
   return fine;
 }
 
-static const struct conform_entry conform_elf[] = {{"file", elf_file, true}, {NULL, NULL, false}};
-static const struct conform_entry conform_entries[] = {{"describes", entry_describes, true},
-                                                       {"older", entry_older, true},
+static const struct conform_entry conform_elf[] = {{"file", elf_file, false}, {NULL, NULL, false}};
+static const struct conform_entry conform_entries[] = {{"describes", entry_describes, false},
+                                                       {"older", entry_older, false},
                                                        {"named", entry_named, false},
                                                        {"extensions", entry_extensions, false},
                                                        {NULL, NULL, false}};
@@ -139,10 +142,11 @@ static bool loads_itself(const struct conform_entry *entry) {
   return entry && (entry->check == elf_file || entry->check == entry_describes || entry->check == entry_older);
 }
 
-static bool load_table(struct bench *b, const struct trial *t, bool jailed) {
+static bool load_table(struct bench *b, const struct trial *t) {
+  const struct boot_jail with_threads = {.threads = true};
   struct err e = {0};
-  if (jailed) {
-    b->t = boot_library(t->path, child_trapped, NULL, &b->meter, &e);
+  if (!t->options->in_process) {
+    b->t = boot_library(t->path, child_trapped, t->entry && t->entry->threads ? &with_threads : NULL, &b->meter, &e);
     return b->t || bench_fail(b, "%s", e.text);
   }
   kairos_entry *entry = entry_of(b);
@@ -179,11 +183,11 @@ static bool make_weights(struct bench *b, struct buf *body) {
   return fine;
 }
 
-static bool run_trial(struct trial *t, struct bench *b, bool jailed, struct buf *body) {
+static bool run_trial(struct trial *t, struct bench *b, struct buf *body) {
   *b = (struct bench){.options = t->options, .config = t->config, .weights = t->weights, .rng = rng_from(t->options->seed)};
   file_of = t->path;
   meter_begin(&b->meter, "conform", METER_MODEL_MOST);
-  if (!loads_itself(t->entry) && !load_table(b, t, jailed)) return false;
+  if (!loads_itself(t->entry) && !load_table(b, t)) return false;
   if (t->entry) return t->entry->check(b);
   return make_weights(b, body);
 }
@@ -192,7 +196,7 @@ static void trial_work(void *context, int to) {
   struct trial *t = context;
   struct bench b;
   struct buf body = {0};
-  const bool fine = run_trial(t, &b, !(t->entry && t->entry->loose), &body);
+  const bool fine = run_trial(t, &b, &body);
   if (!fine) child_say(to, FRAME_REFUSED, str_from(b.words));
   if (fine && b.skipped) child_say(to, FRAME_BODY, str_from(b.words));
   if (fine && body.len) child_say(to, FRAME_BODY, buf_view(&body));
@@ -219,7 +223,7 @@ static bool try_in_child(struct trial *t, struct err *e) {
 
 static bool try_here(struct trial *t, struct err *e) {
   struct bench b;
-  const bool fine = run_trial(t, &b, false, &t->answer);
+  const bool fine = run_trial(t, &b, &t->answer);
   if (fine && b.skipped) buf_text(&t->answer, b.words);
   arena_free(&b.arena);
   return fine || err_set(e, ERR_INPUT, "%s: %s", t->who, b.words);

@@ -67,6 +67,6 @@ void lesson_new(struct bench *b, const struct subject *s, uint32_t rows, struct 
 struct conform_entry {
   const char *name;
   conform_check *check;
-  bool loose; /* outside the jail: it needs threads, or looks at the file itself */
+  bool threads; /* it starts some: the jail lets it */
 };
 extern const struct conform_entry conform_life[], conform_predict[], conform_state[], conform_fault[], conform_thread[], conform_train[];

@@ -47,7 +47,7 @@ static bool train_and_save(struct training_run *run, const kairos_plugin *t, str
 
 /* The table, behind bars: the parent's, or that of a library which only a child may load. */
 static const kairos_plugin *go_behind_bars(struct trained *m, struct err *e) {
-  if (!m->plugin->hosted) return jail_for_loading(child_trapped, e) && jail_for_running(e) ? m->plugin->table : NULL;
+  if (!m->plugin->hosted) return jail_for_loading(false, child_trapped, e) && jail_for_running(false, e) ? m->plugin->table : NULL;
   const kairos_schema *inputs, *outputs;
   const struct boot_model from = {.config = m->config.at};
   const kairos_plugin *t = boot_library(m->plugin->path, child_trapped, NULL, &m->meter, e);

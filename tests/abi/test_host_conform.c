@@ -64,6 +64,8 @@ static const struct {
     {"thread_local", "elf/file", "thread-local storage"},
     {"conform_older", "entry/older", "crashed with signal"},
     {"conform_slow", "entry/describes", "to describe itself, expected at most"},
+    {"escape_mode", "entry/describes", "it tried to change a file's mode, which a plugin may not"},
+    {"escape_signals", "entry/describes", "it tried to signal a process, which a plugin may not"},
     {"claims_all", "entry/describes", "it claims an extension that does not exist"},
     {"conform_propensity", "schema/policy", "expected 0 to 1"},
     {"conform_silent", "schema/answers", "give it --state"},

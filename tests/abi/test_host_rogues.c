@@ -1,7 +1,11 @@
-/* rooms: host kit */
+/* rooms: host kit; inside: host */
 /* Promise: a plugin that is wrong is refused with a sentence of its own that names the fault, nothing of it runs in this process, and this
  * process goes on: after every rogue the honest plugin still opens and answers. */
 #include "abi.h"
+#include "jail.h"
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sys/syscall.h>
 
 struct fault {
   const char *name, *words;
@@ -34,6 +38,25 @@ static const struct fault done_faults[] = {
     {"socket_raw", "it tried to open a socket"},
     {"write_raw", "it tried to open a file"},
     {"kill_raw", "it tried to signal a process"},
+    {"escape_openat2_cut", "it tried to open a file"},
+    {"escape_open_create", "it tried to open a file"},
+    {"escape_open_cut", "it tried to open a file"},
+    {"escape_open_three", "it tried to open a file"},
+    {"escape_mode", "it tried to change a file's mode"},
+    {"escape_mode_open", "it tried to change a file's mode"},
+    {"escape_node", "it tried to create a file"},
+    {"escape_attribute", "it tried to change a file's attributes"},
+    {"escape_times", "it tried to change a file's times"},
+    {"escape_signals", "it tried to signal a process"},
+    {"escape_limits", "it tried to change the limits of a process"},
+    {"escape_lanes", "it tried to change how a process is scheduled"},
+    {"escape_memory_file", "it tried to create a file"},
+    {"escape_uring", "it tried to open an io_uring"},
+    {"escape_handler", "it tried to take a signal that is not its own"},
+    {"escape_handler_high", "it tried to take a signal that is not its own"},
+    {"escape_hole_high", "it tried to cut a hole into shared memory"},
+    {"escape_unknown", "it tried to make system call 0900"},
+    {"escape_x32", "system call"},
     {"short_table", "it describes itself in 24 bytes, version 1.0 of the contract has"},
     {"long_table", "it describes itself in 1879048192 bytes"},
     {"later_minor", "it says minor version 7 of the contract, but its size is that of 0"},
@@ -108,6 +131,28 @@ static void jail_holds_without_the_lint(void **state) {
   honest_still_answers();
 }
 
+static void say_nothing(struct str words) {
+  (void)words;
+}
+
+/* What the engine knows is not read through its memory, though reading files is allowed. */
+static void the_memory_of_others_stays_closed(void **state) {
+  (void)state;
+  char path[64];
+  int status = -1;
+  if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1) skip();
+  snprintf(path, sizeof path, "/proc/%d/mem", (int)getpid());
+  const pid_t child = fork();
+  if (child == 0) {
+    struct err e = {0};
+    if (!jail_for_loading(false, say_nothing, &e)) _exit(2);
+    const bool reads = open("/proc/self/maps", O_RDONLY) >= 0;
+    _exit(!reads ? 3 : open(path, O_RDONLY) >= 0);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+}
+
 static void a_hang_ends_at_the_limit(void **state) {
   (void)state;
   struct err e = {0};
@@ -126,8 +171,9 @@ static void shipped_plugins_pass(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(lint_names_the_fault),     cmocka_unit_test(probe_names_the_fault), cmocka_unit_test(jail_holds_without_the_lint),
-      cmocka_unit_test(a_hang_ends_at_the_limit), cmocka_unit_test(shipped_plugins_pass),
+      cmocka_unit_test(lint_names_the_fault),        cmocka_unit_test(probe_names_the_fault),
+      cmocka_unit_test(jail_holds_without_the_lint), cmocka_unit_test(the_memory_of_others_stays_closed),
+      cmocka_unit_test(a_hang_ends_at_the_limit),    cmocka_unit_test(shipped_plugins_pass),
   };
   return cmocka_run_group_tests(tests, store_make, store_drop);
 }
