@@ -227,15 +227,42 @@ void engine_close(struct engine *s) {
 
 /* ---- the subcommand ---- */
 
-static bool set_endpoints(struct engine *s, const struct argument_list *urls, const char *secret, bool allow_http, bool allow_private,
-                          struct err *e) {
+/* One secret, or two while receivers change from one to the other; several may stand in one text, with spaces between them, because the
+ * environment has only one. The same one said twice is one. */
+static bool read_secrets(struct engine *s, const struct argument_list *texts, const char *secrets[2], size_t *count, struct err *e) {
+  *count = 0;
+  for (size_t i = 0; i < texts->count; i++) {
+    struct str rest = str_from(texts->at[i]), word;
+    while (rest.len && str_split(&rest, ' ', &word)) {
+      bool known = word.len == 0;
+      for (size_t k = 0; k < *count && k < 2; k++) known |= str_is(word, secrets[k]);
+      if (known) continue;
+      if (*count < 2 && !(secrets[*count] = arena_text(&s->arena, word.at, word.len)))
+        return err_set(e, ERR_INTERNAL, "no memory for the webhook secrets");
+      ++*count;
+    }
+  }
+  return *count <= 2 ||
+         err_set(e, ERR_INPUT, "--webhook-secret: expected one secret, or two while it is rotated, got %zu (the environment's count too)",
+                 *count);
+}
+
+static bool set_endpoints(struct engine *s, const struct argument_list *urls, const struct argument_list *texts, bool allow_http,
+                          bool allow_private, struct err *e) {
+  const char *secrets[2] = {NULL, NULL};
+  size_t count;
   if (s->options.letters < 0 || s->options.letters > 1 << 24)
     return err_set(e, ERR_INPUT, "--webhook-queue: expected 1 to %d messages, got %lld", 1 << 24, (long long)s->options.letters);
-  if (urls->count && !secret) return err_set(e, ERR_INPUT, "--webhook needs --webhook-secret (whsec_…), so that receivers can verify");
+  if (!read_secrets(s, texts, secrets, &count, e)) return false;
+  if (urls->count && !count) return err_set(e, ERR_INPUT, "--webhook needs --webhook-secret (whsec_…), so that receivers can verify");
   struct endpoint *list = ARENA_ARRAY(&s->arena, struct endpoint, urls->count + 1);
+  if (!list) return err_set(e, ERR_INTERNAL, "no memory for %zu webhook endpoints", urls->count);
   for (size_t i = 0; i < urls->count; i++)
-    list[i] = (struct endpoint){
-        .name = urls->at[i], .url = urls->at[i], .secrets = {secret, NULL}, .allow_http = allow_http, .allow_private = allow_private};
+    list[i] = (struct endpoint){.name = urls->at[i],
+                                .url = urls->at[i],
+                                .secrets = {secrets[0], secrets[1]},
+                                .allow_http = allow_http,
+                                .allow_private = allow_private};
   s->options.endpoints = list;
   s->options.endpoint_count = urls->count;
   return true;
@@ -257,8 +284,7 @@ static bool is_for_demo(int argc, char **argv, struct err *e) {
 
 int tool_serve(int argc, char **argv) {
   struct engine s = {.options = {.data = "data", .listen = "127.0.0.1:8080"}};
-  struct argument_list urls = {0};
-  const char *secret = NULL;
+  struct argument_list urls = {0}, secrets = {0};
   bool allow_http = false, allow_private = false, demo = false, json_log = false;
   int64_t events = 400, decisions = 1095, messages = 30; /* days */
   const struct argument list[] = {
@@ -270,8 +296,9 @@ int tool_serve(int argc, char **argv) {
       {"--behind-proxy", ARGUMENT_FLAG, &s.options.behind_proxy, NULL,
        "TLS is a reverse proxy's: other addresses than loopback are allowed once a key is set", NULL},
       {"--lanes", ARGUMENT_NUMBER, &s.options.lanes, "N", "threads that own users (default: processors - 1)", "KAIROS_LANES"},
-      {"--webhook", ARGUMENT_LIST, &urls, "URL", "where interventions are sent; may be repeated", "KAIROS_WEBHOOK"},
-      {"--webhook-secret", ARGUMENT_TEXT, &secret, "WHSEC", "what they are signed with", "KAIROS_WEBHOOK_SECRET"},
+      {"--webhook", ARGUMENT_LIST, &urls, "URL", "where interventions are sent; of several each message goes to the first that works", "KAIROS_WEBHOOK"},
+      {"--webhook-secret", ARGUMENT_LIST, &secrets, "WHSEC", "what they are signed with; given twice while it is rotated: with both",
+       "KAIROS_WEBHOOK_SECRET"},
       {"--webhook-queue", ARGUMENT_NUMBER, &s.options.letters, "N", "messages held ready for sending; more wait on disk (default: 65536)",
        NULL},
       {"--keep-events", ARGUMENT_NUMBER, &events, "DAYS", "since their arrival; 0: for ever (default: 400)", "KAIROS_KEEP_EVENTS"},
@@ -304,7 +331,7 @@ int tool_serve(int argc, char **argv) {
   }
   if (demo) return tool_demo(&s);
   if (!retention_from_days(&s.options.retention, events, decisions, messages, &e)) return arguments_refuse(&usage, &e);
-  if (!set_endpoints(&s, &urls, secret, allow_http, allow_private, &e) || !engine_open(&s, &e)) {
+  if (!set_endpoints(&s, &urls, &secrets, allow_http, allow_private, &e) || !engine_open(&s, &e)) {
     code = tool_fail(&e);
     engine_close(&s);
     return code;

@@ -85,3 +85,33 @@ has ' 0 different'
 run 2 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/ --webhok-secret x
 run 1 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/
 has 'webhook-secret'
+
+# ---- a secret is rotated: both sign, so a receiver may have the old one or the new one ----
+old=whsec_$(head -c 24 /dev/urandom | base64)
+sink old --secret "$old"
+old_port=$sink_port
+both() { # who, event id, which receiver, its port; then how the two secrets are said
+  who=$1 event=$2 name=$3 to=$4
+  shift 4
+  start "$work/data" --webhook "http://127.0.0.1:$to/hook" --allow-http --allow-private "$@"
+  export KAIROS_URL="$url"
+  person "$who"
+  stressed "$who" "$event" 1
+  wait_for "$work/$name.out" "^verified .* $who: stress"
+  stop
+}
+both u6 e8 old "$old_port" --webhook-secret "$secret" --webhook-secret "$old"
+both u7 e9 good "$good" --webhook-secret "$secret" --webhook-secret "$old"
+export KAIROS_WEBHOOK_SECRET="$old $secret"
+both u8 e10 good "$good"
+export KAIROS_WEBHOOK_SECRET="$old"
+both u9 e11 good "$good" --webhook-secret "$secret"
+both u10 e12 old "$old_port" --webhook-secret "$secret"
+run 1 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/ --webhook-secret "$secret" --webhook-secret "whsec_$(head -c 24 /dev/urandom | base64)"
+has 'expected one secret, or two while it is rotated, got 3'
+unset KAIROS_WEBHOOK_SECRET
+printf 'webhook_secret = { "%s", "%s" }\n' "$secret" "$old" >"$work/two.lua"
+export KAIROS_CONFIG="$work/two.lua"
+both u11 e13 old "$old_port"
+both u12 e14 good "$good"
+unset KAIROS_CONFIG
