@@ -432,6 +432,7 @@ static bool keep_in_volume(struct flow *f, struct kept *k, struct err *e) {
     if (!l) continue;
     struct buf names = {0};
     l->trace = k->recorded->trace;
+    l->origin = book_origin(f->book);
     letter_pack(l, &names);
     struct outbox_row row = {.id = l->id,
                              .user = l->user,

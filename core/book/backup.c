@@ -1,8 +1,9 @@
 /* Backup and restore. A backup is a data directory without the master key: ciphertext without the key to it. Promises that a backup is
  * checked and counted before it is called good and is no data directory before it is whole (its layout comes last); that a restore replays
  * every erasure that the backup, the directory restored into or a newer list that is named knows of, before the layout makes it a data
- * directory; and that it changes nothing else. Of erasures after the backup it knows from such a list only. Called by tools and the
- * analyst. */
+ * directory; that it changes nothing else; and that a restored directory has an origin of its own, because it counts its decisions again
+ * from where the backup was and must not send something else under an id that was sent before. Of erasures after the backup it knows from
+ * such a list only. Called by tools and the analyst. */
 #include "copy.h"
 #include "kit/arena.h"
 #include "kit/file.h"
@@ -146,7 +147,7 @@ static bool restore_into(const char *backup, const char *staging, const struct l
   char path[BOOK_PATH];
   book_file(staging, "master.key", path);
   if (!file_write_atomic(path, (struct str){(const char *)master, SEAL_KEY}, 0600, e)) return false;
-  if (!copy_files(backup, l, staging, e) || !layout_write(staging, l, e)) return false;
+  if (!copy_files(backup, l, staging, e) || !origin_draw(staging, e) || !layout_write(staging, l, e)) return false;
   if (!erasures_read(staging, all, e)) return false; /* the backup's own, made while it was copied */
   const int lock = directory_lock(staging, e);
   struct book *b = lock < 0 ? NULL : book_open_with(staging, lock, master, e);

@@ -3,6 +3,7 @@
  *   kairos.lock        held by flock while an engine or an offline tool that writes runs
  *   master.key         32 bytes, 0600: wraps the users' data keys; never in a backup
  *   layout             format version, secret for user digests, partition → volume
+ *   origin             16 hex digits, in the ids of webhooks: drawn when the directory is made and again by a restore; never in a backup
  *   volume-00.db …     one SQLite file (WAL, synchronous=FULL) per volume: journal, users, decisions, outbox, meta
  *   control.db         control facts with their authors (hash-chained), API keys (SHA-256), erasures, models' registry
  *   store/<sha256>     every source, program manifest, dictionary, model state, time zone and .so that a journal names
@@ -34,6 +35,8 @@ uint32_t book_volumes(const struct book *b);
 uint32_t book_partition_of(const struct book *b, struct str user); /* [any] hash of the id, for ever */
 uint32_t book_volume_of(const struct book *b, uint32_t partition); /* [any] */
 const char *book_directory(const struct book *b);
+/* What tells this directory's webhooks from those of every other, and from its own before a restore; 0: an older engine made it. [any] */
+uint64_t book_origin(const struct book *b);
 /* Names the SQLite VFS that every file opened from now on goes through; NULL = the default. Tests of power loss and failing disks only. */
 void book_use_vfs(const char *name);
 void user_erasure_mark(const struct user *u,

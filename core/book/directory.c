@@ -110,6 +110,36 @@ bool book_open_to_others(const char *directory, unsigned *mode) {
   return true;
 }
 
+/* ---- the origin ---- */
+
+bool origin_draw(const char *directory, struct err *e) {
+  char path[BOOK_PATH], text[24];
+  uint64_t drawn = 0;
+  while (!drawn) rng_secret(&drawn, sizeof drawn);
+  book_file(directory, "origin", path);
+  const int length = snprintf(text, sizeof text, "%016llx\n", (unsigned long long)drawn);
+  return file_write_atomic(path, (struct str){text, (size_t)length}, 0600, e);
+}
+
+bool origin_read(const char *directory, uint64_t *out, struct err *e) {
+  char path[BOOK_PATH];
+  unsigned char bytes[8];
+  struct buf text = {0};
+  *out = 0;
+  book_file(directory, "origin", path);
+  if (!file_exists(path)) return true;
+  bool done = file_read(path, &text, 4096, e);
+  if (done && !hash_unhex(str_trim(buf_view(&text)), bytes, sizeof bytes))
+    done = err_set(e, ERR_INPUT, "%s: expected 16 hex digits; without the file webhook-ids are those of an older engine", path);
+  for (size_t i = 0; done && i < sizeof bytes; i++) *out = *out << 8 | bytes[i];
+  buf_free(&text);
+  return done;
+}
+
+uint64_t book_origin(const struct book *b) {
+  return b->origin;
+}
+
 /* ---- creating ---- */
 
 static bool create_keys(const char *directory, struct layout *l, struct err *e) {
@@ -154,7 +184,7 @@ bool book_create(const char *directory, uint32_t volumes, struct err *e) {
   bool done = !file_exists(path) || err_set(e, ERR_CONFLICT, "%s is a data directory already", directory);
   book_file(directory, "store", path);
   done = done && file_make_directory(path, 0700, e) && create_keys(directory, &l, e) && create_dictionary(directory, &l, e);
-  done = done && layout_write(directory, &l, e);
+  done = done && origin_draw(directory, e) && layout_write(directory, &l, e);
   close(lock);
   return done;
 }
@@ -202,7 +232,7 @@ struct book *book_open_with(const char *directory, int lock, const unsigned char
   *b = (struct book){.lock = lock, .writer = lock >= 0};
   pthread_mutex_init(&b->control_lock, NULL);
   snprintf(b->directory, sizeof b->directory, "%s", directory);
-  bool done = layout_read(directory, &b->layout, e);
+  bool done = layout_read(directory, &b->layout, e) && origin_read(directory, &b->origin, e);
   master_key_check(master, check);
   if (done && sodium_memcmp(check, b->layout.key_check, sizeof check) != 0)
     done = err_set(e, ERR_DENIED, "the master key is not the one that %s was made with", directory);

@@ -21,6 +21,9 @@ struct layout {
 };
 bool layout_read(const char *directory, struct layout *out, struct err *e);
 bool layout_write(const char *directory, const struct layout *l, struct err *e);
+/* The file `origin`: a new one, or what it holds; 0 when there is none, as an older engine left it. */
+bool origin_draw(const char *directory, struct err *e);
+bool origin_read(const char *directory, uint64_t *out, struct err *e);
 /* Spreads partitions over volumes in order. */
 void layout_spread(struct layout *l, uint32_t volumes);
 
@@ -29,6 +32,7 @@ struct book {
   bool writer;
   int lock; /* descriptor of kairos.lock; −1 for readers */
   struct layout layout;
+  uint64_t origin;
   unsigned char wrap_key[SEAL_KEY];    /* wraps users' data keys */
   unsigned char control_key[SEAL_KEY]; /* seals control facts in journals */
   uint64_t event_seed;                 /* for digests of (source, event id) */

@@ -58,10 +58,11 @@ struct letter {
   uint32_t endpoint;            /* 0: the first endpoint whose breaker allows; n: endpoint n − 1 alone */
   bool notice;                  /* not an intervention: the long table of pauses (W2), ≥ 60 s after 429 or a timeout */
   struct trace trace;           /* of the request that caused it: sent on under a span of its own */
+  uint64_t origin;              /* of the data directory that it was decided in: in its webhook-id for ever; 0: the courier's */
   struct str body;              /* copied by letter_new, set by it */
 };
 struct letter *letter_new(struct str body); /* zeroed but for the body; NULL when memory failed. [any] */
-/* What its row keeps beside the body: the names, and the trace if there is one. [lane] */
+/* What its row keeps beside the body: the names, and the trace and the origin if there are such. [lane] */
 void letter_pack(const struct letter *l, struct buf *out);
 void letter_unpack(struct letter *l, struct str packed);
 void letter_free(struct letter *l); /* only for a letter that was not taken; NULL is fine. [any] */
@@ -95,7 +96,8 @@ struct courier_options {
   void *context;
   /* Told on the courier's thread, besides the log, when an endpoint's breaker opens or closes or when it is disabled (W6). May be NULL. */
   void (*endpoint_changed)(void *context, size_t endpoint, const char *state, const char *why);
-  /* Goes into webhook-id, "msg_<origin>_d<partition>-<count>", so that two installations may share a receiver; NULL: "msg_d…". */
+  /* Of letters without an origin of their own: goes into webhook-id, "msg_<origin>_d<partition>-<count>", so that two installations may
+   * share a receiver; NULL: "msg_d…". */
   const char *origin;
   int64_t connect_ms, total_ms; /* 0 = 5 000 and 15 000 (W3); tests shorten them */
 };

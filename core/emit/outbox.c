@@ -71,16 +71,20 @@ bool outbox_results(struct outbox *o, const struct attempt_result *results, size
 void letter_pack(const struct letter *l, struct buf *out) {
   for (int i = 0; i < LETTER_NAMES; i++)
     if (l->names[i]) pack_u64(out, l->names[i]);
-  if (!l->trace.there) return;
+  if (!l->trace.there && !l->origin) return;
   pack_u64(out, 0); /* no name */
-  trace_pack(&l->trace, out);
+  if (l->trace.there) trace_pack(&l->trace, out);
+  if (l->origin) pack_u64(out, l->origin);
 }
 
 void letter_unpack(struct letter *l, struct str packed) {
   struct unpack in = unpack_from(packed);
   uint64_t name = 1;
   for (int i = 0; i < LETTER_NAMES && name; i++) l->names[i] = name = unpack_u64(&in);
-  if (!name || unpack_u64(&in) == 0) trace_unpack(&in, &l->trace);
+  l->trace = (struct trace){0}, l->origin = 0;
+  if (name && unpack_u64(&in) != 0) return;
+  trace_unpack(&in, &l->trace); /* longer than any origin: takes nothing of one that stands alone */
+  if (in.at < in.end) l->origin = unpack_u64(&in);
 }
 
 static struct letter *letter_of(const struct outbox *o, const struct outbox_row *row) {

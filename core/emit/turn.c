@@ -181,9 +181,12 @@ void attempt_ended(void *context, const struct http_outcome *outcome) {
   outlet_judge(c, o, verdict, outcome, why);
 }
 
-static size_t id_write(const struct courier *c, uint64_t id, char *out, size_t size) {
-  int n = snprintf(out, size, "msg_%s%sd%u-%llu", c->origin, c->origin[0] ? "_" : "", (unsigned)(id >> 48),
-                   (unsigned long long)(id & ((UINT64_C(1) << 48) - 1)));
+static size_t id_write(const struct courier *c, const struct letter *l, char *out, size_t size) {
+  char own[24] = "";
+  if (l->origin) snprintf(own, sizeof own, "%016llx", (unsigned long long)l->origin);
+  const char *origin = l->origin ? own : c->origin;
+  int n = snprintf(out, size, "msg_%s%sd%u-%llu", origin, origin[0] ? "_" : "", (unsigned)(l->id >> 48),
+                   (unsigned long long)(l->id & ((UINT64_C(1) << 48) - 1)));
   must(n > 0 && (size_t)n < size);
   return (size_t)n;
 }
@@ -191,7 +194,7 @@ static size_t id_write(const struct courier *c, uint64_t id, char *out, size_t s
 static void attempt_start(struct courier *c, struct parcel *parcel, struct outlet *o) {
   char id[112], seconds[24];
   int seconds_length = snprintf(seconds, sizeof seconds, "%lld", (long long)(c->now / 1000));
-  struct http_message m = {{id, id_write(c, parcel->letter.id, id, sizeof id)},
+  struct http_message m = {{id, id_write(c, &parcel->letter, id, sizeof id)},
                            {seconds, (size_t)seconds_length},
                            parcel->letter.body,
                            .signature_count = o->key_count};

@@ -105,7 +105,7 @@ local function wrong(id, ...)
 end
 local messages = 0
 for line in io.lines(arg[1]) do
-  local at, id, signature, body, act = line:match("^(%d+) msg_(%S+) (%S+) (%x+) (%S+)$")
+  local at, id, signature, body, act = line:match("^(%d+) msg_%x+_(%S+) (%S+) (%x+) (%S+)$")
   if at then
     messages = messages + 1
     local r = received[id] or { body = body, count = 0, taken = 0, late = 0, last = 0 }

@@ -56,7 +56,7 @@ static enum act choose(struct str id, struct str body) {
   char text[96], option[96];
   snprintf(text, sizeof text, STR_FORMAT, STR_ARG(id));
   if (hole || drips) return hole ? NOTHING : DRIP;
-  if (good || sscanf(text, "msg_d%u-%u", &partition, &count) != 2 || partition >= 16 || count >= IDS_MOST) return TAKE;
+  if (good || sscanf(text, "msg_%*[0-9a-f]_d%u-%u", &partition, &count) != 2 || partition >= 16 || count >= IDS_MOST) return TAKE;
   snprintf(option, sizeof option, "\"intervention\":\"%.80s\"", never ? never : "");
   if (never && memmem(body.at, body.len, option, strlen(option))) return REFUSE;
   const size_t n = messages++;

@@ -103,7 +103,7 @@ receiver good --good
 serve
 until_ends delivered $((people - 1))
 equal "withdrawn messages" "$(ends withdrawn)" 1
-for id in $sent; do grep -q " msg_$id verified " "$work/good" || echo "$id"; done >"$work/missing"
+for id in $sent; do grep -Eq " msg_[0-9a-f]+_$id verified " "$work/good" || echo "$id"; done >"$work/missing"
 equal "messages that the endpoint did not take" "$(wc -l <"$work/missing")" 1
 stop
 run 0 "$KAIROS" replay --verify --data "$work/data"

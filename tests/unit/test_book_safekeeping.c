@@ -316,6 +316,8 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   char backup[450], key[450], control[450], lost[450], name[32];
   fixture_open(&f, "book-backup", 2);
   fixture_names(&restored, "book-restored");
+  const uint64_t origin = book_origin(f.book);
+  assert_true(origin != 0);
   snprintf(backup, sizeof backup, "%s-backup", f.directory);
   snprintf(key, sizeof key, "%s/master.key", f.directory);
   file_remove_tree(backup, NULL);
@@ -353,6 +355,11 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   tell(&f, restored.directory, &after);
   assert_true(before.len > 1000 && str_eq(buf_view(&before), buf_view(&after)));
   restored.book = book_open(restored.directory, true, &f.e);
+  const uint64_t renewed = book_origin(restored.book);
+  assert_true(renewed != 0 && renewed != origin);
+  book_close(restored.book);
+  restored.book = book_open(restored.directory, true, &f.e);
+  assert_true(book_origin(restored.book) == renewed);
   open_all(&restored, volumes); /* the tail that the backup caught is applied now */
   v = toy_home(&restored, volumes, name);
   assert_null(volume_user(v, str_from(name), false, &f.e));

@@ -91,6 +91,20 @@ static void a_trace_goes_on_under_spans_of_its_own(void **state) {
   letter_unpack(again, buf_view(&packed));
   assert_memory_equal(&again->trace, &l->trace, sizeof l->trace);
   assert_memory_equal(again->names, l->names, sizeof l->names);
+  /* Every row that there may be: names as many as fit or few, with a trace, an origin, both, neither. */
+  for (int i = 0; i < 8; i++) {
+    struct letter other = *l;
+    if (i & 1) other.trace = (struct trace){0};
+    if (i & 2) other.origin = UINT64_C(0x0123456789abcdef);
+    if (i & 4) memset(other.names + 1, 0, sizeof other.names - sizeof *other.names);
+    buf_clear(&packed);
+    letter_pack(&other, &packed);
+    again->origin = 5;
+    letter_unpack(again, buf_view(&packed));
+    assert_memory_equal(&again->trace, &other.trace, sizeof other.trace);
+    assert_memory_equal(again->names, other.names, other.names[1] ? sizeof other.names : sizeof *other.names);
+    assert_true(again->origin == other.origin);
+  }
   buf_free(&packed);
   letter_free(again);
   desk_push(&d, l);
