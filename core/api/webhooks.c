@@ -72,10 +72,47 @@ static void answer(struct walk *w) {
   buf_free(&out);
 }
 
-static bool read_time(struct request *r, const struct json *j, const char *key, int64_t *out) {
-  struct str text = json_text(j, json_get(j, 0, key), &r->arena);
-  if (text.len == 0 || clock_parse(text, out)) return true;
-  request_problem(r, 400, "body-invalid", key, "%s: expected a time like 2025-01-15T22:40:00Z, got \"" STR_FORMAT "\"", key, STR_ARG(text));
+static bool read_time(struct request *r, const struct json *j, const char *pointer, int64_t *out) {
+  const uint32_t at = json_get(j, 0, pointer + 1);
+  if (json_type(j, at) == JSON_NULL || clock_parse(json_text(j, at, &r->arena), out)) return true;
+  request_problem(r, 400, "body-invalid", pointer, "expected a time like \"2025-01-15T22:40:00Z\", came " STR_FORMAT,
+                  STR_ARG(json_raw(j, at)));
+  return false;
+}
+
+/* A field that nobody knows was meant to be one of the two: without it more would be sent again than was wanted. */
+static bool only_times(struct request *r, const struct json *j) {
+  static const char *const names[] = {"from", "to"};
+  if (json_type(j, 0) != JSON_OBJECT) {
+    request_problem(r, 400, "body-invalid", "", "expected an object like {\"from\": \"2025-01-15T22:40:00Z\"}, came " STR_FORMAT,
+                    (int)(json_raw(j, 0).len > 40 ? 40 : json_raw(j, 0).len), json_raw(j, 0).at);
+    return false;
+  }
+  for (uint32_t n = 0, at = 1; n < j->tokens[0].count; n++, at = j->tokens[at + 1].next) {
+    const struct str name = json_text(j, at, &r->arena);
+    if (str_is(name, "from") || str_is(name, "to")) continue;
+    const char *near = str_nearest(name, names, 2);
+    request_problem(r, 400, "body-invalid", "", "unknown field \"" STR_FORMAT "\"%s%s%s: expected \"from\" and \"to\", or neither",
+                    STR_ARG(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+    return false;
+  }
+  return true;
+}
+
+/* Without a body: everything. */
+static bool read_span(struct request *r, struct revival *v) {
+  struct json body;
+  struct err e = {0};
+  v->to = INT64_MAX;
+  if (str_trim(r->body).len == 0) return true;
+  if (!json_parse(&body, &r->arena, r->body, &json_limits_default, &e)) {
+    request_refuse(r, &e);
+    return false;
+  }
+  if (!only_times(r, &body) || !read_time(r, &body, "/from", &v->from) || !read_time(r, &body, "/to", &v->to)) return false;
+  if (v->from <= v->to) return true;
+  request_problem(r, 400, "body-invalid", "/to", "expected a time that is not before \"from\", came " STR_FORMAT,
+                  STR_ARG(json_raw(&body, json_get(&body, 0, "to"))));
   return false;
 }
 
@@ -137,20 +174,13 @@ static void end_replay(struct writing *w) {
 }
 
 void api_webhooks_replay(struct request *r, void *context) {
-  struct json body;
-  struct err e = {0};
   struct revival *v = ARENA_NEW(&r->arena, struct revival);
-  if (!json_parse(&body, &r->arena, r->body, &json_limits_default, &e)) {
-    request_refuse(r, &e);
-    return;
-  }
   if (!v || !(v->result_json = in_the_log(r)).at) {
     request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
     return;
   }
-  v->to = INT64_MAX;
-  if (!read_time(r, &body, "from", &v->from) || !read_time(r, &body, "to", &v->to)) return;
-  struct order *o = order_new(r, context, "replay", r->body);
+  if (!read_span(r, v)) return;
+  struct order *o = order_new(r, context, "replay", str_trim(r->body));
   if (!o) return;
   o->revival = v;
   o->writing = (struct writing){.begin = begin_replay, .write = write_down, .end = end_replay};

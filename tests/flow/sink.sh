@@ -57,7 +57,16 @@ run 0 "$KAIROS" webhooks replay --from 2025-01-01T00:00:00Z
 has '^again: 0$'
 run 0 "$KAIROS" webhooks enable
 expect_call 400 POST /v1/webhooks/replay '{"from":"yesterday"}'
+grep -q '"pointer":"#/from"' "$work/answer" || say "where the fault is: $(cat "$work/answer")"
 expect_call 400 POST /v1/webhooks/replay 'no json'
+expect_call 400 POST /v1/webhooks/replay '["2025-01-01T00:00:00Z"]'
+expect_call 400 POST /v1/webhooks/replay '{"from":17}'
+expect_call 400 POST /v1/webhooks/replay '{"frm":"2025-01-01T00:00:00Z"}'
+grep -q 'did you mean \\"from\\"' "$work/answer" || say "an unknown field: $(cat "$work/answer")"
+expect_call 400 POST /v1/webhooks/replay '{"from":"2025-01-02T00:00:00Z","to":"2025-01-01T00:00:00Z"}'
+grep -q 'not before' "$work/answer" || say "backwards: $(cat "$work/answer")"
+expect_call 200 POST /v1/webhooks/replay
+equal "what is sent again without a body" "$(sed -n 's/.*"again":\([0-9]*\),.*/\1/p' "$work/answer")" 0
 
 person u3
 run 0 "$KAIROS" user opt-out u3
