@@ -77,36 +77,8 @@ static void a_trace_goes_on_under_spans_of_its_own(void **state) {
   struct desk d;
   desk_init(&d, &r->port, 1);
   desk_open(&d);
-  struct letter *l = desk_letter(1, START, START + CLOCK_HOUR), *again = desk_letter(2, START, START + CLOCK_HOUR);
-  struct buf packed = {0};
+  struct letter *l = desk_letter(1, START, START + CLOCK_HOUR);
   assert_true(trace_parse(str_from(given), &l->trace));
-  l->names[0] = 77;
-  letter_pack(l, &packed); /* as it lies in the outbox over a restart */
-  letter_unpack(again, buf_view(&packed));
-  assert_memory_equal(&again->trace, &l->trace, sizeof l->trace);
-  assert_memory_equal(again->names, l->names, sizeof l->names);
-  for (uint64_t i = 0; i < LETTER_NAMES; i++) l->names[i] = i + 1;
-  buf_clear(&packed);
-  letter_pack(l, &packed);
-  letter_unpack(again, buf_view(&packed));
-  assert_memory_equal(&again->trace, &l->trace, sizeof l->trace);
-  assert_memory_equal(again->names, l->names, sizeof l->names);
-  /* Every row that there may be: names as many as fit or few, with a trace, an origin, both, neither. */
-  for (int i = 0; i < 8; i++) {
-    struct letter other = *l;
-    if (i & 1) other.trace = (struct trace){0};
-    if (i & 2) other.origin = UINT64_C(0x0123456789abcdef);
-    if (i & 4) memset(other.names + 1, 0, sizeof other.names - sizeof *other.names);
-    buf_clear(&packed);
-    letter_pack(&other, &packed);
-    again->origin = 5;
-    letter_unpack(again, buf_view(&packed));
-    assert_memory_equal(&again->trace, &other.trace, sizeof other.trace);
-    assert_memory_equal(again->names, other.names, other.names[1] ? sizeof other.names : sizeof *other.names);
-    assert_true(again->origin == other.origin);
-  }
-  buf_free(&packed);
-  letter_free(again);
   desk_push(&d, l);
   assert_int_equal(result_at(&d, 0).end, LETTER_AGAIN);
   advance(&d, CLOCK_MINUTE);
