@@ -84,7 +84,7 @@ event "sleep_logged" {
 }
 
 event "check_in" {
-  doc = "The user says how they are.",
+  doc = "The user says how they are. Who is ill says so in the profile, which safeguards read.",
   fields = {
     motivationLevel = level "motivation",
     stressLevel = level "stress",
@@ -92,7 +92,6 @@ event "check_in" {
     mood = level "mood",
     sorenessLevel = level "soreness",
     sleepHours = hours_slept,
-    ill = "boolean",
   },
   context = context,
 }
