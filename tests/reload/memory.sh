@@ -41,21 +41,34 @@ helpers=$caller
 cp -r "$work/p" "$work/q"
 zygote=$(pgrep -o -P "$engine") # the oldest: a training may run beside it
 resident() { awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"; }
-# What it needs between two reloads: the least of two seconds, as programs leave with the last event and the last look at them.
+programs_held() {
+  expect_call 200 GET /metrics
+  sed -n 's/^kairos_programs_held \([0-9]*\)/\1/p' "$work/answer"
+}
+# What it needs between two reloads: the least of two seconds in which no program comes or goes, for those that wait for the builder come
+# after the last publish is answered. `held` says how many there are then.
 memory() {
-  least=$(resident "$engine")
-  for look in 1 2 3 4 5 6 7 8 9 10; do
+  held=$(programs_held)
+  still=0
+  looks=0
+  while [ $still -lt 10 ] && [ $looks -lt 300 ]; do
     sleep 0.2
+    looks=$((looks + 1))
     now=$(resident "$engine")
-    [ "$now" -ge "$least" ] || least=$now
+    was=$held
+    held=$(programs_held)
+    [ "$held" = "$was" ] || still=0
+    [ $still -gt 0 ] && [ "$least" -le "$now" ] || least=$now
+    still=$((still + 1))
   done
-  echo "$least"
 }
 reload() { # FROM COUNT
   run 0 "$KAIROS_BUILD/tests/publishing" "$port" "$work/q" "$1" "$2" "$work/q/models/churn.state" "$work/bin/plugins/svr.so"
 }
 reload 0 $warm
-before=$(memory)
+memory
+before=$least
+held_before=$held
 echo "after $warm reloads $before kB"
 fork_before=$(resident "$zygote")
 files_before=$(ls "/proc/$engine/fd" | wc -l)
@@ -64,27 +77,30 @@ while [ $done -lt "$reloads" ]; do
   step=$((reloads - done > 1000 ? 1000 : reloads - done))
   reload $((warm + done)) $step
   done=$((done + step))
-  after=$(memory)
+  memory
+  after=$least
   [ $done = "$reloads" ] || echo "after $((warm + done)) reloads $after kB"
 done
 fork_after=$(resident "$zygote")
 files_after=$(ls "/proc/$engine/fd" | wc -l)
+held_after=$held
 held=13
 tries=0
 while [ "$held" -gt 12 ] && [ $tries -lt 600 ]; do # the builder frees them when it has nothing else to do
   tries=$((tries + 1))
   sleep 0.1
-  expect_call 200 GET /metrics
-  held=$(sed -n 's/^kairos_programs_held \([0-9]*\)/\1/p' "$work/answer")
+  held=$(programs_held)
 done
 hosts=$(pgrep -P "$zygote" | wc -l)
-echo "after $warm reloads $before kB, after $((warm + reloads)) ($(grep -c ' is live (' "$work/serve.log") activations) $after kB; what forks hosts" \
+echo "after $warm reloads $before kB, after $((warm + reloads)) ($(grep -c ' is live (' "$work/serve.log") activations) $after kB ($held_before and $held_after programs held); what forks hosts" \
   "$fork_before and $fork_after kB; $files_before and $files_after descriptors; $held programs in memory, $hosts processes of plugins"
 [ "$held" -le 12 ] || say "$held programs are held"
 [ "$hosts" -le 12 ] || say "$hosts processes of plugins"
 [ $((files_after - files_before)) -le 60 ] || say "$files_before descriptors became $files_after" # a host has a few
 if [ -z "${KAIROS_SANITIZE:-}" ]; then
-  [ $((after * 100)) -le $((before * 105)) ] || say "memory grew from $before kB to $after kB in $reloads reloads"
+  # How many programs are held is bounded above; one more at the second look than at the first is no growth, but its 2 MB are there.
+  more=$((held_after > held_before ? held_after - held_before : 0))
+  [ $(((after - more * 2048) * 100)) -le $((before * 105)) ] || say "memory grew from $before kB to $after kB in $reloads reloads"
   [ $((fork_after - fork_before)) -le 512 ] || say "what forks hosts grew from $fork_before kB to $fork_after kB in $reloads reloads"
 fi
 kill -TERM "$caller"
