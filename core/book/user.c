@@ -192,9 +192,27 @@ bool user_add_attempt(struct user *u, const struct attempt *a) {
   return true;
 }
 
+static bool send_stands_for(const struct send *later, const struct send *s, bool by_option) {
+  return later->at >= s->at && (by_option ? later->option == s->option : later->trigger == s->trigger);
+}
+
+/* Later ones say all that its trigger's and its option's cooldowns ask of it. */
+static bool send_is_outlived(const struct user *u, uint16_t at, const struct send *newest) {
+  const struct send *s = &u->sends[at];
+  bool trigger = send_stands_for(newest, s, false), option = send_stands_for(newest, s, true);
+  for (uint16_t i = at + 1; i < u->send_count && !(trigger && option); i++) {
+    trigger = trigger || send_stands_for(&u->sends[i], s, false);
+    option = option || send_stands_for(&u->sends[i], s, true);
+  }
+  return trigger && option;
+}
+
 bool user_add_send(struct user *u, const struct send *s) {
   if (u->send_count == SENDS_MOST) {
-    memmove(u->sends, u->sends + 1, (SENDS_MOST - 1) * sizeof *u->sends);
+    uint16_t gone = 0;
+    while (gone < SENDS_MOST - SENDS_NEWEST && !send_is_outlived(u, gone, s)) gone++;
+    if (gone == SENDS_MOST - SENDS_NEWEST) gone = 0;
+    memmove(u->sends + gone, u->sends + gone + 1, (size_t)(SENDS_MOST - 1 - gone) * sizeof *u->sends);
     u->sends[SENDS_MOST - 1] = *s;
     return true;
   }

@@ -45,14 +45,16 @@ struct mark {
   double value;
 };
 
-/* A send, for caps, gaps, cooldowns and responses; the newest SENDS_MOST are kept (never fewer than 7 days × 12 + what is pending). */
+/* A send, for caps, gaps, cooldowns and responses. Of more than SENDS_MOST the oldest goes first whose trigger and option were sent again
+ * since (a cooldown may last years), but none of the newest SENDS_NEWEST (7 days × 12, of both ids of a merge, and what is pending). */
 struct send {
   int64_t at;
   uint64_t decision;        /* decision id as a number */
   uint64_t trigger, option; /* hash_64 of their names */
   uint8_t response;         /* 0 none yet, 1 good, 2 bad, 3 other */
 };
-#define SENDS_MOST 96
+#define SENDS_MOST   96
+#define SENDS_NEWEST 48
 
 /* The events that were seen, for duplicates: keyed digests of (source, id), their rows and hours of arrival, in order of arrival. 14 bytes
  * an event; the newest SEEN_MOST of SEEN_HOURS are kept. Opaque: volume_duplicate and volume_remember are its face. */

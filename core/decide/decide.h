@@ -282,8 +282,9 @@ bool event_is_merge(const struct event *e); /* "merged_into" ends a chain, "merg
 void merge_carry(const struct rules *r, const struct user *u, struct arena *scratch, struct json_writer *w);
 /* Applies a merge's row: closes the user, or binds it by what was carried. [lane or replay] */
 bool merge_take(struct user *u, const struct event *e, int64_t clock, struct arena *scratch, struct err *err);
-uint64_t merge_mark(struct str from);       /* of the user's mark that says: that id was merged into this one */
-double holdout_place(const struct user *u); /* the person's uniform for holdouts: the lowest of all their ids */
+uint64_t merge_mark(struct str from);                             /* of the user's mark that says: that id was merged into this one */
+double holdout_place(const struct user *u);                       /* the person's uniform for holdouts: the lowest of all their ids */
+bool rules_hold_out(const struct rules *r, const struct user *u); /* by the program's policy */
 
 /* ---- words ---- */
 /* Explains a stored record in English or Russian: plain text, one fact a line; and the same as JSON. `rules` and `symbols` are of the

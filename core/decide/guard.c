@@ -30,8 +30,8 @@ static bool is_quiet(const struct policy *p, int32_t minute) {
 }
 
 /* One uniform for life: who is held out does not depend on the program or the day. */
-static bool held_out(const struct user *u, double share) {
-  return share > 0 && holdout_place(u) < share;
+bool rules_hold_out(const struct rules *r, const struct user *u) {
+  return r->policy.holdout > 0 && holdout_place(u) < r->policy.holdout;
 }
 
 static const char *guard_who(const struct rules *r, const struct user *u, struct arena *a, struct str *detail) {
@@ -42,7 +42,7 @@ static const char *guard_who(const struct rules *r, const struct user *u, struct
         u->age < 0 ? STR("age unknown and no guardian's consent") : str_from(arena_printf(a, "age %d and no guardian's consent", u->age));
     return REASON_MINOR;
   }
-  if (held_out(u, r->policy.holdout)) return REASON_HOLDOUT;
+  if (rules_hold_out(r, u)) return REASON_HOLDOUT;
   return NULL;
 }
 

@@ -131,7 +131,7 @@ static int by_time(const void *left, const void *right) {
   return (a->decision > b->decision) - (a->decision < b->decision);
 }
 
-/* The newest of both, in their order. */
+/* Both, in the order of their times; of too many go those that would have gone from one. */
 static bool take_sends(struct user *u, const struct json *j, uint32_t list, struct arena *a, struct err *e) {
   const uint32_t theirs = json_type(j, list) == JSON_ARRAY ? j->tokens[list].count : 0;
   struct send *all = ARENA_ARRAY(a, struct send, theirs + u->send_count + 1u);
@@ -151,7 +151,7 @@ static bool take_sends(struct user *u, const struct json *j, uint32_t list, stru
   }
   qsort(all, n, sizeof *all, by_time);
   u->send_count = 0;
-  for (size_t i = n > SENDS_MOST ? n - SENDS_MOST : 0; i < n; i++)
+  for (size_t i = 0; i < n; i++)
     if (!user_add_send(u, &all[i])) return no_memory(e);
   return true;
 }

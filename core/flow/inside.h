@@ -60,13 +60,15 @@ struct flow {
 };
 
 bool flow_recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e); /* volume_replay.row */
-/* Around a row's effect on its user: what was decided on another zone, age, guardian's consent or health is not sent any more. */
+/* Around a row's effect on its user: what was decided on another zone, age, guardian's consent or health is not sent any more, nor what
+ * was decided before a merge told of a refusal, a holdout or other sends. */
 struct known_person {
   bool may_change;
   const struct tz *zone;
+  enum consent consent;
   int32_t age;
-  bool guardian;
-  uint32_t health;
+  bool guardian, held_out;
+  uint32_t health, sends;
 };
 struct known_person recall_before(struct flow *f, const struct step *s);
 bool recall_after(struct flow *f, struct step *s, const struct known_person *before, struct err *e);

@@ -92,7 +92,15 @@ const struct flow_figures *flow_figures(const struct flow *f) {
   return &f->figures;
 }
 
+/* Of all that the flow points to, this user alone ends here. */
+static void forget_due(struct flow *f, const struct user *u) {
+  size_t kept = 0;
+  for (size_t i = 0; i < f->due.count; i++)
+    if (f->due.at[i] != u) f->due.at[kept++] = f->due.at[i];
+  f->due.count = kept;
+}
+
 bool flow_erase(struct flow *f, struct user *u, struct err *e) {
-  f->due.count = 0; /* pointers to users end here; due times are in their states */
+  forget_due(f, u);
   return volume_commit(f->volume, e) && volume_erase(f->volume, u, e);
 }

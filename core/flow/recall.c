@@ -1,15 +1,37 @@
 /* recall: a message was decided for somebody as they were known then: quiet hours in their zone, what a minor may get, what the ill are not
- * asked. When a row changes one of these while a message waits, it is withdrawn, as by an opt-out: its row ends in the same transaction,
- * and the courier hears of it after the commit, before the answer. Promises that it does not matter whether a request, a batch or a merge
- * brought the change, nor whether it made things stricter. Decides nothing anew: the next moment does. Called by flow.c on the lane;
- * in replay nothing waits. */
+ * asked; and, where a merge tells more of them, that nothing was refused, nobody was held out, and how much they had been sent. When a row
+ * changes one of these while a message waits, it is withdrawn, as by an opt-out: its row ends in the same transaction, and the courier
+ * hears of it after the commit, before the answer. Promises that it does not matter whether a request, a batch or a merge brought the
+ * change, nor whether it made things stricter. Decides nothing anew: the next moment does. Called by flow.c on the lane; in replay nothing
+ * waits. */
 #include "inside.h"
+#include "kit/clock.h"
+
+/* The sends that caps and the gap may count, at any clock from here on. */
+static uint32_t recent_sends(const struct user *u, int64_t clock) {
+  uint32_t count = 0;
+  for (uint16_t i = 0; i < u->send_count; i++) count += clock - u->sends[i].at < 7 * CLOCK_DAY;
+  return count;
+}
+
+static struct known_person known(struct flow *f, const struct step *s) {
+  const struct user *u = s->user;
+  return (struct known_person){.zone = u->zone,
+                               .consent = u->consent,
+                               .age = u->age,
+                               .guardian = u->minor_consent,
+                               .held_out = s->program && rules_hold_out(s->program->rules, u),
+                               .health = user_health(u, &f->scratch),
+                               .sends = recent_sends(u, s->recorded.clock)};
+}
 
 struct known_person recall_before(struct flow *f, const struct step *s) {
   const struct user *u = s->user;
   const bool may = s->item->kind == ENTRY_MERGE || str_is(s->item->event.type, "profile_updated");
   if (!f->volume || !may || u->send_count == 0) return (struct known_person){0};
-  return (struct known_person){true, u->zone, u->age, u->minor_consent, user_health(u, &f->scratch)};
+  struct known_person before = known(f, s);
+  before.may_change = true;
+  return before;
 }
 
 static void count(void *context, uint64_t id) {
@@ -31,8 +53,10 @@ static void drop_letters(struct flow *f, int64_t number) {
 bool recall_after(struct flow *f, struct step *s, const struct known_person *before, struct err *e) {
   struct user *u = s->user;
   if (!before->may_change) return true;
-  const bool same = before->zone == u->zone && before->age == u->age && before->guardian == u->minor_consent && !u->closed &&
-                    before->health == user_health(u, &f->scratch);
+  const struct known_person now = known(f, s);
+  const bool same = before->zone == now.zone && before->consent == now.consent && before->age == now.age &&
+                    before->guardian == now.guardian && before->held_out == now.held_out && before->health == now.health &&
+                    before->sends == now.sends && !u->closed;
   size_t waited = 0;
   if (same) return true;
   if (!volume_withdraw(f->volume, u, count, &waited, e)) return false;

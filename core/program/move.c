@@ -14,9 +14,17 @@ static bool mark_history(struct user *u, const struct recorded *r) {
   return true;
 }
 
+/* Before anything of the program moves: what is refused leaves no row, so it leaves nothing in the state. Merged once more below it is the
+ * same. */
+static bool profile_fits(struct user *u, enum entry_kind kind, const struct event *ev, const struct recorded *r, struct err *e) {
+  const bool brings = kind != ENTRY_ASKED && ev->data != JSON_NONE && str_is(ev->type, "profile_updated");
+  return !brings || user_merge_profile(u, json_raw(&ev->json, ev->data), r->may_identify, e);
+}
+
 bool program_move(const struct program *p, struct user *u, enum entry_kind kind, const struct event *ev, const struct recorded *r,
                   struct arena *scratch, bool *learned, struct err *e) {
   const uint64_t since = mark_key("user", STR("since"));
+  if (p && !profile_fits(u, kind, ev, r, e)) return false;
   if (p && !features_meet(p->features, u, !user_mark(u, since))) return err_set(e, ERR_INTERNAL, "no memory for a user's features");
   if (kind == ENTRY_FILLED) return !p || features_fill_in(p->features, u, r->filled, e); /* nobody did anything */
   if (kind == ENTRY_CONSENT) u->consent = str_is(ev->type, "opt_in") ? CONSENT_GIVEN : CONSENT_WITHDRAWN;

@@ -65,6 +65,30 @@ static void attempts_and_sends_keep_the_newest(void **state) {
   user_clear(&u);
 }
 
+/* A cooldown may be longer than it takes to send SENDS_MOST others: the last send of each trigger and of each option is kept. */
+static void the_last_send_of_each_is_kept(void **state) {
+  (void)state;
+  struct user u;
+  assert_true(user_init(&u));
+  for (int i = 0; i < 400; i++) {
+    const bool rare = i == 3 || i == 7 || i == 11;
+    const struct send s = {.at = i, .decision = (uint64_t)i + 1, .trigger = rare ? 1 : 2, .option = i == 11 ? 3 : rare ? 4 : 5};
+    assert_true(user_add_send(&u, &s));
+    assert_int_equal(u.sends[u.send_count - 1].at, i);
+    for (uint16_t k = 1; k < u.send_count; k++) assert_true(u.sends[k - 1].at < u.sends[k].at);
+  }
+  assert_int_equal(u.send_count, SENDS_MOST);
+  assert_null(user_send(&u, 4));      /* 8 and 12 are newer ones of its trigger, 8 of its option */
+  assert_non_null(user_send(&u, 8));  /* the last of its option */
+  assert_non_null(user_send(&u, 12)); /* the last of its trigger, and of its option */
+  for (int i = 0; i < 200; i++)       /* a hundred triggers: the newest ones are there in any case */
+    assert_true(
+        user_add_send(&u, &(struct send){.at = 400 + i, .decision = (uint64_t)i + 401, .trigger = 100 + (uint64_t)i % 150, .option = 5}));
+  assert_int_equal(u.send_count, SENDS_MOST);
+  for (int i = 0; i < SENDS_MOST / 2; i++) assert_int_equal(u.sends[SENDS_MOST - 1 - i].at, 599 - i);
+  user_clear(&u);
+}
+
 static void profiles_merge_whole_or_not(void **state) {
   (void)state;
   struct user u;
@@ -223,6 +247,7 @@ int main(void) {
       cmocka_unit_test(marks_stay_sorted),
       cmocka_unit_test(day_rings_age_by_time_alone),
       cmocka_unit_test(attempts_and_sends_keep_the_newest),
+      cmocka_unit_test(the_last_send_of_each_is_kept),
       cmocka_unit_test(profiles_merge_whole_or_not),
       cmocka_unit_test(the_lower_age_counts),
       cmocka_unit_test(health_flags_fail_closed),

@@ -12,6 +12,9 @@
   " message = { en = \"hello\" } }\n"                                                                                                      \
   "trigger \"a\" { why = \"x\", on = { \"ping\" }, offer = { \"walk\" } }\n"
 
+#define HOLDOUT "policy \"p\" { why = \"x\", holdout = 0.3 }\n"
+#define SILENCE "trigger \"quiet\" { why = \"x\", on = { silence(1 * days) }, offer = { \"walk\" } }\n"
+
 #define NOON "2026-03-02T12:00:00Z"
 
 static struct flow *flow_of(void *context, uint32_t volume) {
@@ -126,6 +129,61 @@ static void killed_in_one_file(void **state) {
 static void killed_in_four_files(void **state) {
   (void)state;
   a_kill_between_any_two_steps(4);
+}
+
+static size_t waiting_of(struct world *w, const char *id) {
+  struct outbox_row *waiting;
+  size_t count, theirs = 0;
+  const struct user *u = user_of(w, id);
+  fine(&w->e, volume_waiting(flow_volume(world_flow(w, id)), INT64_MAX, 10, &w->arena, &waiting, &count, &w->e));
+  for (size_t i = 0; i < count; i++) theirs += waiting[i].user == u->number;
+  return theirs;
+}
+
+/* What binds the one who stays binds it in that row's own transaction, not a step later, which a full queue puts off: nothing that waits
+ * is sent to somebody who opted out under the other id, or is held out under it. */
+static void what_waits_ends_with_what_binds(void **state) {
+  (void)state;
+  for (int held_out = 0; held_out < 2; held_out++) {
+    struct world *w = world_new("merge-waiting", 4, held_out ? RULES HOLDOUT : RULES);
+    world_person(w, "kim", at(NOON), false);
+    const double kims = holdout_place(user_of(w, "kim"));
+    const char *from = "anon";
+    for (int i = 0; held_out && (i == 0 || holdout_place(user_of(w, from)) >= 0.3); i++) {
+      from = arena_printf(&w->arena, "anon%d", i);
+      world_person(w, from, at(NOON), false);
+    }
+    if (held_out) assert_true(kims >= 0.3);
+    else world_person(w, from, at(NOON), false);
+    world_say(w, world_event(w, "kim", "1", "ping", at(NOON), false, NULL));
+    assert_int_equal(waiting_of(w, "kim"), 1);
+    if (!held_out) opt_out(w, from);
+    struct aliases *a = aliases_of(w);
+    begin(w, a, from, "kim");
+    close_from(w, a, from);
+    bind_into(w, a, from, "kim");
+    assert_int_equal(waiting_of(w, "kim"), 0);
+    int64_t recalled[2];
+    assert_int_equal(flow_recalled_take(world_flow(w, "kim"), recalled, 2), 1); /* the courier is told */
+    assert_int_equal(recalled[0], user_of(w, "kim")->number);
+    aliases_close(a);
+    world_free(w);
+  }
+}
+
+/* One erasure that an earlier run began does not make the engine forget when others are due. */
+static void an_erasure_forgets_nobody_else(void **state) {
+  (void)state;
+  struct world *w = world_new("merge-due", 1, RULES SILENCE);
+  world_person(w, "anna", at(NOON), false);
+  world_person(w, "bert", at(NOON), false);
+  struct item *ping = world_event(w, "anna", "1", "ping", at("2026-03-02T12:30:00Z"), false, NULL);
+  struct user *due[4];
+  fine(&w->e, flow_walk(w->flows[0], &ping, 1, &w->arena, &w->e));
+  fine(&w->e, flow_erase(w->flows[0], user_of(w, "bert"), &w->e));
+  assert_int_equal(flow_due_take(w->flows[0], due, 4), 1);
+  assert_ptr_equal(due[0], user_of(w, "anna"));
+  world_free(w);
 }
 
 static void a_half_erased_person_is_erased(void **state) {
@@ -360,6 +418,8 @@ static void a_damaged_merge_stops_the_start(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(killed_in_one_file),
                                      cmocka_unit_test(killed_in_four_files),
+                                     cmocka_unit_test(what_waits_ends_with_what_binds),
+                                     cmocka_unit_test(an_erasure_forgets_nobody_else),
                                      cmocka_unit_test(a_half_erased_person_is_erased),
                                      cmocka_unit_test(a_closed_user_takes_an_opt_out_only),
                                      cmocka_unit_test(history_stays_history),

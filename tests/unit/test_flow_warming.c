@@ -236,6 +236,25 @@ static void test_what_went_and_came_back(void **state) {
   world_free(w);
 }
 
+/* A program tried and taken back: to whom nothing happened meanwhile but what was refused, nothing happened. A replay never sees it. */
+static void test_what_is_refused_meets_no_program(void **state) {
+  (void)state;
+  const int64_t noon = at("2025-03-03T12:00:00Z");
+  struct world *w = world_new("warm-refused", 1, AFTER);
+  const struct program *after = w->program;
+  world_person(w, "anna", noon, false);
+  walks(w, "anna", noon, 3);
+  const struct str was = world_state(w, "anna");
+  world_activate(w, world_program(w, BEFORE));
+  const char *moved = world_envelope(w, "anna", NULL, "profile_updated", noon, "{\"timezone\":\"Mars/Olympus\"}");
+  const struct item *refused = world_say(w, world_item(w, ENTRY_PROFILE, moved, noon + CLOCK_HOUR, false));
+  assert_int_equal(refused->state, ITEM_REFUSED);
+  assert_true(str_eq(world_state(w, "anna"), was));
+  world_activate(w, after);
+  assert_true(value_of(w, "anna", "b_count").number == 3);
+  world_free(w);
+}
+
 static struct user *as_of(struct world *w, const char *user, int64_t until, struct rebuild **r) {
   bool done = false;
   struct flow *f = world_flow(w, user);
@@ -367,6 +386,7 @@ int main(void) {
       cmocka_unit_test(test_unknown_until_it_is_filled),
       cmocka_unit_test(test_a_kill_at_every_step),
       cmocka_unit_test(test_what_went_and_came_back),
+      cmocka_unit_test(test_what_is_refused_meets_no_program),
       cmocka_unit_test(test_the_past_is_as_it_was),
       cmocka_unit_test(test_history_stays_history),
       cmocka_unit_test(test_damaged_fillings_change_nothing),
