@@ -97,9 +97,10 @@ static bool describe(struct episode *e, const struct program *p, uint32_t model)
 }
 
 static bool is_same(const struct episode *a, const struct episode *b) {
-  return strcmp(a->name, b->name) == 0 && strcmp(a->served, b->served) == 0 && strcmp(a->beside, b->beside) == 0 && a->role == b->role &&
-         a->terms.within == b->terms.within && a->terms.after == b->terms.after && a->terms.absent == b->terms.absent &&
-         a->terms.left_out == b->terms.left_out && str_eq(a->terms.on, b->terms.on) && str_eq(a->terms.target, b->terms.target);
+  return strcmp(a->name, b->name) == 0 && strcmp(a->state_path, b->state_path) == 0 && strcmp(a->served, b->served) == 0 &&
+         strcmp(a->beside, b->beside) == 0 && a->role == b->role && a->terms.within == b->terms.within &&
+         a->terms.after == b->terms.after && a->terms.absent == b->terms.absent && a->terms.left_out == b->terms.left_out &&
+         str_eq(a->terms.on, b->terms.on) && str_eq(a->terms.target, b->terms.target);
 }
 
 /* What lies beside is another, the served state is the same: so are its bins. */
@@ -119,7 +120,7 @@ static void follow_drift(const struct lifecycle *l, struct episode *e, const str
   drift_figures(fresh, p, model, &e->drifting);
 }
 
-/* One that goes on keeps its scores and what was said. */
+/* One that goes on keeps its scores, as far as the journal was read for it, and what was said. */
 static struct episode *continue_or_begin(struct lifecycle *l, const struct episode *is) {
   for (uint32_t i = 0; i < l->episode_count; i++) {
     struct episode *was = l->episodes[i];
@@ -179,11 +180,8 @@ static void follow(struct lifecycle *l, const struct program *p) {
   l->of = library_hold(l->api->library, p);
   library_release(l->api->library, before);
   if (same) return;
-  /* Who sits where is asked of the journal again: from its beginning, because only it knows what answered when. */
-  memset(l->scan.seats, 0, sizeof l->scan.seats);
-  memset(l->scan.next, 0, sizeof l->scan.next);
-  for (uint32_t i = 0; i < count; i++)
-    for (uint32_t part = 0; part < BOOK_PARTITIONS; part++) scores_begin(now[i]->scores, part);
+  /* For who is new the journal is read from its beginning, because only it knows what answered when. */
+  memset(&l->scan.last, 0, sizeof l->scan.last);
   l->scan.more = true;
 }
 

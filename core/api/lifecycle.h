@@ -31,6 +31,10 @@ struct alert {
   int64_t at;
   char text[240];
 };
+struct seat { /* a partition's program, for one episode */
+  bool there;
+  uint32_t served, beside; /* beliefs */
+};
 struct episode { /* a served model of the live program, with what lies beside it; the same until one of its states is another */
   char name[128], state_path[400];
   struct retraining rules;
@@ -41,7 +45,9 @@ struct episode { /* a served model of the live program, with what lies beside it
   char served[DIGEST_TEXT], beside[DIGEST_TEXT]; /* SHA-256 of the states; beside: empty when none is */
   enum model_role role;                          /* of what lies beside */
   double baseline_accuracy, baseline_loss;       /* on test people when it was trained; none: unknown */
-  struct scores *scores;                         /* the scan's while one is under way */
+  struct scores *scores;                         /* these three are the scan's while one is under way */
+  struct seat seats[BOOK_PARTITIONS];
+  int64_t next[BOOK_VOLUMES_MOST]; /* seq: up to there the journal was read for this one */
   struct score score;
   struct episode_sets { /* the adaptive prediction sets of all partitions */
     uint64_t asked, held;
@@ -59,16 +65,16 @@ struct episode { /* a served model of the live program, with what lies beside it
   bool changing;
   int64_t not_before; /* UTC ms: a step that was refused is not tried again at once */
 };
-struct seat { /* a partition's program, for one episode */
-  bool there;
-  uint32_t served, beside; /* beliefs */
+struct seating { /* what one program is to the episodes */
+  char digest[DIGEST_TEXT];
+  bool known[EPISODES_MOST];
+  struct seat seats[EPISODES_MOST];
 };
 struct scan { /* the journal, read in pieces on the builder's thread */
   struct errand errand;
   struct lifecycle *lifecycle;
   struct arena arena;
-  int64_t next[BOOK_VOLUMES_MOST]; /* seq */
-  struct seat seats[BOOK_PARTITIONS][EPISODES_MOST];
+  struct seating last; /* of the program that a partition took last */
   uint32_t rows_most;
   bool more, running;
   uint64_t rows; /* read in all */

@@ -45,31 +45,64 @@ static struct seat seat_in(const struct program *p, const struct episode *e) {
   return s;
 }
 
-static void take_program(struct scan *s, uint32_t partition, struct str digest) {
-  struct lifecycle *l = s->lifecycle;
+struct pass { /* over a volume, for those episodes that are this far; who is further joins where they are */
+  struct scan *scan;
+  uint32_t volume;
+  int64_t from;
+};
+
+static bool takes(const struct pass *p, const struct episode *e, const struct entry *row) {
+  return e->next[p->volume] >= p->from && e->next[p->volume] <= row->seq;
+}
+
+/* Sixteen partitions take the same program one after the other. */
+static struct seating *seating_of(struct scan *s, struct str digest) {
+  struct seating *last = &s->last;
+  if (str_is(digest, last->digest)) return last;
+  memset(last, 0, sizeof *last);
+  if (digest.len < sizeof last->digest) memcpy(last->digest, digest.at, digest.len);
+  return last;
+}
+
+/* Built is only what an episode's states were in. */
+static void fill_seating(struct lifecycle *l, struct seating *to, struct str digest, const bool *wanted) {
   unsigned char sha256[HASH_SHA256];
   struct buf manifest = {0};
   struct err e = {0};
   const struct program *p = NULL;
-  if (!hash_unhex(digest, sha256, HASH_SHA256) || !store_get(library_book(l->api->library), sha256, &manifest, &e)) {
-    buf_free(&manifest);
-    return;
-  }
+  const bool there = hash_unhex(digest, sha256, HASH_SHA256) && store_get(library_book(l->api->library), sha256, &manifest, &e);
   for (uint32_t i = 0; i < l->episode_count; i++) {
-    struct seat now = {0};
-    const bool fits = has_states(l->episodes[i], buf_view(&manifest));
-    if (fits && (p || (p = library_plain(l->api->library, digest, &e)))) now = seat_in(p, l->episodes[i]);
-    if (now.there && !s->seats[partition][i].there) scores_begin(l->episodes[i]->scores, partition);
-    s->seats[partition][i] = now;
+    if (!wanted[i] || to->known[i]) continue;
+    to->known[i] = there;
+    if (there && has_states(l->episodes[i], buf_view(&manifest)) && (p || (p = library_plain(l->api->library, digest, &e))))
+      to->seats[i] = seat_in(p, l->episodes[i]);
   }
   library_release(l->api->library, p);
   buf_free(&manifest);
 }
 
-static void take_fact(struct scan *s, const struct entry *row) {
+static void take_program(const struct pass *pass, const struct entry *row, struct str digest) {
+  struct lifecycle *l = pass->scan->lifecycle;
+  struct seating *now = seating_of(pass->scan, digest);
+  bool wanted[EPISODES_MOST] = {false}, lacking = false;
+  for (uint32_t i = 0; i < l->episode_count; i++) {
+    wanted[i] = takes(pass, l->episodes[i], row);
+    lacking = lacking || (wanted[i] && !now->known[i]);
+  }
+  if (lacking) fill_seating(l, now, digest, wanted);
+  for (uint32_t i = 0; i < l->episode_count; i++) {
+    struct episode *one = l->episodes[i];
+    if (!wanted[i] || !now->known[i]) continue;
+    if (now->seats[i].there && !one->seats[row->partition].there) scores_begin(one->scores, row->partition);
+    one->seats[row->partition] = now->seats[i];
+  }
+}
+
+static void take_fact(const struct pass *pass, const struct entry *row) {
+  struct arena *a = &pass->scan->arena;
   struct json j;
-  if (!json_parse(&j, &s->arena, row->body, &json_limits_default, NULL) || !json_text_is(&j, json_get(&j, 0, "kind"), "program")) return;
-  take_program(s, row->partition, json_text(&j, json_get(&j, 0, "name"), &s->arena));
+  if (!json_parse(&j, a, row->body, &json_limits_default, NULL) || !json_text_is(&j, json_get(&j, 0, "kind"), "program")) return;
+  take_program(pass, row, json_text(&j, json_get(&j, 0, "name"), a));
 }
 
 /* ---- rows ---- */
@@ -80,7 +113,8 @@ static double belief_in(const struct recorded *r, uint32_t belief) {
   return STATS_NONE;
 }
 
-static void take_row(struct scan *s, const struct entry *row, const struct user *u) {
+static void take_row(const struct pass *pass, const struct entry *row, const struct user *u) {
+  struct scan *s = pass->scan;
   struct lifecycle *l = s->lifecycle;
   struct recorded r;
   struct json j;
@@ -94,8 +128,8 @@ static void take_row(struct scan *s, const struct entry *row, const struct user 
   const uint64_t user = hash_64((struct str){(const char *)&number, sizeof number});
   for (uint32_t i = 0; i < l->episode_count; i++) {
     const struct episode *one = l->episodes[i];
-    const struct seat *seat = &s->seats[row->partition][i];
-    if (!seat->there) continue;
+    const struct seat *seat = &one->seats[row->partition];
+    if (!seat->there || !takes(pass, one, row)) continue;
     bool yes;
     if (str_eq(type, one->terms.target) &&
         (event.type.len || event_parse(&s->arena, row->body, r.received, r.source, r.history, &event, &e)) &&
@@ -108,19 +142,28 @@ static void take_row(struct scan *s, const struct entry *row, const struct user 
   }
 }
 
+static void step(const struct pass *p, const struct entry *row) {
+  const struct lifecycle *l = p->scan->lifecycle;
+  for (uint32_t i = 0; i < l->episode_count; i++)
+    if (takes(p, l->episodes[i], row)) l->episodes[i]->next[p->volume] = row->seq + 1;
+}
+
 /* True: the journal goes on. */
-static bool read_volume(struct scan *s, uint32_t v, uint32_t *left) {
+static bool read_volume(const struct pass *p, uint32_t *left) {
+  struct scan *s = p->scan;
   struct err e = {0};
-  struct volume *reader = volume_reader(s->lifecycle->api->book, v, &e);
+  struct volume *reader = volume_reader(s->lifecycle->api->book, p->volume, &e);
   struct entry row;
   struct user *u;
   bool more = reader != NULL;
-  while (more && *left > 0 && (more = volume_scan(reader, s->next[v], &row, &u, &e))) {
-    s->next[v] = row.seq + 1;
+  int64_t next = p->from;
+  while (more && *left > 0 && (more = volume_scan(reader, next, &row, &u, &e))) {
+    next = row.seq + 1;
     s->rows++;
     --*left;
-    if (row.kind == ENTRY_CONTROL) take_fact(s, &row);
-    else take_row(s, &row, u);
+    if (row.kind == ENTRY_CONTROL) take_fact(p, &row);
+    else take_row(p, &row, u);
+    step(p, &row);
     arena_reset(&s->arena);
   }
   volume_close(reader);
@@ -130,10 +173,18 @@ static bool read_volume(struct scan *s, uint32_t v, uint32_t *left) {
 
 static void work(struct errand *errand) {
   struct scan *s = (struct scan *)errand;
-  uint32_t left = s->rows_most;
+  const struct lifecycle *l = s->lifecycle;
+  uint32_t ahead = s->rows_most / 2, left = s->rows_most / 2; /* who begins does not keep the others waiting, nor they it */
   s->more = false;
-  for (uint32_t v = 0; v < book_volumes(s->lifecycle->api->book); v++)
-    if (left == 0 || read_volume(s, v, &left)) s->more = true;
+  for (uint32_t v = 0; v < book_volumes(l->api->book); v++) {
+    int64_t first = INT64_MAX, last = 0;
+    for (uint32_t i = 0; i < l->episode_count; i++) {
+      if (l->episodes[i]->next[v] < first) first = l->episodes[i]->next[v];
+      if (l->episodes[i]->next[v] > last) last = l->episodes[i]->next[v];
+    }
+    if (ahead == 0 || read_volume(&(struct pass){s, v, last}, &ahead)) s->more = true;
+    if (first < last && (left == 0 || read_volume(&(struct pass){s, v, first}, &left))) s->more = true;
+  }
 }
 
 static void done(struct errand *errand) {
