@@ -199,7 +199,6 @@ static bool move(struct flow *f, struct step *s, struct err *e) {
   struct err why = {0};
   const struct tz *zone = s->user->zone;
   const struct known_person before = recall_before(f, s);
-  s->before = s->user->consent;
   if (program_move(s->program, s->user, s->item->kind, &s->item->event, &s->recorded, &f->scratch, &s->item->learned, &why))
     return recall_after(f, s, &before, e) && note_zone(f, s, zone, e);
   /* Only what an event says is refused before anything moves. Else it is half applied: the turn is lost, and the rows say what stands; a
@@ -518,7 +517,6 @@ static bool walk_wave(struct flow *f, struct err *e) {
     if (!program_enter(s->program, &f->places.at[s->partition].controls, s->user, &s->recorded))
       return err_set(e, ERR_INTERNAL, "no memory for a rollout's entry");
     if (!keep(f, s, e)) return false;
-    flow_count_rollouts(f, s);
     note_due(f, s);
     count_step(f, s);
   }

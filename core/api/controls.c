@@ -221,12 +221,20 @@ void stage_moved(struct api_stage *s, int64_t at, struct str figures) {
   s->moved_on = figures.len ? keep_text(figures) : NULL;
 }
 
-/* A volume may not have taken the word about the return when it was said; the next one says it as well. */
-const char *stage_said(struct arena *a, const struct api_stage *s, const char *held_back, bool is_anew) {
-  char at[32] = "";
-  const size_t length = s->anew ? clock_format(s->anew, at) : 0;
-  return arena_printf(a, "\"stage\":%d,\"held\":%s%s%s%s%.*s%s", s->stage, s->held ? "true" : "false", held_back,
-                      is_anew ? ",\"anew\":true" : "", length ? ",\"anew_since\":\"" : "", (int)length, at, length ? "\"" : "");
+static const char *time_said(struct arena *a, const char *key, int64_t at) {
+  char text[32];
+  if (!at) return "";
+  const size_t length = clock_format(at, text);
+  return arena_printf(a, ",\"%s\":\"%.*s\"", key, (int)length, text);
+}
+
+/* A volume may not have taken the word about the step, or about the return, when it was said; the next one says all of it as well. */
+const char *stage_said(struct arena *a, const struct api_stage *s, bool is_anew) {
+  const char *since = time_said(a, "since", s->since), *anew = time_said(a, "anew_since", s->anew);
+  const char *back = s->stage >= 0 && s->holdback > 0 ? arena_printf(a, ",\"holdback\":%.6g", s->holdback) : "";
+  if (!since || !anew || !back) return NULL;
+  return arena_printf(a, "\"stage\":%d,\"held\":%s%s%s%s%s", s->stage, s->held ? "true" : "false", since, back,
+                      is_anew ? ",\"anew\":true" : "", anew);
 }
 
 struct api_stage *stage_of(struct api *a, struct str name) {
@@ -244,13 +252,6 @@ static const struct noun_rollout *find_rollout(const struct program *p, struct s
   for (uint32_t i = 0; i < rules_rollouts(p->rules); i++)
     if (str_eq(rollout_noun(p->rules, i)->at.name, name)) return rollout_noun(p->rules, i);
   return NULL;
-}
-
-#define AS_TEXT(x) #x
-#define SAID(x)    AS_TEXT(x)
-
-const char *holdback_said(const struct noun_rollout *n, int32_t stage) {
-  return stage_holdback(n, stage) > 0 ? ",\"holdback\":" SAID(ROLLOUT_HOLDBACK) : "";
 }
 
 /* Steps that bring a change to more people need those who agree; back, hold and halt never do. */
@@ -478,7 +479,7 @@ static bool step(struct fact *f, struct str verb, const struct noun_rollout *n, 
   f->written = moved;
   const bool is_anew = s->stage < 0 && after->stage >= 0;
   if (is_anew) after->anew = after->since;
-  const char *place = stage_said(&r->arena, after, after->stage != s->stage ? holdback_said(n, after->stage) : "", is_anew);
+  const char *place = stage_said(&r->arena, after, is_anew);
   if (!place) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
   return place && fact_say(f, place);
 }
@@ -526,8 +527,10 @@ static bool restore_one(struct api *a, const struct control_fact *fact) {
     struct str who = json_text(&j, json_get(&j, 0, "by"), &scratch);
     ok = stage != s->stage + 1 || add_name(&s->approvers, &s->approver_count, who);
   } else if (ok) {
+    int64_t at;
+    controls_said_since(&j, &scratch, &at);
     if (s->stage != stage) forget_approvals(s);
-    if (s->stage != stage) stage_moved(s, fact->at, json_text(&j, json_get(&j, 0, "why"), &scratch));
+    if (s->stage != stage) stage_moved(s, at, json_text(&j, json_get(&j, 0, "why"), &scratch));
     if (s->stage != stage && !json_double(&j, json_get(&j, 0, "holdback"), &s->holdback)) s->holdback = 0;
     s->stage = (int32_t)stage;
     json_bool(&j, json_get(&j, 0, "held"), &s->held);

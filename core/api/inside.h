@@ -167,15 +167,12 @@ void facts_again(struct api *api);  /* to the volumes that did not take what nob
 void facts_forget(struct api *api); /* after lanes_close: the next start has them from control.db [main] */
 
 /* ---- rollouts ---- */
-struct api_stage *stage_of(struct api *a, struct str name);             /* NULL: no memory */
-void forget_approvals(struct api_stage *s);                             /* what was agreed to is done, or no longer meant */
-const char *holdback_said(const struct noun_rollout *n, int32_t stage); /* by a move to that stage: ",…" into its fact, or "" */
+struct api_stage *stage_of(struct api *a, struct str name); /* NULL: no memory */
+void forget_approvals(struct api_stage *s);                 /* what was agreed to is done, or no longer meant */
 /* What a fact says of where a rollout is; `is_anew`: it comes back from a halt now. NULL: no memory. */
-const char *stage_said(struct arena *a, const struct api_stage *s, const char *held_back, bool is_anew);
+const char *stage_said(struct arena *a, const struct api_stage *s, bool is_anew);
 bool rollout_agreed(const struct noun_rollout *n, const struct api_stage *s);
 void stage_moved(struct api_stage *s, int64_t at, struct str figures); /* figures empty: by hand */
-/* What is counted of a rollout of the live program since it came to its stage. */
-void rollout_rates(struct api *a, uint32_t rollout, struct api_stage *s, struct rate_count out[RATES]);
 /* All that is known of it in its stage, and when the first one came in (UTC ms; 0: nobody). */
 void rollout_figures(struct api *a, uint32_t rollout, struct api_stage *s, struct stage_figures *out, int64_t *first, struct arena *arena);
 void put_stage_figures(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s);
@@ -185,8 +182,9 @@ bool trials_open(struct api *a, struct err *e);
 void trials_tick(struct api *a);   /* now and then */
 void trials_wanted(struct api *a); /* somebody looks: what moves and ends nothing is counted, too, for a minute */
 void trials_close(struct api *a);
-/* Leaves `out` as it is while the journal was not read to its end, or says another stage. */
-void trial_figures(const struct api *a, uint32_t rollout, int32_t stage, struct stage_figures *out, int64_t *first, struct arena *arena);
+/* Leaves `out` as it is while the journal was not read to its end, or as far as this stage. */
+void trial_figures(const struct api *a, uint32_t rollout, const struct api_stage *s, struct stage_figures *out, int64_t *first,
+                   struct arena *arena);
 
 /* ---- experiments ---- */
 struct api_ended { /* newest first */

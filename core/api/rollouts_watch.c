@@ -11,45 +11,26 @@
 
 #define EVERY (INT64_C(1000) * 1000 * 1000) /* ns */
 
-/* Webhooks are the engine's, not a rollout's: its messages' share cannot be told apart by the courier. */
-static void count_now(struct api *a, uint32_t rollout, struct rate_count out[RATES]) {
-  const struct rollout_count c = program_rollout(a->program, rollout);
+/* Webhooks are the engine's, not a rollout's: its messages' share cannot be told apart by the courier, which counts since its start. */
+static struct rate_count failed_messages(struct api *a, struct api_stage *s) {
   struct courier *courier = lanes_courier(a->lanes);
   const struct courier_figures w = courier ? courier_figures(courier) : (struct courier_figures){0};
-  out[RATE_OPT_OUT] = (struct rate_count){c.opted_out, c.entered};
-  out[RATE_COMPLAINT] = (struct rate_count){c.complained, c.entered};
-  out[RATE_WEBHOOK_ERROR] = (struct rate_count){w.failed, w.failed + w.delivered};
-}
-
-/* Since the stage began; a count that went back is another program's. */
-static void count_since(const struct rate_count *now, struct api_stage *s, struct rate_count out[RATES]) {
-  for (int i = 0; i < RATES; i++) {
-    if (now[i].all < s->from[i].all || now[i].bad < s->from[i].bad) s->from[i] = (struct rate_count){0, 0};
-    out[i] = (struct rate_count){now[i].bad - s->from[i].bad, now[i].all - s->from[i].all};
-  }
-}
-
-void rollout_rates(struct api *a, uint32_t rollout, struct api_stage *s, struct rate_count out[RATES]) {
-  struct rate_count now[RATES];
-  count_now(a, rollout, now);
-  if (s->counts_of != a->program || s->counts_at != s->stage) memcpy(s->from, now, sizeof now);
-  if (s->counts_of != a->program) s->from[RATE_OPT_OUT] = s->from[RATE_COMPLAINT] = (struct rate_count){0, 0}; /* all are of this program */
-  s->counts_of = a->program;
-  s->counts_at = s->stage;
-  count_since(now, s, out);
+  const struct rate_count now = {w.failed, w.failed + w.delivered};
+  if (s->failed_since != s->since) s->failed = now;
+  s->failed_since = s->since;
+  return (struct rate_count){now.bad - s->failed.bad, now.all - s->failed.all};
 }
 
 void rollout_figures(struct api *a, uint32_t rollout, struct api_stage *s, struct stage_figures *out, int64_t *first, struct arena *arena) {
   *out = (struct stage_figures){0};
-  rollout_rates(a, rollout, s, out->rates);
-  trial_figures(a, rollout, s->stage, out, first, arena);
+  trial_figures(a, rollout, s, out, first, arena);
+  out->rates[RATE_WEBHOOK_ERROR] = failed_messages(a, s);
 }
 
 struct step { /* in its fact's arena */
   int32_t from, to;
   int64_t at;
   double holdback;
-  const char *held_back; /* as holdback_said */
   struct str why;
 };
 
@@ -63,7 +44,9 @@ static bool say_step(struct fact *f) {
   struct json_writer w = json_to(&said);
   json_put_str(&w, step->why);
   after.stage = step->to;
-  const char *place = meant ? stage_said(&f->own, &after, step->held_back, false) : NULL;
+  after.since = step->at;
+  after.holdback = step->holdback;
+  const char *place = meant ? stage_said(&f->own, &after, false) : NULL;
   const char *more = place ? arena_printf(&f->own, "%s,\"why\":" STR_FORMAT, place, STR_ARG(buf_view(&said))) : NULL;
   buf_free(&said);
   if (more && fact_say(f, more)) return true;
@@ -87,7 +70,7 @@ static void move(struct api *a, const struct noun_rollout *n, const struct api_s
   struct step *step = f ? ARENA_NEW(&f->own, struct step) : NULL;
   const char *copy = step ? arena_text(&f->own, why.at, why.len) : NULL;
   if (copy) {
-    *step = (struct step){s->stage, stage, clock_now(), stage_holdback(n, stage), holdback_said(n, stage), {copy, why.len}};
+    *step = (struct step){s->stage, stage, clock_now(), stage_holdback(n, stage), {copy, why.len}};
     f->data = step;
     f->begin = say_step;
     f->written = moved;
@@ -123,7 +106,7 @@ static void look_at(struct api *a, uint32_t rollout, struct arena *scratch) {
   struct str why = {0};
   int64_t first;
   if (!s || s->stage < 0 || writing_waits(a, "rollout", n->at.name)) return;
-  rollout_figures(a, rollout, s, &f, &first, scratch); /* of one that never moves, too: its rates begin with its stage */
+  rollout_figures(a, rollout, s, &f, &first, scratch); /* of one that never moves, too: what fails counts from its stage's beginning */
   if (!n->halt.len && !n->advance.len) return;
   if (rollout_halts(r, rollout, &f, scratch, &why) == TRUTH_TRUE) {
     log_error("rollout", STR_FORMAT " is halted: " STR_FORMAT, STR_ARG(n->at.name), STR_ARG(why));

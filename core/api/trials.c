@@ -57,6 +57,7 @@ static void sign(struct buf *out, const struct program *p, const struct trial *o
 }
 
 static void trials_free(struct trial *trials, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) stays_free(trials[i].stays);
   for (uint32_t i = 0; i < count; i++)
     for (uint32_t m = 0; m < trials[i].metric_count; m++) {
       effects_free(trials[i].metrics[m].effects);
@@ -93,7 +94,8 @@ static bool add_rollouts(struct trial *trials, const struct program *p, bool act
   for (uint32_t i = 0; ok && i < rules_rollouts(p->rules) && i < ROLLOUTS_MOST && *count < TRIALS_MOST; i++) {
     if (rollout_reads_journal(p->rules, i) != acting) continue;
     struct trial *one = &trials[(*count)++];
-    *one = (struct trial){.number = i, .acts = acting, .read.stage = STAGE_MIXED, .shown.stage = STAGE_MIXED};
+    *one = (struct trial){.number = i, .acts = acting, .read.stage = STAGE_MIXED, .shown.stage = STAGE_MIXED, .stays = stays_new()};
+    ok = one->stays != NULL;
     for (uint32_t m = 0; ok && m < p->nouns.metric_count; m++)
       if (rollout_measures(p->rules, i, m)) ok = add_metric(one, p, m, 0, STATS_NONE, a);
   }
@@ -133,6 +135,9 @@ static void carry(struct trials *t, struct trial *now) {
     now[i].watched = was->watched;
     now[i].told_ratio = was->told_ratio;
     now[i].told_silence = was->told_silence;
+    struct stays *stays = now[i].stays;
+    now[i].stays = was->stays;
+    was->stays = stays;
     for (uint32_t m = 0; m < was->metric_count; m++) {
       const struct trial_metric other = now[i].metrics[m];
       now[i].metrics[m].effects = was->metrics[m].effects;
@@ -161,6 +166,7 @@ static void follow(struct trials *t) {
   if (t->signature && count == t->count && strcmp(t->signature, signature.at) == 0) carry(t, now);
   else {
     memset(t->scan.next, 0, sizeof t->scan.next);
+    trials_scan_forget(t);
     t->scan.more = true;
   }
   trials_free(t->trials, t->count);
@@ -185,7 +191,8 @@ void trials_wanted(struct api *a) {
   struct trials *t = a->trials;
   const int64_t now = clock_monotonic();
   if (!t) return;
-  for (uint32_t i = 0; i < t->count && !is_wanted(t, now); i++) t->trials[i].shown.counted = false; /* of the last time somebody asked */
+  for (uint32_t i = 0; i < t->count && !is_wanted(t, now); i++)
+    t->trials[i].shown.counted = t->trials[i].shown.rated = false; /* of the last time somebody asked */
   t->asked_at = now;
 }
 
@@ -213,6 +220,7 @@ void trials_close(struct api *a) {
   struct trials *t = a->trials;
   if (!t) return;
   trials_free(t->trials, t->count);
+  trials_scan_forget(t);
   library_release(a->library, t->of);
   arena_free(&t->arena);
   arena_free(&t->scan.arena);
@@ -252,10 +260,25 @@ struct bounded trial_difference(const struct trial *one, uint32_t metric, uint32
   return anytime_apart(&arms[control], &arms[arm], one->shown.apart[metric][arm], alpha);
 }
 
-void trial_figures(const struct api *a, uint32_t rollout, int32_t stage, struct stage_figures *out, int64_t *first, struct arena *arena) {
+/* A partition that has not heard of the move yet, or was not read as far, says nothing of this stage. */
+static void count_stays(const struct trial_figures *f, const struct api_stage *s, struct rate_count rates[RATES]) {
+  struct stay_counts sum = {0};
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
+    if (f->stays[p].stage != s->stage || f->stays[p].since < s->since) continue;
+    sum.entered += f->stays[p].counts.entered;
+    sum.left += f->stays[p].counts.left;
+    sum.complained += f->stays[p].counts.complained;
+  }
+  rates[RATE_OPT_OUT] = (struct rate_count){sum.left, sum.entered};
+  rates[RATE_COMPLAINT] = (struct rate_count){sum.complained, sum.entered};
+}
+
+void trial_figures(const struct api *a, uint32_t rollout, const struct api_stage *s, struct stage_figures *out, int64_t *first,
+                   struct arena *arena) {
   const struct trial *one = trial_of(a, TRIAL_ROLLOUT, rollout);
   *first = 0;
-  if (!one || !one->shown.counted || one->shown.stage != stage) return;
+  if (one && one->shown.rated) count_stays(&one->shown, s, out->rates);
+  if (!one || !one->shown.counted || one->shown.stage != s->stage || one->shown.since < s->since) return;
   struct moments(*metrics)[REACHED_GROUPS] = arena_zero(arena, a->program->nouns.metric_count + 1, sizeof *metrics);
   if (!metrics) return;
   for (uint32_t i = 0; i < one->metric_count; i++)

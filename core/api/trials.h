@@ -12,7 +12,8 @@
 
 struct trial_part {
   int32_t stage; /* a rollout's … */
-  int64_t anew;  /* … and when it last came back from a halt; 0: never */
+  int64_t since; /* … and since when; 0: nobody ever moved it */
+  int64_t anew;  /* when it last came back from a halt; 0: never */
   int64_t until; /* a rollout's stage with a holdback: then it ends; 0: without */
   uint64_t decisions, users;
   uint64_t arms[EFFECT_ARMS]; /* an experiment's: people by their arm, or draws, whichever it randomises */
@@ -20,7 +21,14 @@ struct trial_part {
 };
 struct trial_figures {
   bool counted; /* the journal was read to its end */
+  bool rated;   /* … or as far as it can be read: `stays` is known */
   int32_t stage;
+  int64_t since; /* of the first of the partitions */
+  struct trial_stay {
+    int32_t stage;
+    int64_t since;
+    struct stay_counts counts;
+  } stays[BOOK_PARTITIONS];
   uint64_t decisions, users, arms[EFFECT_ARMS];
   int64_t first, last;
   struct moments samples[EFFECT_METRICS][EFFECT_ARMS];
@@ -39,7 +47,8 @@ struct trial {
     double margin;               /* of a guardrail; none: it is no guardrail */
   } metrics[EFFECT_METRICS];
   uint32_t metric_count;
-  int64_t watched; /* UTC ms: since when */
+  struct stays *stays; /* a rollout's */
+  int64_t watched;     /* UTC ms: since when */
   bool told_ratio, told_silence;
   struct trial_part parts[BOOK_PARTITIONS];
   struct trial_figures read, shown; /* the scan's; the main thread's, as of the last piece that ended */
@@ -57,8 +66,13 @@ struct trials {
     struct trials *trials;
     struct arena arena;
     int64_t next[BOOK_VOLUMES_MOST]; /* seq */
+    struct trials_program {          /* of a partition, as of the last row that was read */
+      char identity[65];
+      const struct program *program; /* held, once it was asked for; only where a rollout gates a model */
+    } programs[BOOK_PARTITIONS];
     bool more, running;
-    bool failed; /* the journal could not be read: said once, until it is well */
+    bool readable; /* what can be read was read to its end */
+    bool failed;   /* the journal could not be read: said once, until it is well */
   } scan;
   int64_t looked_at; /* monotonic */
   int64_t asked_at;  /* monotonic: somebody wanted to see figures; 0: nobody ever did */
@@ -69,4 +83,5 @@ bool trial_is_mismatched(const struct trial *one, const struct noun_experiment *
 int64_t trial_silent_since(const struct trial *one, int64_t now); /* as draws_silent_since */
 /* The arm less the control arm, on that metric. */
 struct bounded trial_difference(const struct trial *one, uint32_t metric, uint32_t control, uint32_t arm, double alpha);
-void trials_scan_ask(struct trials *t); /* trials_scan.c: the next piece, from the builder */
+void trials_scan_ask(struct trials *t);    /* trials_scan.c: the next piece, from the builder */
+void trials_scan_forget(struct trials *t); /* lets go of the programs that it holds: while none runs */

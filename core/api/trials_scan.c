@@ -6,6 +6,7 @@
 #include "kit/clock.h"
 #include "kit/hash.h"
 #include "kit/log.h"
+#include "program/moving.h"
 #include "program/recorded.h"
 #include "trials.h"
 #include <string.h>
@@ -15,11 +16,12 @@
 /* ---- stages ---- */
 
 /* Where it stands already, it may have been halted meanwhile without this partition's knowing. */
-static void begin_stage(struct trial *one, uint32_t partition, int32_t stage, int64_t until, int64_t anew) {
+static void begin_stage(struct trial *one, uint32_t partition, struct trial_part to, bool says_since) {
   const struct trial_part *part = &one->parts[partition];
-  if (!anew) anew = part->anew;
-  if (part->stage == stage && part->anew == anew) return;
-  one->parts[partition] = (struct trial_part){.stage = stage, .anew = anew, .until = until};
+  if (!to.anew) to.anew = part->anew;
+  if (part->stage == to.stage && part->anew == to.anew && (!says_since || part->since == to.since)) return;
+  stays_begin(one->stays, partition, part->anew != to.anew);
+  one->parts[partition] = to;
   for (uint32_t m = 0; m < one->metric_count; m++) {
     if (one->metrics[m].effects) effects_begin(one->metrics[m].effects, partition);
     if (one->metrics[m].occasions) occasions_begin(one->metrics[m].occasions, partition);
@@ -27,26 +29,63 @@ static void begin_stage(struct trial *one, uint32_t partition, int32_t stage, in
 }
 
 /* When those who are held back come in, so that nobody is left to compare with. */
-static int64_t end_of_holdback(const struct json *j, const struct noun_rollout *n, int64_t stage, struct arena *a) {
+static int64_t end_of_holdback(const struct json *j, const struct noun_rollout *n, int64_t stage, int64_t since) {
   double share;
-  int64_t at;
   if (stage < 0 || (size_t)stage >= n->stage_count || !json_double(j, json_get(j, 0, "holdback"), &share)) return 0;
-  return clock_parse(json_text(j, json_get(j, 0, "at"), a), &at) ? at + (int64_t)(n->stages[stage].hold * 1000) : 0;
+  return since ? since + (int64_t)(n->stages[stage].hold * 1000) : 0;
+}
+
+static void take_move(struct trials *t, uint32_t partition, const struct json *j) {
+  int64_t stage, since, anew = 0;
+  struct arena *a = &t->scan.arena;
+  const struct str name = json_text(j, json_get(j, 0, "name"), a);
+  if (!json_int(j, json_get(j, 0, "stage"), &stage)) return;
+  const bool says_since = controls_said_since(j, a, &since);
+  controls_said_anew(j, a, &anew);
+  for (uint32_t i = 0; i < t->count; i++) {
+    if (t->trials[i].kind != TRIAL_ROLLOUT) continue;
+    const struct noun_rollout *n = rollout_noun(t->of->rules, t->trials[i].number);
+    if (!str_eq(n->at.name, name)) continue;
+    const int64_t until = end_of_holdback(j, n, stage, since);
+    begin_stage(&t->trials[i], partition, (struct trial_part){.stage = (int32_t)stage, .since = since, .anew = anew, .until = until},
+                says_since);
+  }
+}
+
+/* ---- which program a partition runs: who came in by a model is told by its belief, and beliefs are numbered by the program ---- */
+
+static void let_go(struct trials *t, uint32_t partition) {
+  library_release(t->api->library, t->scan.programs[partition].program);
+  t->scan.programs[partition] = (struct trials_program){0};
+}
+
+void trials_scan_forget(struct trials *t) {
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) let_go(t, p);
+}
+
+static void take_program(struct trials *t, uint32_t partition, struct str digest) {
+  struct trials_program *runs = &t->scan.programs[partition];
+  let_go(t, partition);
+  if (digest.len < sizeof runs->identity) memcpy(runs->identity, digest.at, digest.len);
+}
+
+static const struct program *program_of(struct trials *t, uint32_t partition) {
+  struct trials_program *runs = &t->scan.programs[partition];
+  struct err e = {0};
+  if (!runs->program && runs->identity[0]) {
+    runs->program = library_plain(t->api->library, str_from(runs->identity), &e);
+    if (!runs->program) log_warn("rollout", "whom a model was asked for is not counted: %s", e.text);
+    if (!runs->program) runs->identity[0] = 0; /* said once */
+  }
+  return runs->program;
 }
 
 static void take_fact(struct trials *t, const struct entry *row) {
   struct json j;
-  int64_t stage, anew = 0;
-  struct arena *a = &t->scan.arena;
-  if (!json_parse(&j, a, row->body, &json_limits_default, NULL) || !json_text_is(&j, json_get(&j, 0, "kind"), "rollout")) return;
-  const struct str name = json_text(&j, json_get(&j, 0, "name"), a);
-  if (!json_int(&j, json_get(&j, 0, "stage"), &stage)) return;
-  controls_said_anew(&j, a, &anew);
-  for (uint32_t i = 0; i < t->count; i++) {
-    if (t->trials[i].kind != TRIAL_ROLLOUT) continue;
-    const struct noun_rollout *n = rollout_noun(t->of->rules, t->trials[i].number);
-    if (str_eq(n->at.name, name)) begin_stage(&t->trials[i], row->partition, (int32_t)stage, end_of_holdback(&j, n, stage, a), anew);
-  }
+  if (!json_parse(&j, &t->scan.arena, row->body, &json_limits_default, NULL)) return;
+  const uint32_t kind = json_get(&j, 0, "kind");
+  if (json_text_is(&j, kind, "rollout")) take_move(t, row->partition, &j);
+  if (json_text_is(&j, kind, "program")) take_program(t, row->partition, json_text(&j, json_get(&j, 0, "name"), &t->scan.arena));
 }
 
 /* ---- rows ---- */
@@ -58,6 +97,61 @@ struct row {
   struct recorded recorded;
   uint64_t key; /* the user's */
 };
+
+static void tell_memory(bool ok) {
+  if (!ok) log_warn("rollout", "no memory to count somebody");
+}
+
+/* ---- who came in, who left, who complained ---- */
+
+/* Of one of their own messages: an unknown or somebody else's id says nothing. */
+static bool was_sent(const struct row *r, struct str id, struct volume *reader) {
+  struct arena *a = &r->trials->scan.arena;
+  struct err e = {0};
+  struct json j;
+  struct str record;
+  uint64_t number;
+  return decision_id_parse(id, &number) && volume_decision(reader, number, a, &record, NULL, &e) &&
+         json_parse(&j, a, record, &json_limits_default, NULL) && json_text_is(&j, json_get(&j, 0, "outcome"), "sent") &&
+         str_eq(json_text(&j, json_get(&j, 0, "user"), a), r->user->id);
+}
+
+static bool complains(const struct row *r, struct volume *reader) {
+  struct arena *a = &r->trials->scan.arena;
+  static const char answered[] = "intervention_response";
+  const struct str body = r->entry->body;
+  struct json j;
+  if (r->entry->kind != ENTRY_EVENT || !memmem(body.at, body.len, answered, sizeof answered - 1)) return false; /* most rows: no parsing */
+  if (!json_parse(&j, a, body, &json_limits_default, NULL) || !json_text_is(&j, json_get(&j, 0, "eventType"), answered)) return false;
+  const uint32_t data = json_get(&j, 0, "data");
+  return response_complains(json_text(&j, json_get(&j, data, "response"), a)) &&
+         was_sent(r, json_text(&j, json_get(&j, data, "decisionId"), a), reader);
+}
+
+static bool is_opt_in(const struct row *r) {
+  struct json j;
+  return json_parse(&j, &r->trials->scan.arena, r->entry->body, &json_limits_default, NULL) &&
+         json_text_is(&j, json_get(&j, 0, "eventType"), "opt_in");
+}
+
+static void take_stays(const struct row *r, struct volume *reader) {
+  struct trials *t = r->trials;
+  const uint32_t p = r->entry->partition;
+  const bool consent = r->entry->kind == ENTRY_CONSENT, withdrawn = consent && !is_opt_in(r), complained = complains(r, reader);
+  const struct program *program = r->recorded.belief_count && rules_gate_models(t->of->rules) ? program_of(t, p) : NULL;
+  bool ok = true;
+  for (uint32_t i = 0; i < t->count; i++) {
+    if (t->trials[i].kind != TRIAL_ROLLOUT) continue;
+    struct stays *stays = t->trials[i].stays;
+    if (consent) ok = stays_consent(stays, p, r->key, r->recorded.clock, withdrawn) && ok;
+    if (complained) stays_complained(stays, p, r->key);
+    if (program && program_asked(program, &r->recorded, rollout_noun(t->of->rules, t->trials[i].number)->at.name))
+      ok = stays_enter(stays, p, r->key) && ok;
+  }
+  tell_memory(ok);
+}
+
+/* ---- what came of them ---- */
 
 static void take_outcomes(const struct row *r) {
   struct trials *t = r->trials;
@@ -76,10 +170,6 @@ static void take_outcomes(const struct row *r) {
       if (one->effects) effects_event(one->effects, r->entry->partition, r->key, r->recorded.clock, x.of, x.number, x.over);
       else occasions_event(one->occasions, r->entry->partition, r->key, r->recorded.clock, x.of, x.number, x.over);
     }
-}
-
-static void tell_memory(bool ok) {
-  if (!ok) log_warn("rollout", "no memory to count somebody");
 }
 
 /* Whoever's time ends after the others have come in is compared with nobody. */
@@ -185,6 +275,7 @@ static void take_decision(struct trial *one, const struct row *r, const struct j
   const enum left left = rollout_compares(rules, one->number, part->stage) ? left_out(j, name, a) : LEFT_NOT;
   const struct str trigger = json_text(j, json_get(j, 0, "trigger"), a);
   if (has_text(j, json_get(j, 0, "entered"), name, a)) {
+    tell_memory(stays_enter(one->stays, r->entry->partition, r->key));
     enter(one, r, REACHED); /* without the others there is a mean, and no difference */
     add_occasion(one, r, REACHED, 1);
   } else if (left == LEFT_FOR_A_WHILE || (left == LEFT_BY_PLACE && rollout_outside(rules, one->number, part->stage, r->user->id))) {
@@ -192,7 +283,9 @@ static void take_decision(struct trial *one, const struct row *r, const struct j
     add_occasion(one, r, REACHED_NOT, 1);
   } else if (rollout_gates_trigger(rules, one->number, trigger)) add_occasion_again(one, r); /* whatever came of it: their group stays */
   const uint32_t outcome = json_get(j, 0, "outcome");
-  if (!json_text_is(j, outcome, "sent") && !json_text_is(j, outcome, "silent")) return;
+  const bool sent = json_text_is(j, outcome, "sent");
+  if (sent) stays_sent(one->stays, r->entry->partition, r->key, r->recorded.clock);
+  if (!sent && !json_text_is(j, outcome, "silent")) return;
   part->decisions += rollout_gates_decision(rules, one->number, trigger, json_text(j, json_get(j, 0, "option"), a));
 }
 
@@ -219,10 +312,11 @@ static void take_row(struct trials *t, const struct entry *entry, const struct u
   const int64_t number = u->number;
   r.key = hash_64((struct str){(const char *)&number, sizeof number});
   take_outcomes(&r);
+  take_stays(&r, reader);
   take_decisions(&r, reader);
 }
 
-/* True: the journal goes on. */
+/* True: the journal goes on, as far as it can be read. */
 static bool read_volume(struct trials *t, uint32_t v, uint32_t *left, bool *wrong) {
   struct err e = {0};
   struct volume *reader = volume_reader(t->api->book, v, &e);
@@ -240,15 +334,25 @@ static bool read_volume(struct trials *t, uint32_t v, uint32_t *left, bool *wron
   const bool failed = e.kind != ERR_NONE;
   if (failed && !t->scan.failed) log_warn("rollout", "the journal could not be read: %s", e.text);
   *wrong |= failed;
-  return more || failed; /* what could not be read is no end */
+  return more && !failed;
+}
+
+/* What can be read does not wait for what cannot: a rollout that harms people is halted all the same. */
+static void sum_stays(struct trial *one) {
+  struct trial_figures *f = &one->read;
+  f->rated = one->kind == TRIAL_ROLLOUT;
+  for (uint32_t p = 0; f->rated && p < BOOK_PARTITIONS; p++)
+    f->stays[p] = (struct trial_stay){one->parts[p].stage, one->parts[p].since, stays_counts(one->stays, p)};
 }
 
 static void sum(struct trial *one, const struct rules *rules, int64_t now) {
   struct trial_figures *f = &one->read;
-  *f = (struct trial_figures){.counted = true, .stage = one->parts[0].stage};
+  *f = (struct trial_figures){.counted = true, .stage = one->parts[0].stage, .since = one->parts[0].since};
+  sum_stays(one);
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
     const struct trial_part *part = &one->parts[p];
     if (part->stage != f->stage) f->stage = STAGE_MIXED;
+    if (part->since < f->since) f->since = part->since;
     f->decisions += part->decisions;
     f->users += part->users;
     for (size_t k = 0; k < EFFECT_ARMS; k++) f->arms[k] += part->arms[k];
@@ -268,18 +372,28 @@ static void work(struct errand *errand) {
   const int64_t now = clock_now(); /* before the journal is looked at: whatever happened until then is in it, or will be too late */
   uint32_t left = ROWS_MOST;
   bool wrong = false;
-  t->scan.more = false;
+  bool more = false;
   for (uint32_t v = 0; v < book_volumes(t->api->book); v++)
-    if (left == 0 || read_volume(t, v, &left, &wrong)) t->scan.more = true;
+    if (left == 0 || read_volume(t, v, &left, &wrong)) more = true;
+  t->scan.readable = !more;
+  t->scan.more = more || wrong; /* what could not be read is no end */
   if (t->scan.failed && !wrong) log_info("rollout", "the journal can be read again");
   t->scan.failed = wrong;
-  for (uint32_t i = 0; !t->scan.more && i < t->count; i++) sum(&t->trials[i], t->of->rules, now);
+  for (uint32_t i = 0; t->scan.readable && i < t->count; i++) {
+    if (wrong) sum_stays(&t->trials[i]);
+    else sum(&t->trials[i], t->of->rules, now);
+  }
 }
 
 static void done(struct errand *errand) {
   struct trials *t = ((struct trials_scan *)errand)->trials;
   t->scan.running = false;
-  for (uint32_t i = 0; errand->worked && !t->scan.more && i < t->count; i++) t->trials[i].shown = t->trials[i].read;
+  for (uint32_t i = 0; errand->worked && t->scan.readable && i < t->count; i++) {
+    struct trial *one = &t->trials[i];
+    one->shown.rated = one->read.rated;
+    memcpy(one->shown.stays, one->read.stays, sizeof one->shown.stays);
+    if (!t->scan.more) one->shown = one->read;
+  }
 }
 
 void trials_scan_ask(struct trials *t) {

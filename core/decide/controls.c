@@ -48,8 +48,8 @@ static void unkill_name(struct controls *c, uint64_t hash) {
 }
 
 /* Holding and resuming leave a rollout where it is, and since when; from a halt it comes back anew, also where nobody heard of the halt,
- * and each later word says when that was, to whoever did not hear of the return. */
-static bool set_stage(struct controls *c, struct control_stage to, bool is_anew) {
+ * and each later word says when that was, and since when the stage lasts, to whoever did not hear of the return or of the step. */
+static bool set_stage(struct controls *c, struct control_stage to, bool is_anew, bool says_since) {
   size_t at = 0;
   while (at < c->stage_count && c->stages[at].rollout != to.rollout) at++;
   if (at == c->stage_count) {
@@ -57,7 +57,7 @@ static bool set_stage(struct controls *c, struct control_stage to, bool is_anew)
     c->stage_count++;
   } else if (!is_anew) {
     if (!to.anew) to.anew = c->stages[at].anew;
-    if (c->stages[at].stage == to.stage) {
+    if (c->stages[at].stage == to.stage && (!says_since || c->stages[at].since == to.since)) {
       to.since = c->stages[at].since;
       to.holdback = c->stages[at].holdback;
       to.by_itself = c->stages[at].by_itself;
@@ -73,6 +73,12 @@ bool controls_said_anew(const struct json *fact, struct arena *scratch, int64_t 
   if (clock_parse(json_text(fact, json_get(fact, 0, "anew_since"), scratch), anew)) return true;
   json_bool(fact, json_get(fact, 0, "anew"), &is_anew);
   return is_anew && clock_parse(json_text(fact, json_get(fact, 0, "at"), scratch), anew);
+}
+
+bool controls_said_since(const struct json *fact, struct arena *scratch, int64_t *since) {
+  if (clock_parse(json_text(fact, json_get(fact, 0, "since"), scratch), since)) return true;
+  if (!clock_parse(json_text(fact, json_get(fact, 0, "at"), scratch), since)) *since = 0;
+  return false;
 }
 
 bool controls_ended(const struct controls *c, uint64_t experiment) {
@@ -109,10 +115,10 @@ bool controls_apply(struct controls *c, struct str fact_json, struct arena *scra
     json_bool(&j, json_get(&j, 0, "held"), &held);
     json_bool(&j, json_get(&j, 0, "anew"), &is_anew);
     if (!json_double(&j, json_get(&j, 0, "holdback"), &holdback)) holdback = 0;
-    if (!clock_parse(json_text(&j, json_get(&j, 0, "at"), scratch), &since)) since = 0;
+    const bool says_since = controls_said_since(&j, scratch, &since);
     if (!controls_said_anew(&j, scratch, &anew)) anew = 0;
     const bool by_itself = json_get(&j, 0, "why") != JSON_NONE;
-    ok = set_stage(c, (struct control_stage){hash_64(name), (int32_t)stage, held, since, holdback, anew, by_itself}, is_anew);
+    ok = set_stage(c, (struct control_stage){hash_64(name), (int32_t)stage, held, since, holdback, anew, by_itself}, is_anew, says_since);
   } else if (json_text_is(&j, kind, "experiment")) {
     int64_t revision = 0;
     if (!json_int(&j, json_get(&j, 0, "revision"), &revision))

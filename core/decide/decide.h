@@ -102,6 +102,8 @@ int32_t controls_stage(const struct controls *c, uint64_t rollout); /* 0 when no
 int64_t controls_since(const struct controls *c, uint64_t rollout); /* 0 when nobody moved it */
 /* When a fact about a rollout says that it last came back from a halt; false, and as it was: it says nothing of that. */
 bool controls_said_anew(const struct json *fact, struct arena *scratch, int64_t *anew);
+/* When the stage began, as the fact itself says (true), or when it was said (false; 0 when that is unknown). */
+bool controls_said_since(const struct json *fact, struct arena *scratch, int64_t *since);
 int64_t controls_anew(const struct controls *c, uint64_t rollout); /* entries from before it count no more; 0: all count */
 double controls_holdback(const struct controls *c, uint64_t rollout);
 bool controls_by_itself(const struct controls *c, uint64_t rollout); /* was it the engine that moved it there? */
@@ -227,7 +229,7 @@ const char *rate_word(enum rate r);
 /* What is known of a rollout in its stage. */
 enum reached { REACHED_NOT, REACHED, REACHED_GROUPS };
 struct stage_figures {
-  struct rate_count rates[RATES];
+  struct rate_count rates[RATES];                  /* what is not known is of nobody */
   bool counted;                                    /* the journal was read to its end: what follows is known */
   uint64_t decisions, users;                       /* sends and drawn silences of those who are in; who came in */
   const struct moments (*metrics)[REACHED_GROUPS]; /* by number of the metric's noun */
@@ -257,6 +259,7 @@ uint64_t rollout_hash(const struct rules *r, uint32_t rollout); /* as controls n
 /* Does a rollout keep the user from the model, by the number of its noun? Reads the slots of the screen. [lane] */
 bool model_gated(const struct moment_input *in, uint32_t model);
 /* The model was asked for the user, so they are in every rollout that gates it; live, in recovery and in replay. False: no memory. */
+bool model_gated_by(const struct rules *r, uint32_t model, struct str rollout); /* does the rollout of this name gate it? */
 bool model_entered(const struct rules *r, const struct controls *c, struct user *u, uint32_t model, int64_t at);
 
 /* ---- ticks ---- */

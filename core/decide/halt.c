@@ -145,19 +145,26 @@ enum truth rollout_advances(const struct rules *r, uint32_t rollout, const struc
   return judge(&r->rollouts[rollout].advance, f, false, a, why);
 }
 
-static bool reads(const struct stage_condition *c, enum figure_kind from, const uint32_t *metric) {
+static bool reads(const struct stage_condition *c, uint32_t metric) {
   for (uint32_t i = 0; c->condition && i < c->names->count; i++)
-    if (c->figures[i].kind >= from && (!metric || c->figures[i].metric == *metric)) return true;
+    if (c->figures[i].kind >= FIGURE_LEVEL && c->figures[i].metric == metric) return true;
   return false;
 }
 
 bool rollout_measures(const struct rules *r, uint32_t rollout, uint32_t metric) {
   const struct rollout *o = &r->rollouts[rollout];
-  return reads(&o->halt, FIGURE_LEVEL, &metric) || reads(&o->advance, FIGURE_LEVEL, &metric);
+  return reads(&o->halt, metric) || reads(&o->advance, metric);
 }
 
+/* Messages that fail are the courier's. */
 bool rollout_reads_journal(const struct rules *r, uint32_t rollout) {
-  return r->rollouts[rollout].advance.condition || reads(&r->rollouts[rollout].halt, FIGURE_DECISIONS, NULL);
+  const struct stage_condition *halt = &r->rollouts[rollout].halt;
+  bool counted = r->rollouts[rollout].advance.condition != NULL;
+  for (uint32_t i = 0; halt->condition && i < halt->names->count; i++) {
+    const struct figure *f = &halt->figures[i];
+    counted |= f->kind != FIGURE_UNKNOWN && !(f->kind == FIGURE_RATE && f->rate == RATE_WEBHOOK_ERROR);
+  }
+  return counted;
 }
 
 /* ---- who is compared ---- */

@@ -85,6 +85,12 @@ bool model_gated(const struct moment_input *in, uint32_t model) {
   return in->rules->models && rollout_gate(in, &in->rules->models[model], &entered) != NO_ONE;
 }
 
+bool model_gated_by(const struct rules *r, uint32_t model, struct str rollout) {
+  for (size_t i = 0; r->models && i < r->models[model].count; i++)
+    if (str_eq(r->rollouts[r->models[model].at[i]].noun->at.name, rollout)) return true;
+  return false;
+}
+
 bool model_entered(const struct rules *r, const struct controls *c, struct user *u, uint32_t model, int64_t at) {
   for (size_t i = 0; r->models && i < r->models[model].count; i++) {
     const struct rollout *o = &r->rollouts[r->models[model].at[i]];

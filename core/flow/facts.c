@@ -49,14 +49,6 @@ bool flow_activate(struct flow *f, const struct program *p, struct str fact_json
   return flow_refresh_zones(f, e) && volume_commit(f->volume, e);
 }
 
-/* What rollouts did to people, for those that halt by themselves: live only. */
-void flow_count_rollouts(const struct flow *f, const struct step *s) {
-  bool entered = false;
-  if (!f->volume) return;
-  for (size_t k = 0; k < s->count; k++) entered = entered || s->decisions[k].entered;
-  program_count(s->program, &f->places.at[s->partition].controls, s->user, &s->recorded, entered, s->before);
-}
-
 /* ---- recovery ---- */
 
 /* The duplicates' memory of a row that came after the stored state. */

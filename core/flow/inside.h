@@ -15,7 +15,6 @@ struct step {
   const struct program *program;
   const struct listening *listening;
   struct recorded recorded;
-  enum consent before; /* the event */
   struct working working;
   struct value *slots, *beliefs;
   struct view *seen; /* what the models' inputs were */
@@ -74,7 +73,6 @@ struct known_person recall_before(struct flow *f, const struct step *s);
 bool recall_after(struct flow *f, struct step *s, const struct known_person *before, struct err *e);
 bool merge_lets(const struct step *s, struct err *why); /* false: the user is closed, and this may not happen to them any more */
 void flow_drop_sessions(struct flow *f);                /* those of a program that no partition runs any more */
-void flow_count_rollouts(const struct flow *f, const struct step *s); /* of a kept row */
 void warming_reset(struct flow *f);
 bool warming_program_changed(struct flow *f, struct err *e); /* in the turn that brings the fact */
 /* What one step's program decides, without telling or keeping anything; ids count from `first`. For a step that is the flow's only one. */

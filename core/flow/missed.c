@@ -10,8 +10,9 @@ struct said { /* the newest word about a kill's or a rollout's name; that one re
   enum said_kind { SAID_KILL, SAID_ROLLOUT, SAID_EXPERIMENT } kind;
   bool kill;
   int32_t stage;
-  int64_t anew;                /* when a rollout last came back from a halt; 0: never */
-  struct str name, fact, back; /* in the arena; an experiment's name is "name#revision"; back: what said that it comes back */
+  int64_t since, anew;   /* when a rollout's stage began, as the word says; when it last came back from a halt; 0: it says nothing, never */
+  struct str name, fact; /* in the arena; an experiment's name is "name#revision" */
+  struct str step, back; /* what brought the rollout to its stage; what said that it comes back */
 };
 struct missed {
   struct arena arena, scratch;
@@ -53,8 +54,11 @@ static bool note(void *context, const struct control_fact *fact) {
   if (ok) {
     json_int(&j, json_get(&j, 0, "stage"), &stage);
     s->kill = kill;
+    const bool steps = s->stage != (int32_t)stage;
     s->stage = (int32_t)stage;
+    if (!controls_said_since(&j, &m->scratch, &s->since)) s->since = 0;
     s->fact = (struct str){arena_text(&m->arena, numbered.at, numbered.len), numbered.len};
+    if (kind == SAID_ROLLOUT && steps) s->step = s->fact;
     if (kind == SAID_ROLLOUT && controls_said_anew(&j, &m->scratch, &s->anew)) s->back = s->fact;
     ok = s->fact.at != NULL;
   }
@@ -69,9 +73,15 @@ static bool knows_return(const struct controls *c, const struct said *s) {
   return s->kind != SAID_ROLLOUT || !s->anew || controls_anew(c, hash_64(s->name)) == s->anew;
 }
 
+/* Who missed a step and the way back from it stands where it should, and holds people back as of another time. */
+static bool knows_stage(const struct controls *c, const struct said *s) {
+  const uint64_t rollout = hash_64(s->name);
+  return controls_stage(c, rollout) == s->stage && (!s->since || controls_since(c, rollout) == s->since);
+}
+
 static bool knows(const struct controls *c, const struct said *s) {
   if (s->kind == SAID_EXPERIMENT) return controls_ended(c, hash_64(s->name)); /* an end is not taken back */
-  if (s->kind == SAID_ROLLOUT) return controls_stage(c, hash_64(s->name)) == s->stage && knows_return(c, s);
+  if (s->kind == SAID_ROLLOUT) return knows_stage(c, s) && knows_return(c, s);
   return s->kill == (str_is(s->name, "all") ? c->kill_all : controls_named(c, hash_64(s->name)));
 }
 
@@ -80,6 +90,9 @@ static bool tell_partition(const struct missed *m, struct flow *f, uint32_t p, s
   for (size_t i = 0; i < m->count; i++) {
     const struct said *s = &m->all[i];
     if (!knows_return(c, s) && s->back.len && !flow_fact(f, p, s->back, e)) return false;
+    /* A later word of an older engine says neither since when nor who is held back. */
+    const bool steps = s->kind == SAID_ROLLOUT && s->step.len && !knows_stage(c, s);
+    if (steps && !str_eq(s->step, s->fact) && !flow_fact(f, p, s->step, e)) return false;
     if (!knows(c, s) && !flow_fact(f, p, s->fact, e)) return false;
   }
   return true;

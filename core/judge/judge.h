@@ -9,7 +9,8 @@
  * An unknown or somebody else's decision id teaches nothing and is no error: foreign ids are kept in the journal. False:
  * no memory to count a complaint. [lane] */
 bool reward_join(struct user *u, const struct event *e, int64_t clock, struct arena *scratch, bool *learned);
-uint64_t complaint_mark(void); /* the user's mark: at = when they complained last, value = when the time before, 0: never */
+bool response_complains(struct str word); /* what an `intervention_response` says is a complaint */
+uint64_t complaint_mark(void);            /* the user's mark: at = when they complained last, value = when the time before, 0: never */
 
 /* ---- what a served model said, against what came; and what a state beside it said of the same ---- */
 /* One target event tells the oldest answer of its user that waits; one that waits longer than `within` was a no. Sums are kept by
@@ -87,3 +88,19 @@ bool occasions_again(struct occasions *o, uint32_t partition, uint64_t user, int
 void occasions_event(struct occasions *o, uint32_t partition, uint64_t user, int64_t at, bool of, double number, bool over);
 /* Of decisions whose time is over: weighted means, and apart[g] = squared standard error of the mean of g less that of `base`. */
 void occasions_sum(const struct occasions *o, int64_t now, uint32_t base, struct moments out[EFFECT_ARMS], double apart[EFFECT_ARMS]);
+
+/* ---- whom a rollout's stage let in: who of them left, who complained ---- */
+/* Everybody counts once. Rows come in order of time within a partition. [any one thread] */
+struct stays;
+struct stay_counts {
+  uint64_t entered, left, complained;
+};
+struct stays *stays_new(void); /* NULL: no memory */
+void stays_free(struct stays *s);
+void stays_begin(struct stays *s, uint32_t partition, bool anew);     /* another stage: counts are 0; `anew`: everybody comes in again */
+bool stays_enter(struct stays *s, uint32_t partition, uint64_t user); /* the first time counts. False: no memory */
+void stays_sent(struct stays *s, uint32_t partition, uint64_t user, int64_t at); /* a message went out to them */
+/* Once a person: by saying so, or by leaving within a day of a message that came since they came in. */
+void stays_complained(struct stays *s, uint32_t partition, uint64_t user);
+bool stays_consent(struct stays *s, uint32_t partition, uint64_t user, int64_t at, bool withdrawn); /* of anybody. False: no memory */
+struct stay_counts stays_counts(const struct stays *s, uint32_t partition);

@@ -3,7 +3,7 @@
 #include "judge/judge.h"
 
 /* What receivers report when somebody marks a message as unwanted. */
-static bool is_complaint(struct str word) {
+bool response_complains(struct str word) {
   static const char *const words[] = {"complained", "complaint", "reported", "spam"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (str_is(word, words[i])) return true;
@@ -18,7 +18,7 @@ static uint8_t response_of(const struct json *j, uint32_t at, struct arena *scra
   static const char *const good[] = {"good", "accepted", "done", "helpful", "thumbs_up"};
   static const char *const bad[] = {"bad", "rejected", "dismissed", "unhelpful", "thumbs_down"};
   struct str word = json_text(j, at, scratch);
-  if (is_complaint(word)) return 2;
+  if (response_complains(word)) return 2;
   for (size_t i = 0; i < sizeof good / sizeof *good; i++)
     if (str_is(word, good[i])) return 1;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -36,7 +36,7 @@ bool reward_join(struct user *u, const struct event *e, int64_t clock, struct ar
   const uint32_t said = json_get(&e->json, e->data, "response");
   s->response = response_of(&e->json, said, scratch);
   *learned = true;
-  if (!is_complaint(json_text(&e->json, said, scratch))) return true;
+  if (!response_complains(json_text(&e->json, said, scratch))) return true;
   const struct mark *last = user_mark(u, complaint_mark());
   return user_set_mark(u, complaint_mark(), clock, last ? (double)last->at : 0);
 }

@@ -166,9 +166,7 @@ static struct program *program_new(struct err *e) {
   if (p) *p = (struct program){.arena = {.pages = true}, .findings.arena = &p->arena};
   if (p) p->health = arena_zero(&p->arena, 1, sizeof *p->health);
   if (p) p->failing = failing_new(&p->arena);
-  if (p) p->rollouts = arena_zero(&p->arena, ROLLOUTS_MOST, sizeof *p->rollouts);
-  if (p) p->born = clock_now();
-  if (p && p->health && p->failing && p->rollouts) return p;
+  if (p && p->health && p->failing) return p;
   if (p) arena_free(&p->arena);
   kit_free(p);
   err_set(e, ERR_INTERNAL, "no memory for a program");

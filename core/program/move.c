@@ -51,16 +51,27 @@ bool program_try(const struct program *p, enum entry_kind kind, const struct eve
   return ok;
 }
 
-/* Numbers from the beliefs' count on are functions' ends. */
+/* The model that was asked for it; NO_MODEL: none. Numbers from the beliefs' count on are functions' ends. */
+static uint32_t model_asked(const struct program *p, const struct recorded_belief *b) {
+  const bool gated = b->value.kind == VALUE_MISSING && b->value.reason == MISSING_GATED;
+  if (gated || b->belief >= beliefs_count(p->models)) return NO_MODEL;
+  return model_served(p->models, belief_model(p->models, b->belief));
+}
+
 bool program_enter(const struct program *p, const struct controls *c, struct user *u, const struct recorded *r) {
   for (uint32_t i = 0; p && i < r->belief_count; i++) {
-    const struct recorded_belief *b = &r->beliefs[i];
-    const bool gated = b->value.kind == VALUE_MISSING && b->value.reason == MISSING_GATED;
-    if (b->belief < beliefs_count(p->models) && !gated &&
-        !model_entered(p->rules, c, u, model_served(p->models, belief_model(p->models, b->belief)), r->clock))
-      return false;
+    const uint32_t model = model_asked(p, &r->beliefs[i]);
+    if (model != NO_MODEL && !model_entered(p->rules, c, u, model, r->clock)) return false;
   }
   return true;
+}
+
+bool program_asked(const struct program *p, const struct recorded *r, struct str rollout) {
+  for (uint32_t i = 0; rules_gate_models(p->rules) && i < r->belief_count; i++) {
+    const uint32_t model = model_asked(p, &r->beliefs[i]);
+    if (model != NO_MODEL && model_gated_by(p->rules, model, rollout)) return true;
+  }
+  return false;
 }
 
 bool program_apply(const struct program *p, const struct controls *c, struct user *u, const struct entry *row, const struct str *stored,

@@ -17,10 +17,8 @@ bool program_apply(const struct program *p, const struct controls *c, struct use
 /* Whoever a model was asked for is in the rollouts that gate it: of every row, after its decisions. `p` NULL: nothing. False: no memory. */
 bool program_enter(const struct program *p, const struct controls *c, struct user *u, const struct recorded *r);
 
-/* Counts whom the row brought into a rollout, and who left by it; `before`: the consent before it. Nothing hangs on it but when a rollout
- * halts by itself. [lane] */
-void program_count(const struct program *p, const struct controls *c, const struct user *u, const struct recorded *r, bool decided,
-                   enum consent before);
+/* Was a model asked by this row that the rollout of this name gates? [any] */
+bool program_asked(const struct program *p, const struct recorded *r, struct str rollout);
 
 /* The messages of one moment, rendered at most once an option. */
 struct speech {

@@ -35,22 +35,15 @@ struct program {
   const uint32_t *profile_slots; /* symbols that read the profile */
   size_t profile_count;
   struct findings findings;
-  uint64_t stamp;                 /* unique in this process: for users' caches */
-  bool strict;                    /* types without an event noun are refused */
-  struct program_health *health;  /* what changes in it: counted in lanes, word by word */
-  struct failing *failing;        /* whose rows its models failed for */
-  struct rollout_count *rollouts; /* the same, by rollout */
-  int64_t born;                   /* UTC ms: who entered before is not counted */
-};
-/* Of the users who came into a rollout under this program, and in its stage. */
-struct rollout_count {
-  uint64_t entered, opted_out, complained;
+  uint64_t stamp;                /* unique in this process: for users' caches */
+  bool strict;                   /* types without an event noun are refused */
+  struct program_health *health; /* what changes in it: counted in lanes, word by word */
+  struct failing *failing;       /* whose rows its models failed for */
 };
 bool experiment_acts(const struct program *p, uint32_t number); /* something hangs on its figures: an end, or a rollout's next stage */
-struct rollout_count program_rollout(const struct program *p, uint32_t rollout); /* a moment's view [any] */
-void program_note(const struct program *p, const struct program_health *more);   /* [lane] */
-void program_note_failed(const struct program *p, uint64_t who);                 /* a row of this person's failed, who is not 0 [lane] */
-struct program_health program_health(const struct program *p);                   /* a moment's view [any] */
+void program_note(const struct program *p, const struct program_health *more); /* [lane] */
+void program_note_failed(const struct program *p, uint64_t who);               /* a row of this person's failed, who is not 0 [lane] */
+struct program_health program_health(const struct program *p);                 /* a moment's view [any] */
 
 struct served;
 struct program_from {

@@ -71,10 +71,22 @@ run 0 "$KAIROS" rollout back adherence
 told bob asked 'who was in before the step back'
 meet cid false
 told cid 'model gated' 'who was not'
+came_in() { # HOW MANY WHEN: people in this stage, as the journal says
+  tries=0
+  until expect_call 200 GET /v1/rollouts && grep -q "\"opt_out_rate\":{\"bad\":0,\"of\":$1}" "$work/answer"; do
+    tries=$((tries + 1))
+    [ $tries -lt 300 ] || say "$2: expected $1 who came in, got $(cat "$work/answer")"
+    sleep 0.1
+  done
+}
+meet dan true
+told dan asked 'who is staff and comes now'
+came_in 1 'after the step back: not who was in before it'
 stop_hard
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url"
 told bob asked 'in since before the crash'
+came_in 1 'after the crash'
 told cid 'model gated' 'not in before the crash'
 run 0 "$KAIROS" rollout halt adherence
 told bob 'model gated' 'while it is halted'

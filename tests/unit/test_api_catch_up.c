@@ -121,6 +121,46 @@ static void a_return_from_a_halt_is_not_missed(void **state) {
   file_remove_tree(w.directory, NULL);
 }
 
+static void expect_stage(struct world *w, double holdback, const char *since) {
+  int64_t at = 0;
+  assert_true(clock_parse(str_from(since), &at));
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
+    const struct controls *c = flow_controls(lanes_flow(w->api.lanes, 0), p);
+    assert_int_equal(controls_stage(c, hash_64(STR("beta"))), 2);
+    assert_true(controls_holdback(c, hash_64(STR("beta"))) == holdback);
+    assert_int_equal(controls_since(c, hash_64(STR("beta"))), at);
+  }
+}
+
+/* A step to 100 % that no partition heard of, and then a hold: who is held back, and until when, is known all the same. Whichever engine
+ * said the hold. */
+static void a_hold_says_who_is_held_back(void **state) {
+  (void)state;
+  struct world w = {.directory = "/tmp/kairos-catch-up-XXXXXX"};
+  assert_non_null(mkdtemp(w.directory));
+  fine(&w, file_remove_tree(w.directory, &w.e) && book_create(w.directory, 1, &w.e));
+  only_control(&w, "rollout", "beta",
+               "{\"kind\":\"rollout\",\"name\":\"beta\",\"at\":\"2026-01-01T10:00:00Z\",\"stage\":2,\"held\":false,\"holdback\":0.05}");
+  only_control(&w, "rollout", "beta", "{\"kind\":\"rollout\",\"name\":\"beta\",\"at\":\"2026-01-02T10:00:00Z\",\"stage\":2,\"held\":true}");
+  start(&w);
+  expect_stage(&w, 0.05, "2026-01-01T10:00:00Z");
+  const uint64_t before = rows(&w);
+  stop(&w);
+  start(&w); /* nothing is said twice */
+  assert_int_equal(rows(&w), before);
+  stop(&w);
+
+  only_control(&w, "rollout", "beta", "{\"kind\":\"rollout\",\"name\":\"beta\",\"stage\":1,\"held\":false}");
+  only_control(&w, "rollout", "beta",
+               "{\"kind\":\"rollout\",\"name\":\"beta\",\"at\":\"2026-01-04T10:00:00.003Z\",\"stage\":2,\"held\":false,"
+               "\"since\":\"2026-01-04T10:00:00Z\",\"holdback\":0.05}"); /* a way back that nobody heard of, and there again */
+  start(&w);
+  expect_stage(&w, 0.05, "2026-01-04T10:00:00Z");
+  assert_int_equal(w.api.stages[0].since, controls_since(flow_controls(lanes_flow(w.api.lanes, 0), 0), hash_64(STR("beta"))));
+  stop(&w);
+  file_remove_tree(w.directory, NULL);
+}
+
 /* What operators say next says it to whom could not take the return itself. */
 static void each_later_word_says_since_when(void **state) {
   (void)state;
@@ -128,13 +168,16 @@ static void each_later_word_says_since_when(void **state) {
   struct arena a = {0};
   struct err e = {0};
   struct api_stage s = {.stage = 0};
-  const char *now = stage_said(&a, &s, "", false);
+  const char *now = stage_said(&a, &s, false);
   assert_string_equal(now, "\"stage\":0,\"held\":false");
-  assert_true(clock_parse(STR("2026-01-04T10:00:00.250Z"), &s.anew));
+  assert_true(clock_parse(STR("2026-01-04T10:00:00.250Z"), &s.anew) && clock_parse(STR("2026-01-05T10:00:00Z"), &s.since));
+  s.holdback = 0.05;
   for (s.stage = 0; s.stage < 3; s.stage++) {
-    const char *fact = arena_printf(&a, "{\"kind\":\"rollout\",\"name\":\"beta\",%s}", stage_said(&a, &s, "", s.stage == 0));
+    const char *fact = arena_printf(&a, "{\"kind\":\"rollout\",\"name\":\"beta\",%s}", stage_said(&a, &s, s.stage == 0));
     assert_true(controls_apply(&c, str_from(fact), &a, &e));
     assert_int_equal(controls_anew(&c, hash_64(STR("beta"))), s.anew);
+    assert_int_equal(controls_since(&c, hash_64(STR("beta"))), s.since);
+    assert_true(controls_holdback(&c, hash_64(STR("beta"))) == 0.05);
     controls_free(&c); /* the next one hears only the later word */
   }
   arena_free(&a);
@@ -194,6 +237,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_start_catches_up),
                                      cmocka_unit_test(an_experiment_that_did_harm_stays_ended),
                                      cmocka_unit_test(a_return_from_a_halt_is_not_missed),
+                                     cmocka_unit_test(a_hold_says_who_is_held_back),
                                      cmocka_unit_test(each_later_word_says_since_when),
                                      cmocka_unit_test(a_fact_that_cannot_be_read_is_no_start),
                                      cmocka_unit_test(consent_is_no_event)};
