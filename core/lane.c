@@ -164,6 +164,7 @@ static void count_turn(struct lane *lane, size_t items) {
     for (size_t k = 0; k < sizeof *f / sizeof(uint64_t); k++) to[0][k] += from[0][k];
     for (size_t k = 0; k < sizeof v / sizeof(uint64_t); k++) to[1][k] += from[1][k];
     sum.ticks_due += lane->owned[i].due.count;
+    sum.unreadable += lane->owned[i].outbox.unreadable;
   }
   for (size_t k = 0; k < sizeof sum / sizeof(uint64_t); k++)
     __atomic_store_n(&((uint64_t *)&lane->figures)[k], ((const uint64_t *)&sum)[k], __ATOMIC_RELAXED); /* once a turn: main reads them */

@@ -62,6 +62,7 @@ struct lanes_figures {
   struct volume_figures book;
   struct courier_figures courier;
   uint64_t turns, turn_items, waiting, ticks_due;
+  uint64_t unreadable; /* messages that ended because they are damaged */
 };
 /* Sums over lanes, as of their last turn; a moment's view. [main] */
 void lanes_figures(struct lanes *l, struct lanes_figures *out);

@@ -77,6 +77,7 @@ void api_metrics(struct request *r, void *context) {
       {"kairos_webhook_attempts_total", "counter", "Webhook attempts.", f.courier.attempts},
       {"kairos_webhooks_waiting", "gauge", "Webhooks at the courier.", f.courier.waiting},
       {"kairos_webhooks_in_flight", "gauge", "Webhook requests running.", f.courier.in_flight},
+      {"kairos_webhooks_unreadable_total", "counter", "Messages that are damaged in their file and ended as failed.", f.unreadable},
       {"kairos_webhook_breakers_open", "gauge", "Endpoints whose breaker is open.", f.courier.breaker_open},
       {"kairos_program_activations_total", "counter", "Programs made live since the start.", p.activations},
       {"kairos_program_refused_total", "counter", "Drafts of the directory that were refused.", p.refused},

@@ -1,6 +1,6 @@
 /* webhooks: what operators ask and tell of deliveries: endpoints with their breakers, dead letters sent again by range (W7), disabled
- * endpoints taken back (W6). A dead letter that is too late stays dead, and so does one whose user has opted out since. Handlers on the
- * main thread; the outbox is walked in the lanes, a piece a turn. */
+ * endpoints taken back (W6). A dead letter that is too late stays dead, and so does one that its person or an operator stopped since.
+ * Handlers on the main thread; the outbox is walked in the lanes, a piece a turn. */
 #include "inside.h"
 #include "kit/clock.h"
 
@@ -47,7 +47,7 @@ static void step(struct walk *w, struct job *j, struct flow *f) {
   struct revival *r = w->own;
   uint64_t before = r->again;
   r->now = clock_now();
-  if (!volume_revive(flow_volume(f), r, PIECE_ROWS, &j->err)) return;
+  if (!flow_revive(f, r, PIECE_ROWS, &j->err)) return;
   j->outbox = r->again > before;
   if (!r->done) return;
   r->done = false;
@@ -67,6 +67,8 @@ static void answer(struct walk *w) {
   json_pair_int(&writer, "again", (int64_t)r->again);
   json_pair_int(&writer, "too_late", (int64_t)r->too_late);
   json_pair_int(&writer, "opted_out", (int64_t)r->opted_out);
+  json_pair_int(&writer, "killed", (int64_t)r->killed);
+  if (r->unreadable) json_pair_int(&writer, "unreadable", (int64_t)r->unreadable);
   json_close_object(&writer);
   request_answer(w->request, 200, "application/json", buf_view(&out));
   buf_free(&out);

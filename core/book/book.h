@@ -152,6 +152,7 @@ struct outbox_row {
   struct str body;  /* rendered bytes, signed as they are */
   struct str names; /* packed: trigger, option, experiment, rollout: what a kill may name */
   struct str log;   /* JSON array of attempts */
+  bool damaged;     /* it is there, but cannot be read: the three above say nothing */
 };
 bool volume_add_outbox(struct volume *v, struct user *u, const struct outbox_row *row, struct err *e);
 /* An attempt's result, or an end without one. */
@@ -166,7 +167,8 @@ struct outbox_attempt {
 };
 /* Appends it to the row's log and sets due or end. ERR_MISSING when the row is gone (its user was erased): the turn goes on. */
 bool volume_attempt(struct volume *v, const struct outbox_attempt *a, struct err *e);
-/* Withdraws the user's waiting rows; their ids are given to `each` for the courier. */
+/* Withdraws the user's waiting rows; their ids are given to `each` for the courier. Rows that failed and are not too late yet end withdrawn
+ * as well: no revival brings them back. */
 bool volume_withdraw(struct volume *v, struct user *u, void (*each)(void *context, uint64_t id), void *context, struct err *e);
 bool volume_commit(struct volume *v, struct err *e);  /* COMMIT = durable */
 bool volume_recover(struct volume *v, struct err *e); /* reopen, verify, forget memory, replay the tail */
@@ -198,19 +200,26 @@ bool volume_entry(struct volume *v, int64_t seq, struct arena *a, struct entry *
                   struct err *e);                                     /* ERR_MISSING; decrypts */
 int64_t volume_last_fact(const struct volume *v, uint32_t partition); /* seq of the partition's newest control fact, 0: none [lane] */
 bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e);
+/* False: it is not there (ERR_MISSING), cannot be read (then `damaged`; perhaps memory was short), or the storage fails. */
 bool volume_outbox(struct volume *v, uint64_t id, struct arena *a, struct outbox_row *out, struct err *e);
+/* Whether the row is there and waits, also when the rest of it is damaged. */
+bool volume_outbox_waits(struct volume *v, uint64_t id, bool *waits, struct err *e);
+/* A row that is damaged, or seems so because memory was short, is among them and says so; false is the storage's. */
 bool volume_waiting(struct volume *v, int64_t due_before, uint32_t most, struct arena *a, struct outbox_row **rows, size_t *count,
                     struct err *e);
 
-/* Failed rows that ended from `from` on and before `to` wait again, with all their attempts, if they are not too late and their user has
- * not opted out; `result_json` joins each one's log. Looks at the `most` rows after `after`, and moves it; `done` after the last. Joins the
- * turn's transaction. */
+/* Failed rows that ended from `from` on and before `to` wait again, with all their attempts, if they are not too late, their user has not
+ * opted out and `stopped` does not say that they were; `result_json` joins each one's log. Looks at the `most` rows after `after`, and
+ * moves it; `done` after the last. Joins the turn's transaction. flow_revive is what callers want: it knows what operators stopped. */
 struct revival {
   int64_t from, to, now; /* UTC ms */
   struct str result_json;
   uint64_t after;
   bool done;
-  uint64_t again, too_late, opted_out;
+  uint64_t again, too_late, opted_out, killed, unreadable;
+  /* NULL: nothing is. `decided` is the row that the decision was made on, `names` are the outbox row's. False: the turn is lost. */
+  bool (*stopped)(void *context, uint64_t id, int64_t decided, struct str names, bool *stopped, struct err *e);
+  void *context;
 };
 bool volume_revive(struct volume *v, struct revival *r, uint32_t most, struct err *e);
 /* When each waiting row is too late, by its id; false from `each` ends the look. */

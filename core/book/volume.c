@@ -76,6 +76,7 @@ static const char *const texts[STATEMENTS] = {
                              " AND user=?6",
     [UPDATE_ATTEMPT] = "UPDATE outbox SET due=?2, attempts=max(attempts,?5), fate=?3, log=?4 WHERE id=?1",
     [UPDATE_WITHDRAWN] = "UPDATE outbox SET fate=4 WHERE id=?",
+    [UPDATE_WITHDRAWN_FAILED] = "UPDATE outbox SET fate=4 WHERE id=?1 AND user=?2 AND fate=2 AND send_before>?3",
     [PUT_META] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
     [DELETE_META] = "DELETE FROM meta WHERE key=?",
     [DELETE_USER] = "DELETE FROM users WHERE number=?",

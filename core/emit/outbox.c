@@ -1,7 +1,10 @@
 /* outbox: hands committed rows to the courier and joins what it reports. Never blocks: a full courier only means that rows wait in the
- * volume until it is hungry. Called by a lane between commits; owns nothing that another thread touches. */
+ * volume until it is hungry. A row that is damaged keeps no other waiting: it is noted, read once more in the next turn, and ended as
+ * failed. Called by a lane between commits; owns nothing that another thread touches. */
 #include "emit/outbox.h"
 #include "kit/clock.h"
+#include "kit/log.h"
+#include <stdio.h>
 
 #define REFILL_MOST 4096
 #define EXPIRE_MOST 256 /* rows a turn */
@@ -112,11 +115,15 @@ bool outbox_refill(struct outbox *o, struct err *e) {
   for (; ok && next < count && !o->refused; next++) {
     uint64_t there;
     if (map_get(&o->held, rows[next].id, &there)) continue;
+    if (rows[next].damaged) {
+      if (o->damaged_count < OUTBOX_DAMAGED) o->damaged[o->damaged_count++] = rows[next].id;
+      continue;
+    }
     struct letter *l = letter_of(o, &rows[next]);
     if (l) outbox_send(o, l);
     else o->refused = o->hungry = true;
   }
-  if (ok && !o->refused && count == most) o->refused = o->hungry = true; /* there are more than were read */
+  if (ok && !o->refused && (count == most || o->damaged_count)) o->refused = o->hungry = true; /* there are more than were read */
   arena_free(&a);
   return ok;
 }
@@ -145,19 +152,16 @@ void outbox_forget(struct outbox *o) {
   o->look_at = clock_now() + CLOCK_SECOND; /* a disk that is full does not get better by asking all the time */
 }
 
-static bool expire_one(struct outbox *o, uint64_t id, int64_t now, struct arena *a, struct err *e) {
-  struct outbox_row row;
-  struct err why = {0};
-  if (!volume_outbox(o->volume, id, a, &row, &why)) {
-    if (why.kind != ERR_MISSING && e) *e = why;
-    return why.kind == ERR_MISSING; /* its user was erased meanwhile */
-  }
-  if (row.end != OUTBOX_WAITING) return true; /* withdrawn */
+/* An end without an attempt, if it still waits. */
+static bool end_one(struct outbox *o, uint64_t id, int64_t now, enum outbox_end how, const char *reason, struct err *e) {
+  struct attempt_result r = {.at = now};
   struct buf text = {0};
-  const struct attempt_result r = {.at = now, .reason = "expired: no endpoint was there to send it to"};
+  bool waits = false, ok = volume_outbox_waits(o->volume, id, &waits, e);
+  if (!ok || !waits) return ok; /* withdrawn, or its user was erased */
+  snprintf(r.reason, sizeof r.reason, "%s", reason);
   put_result(&text, &r);
-  bool ok = !text.failed || err_set(e, ERR_STORAGE, "no memory to end a message");
-  const struct outbox_attempt end = {.id = id, .user = row.user, .at = now, .end = OUTBOX_EXPIRED, .result_json = buf_view(&text)};
+  ok = !text.failed || err_set(e, ERR_STORAGE, "no memory to end a message");
+  const struct outbox_attempt end = {.id = id, .at = now, .end = how, .result_json = buf_view(&text)};
   ok = ok && volume_attempt(o->volume, &end, e);
   buf_free(&text);
   return ok;
@@ -172,13 +176,33 @@ bool outbox_expire(struct outbox *o, int64_t now, bool *wrote, struct err *e) {
     if (!volume_expiring(o->volume, watch, o, e)) outbox_forget(o);
     if (!o->watched) return e->kind == ERR_NONE; /* the next turn looks again */
   }
-  struct arena a = {0};
   bool ok = true;
   for (int i = 0; ok && i < EXPIRE_MOST && heap_pop(&o->expiring, now, &next); i++) {
     *wrote = true;
-    ok = expire_one(o, (uint64_t)next.number, now, &a, e);
-    arena_reset(&a);
+    ok = end_one(o, (uint64_t)next.number, now, OUTBOX_EXPIRED, "expired: no endpoint was there to send it to", e);
   }
+  return ok;
+}
+
+/* ---- what is damaged ---- */
+
+bool outbox_set_aside(struct outbox *o, int64_t now, bool *wrote, struct err *e) {
+  struct arena a = {0};
+  bool ok = true;
+  for (size_t i = 0; ok && i < o->damaged_count; i++) {
+    struct outbox_row row;
+    struct err why = {0};
+    char id[32];
+    if (volume_outbox(o->volume, o->damaged[i], &a, &row, &why) || !row.damaged) continue; /* memory was short, or now the disk fails */
+    decision_id_text(o->damaged[i], id);
+    *wrote = true;
+    ok = end_one(o, o->damaged[i], now, OUTBOX_FAILED, "it is damaged: it cannot be read, and was not sent", e);
+    arena_reset(&a);
+    if (!ok) break;
+    o->unreadable++;
+    log_error("emit", "message of decision %s cannot be read and ends as failed: %s", id, why.text);
+  }
+  o->damaged_count = 0; /* of a lost turn they wait, and are found again */
   arena_free(&a);
   return ok;
 }

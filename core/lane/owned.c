@@ -85,7 +85,8 @@ void owned_join_results(struct owned *o) {
   o->touched |= o->results != NULL;
   for (struct note *n = o->results; n && owned_may_begin(o); n = n->next)
     if (!outbox_results(&o->outbox, n->results, n->count, &e)) owned_lose(o, &e);
-  if (o->lost || outbox_expire(&o->outbox, clock_now(), &o->touched, &e)) return;
+  const int64_t now = clock_now();
+  if (o->lost || (outbox_set_aside(&o->outbox, now, &o->touched, &e) && outbox_expire(&o->outbox, now, &o->touched, &e))) return;
   o->waits = e.kind == ERR_BUSY; /* only ever before the turn's first row */
   owned_lose(o, &e);
 }

@@ -1,6 +1,8 @@
 /* rooms: lane flow program accept emit book kit; libraries: lib_uv */
 /* W7, dead letters: what failed in a span of time is sent again under the same webhook-id with all its attempts; what is too late, whose
- * user has opted out since, or what ended outside of the span is not; asked twice, nothing is sent twice. */
+ * user has opted out since, or what ended outside of the span is not; asked twice, nothing is sent twice. Nor is what was decided for
+ * somebody who is another by now, also when they opted in again, or what an operator stopped meanwhile, also when that was lifted; and what
+ * is damaged keeps no other. */
 #include "emit_receiver.h"
 #include "kit/log.h"
 #include "lane_world.h"
@@ -21,22 +23,30 @@
 static _Atomic bool broken;
 static bool answer_as_it_is(struct receiver *r, int connection, size_t n) {
   if (!broken) return answer_204(r, connection, n);
-  receiver_say(connection, "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"); /* the endpoint is disabled, and everything fails */
+  receiver_say(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"); /* every attempt of everything fails */
   return true;
 }
 
 static struct revival revival;
 static void revive(struct job *j, struct flow *f) {
   uint64_t before = revival.again;
-  if (!volume_revive(flow_volume(f), &revival, 5, &j->err)) return;
+  if (!flow_revive(f, &revival, 5, &j->err)) return;
   j->outbox = revival.again > before;
+}
+
+static void fine_job(struct job *j) {
+  if (j->err.kind != ERR_NONE) fail_msg("%s", j->err.text);
+}
+static void check(void *context, struct job *j) {
+  (void)context;
+  fine_job(j);
 }
 
 static void revive_all(struct fleet *f, int64_t from, int64_t to) {
   revival = (struct revival){.from = from, .to = to, .now = clock_now(), .result_json = STR("{\"reason\":\"again\"}")};
   for (int i = 0; !revival.done; i++) {
     assert_true(i < 100);
-    fleet_call(f, "u0", revive, false, NULL);
+    fleet_call(f, "u0", revive, false, &(struct errand){.done = check});
     fleet_wait(f);
   }
 }
@@ -92,7 +102,6 @@ static void test_dead_letters(void **state) {
   fleet_say(f, ENTRY_CONSENT, "u4", NULL, "opt_out", NULL, NULL);
   clock_advance(30 * CLOCK_MINUTE);
   broken = false;
-  courier_enable(lanes_courier(f->lanes), 0);
   size_t requests = receiver->count;
 
   revive_all(f, failed_at + 1, INT64_MAX); /* nothing ended then */
@@ -100,9 +109,10 @@ static void test_dead_letters(void **state) {
   revive_all(f, NOON, failed_at + 1);
   assert_int_equal(revival.again, USERS - USERS / 4 - 1);
   assert_int_equal(revival.too_late, USERS / 4);
-  assert_int_equal(revival.opted_out, 1);
+  assert_int_equal(revival.opted_out, 0); /* withdrawn at once, as what waits is */
   until(f, OUTBOX_DELIVERED, USERS - USERS / 4 - 1, 1000);
-  assert_int_equal(ends[OUTBOX_FAILED], USERS / 4 + 1);
+  assert_int_equal(ends[OUTBOX_FAILED], USERS / 4);
+  assert_int_equal(ends[OUTBOX_WITHDRAWN], 1);
   assert_true(receiver->count >= requests + USERS - USERS / 4 - 1);
   requests = receiver->count;
   revive_all(f, NOON, INT64_MAX);
@@ -115,6 +125,114 @@ static void test_dead_letters(void **state) {
   clock_thaw();
 }
 
+/* ---- what happened since ---- */
+
+#define STOPPABLE                                                                                                                          \
+  "intervention \"walk\" { why = \"x\", type = \"micro\", channel = \"push\", action = \"a\", expires = 2 * hours,\n"                      \
+  "  message = { en = \"walk\" } }\n"                                                                                                      \
+  "event \"ping\" { doc = \"x\", fields = { n = \"number\" } }\n"                                                                          \
+  "event \"profile_updated\" { doc = \"x\", fields = { timezone = \"text\" } }\n"                                                          \
+  "trigger \"one\" { why = \"x\", on = { \"ping\" }, when = \"event.n == 1\", offer = { \"walk\" } }\n"                                    \
+  "trigger \"two\" { why = \"x\", on = { \"ping\" }, when = \"event.n == 2\", offer = { \"walk\" } }\n"                                    \
+  "trigger \"three\" { why = \"x\", on = { \"ping\" }, when = \"event.n == 3\", offer = { \"walk\" } }\n"                                  \
+  "rollout \"slowly\" { why = \"x\", gates = { \"trigger:three\" }, stages = { { name = \"all\", share = 1 } } }\n"
+
+struct since { /* what happens to a user between the failure and the replay */
+  enum entry_kind kind;
+  const char *event; /* of the ping: which trigger */
+  const char *type, *data;
+  bool again;
+};
+static const struct since since[] = {
+    {ENTRY_PROFILE, "{\"n\":1}", "profile_updated", "{\"timezone\":\"Asia/Tokyo\"}", false},
+    {ENTRY_EVENT, "{\"n\":1}", "profile_updated", "{\"timezone\":null}", false},
+    {ENTRY_EVENT, "{\"n\":1}", "profile_updated", "{\"age\":12}", false},
+    {ENTRY_PROFILE, "{\"n\":1}", "profile_updated", "{\"guardianConsent\":true}", false},
+    {ENTRY_EVENT, "{\"n\":1}", "profile_updated", "{\"ill\":true}", false},
+    {ENTRY_MERGE, "{\"n\":1}", "merged_into", "{\"into\":\"other\",\"number\":1}", false},
+    {ENTRY_CONSENT, "{\"n\":1}", "opt_out", "{}", false},
+    {ENTRY_PROFILE, "{\"n\":1}", "profile_updated", "{\"timezone\":\"Europe/Berlin\",\"age\":40,\"ill\":false,\"partner\":\"bo\"}", true},
+    {ENTRY_EVENT, "{\"n\":1}", "ping", "{\"n\":0}", true},
+    {ENTRY_EVENT, "{\"n\":2}", "ping", "{\"n\":0}", false}, /* its trigger is killed, and the kill lifted */
+    {ENTRY_EVENT, "{\"n\":3}", "ping", "{\"n\":0}", false}, /* its rollout is halted, and goes on */
+};
+#define SINCE (sizeof since / sizeof *since)
+
+static void say_fact(struct fleet *f, const char *fact) {
+  struct job *j = fleet_job(f, "u0", &(struct errand){.done = check});
+  j->fact = str_from(fact);
+  fleet_submit(f, j);
+}
+
+/* One message a user, all of them failed; their ids are in told[]. */
+static struct fleet *let_fail(const char *name, const char *rules, struct endpoint *endpoint, size_t users) {
+  clock_freeze(NOON);
+  broken = true;
+  told_count = 0;
+  memset(ends, 0, sizeof ends);
+  struct fleet *f = fleet_new(world_new(name, 1, rules), 1, endpoint, 1);
+  const struct errand errand = {.done = tell};
+  for (size_t i = 0; i < users; i++) {
+    char user[16];
+    snprintf(user, sizeof user, "u%zu", i);
+    fleet_person(f, user);
+    fleet_say(f, ENTRY_EVENT, user, NULL, "ping", since[i % SINCE].event, &errand);
+    fleet_wait(f); /* told[] is in their order */
+  }
+  assert_int_equal(told_count, users);
+  until(f, OUTBOX_FAILED, users, 1000);
+  return f;
+}
+
+static struct endpoint endpoint_of(const struct receiver *receiver, char url[96]) {
+  snprintf(url, 96, "http://127.0.0.1:%d/hook", receiver->port);
+  return (struct endpoint){.name = "hook", .url = url, .secrets = {TEST_SECRET, NULL}, .allow_http = true, .allow_private = true};
+}
+
+static size_t sent_again(void) {
+  size_t count = 0;
+  for (size_t i = 0; i < SINCE; i++) count += since[i].again;
+  return count;
+}
+
+static void test_what_happened_since(void **state) {
+  (void)state;
+  char url[96], user[16];
+  struct receiver *receiver = receiver_start(answer_as_it_is, NULL);
+  struct endpoint endpoint = endpoint_of(receiver, url);
+  struct fleet *f = let_fail("revive-since", STOPPABLE, &endpoint, SINCE);
+  for (size_t i = 0; i < SINCE; i++) {
+    snprintf(user, sizeof user, "u%zu", i);
+    fleet_say(f, since[i].kind, user, NULL, since[i].type, since[i].data, &(struct errand){.done = check});
+  }
+  fleet_say(f, ENTRY_CONSENT, "u6", NULL, "opt_in", "{}", &(struct errand){.done = check});
+  say_fact(f, "{\"kind\":\"kill\",\"name\":\"trigger:two\"}");
+  say_fact(f, "{\"kind\":\"unkill\",\"name\":\"trigger:two\"}");
+  say_fact(f, "{\"kind\":\"rollout\",\"name\":\"slowly\",\"stage\":-1,\"held\":false}");
+  say_fact(f, "{\"kind\":\"rollout\",\"name\":\"slowly\",\"stage\":0,\"held\":false}");
+  fleet_wait(f);
+  broken = false;
+  const size_t requests = receiver->count;
+  revive_all(f, NOON, INT64_MAX);
+  assert_int_equal(revival.again, sent_again());
+  assert_int_equal(revival.killed, 2);
+  until(f, OUTBOX_DELIVERED, sent_again(), 1000);
+  assert_int_equal(receiver->count, requests + sent_again());
+  struct world *w = fleet_close(f);
+  for (size_t i = 0; i < SINCE; i++) {
+    struct outbox_row row;
+    fine(&w->e, volume_outbox(flow_volume(w->flows[0]), told[i], &w->arena, &row, &w->e));
+    const bool stopped = str_is(str_from(since[i].type), "ping");
+    if (row.end != (since[i].again ? OUTBOX_DELIVERED : stopped ? OUTBOX_FAILED : OUTBOX_WITHDRAWN))
+      fail_msg("%s, %s: ended as %d", since[i].type, since[i].data, row.end);
+    if (row.end == OUTBOX_WITHDRAWN && !memmem(row.log.at, row.log.len, "it had failed", 13))
+      fail_msg("%s: the log does not say why: " STR_FORMAT, since[i].type, STR_ARG(row.log));
+  }
+  world_free(w);
+  receiver_stop(receiver);
+  clock_thaw();
+}
+
 static int setup(void **state) {
   (void)state;
   log_setup((enum log_level)(LOG_ERROR + 1), false); /* a broken endpoint is what is wanted here */
@@ -123,6 +241,6 @@ static int setup(void **state) {
 
 int main(void) {
   signal(SIGPIPE, SIG_IGN);
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_dead_letters)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_dead_letters), cmocka_unit_test(test_what_happened_since)};
   return cmocka_run_group_tests(tests, setup, NULL);
 }
