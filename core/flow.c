@@ -95,20 +95,22 @@ static void refuse(struct flow *f, struct step *s, const struct err *why) {
   f->figures.refused++;
 }
 
-static bool known_words(struct step *s, struct err *why) {
+static bool known_words(struct flow *f, struct step *s, struct err *why) {
   const struct program *p = s->program;
+  const struct event *ev = &s->item->event;
   if (s->item->recorded) return true; /* it is in the journal: it was in order */
   const enum entry_kind kind = s->item->kind;
   if (kind == ENTRY_TICK || kind == ENTRY_CONSENT || kind == ENTRY_ASKED || kind == ENTRY_FILLED || kind == ENTRY_MERGE || !p) return true;
-  if (event_is_own(&s->item->event))
-    return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is the engine's own (consent has its routes)",
-                   STR_ARG(s->item->event.type));
-  const struct event_type *t = vocabulary_type(p->vocabulary, s->item->event.type);
-  if (t) return vocabulary_check(p->vocabulary, t, &s->item->event, why);
+  if (event_is_own(ev))
+    return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is the engine's own (consent has its routes)", STR_ARG(ev->type));
+  if (str_is(ev->type, "profile_updated") && s->item->may_identify &&
+      !profile_zone_fine(&ev->json, ev->data, "/data/timezone", &f->scratch, why))
+    return false;
+  const struct event_type *t = vocabulary_type(p->vocabulary, ev->type);
+  if (t) return vocabulary_check(p->vocabulary, t, ev, why);
   s->item->undeclared = !p->strict;
   if (!p->strict) return true;
-  return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is not in the vocabulary, and the program is strict",
-                 STR_ARG(s->item->event.type));
+  return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is not in the vocabulary, and the program is strict", STR_ARG(ev->type));
 }
 
 /* Drops what was seen before. False: storage failed, and nobody knows. */
@@ -158,17 +160,27 @@ static bool find_asked(struct flow *f, struct step *s, struct err *why) {
          err_set(why, ERR_MISSING, "/trigger: no trigger is named \"" STR_FORMAT "\"", STR_ARG(name));
 }
 
+/* History is taken at the person's own clock, which never goes back: consent that was given before they opted out must not undo that. */
+static bool consent_lets(const struct step *s, struct err *why) {
+  const struct item *item = s->item;
+  const struct user *u = s->user;
+  const bool lifts = item->kind == ENTRY_CONSENT && str_is(item->event.type, "opt_in") && u && u->consent == CONSENT_WITHDRAWN;
+  if (!lifts || !item->event.history || item->recorded || u->clock <= item->event.timestamp) return true;
+  return err_set(why, ERR_CONFLICT,
+                 "/timestamp: this user has opted out, and is known to a later time already: consent of the past lifts no opt-out");
+}
+
 static bool meet(struct flow *f, struct step *s, struct err *e) {
   struct err why = {0};
   const struct event *ev = &s->item->event;
-  if (!merge_lets(s, &why)) {
+  if (!merge_lets(s, &why) || !consent_lets(s, &why)) {
     refuse(f, s, &why);
     return true;
   }
   if (!drop_duplicate(f, s, e)) return false;
   if (s->dropped) return true;
   set_recorded(s);
-  const bool known = known_words(s, &why);
+  const bool known = known_words(f, s, &why);
   /* Every program refuses what is the engine's own: that says nothing of this one. */
   if (!known && !event_is_own(ev)) program_note(s->program, &(struct program_health){.events = 1, .events_refused = 1});
   bool taken = known && find_asked(f, s, &why);

@@ -130,8 +130,11 @@ static void commit_one(struct lane *lane, struct owned *o) {
   if (!o->lost && !flow_commit(o->flow, &e)) owned_lose(o, &e);
   lane->committed_at = clock_monotonic();
   owned_recall(o); /* before what the same turn decided anew; of a lost turn, too: an erasure in it may have committed what came before */
-  if (!o->lost) return;
-  log_error("lane", "volume %u: the turn is lost: %s", o->number, o->err.text);
+  if (!o->lost) {
+    log_lasting_over(&o->losing, "lane", "volume %u takes turns again", o->number);
+    return;
+  }
+  log_lasting(&o->losing, LOG_ERROR, "lane", "volume %u: the turn is lost: %s", o->number, o->err.text);
   outbox_forget(&o->outbox);
   if (!o->waits) owned_recover(o);
 }

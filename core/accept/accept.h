@@ -55,6 +55,8 @@ void request_problem(struct request *r, int status, const char *word, const char
 /* The same of an error: each of its sentences that begins with a JSON pointer is one of the errors. */
 void request_refuse_as(struct request *r, int status, const char *word, const struct err *e);
 void request_refuse(struct request *r, const struct err *e); /* status from the error's kind; 503 and 429 with Retry-After */
+/* The error's sentence as clients get it: what failed in a file or inside is said to the log only, for it names paths and codes. [any] */
+const char *refusal_detail(const struct err *e);
 
 /* ---- the door ---- */
 struct door_key {
@@ -96,7 +98,8 @@ extern const uint32_t door_refusal_us[DOOR_REFUSAL_STEPS]; /* the steps, rising 
 struct door_figures door_figures(const struct door *d);
 
 /* ---- events ---- */
-struct refusal { /* of one event in a request */
+#define EVENTS_MOST 2500 /* in one request */
+struct refusal {         /* of one event in a request */
   uint32_t index;
   const char *pointer, *detail;
   bool retryable;
@@ -113,9 +116,9 @@ struct event_batch {
  * is wrong. `received` is UTC ms; `source` the key's name; history: ?clock=event. A missing id is given (random, marked). Also used for
  * journal rows and files. [any] */
 bool event_parse(struct arena *a, struct str text, int64_t received, struct str source, bool history, struct event *out, struct err *e);
-/* A request's body in its three shapes: an object, an array, or NDJSON (content type application/x-ndjson). At most 2 500 events. False:
- * the whole body is refused. True with `count` 0: an empty list, or each of its events was refused on its own. Pointers of refusals are
- * within their event. [any] */
+/* A request's body in its three shapes: an object, an array, or NDJSON (content type application/x-ndjson). At most EVENTS_MOST events.
+ * False: the whole body is refused. True with `count` 0: an empty list, or each of its events was refused on its own. Pointers of refusals
+ * are within their event. [any] */
 bool event_batch_parse(struct arena *a, struct str body, bool ndjson, int64_t received, struct str source, bool history,
                        struct event_batch *out, struct err *e);
 /* Live clocks: more than 5 minutes ahead is refused; history may be at any time up to then. */

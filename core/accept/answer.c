@@ -5,6 +5,7 @@
 #include "door.h"
 
 #include "kit/json.h"
+#include "kit/log.h"
 #include "kit/tz.h"
 #include <stdio.h>
 #include <string.h>
@@ -228,13 +229,25 @@ static const struct refusal_kind {
 } refusal_kinds[] = {
     [ERR_NONE] = {500, "internal", NULL},     [ERR_INPUT] = {400, "invalid", NULL},     [ERR_MISSING] = {404, "not-found", NULL},
     [ERR_CONFLICT] = {409, "conflict", NULL}, [ERR_DENIED] = {403, "denied", NULL},     [ERR_BUSY] = {429, "busy", "1"},
-    [ERR_STORAGE] = {503, "storage", "5"},    [ERR_INTERNAL] = {500, "internal", NULL},
+    [ERR_STORAGE] = {503, "storage", "5"},    [ERR_INTERNAL] = {500, "internal", NULL}, [ERR_STOPPING] = {503, "stopping", "1"},
 };
+#define REFUSAL_KINDS (sizeof refusal_kinds / sizeof *refusal_kinds)
+
+const char *refusal_detail(const struct err *e) {
+  if (e->kind == ERR_STORAGE) return "storage failed, try again";
+  if (e->kind == ERR_INTERNAL) return "this failed inside the engine; its log says why";
+  return e->text;
+}
 
 static void refuse_as(struct request *r, int status, const char *word, const struct err *e, const char *later) {
   char pointer[sizeof e->text];
   const char *colon = e->text[0] == '/' || e->text[0] == ':' ? strstr(e->text, ": ") : NULL;
-  const char *name = later ? "Retry-After" : NULL;
+  const char *name = later ? "Retry-After" : NULL, *detail = refusal_detail(e);
+  if (detail != e->text) {
+    log_lasting(&((struct exchange *)r)->door->failing, LOG_ERROR, "http", "%s: %s", r->route->path, e->text);
+    answer_problem((struct exchange *)r, status, word, NULL, detail, name, later);
+    return;
+  }
   if (e->also_count) {
     answer_faults((struct exchange *)r, status, word, e, name, later);
     return;
@@ -248,6 +261,6 @@ void request_refuse_as(struct request *r, int status, const char *word, const st
 }
 
 void request_refuse(struct request *r, const struct err *e) {
-  const struct refusal_kind *kind = &refusal_kinds[e->kind <= ERR_INTERNAL ? e->kind : ERR_INTERNAL];
+  const struct refusal_kind *kind = &refusal_kinds[e->kind < REFUSAL_KINDS ? e->kind : ERR_INTERNAL];
   refuse_as(r, kind->status, kind->word, e, kind->later);
 }

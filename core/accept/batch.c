@@ -7,8 +7,6 @@
 #include "kit/clock.h"
 #include <string.h>
 
-#define EVENTS_MOST 2500
-
 struct gathering {
   struct arena *arena;
   struct event_batch *batch;

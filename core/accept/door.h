@@ -7,6 +7,7 @@
 #pragma once
 #include "accept.h"
 #include "http.h"
+#include "kit/log.h"
 #include "route.h"
 
 #define OPEN_MOST        32           /* requests of one connection that wait for their answers; then the socket is not read */
@@ -114,6 +115,7 @@ struct door {
   int64_t date_second;
   char date[64]; /* "Date: …\r\n" */
   struct door_figures figures;
+  struct log_lasting failing; /* what clients are not told of */
   bool stopping, closing, accept_waits, accept_failed;
 };
 

@@ -7,6 +7,20 @@ bool api_room(void *context) {
   return !lanes_full(((struct api *)context)->lanes);
 }
 
+bool asked_clock(struct request *r, bool *history) {
+  struct str clock = request_query(r, "clock");
+  *history = str_is(clock, "event");
+  if (clock.len && !*history && !str_is(clock, "received")) {
+    request_problem(r, 400, "query-invalid", NULL, "clock: expected \"event\" or \"received\", got \"" STR_FORMAT "\"", STR_ARG(clock));
+    return false;
+  }
+  if (*history && !scope_allows(r->scopes, SCOPE_OPERATE)) {
+    request_problem(r, 403, "scope-missing", NULL, "clock=event decides on past time and needs a key with the scope operate");
+    return false;
+  }
+  return true;
+}
+
 struct asking *asking_new(struct request *r, struct api *api) {
   struct asking *a = ARENA_NEW(&r->arena, struct asking);
   if (a) *a = (struct asking){.api = api, .request = r};

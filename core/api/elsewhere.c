@@ -44,7 +44,7 @@ static void look_in_lane(struct job *j, struct flow *f) {
 }
 
 static void ended(struct elsewhere *l) {
-  if (l->err.kind == ERR_NONE && l->api->draining) err_set(&l->err, ERR_STORAGE, "the engine is stopping: send again in a second");
+  if (l->err.kind == ERR_NONE && l->api->draining) err_set(&l->err, ERR_STOPPING, "the engine is stopping: send again in a second");
   l->then(l);
 }
 

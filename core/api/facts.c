@@ -61,8 +61,8 @@ static void told_request(struct fact *t) {
             t->err.text);
   request_problem(t->request, 503, "untold", NULL,
                   "it is written down and holds, and what did not take it yet is told again %s; it need not be "
-                  "sent again: %s",
-                  goes_on ? "until it does" : "at the next start", t->err.text);
+                  "sent again; the engine's log says what failed",
+                  goes_on ? "until it does" : "at the next start");
 }
 
 static void told_all(struct fact *t) {

@@ -52,6 +52,9 @@ void api_readyz(struct request *r, void *context);
 
 bool asked_language(struct request *r, const char **language); /* ?language= or ?lang=; false: neither en nor ru, and it is answered */
 
+/* ?clock=event, which needs the scope operate; false: it may not be asked, and it is answered */
+bool asked_clock(struct request *r, bool *history);
+
 /* Whom an id in a request means by now: a copy in the request's arena. [main] */
 struct str person_meant(struct request *r, const struct api *api, struct str id);
 /* The other ids of that person as a JSON array in the request's arena; empty: there are none. */
@@ -59,13 +62,14 @@ struct str person_merged(struct request *r, const struct api *api, struct str id
 uint32_t volume_for(const struct api *api, struct str user);
 struct user *known_user(struct job *j, struct flow *f); /* by j->user; NULL sets j->err [lane] */
 
-/* A job with one row about one person, not submitted; NULL with the error set. `source` says who. */
+/* A job with one row about one person, not submitted; NULL with the error set. `source` says who; `past`: on that time instead of `now`, as
+ * history; NULL: live. */
 struct job *item_job(const struct api *api, struct str user, enum entry_kind kind, const char *type, struct str data, int64_t now,
-                     struct str source, struct err *e);
+                     const int64_t *past, struct str source, struct err *e);
 void erase_in_lane(struct job *j, struct flow *f);
 
 /* ---- what came as a profile (profile.c) ---- */
-bool profile_fine(const struct json *body, struct err *e); /* what the engine reads is of the kind that it reads */
+bool profile_fine(const struct json *body, struct arena *a, struct err *e); /* what the engine reads is of the kind that it reads */
 /* [{field, detail}] in `a` of what neither the engine nor the program reads; empty: nothing. */
 struct str profile_unread(const struct json *body, const struct program *p, struct arena *a);
 

@@ -132,7 +132,7 @@ static bool submit(struct act *a, struct job *j) {
     }
   }
   job_free(j);
-  if (a->api->draining) err_set(&a->err, ERR_STORAGE, "the engine is stopping: send again in a second");
+  if (a->api->draining) err_set(&a->err, ERR_STOPPING, "the engine is stopping: send again in a second");
   else if (a->err.kind == ERR_NONE) err_set(&a->err, ERR_BUSY, "every place in the queue is taken: send again in a second");
   return false;
 }
@@ -200,7 +200,7 @@ static void submit_change(struct act *a, bool is_fine, void (*then)(struct act *
 static struct job *opt_out_job(struct act *a, struct str id) {
   const struct str key = a->request ? a->request->key_name : STR("merge");
   const int64_t now = a->request ? a->request->received : clock_now();
-  return item_job(a->api, id, ENTRY_CONSENT, "opt_out", (struct str){0}, now, key.len ? key : STR("local"), &a->err);
+  return item_job(a->api, id, ENTRY_CONSENT, "opt_out", (struct str){0}, now, NULL, key.len ? key : STR("local"), &a->err);
 }
 
 static void opted_out(struct act *a) {

@@ -54,8 +54,9 @@ static void pointer_of(const char *path, char pointer[64]) {
     if (*c == '.') *c = '/';
 }
 
-bool profile_fine(const struct json *body, struct err *e) {
+bool profile_fine(const struct json *body, struct arena *a, struct err *e) {
   struct err one = {0}, all = {0};
+  if (!profile_zone_fine(body, 0, "/timezone", a, &one)) err_also(&all, &one);
   for (size_t i = 0; i < FIELDS; i++) {
     const uint32_t at = json_path(body, 0, fields[i].path);
     if (at == JSON_NONE || json_type(body, at) == JSON_NULL || is_kind(body, at, fields[i].kind)) continue;

@@ -52,7 +52,7 @@ static void put_waits(struct json_writer *w, const struct programs *s, const str
   if (c && c == s->activations && !s->announced) json_put_text(w, "for control.db");
   for (uint32_t v = 0; c && c == s->activations && v < BOOK_VOLUMES_MOST; v++)
     if (c->volumes >> v & 1) {
-      snprintf(text, sizeof text, "for volume %u to take it%s%s", v, c->stuck ? ": " : "", c->stuck ? c->err.text : "");
+      snprintf(text, sizeof text, "for volume %u to take it%s%s", v, c->stuck ? ": " : "", c->stuck ? refusal_detail(&c->err) : "");
       json_put_text(w, text);
     }
   const uint32_t holders = e->state == EDITION_DRAINING ? library_holders(s->library, e->draft->program) : 0;

@@ -75,10 +75,10 @@ static struct str envelope(struct job *j, struct str user, const char *type, int
 }
 
 struct job *item_job(const struct api *api, struct str user, enum entry_kind kind, const char *type, struct str data, int64_t now,
-                     struct str source, struct err *e) {
+                     const int64_t *past, struct str source, struct err *e) {
   struct job *j = job_new(volume_for(api, user));
   struct item *item = j ? ARENA_NEW(&j->arena, struct item) : NULL;
-  if (item && event_parse(&j->arena, envelope(j, user, type, now, data), now, source, false, &item->event, e)) {
+  if (item && event_parse(&j->arena, envelope(j, user, type, past ? *past : now, data), now, source, past != NULL, &item->event, e)) {
     item->kind = kind;
     item->may_identify = true;
     item->asked = NO_ONE;
@@ -92,13 +92,20 @@ struct job *item_job(const struct api *api, struct str user, enum entry_kind kin
   return NULL;
 }
 
-static void submit_item(struct request *r, struct api *api, enum entry_kind kind, const char *type, struct str data, struct str unread) {
+struct said { /* about one person */
+  enum entry_kind kind;
+  const char *type;
+  struct str data, unread;
+  const int64_t *past; /* NULL: now */
+};
+
+static void submit_item(struct request *r, struct api *api, const struct said *s) {
   struct err e = {0};
   struct str source = r->key_name.len ? r->key_name : STR("local");
   struct asking *a = asking_new(r, api);
   if (!a) return;
-  a->unread = unread;
-  struct job *j = item_job(api, person_meant(r, api, r->params[0]), kind, type, data, r->received, source, &e);
+  a->unread = s->unread;
+  struct job *j = item_job(api, person_meant(r, api, r->params[0]), s->kind, s->type, s->data, r->received, s->past, source, &e);
   if (j) {
     j->items->trace = request_trace(r);
     j->owner = a;
@@ -120,26 +127,44 @@ void api_user_put(struct request *r, void *context) {
                     read ? kinds[json_type(&body, 0)] : e.text);
     return;
   }
-  if (!profile_fine(&body, &e)) {
+  if (!profile_fine(&body, &r->arena, &e)) {
     request_refuse_as(r, 400, "profile-invalid", &e);
     return;
   }
   const struct api *api = context;
-  submit_item(r, context, ENTRY_PROFILE, "profile_updated", r->body, profile_unread(&body, api->program, &r->arena));
+  const struct said said = {ENTRY_PROFILE, "profile_updated", r->body, profile_unread(&body, api->program, &r->arena), NULL};
+  submit_item(r, context, &said);
 }
 
-/* A body says nothing that consent hangs on; but one that cannot be read was meant to say something. */
+/* When consent was given, of people whose past is told: the envelope judges the time as it does an event's. */
+static bool consent_time(struct request *r, const struct json *body, int64_t *at) {
+  const uint32_t said = json_get(body, 0, "timestamp");
+  if (json_type(body, said) == JSON_STRING && clock_parse(json_text(body, said, &r->arena), at)) return true;
+  request_problem(r, 400, "request-invalid", "/timestamp",
+                  "with clock=event expected when consent was given, an ISO 8601 time with a zone, like 2025-01-15T22:40:00Z");
+  return false;
+}
+
+/* A body says nothing that live consent hangs on; but one that cannot be read was meant to say something. */
 void api_user_opt_in(struct request *r, void *context) {
   struct json body;
   struct err e = {0};
-  if (r->body.len && (!json_parse(&body, &r->arena, r->body, &json_limits_default, &e) || json_type(&body, 0) != JSON_OBJECT)) {
+  bool history;
+  int64_t at;
+  if (!asked_clock(r, &history)) return;
+  const struct str text = r->body.len ? r->body : STR("{}");
+  if (!json_parse(&body, &r->arena, text, &json_limits_default, &e) || json_type(&body, 0) != JSON_OBJECT) {
     request_problem(r, 400, "request-invalid", NULL, "expected no body, or a JSON object%s%s", e.text[0] ? ": " : "", e.text);
     return;
   }
-  submit_item(r, context, ENTRY_CONSENT, "opt_in", (struct str){0}, (struct str){0});
+  if (history && !consent_time(r, &body, &at)) return;
+  const struct said said = {.kind = ENTRY_CONSENT, .type = "opt_in", .past = history ? &at : NULL};
+  submit_item(r, context, &said);
 }
+
 void api_user_opt_out(struct request *r, void *context) {
-  if (!opt_out_person(r, context)) submit_item(r, context, ENTRY_CONSENT, "opt_out", (struct str){0}, (struct str){0});
+  const struct said said = {.kind = ENTRY_CONSENT, .type = "opt_out"};
+  if (!opt_out_person(r, context)) submit_item(r, context, &said);
 }
 
 /* ---- DELETE ---- */

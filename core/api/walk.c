@@ -63,7 +63,7 @@ static void go_on(struct job *j) {
   w->err = j->err;
   job_free(j);
   if (w->err.kind == ERR_NONE && !w->done && w->api->draining)
-    err_set(&w->err, ERR_STORAGE, "the engine is stopping: send again in a second");
+    err_set(&w->err, ERR_STOPPING, "the engine is stopping: send again in a second");
   if (w->err.kind == ERR_NONE && !w->done) submit(w, false);
   else finish(w);
 }

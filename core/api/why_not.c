@@ -14,11 +14,30 @@ struct question {
   const struct program *program;
 };
 
+#define ROWS_BACK 64
+
+/* The newest row in which the user did something, or the newest of all: a profile or consent that came since is no event. */
+static int64_t last_row(struct job *j, struct flow *f, const struct user *u) {
+  enum entry_kind kind = ENTRY_EVENT;
+  int64_t seq = u->head, previous = 0;
+  for (int i = 0; seq && i < ROWS_BACK; i++, seq = previous) {
+    struct err e = {0};
+    if (!volume_step_back(flow_volume(f), seq, &previous, &kind, &e)) {
+      if (e.kind != ERR_MISSING) j->err = e;
+      return u->head; /* trimmed */
+    }
+    if (kind == ENTRY_EVENT) return seq;
+  }
+  return u->head;
+}
+
 /* With the user's last event, so that event.* has the values that a trigger would have seen. */
 static bool last_event(struct job *j, struct flow *f, const struct user *u, struct event *last, bool *known) {
   struct entry row;
   struct recorded rec;
-  *known = u->head && volume_entry(flow_volume(f), u->head, &j->arena, &row, NULL, &j->err) &&
+  const int64_t at = last_row(j, f, u);
+  if (j->err.kind != ERR_NONE) return false;
+  *known = at && volume_entry(flow_volume(f), at, &j->arena, &row, NULL, &j->err) &&
            recorded_unpack(row.record, &j->arena, &rec, &j->err) &&
            event_parse(&j->arena, row.body, rec.received, rec.source, rec.history, last, &j->err);
   if (!*known && j->err.kind == ERR_MISSING) j->err = (struct err){0}; /* trimmed: nothing is known of it any more */

@@ -39,7 +39,7 @@ static void write_next(struct api *api) {
 
 void writing_queue(struct api *api, struct writing *w) {
   if (api->writing_ended) {
-    err_set(&w->err, ERR_STORAGE, "the engine is stopping: send again in a second");
+    err_set(&w->err, ERR_STOPPING, "the engine is stopping: send again in a second");
     w->end(w);
     return;
   }

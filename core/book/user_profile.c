@@ -56,6 +56,16 @@ struct identity {
   int32_t age;
 };
 
+bool profile_zone_fine(const struct json *j, uint32_t profile, const char *pointer, struct arena *a, struct err *e) {
+  const uint32_t at = json_get(j, profile, "timezone");
+  if (json_type(j, at) != JSON_STRING) return true; /* null takes it away; what is no text is refused by its kind */
+  const struct str name = json_text(j, at, a);
+  if (tz_is_place(name) || (name.len && memchr(name.at, 0, name.len))) return true; /* a NUL has a sentence of its own */
+  const struct str raw = json_raw(j, at);
+  return err_set(e, ERR_INPUT, "%s: expected the time zone of a place, such as Europe/Berlin, or null, got %.*s", pointer,
+                 raw.len < 40 ? (int)raw.len : 40, raw.at);
+}
+
 static bool read_zone(const struct json *patch, uint32_t at, struct identity *out, struct arena *a, struct err *e) {
   if (at == JSON_NONE) return true;
   out->zone_said = true;

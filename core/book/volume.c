@@ -303,7 +303,7 @@ bool volume_recover(struct volume *v, struct err *e) {
     return false;
   }
   v->recoveries++;
-  log_warn("book", "volume %u was reopened and verified; next row %lld", v->number, (long long)v->next_seq);
+  log_lasting(&v->reopening, LOG_WARN, "book", "volume %u was reopened and verified; next row %lld", v->number, (long long)v->next_seq);
   return true;
 }
 

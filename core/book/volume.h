@@ -1,6 +1,7 @@
 /* A volume, seen from inside this room. */
 #pragma once
 #include "directory.h"
+#include "kit/log.h"
 #include "kit/map.h"
 #include "sql.h"
 
@@ -88,10 +89,11 @@ struct volume {
   struct sealer sealer;
   struct seal_cache unwrapping; /* of the key that wraps the users' */
   /* the turn */
-  bool failed;     /* a write or commit failed: only volume_recover helps */
-  bool in_turn;    /* a transaction is open */
-  bool has_rows;   /* something of the caller's is in it, not only states written behind */
-  struct wal *wal; /* of the connection; NULL: what it writes is not gathered */
+  struct log_lasting reopening; /* on a full disk after every turn */
+  bool failed;                  /* a write or commit failed: only volume_recover helps */
+  bool in_turn;                 /* a transaction is open */
+  bool has_rows;                /* something of the caller's is in it, not only states written behind */
+  struct wal *wal;              /* of the connection; NULL: what it writes is not gathered */
   struct pending *pending;
   size_t pending_count, pending_cap;
   struct buf pending_bytes;

@@ -71,6 +71,8 @@ WORD(FUNCTION_SPENT, "function took too many steps", "функция сдела�
 WORD(FUNCTION_MEMORY, "function took too much memory", "функция заняла слишком много памяти")
 WORD(FUNCTION_LATE, "function took too long", "функция работала слишком долго")
 WORD(FUNCTION_STOPPED, "function stopped", "функция остановлена")
+/* of a field of the event: other events may have it */
+WORD(NOT_IN_EVENT, "the event has none", "в событии его нет")
 /* ends of a delivery, states of consent: the words of records */
 WORD(END_WAITING, "waiting", "ожидает")
 WORD(END_DELIVERED, "delivered", "доставлено")

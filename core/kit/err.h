@@ -14,6 +14,7 @@ enum err_kind {
   ERR_BUSY,     /* bounded room is full, try again: HTTP 429 */
   ERR_STORAGE,  /* disk full, I/O error, failed fsync: HTTP 503 */
   ERR_INTERNAL, /* a fault of ours */
+  ERR_STOPPING, /* the engine ends: HTTP 503, to be sent again */
 };
 
 #define ERR_ALSO_MOST 8

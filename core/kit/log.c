@@ -6,11 +6,16 @@
 #include "kit/json.h"
 #include "utf8.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LASTING_SECONDS 60
+#define OVER_SECONDS    5
+#define NANOSECONDS     INT64_C(1000000000)
 
 static _Atomic int log_least = LOG_INFO;
 static _Atomic int log_json;
@@ -81,4 +86,33 @@ void log_say(enum log_level level, const char *room, const char *format, ...) {
   char line[sizeof message + 128];
   int n = snprintf(line, sizeof line, "%s %s %.60s %s\n", time, level_names[level], room, message);
   if (n > 0 && (size_t)n < sizeof line) write_all(line, (size_t)n);
+}
+
+void log_lasting(struct log_lasting *t, enum log_level level, const char *room, const char *format, ...) {
+  const int64_t now = clock_monotonic(), quiet = t->count ? (now - t->said) / NANOSECONDS : LASTING_SECONDS;
+  char text[1500] = "";
+  if (t->count++ == 0) t->began = now;
+  t->unsaid++;
+  t->met = now;
+  if (quiet < LASTING_SECONDS) return;
+  va_list list;
+  va_start(list, format);
+  vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  if (t->unsaid > 1) log_say(level, room, "%s (%" PRIu64 " times in %" PRId64 " s)", text, t->unsaid, quiet);
+  else log_say(level, room, "%s", text);
+  t->said = now;
+  t->unsaid = 0;
+}
+
+void log_lasting_over(struct log_lasting *t, const char *room, const char *format, ...) {
+  const struct log_lasting was = *t;
+  if (was.count == 0 || clock_monotonic() - was.met < OVER_SECONDS * NANOSECONDS) return;
+  char text[1500] = "";
+  va_list list;
+  *t = (struct log_lasting){0};
+  va_start(list, format);
+  vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  log_say(LOG_INFO, room, "%s; it had failed %" PRIu64 " times in %" PRId64 " s", text, was.count, (was.met - was.began) / NANOSECONDS);
 }

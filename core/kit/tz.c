@@ -30,6 +30,18 @@ static bool name_fine(struct str name) {
   return true;
 }
 
+bool tz_is_place(struct str name) {
+  static const char *const machine[] = {"localtime", "posixrules", "Factory", "posix", "right"};
+  struct str rest = name, part;
+  if (!name_fine(name)) return false;
+  for (bool first = true; str_split(&rest, '/', &part); first = false) {
+    if (part.len == 0) return false; /* two spellings of one place */
+    for (size_t i = 0; first && i < sizeof machine / sizeof *machine; i++)
+      if (str_is(part, machine[i])) return false;
+  }
+  return name.at[name.len - 1] != '/';
+}
+
 bool tz_load(struct str name, struct buf *bytes, struct err *e) {
   int shown = name.len > NAME_LONGEST ? NAME_LONGEST : (int)name.len;
   if (!name_fine(name))

@@ -17,6 +17,9 @@ struct tz_local {
 
 /* Reads `name` below the zoneinfo directory (TZDIR is not honoured; names with "..", a leading "/", or other characters than A–Z a–z 0–9 _
  * + - / are refused). */
+/* Whether a person may be said to live there: not in the machine's own zone or a copy of the tree (localtime, posixrules, Factory, posix/…,
+ * right/…). Files of these names are read all the same: old journals name them. Does not say that there is such a zone. [any] */
+bool tz_is_place(struct str name);
 bool tz_load(struct str name, struct buf *bytes, struct err *e); /* the file's bytes, for the store */
 struct tz *tz_parse(struct str bytes, struct err *e);            /* NULL on a damaged file; the caller frees */
 void tz_free(struct tz *z);

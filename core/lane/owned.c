@@ -3,7 +3,6 @@
  * reported is kept until a commit holds it. Knows no thread and no mailbox. Called by lane.c on the lane's thread. */
 #include "owned.h"
 #include "kit/clock.h"
-#include "kit/log.h"
 
 #define TICKS_MOST  256
 #define HELD_REFILL 1024 /* messages at the courier: below this it is worth reading the outbox for more */
@@ -63,7 +62,8 @@ size_t owned_ticks(struct owned *o, struct arena *turn) {
     const struct program *p = u ? flow_program(o->flow, u->partition) : NULL;
     struct item *item = ARENA_NEW(turn, struct item);
     struct str body;
-    if (e.kind != ERR_NONE) log_error("lane", "volume %u: a tick waits for the next start: %s", o->number, e.text);
+    if (e.kind != ERR_NONE)
+      log_lasting(&o->ticking, LOG_ERROR, "lane", "volume %u: a tick waits for the next start: %s", o->number, e.text);
     if (o->lost || !u || !p || !item || u->due != next.at || !owned_room(o, 1)) continue;
     u->due = ticks_next(p->rules, u); /* another program may see another time */
     if (!ticks_due(p->rules, u, now, true, turn, &body)) {
@@ -103,8 +103,9 @@ void owned_forget_results(struct owned *o) {
 void owned_recover(struct owned *o) {
   struct err e = {0};
   o->due.count = 0;
-  if (!flow_recover(o->flow, &e) || !volume_due_users(flow_volume(o->flow), owned_push_due, o, &e))
-    log_error("lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
+  if (flow_recover(o->flow, &e) && volume_due_users(flow_volume(o->flow), owned_push_due, o, &e))
+    log_lasting_over(&o->recovering, "lane", "volume %u is recovered", o->number);
+  else log_lasting(&o->recovering, LOG_ERROR, "lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
 }
 
 static bool budget_spent(const void *context) {
@@ -125,8 +126,11 @@ bool owned_warm(struct owned *o, int64_t budget) {
 /* What was promised is in the file already; what fails here is the volume, and it is recovered before the next turn needs it. */
 void owned_settle(struct owned *o, bool idle) {
   struct err e = {0};
-  if (volume_settle(flow_volume(o->flow), idle, &e)) return;
-  log_error("lane", "volume %u: settling: %s", o->number, e.text);
+  if (volume_settle(flow_volume(o->flow), idle, &e)) {
+    log_lasting_over(&o->settling, "lane", "volume %u settles again", o->number);
+    return;
+  }
+  log_lasting(&o->settling, LOG_ERROR, "lane", "volume %u: settling: %s", o->number, e.text);
   if (!volume_room(flow_volume(o->flow), &e) && e.kind != ERR_BUSY) owned_recover(o);
 }
 
@@ -142,5 +146,5 @@ void owned_send(struct owned *o) {
     for (size_t i = 0; i < n; i++) outbox_send(&o->outbox, letters[i]);
   struct err e = {0};
   if (o->outbox.refused && o->outbox.hungry && o->outbox.held.count < HELD_REFILL && !outbox_refill(&o->outbox, &e))
-    log_warn("lane", "volume %u: outbox: %s", o->number, e.text);
+    log_lasting(&o->refilling, LOG_WARN, "lane", "volume %u: outbox: %s", o->number, e.text);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "emit/outbox.h"
 #include "kit/heap.h"
+#include "kit/log.h"
 #include "kit/mailbox.h"
 #include "lane/lane.h"
 
@@ -23,9 +24,10 @@ struct owned { /* a volume and what the lane keeps beside it */
   size_t item_count, item_cap;
   struct note *results; /* what the courier reported, until a commit holds it */
   bool touched, lost;
-  bool waits;        /* lost, but nothing had been touched: there is nothing to recover */
-  struct err err;    /* why it is lost */
-  int64_t warmed_at; /* monotonic: the last piece of filling */
+  bool waits;                                                          /* lost, but nothing had been touched: there is nothing to recover */
+  struct err err;                                                      /* why it is lost */
+  int64_t warmed_at;                                                   /* monotonic: the last piece of filling */
+  struct log_lasting losing, recovering, settling, refilling, ticking; /* what fails may fail a hundred times a second */
 };
 
 void owned_lose(struct owned *o, const struct err *why); /* everybody in this turn is told `why`; the first reason stays */

@@ -202,9 +202,9 @@ bool arguments_unused(const struct usage *u, const char *value) {
 }
 
 int tool_fail(const struct err *e) {
-  static const int codes[] = {
-      [ERR_NONE] = EXIT_FAILED,   [ERR_INPUT] = EXIT_FAILED,     [ERR_MISSING] = EXIT_NOT_FOUND, [ERR_CONFLICT] = EXIT_CONFLICT,
-      [ERR_DENIED] = EXIT_DENIED, [ERR_BUSY] = EXIT_UNREACHABLE, [ERR_STORAGE] = EXIT_FAILED,    [ERR_INTERNAL] = EXIT_FAILED};
+  static const int codes[] = {[ERR_NONE] = EXIT_FAILED,       [ERR_INPUT] = EXIT_FAILED,    [ERR_MISSING] = EXIT_NOT_FOUND,
+                              [ERR_CONFLICT] = EXIT_CONFLICT, [ERR_DENIED] = EXIT_DENIED,   [ERR_BUSY] = EXIT_UNREACHABLE,
+                              [ERR_STORAGE] = EXIT_FAILED,    [ERR_INTERNAL] = EXIT_FAILED, [ERR_STOPPING] = EXIT_UNREACHABLE};
   fprintf(stderr, "kairos: %s\n", e->text[0] ? e->text : "failed without a reason: please report this");
   return codes[e->kind];
 }

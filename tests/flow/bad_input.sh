@@ -70,7 +70,7 @@ post "several fields" "$(event '"stressLevel":"high; /note: low","note":5')"
 refused 400 '"detail":"/data/stressLevel: expected a number, got a text; /data/note: expected a text, got a number","errors":\[{"pointer":"#/data/stressLevel"'
 post "a list with such an event" "[$(event '"stressLevel":99,"note":5')]"
 case $(cat "$work/answer") in
-*'"pointer":"/data/stressLevel","detail":"/data/stressLevel: expected a number from 0 to 10, got 99; /data/note: expected a text'*) ;;
+*'"pointer":"#/data/stressLevel","detail":"/data/stressLevel: expected a number from 0 to 10, got 99; /data/note: expected a text'*) ;;
 *) say "not all of it is named: $(cat "$work/answer")" ;;
 esac
 case="a profile that is wrong twice"
@@ -139,10 +139,16 @@ ask GET /v1/decisions/d99-1/why
 refused 404 'like d3-17: d, 0 to 15, - and a number from 1; got \\"d99-1\\"'
 ask PUT /v1/users/u '{"timezone":"Mars/Olympus"}'
 refused 400 'timezone: no time zone is called \\"Mars/Olympus\\"'
+for zone in '' localtime posixrules Factory posix/Europe/Berlin right/UTC Europe//Berlin; do # the machine's own, and copies
+  ask PUT /v1/users/u '{"timezone":"'$zone'"}'
+  refused 400 'expected the time zone of a place, such as Europe/Berlin, or null, got .*"pointer":"#/timezone"'
+done
+post "the machine's zone in an event" '{"userId":"u","eventType":"profile_updated","timestamp":"'"$time"'","data":{"timezone":"localtime"}}'
+refused 400 'expected the time zone of a place, .*"pointer":"#/data/timezone"'
 ask PUT /v1/users/u '{"timezone":"Europe/Berlin\u0000x"}'
 refused 400 'timezone: expected .* got a text that holds a NUL'
 ask PUT /v1/users/u '{"timezone":"../../etc/passwd"}'
-refused 400 'timezone: '
+refused 400 'expected the time zone of a place'
 ask PUT /v1/users/u '{"age":-1}'
 refused 400 'expected years from 0 to 130, whole ones, got -1","errors":\[{"pointer":"#/age"'
 ask PUT /v1/users/u '{"demographics":{"age":35.5},"language":5,"ill":"no"}'
@@ -171,6 +177,12 @@ ask GET "/v1/decisions/d1-99/why?language=fr"
 refused 400 'language: expected en or ru, got \\"fr\\"'
 ask POST /v1/users/u/opt-in '{bad'
 refused 400 'expected no body, or a JSON object: '
+ask POST "/v1/users/u/opt-in?clock=event"
+refused 400 'expected when consent was given, .*"pointer":"#/timestamp"'
+ask POST "/v1/users/u/opt-in?clock=event" '{"timestamp":"2999-01-01T00:00:00Z"}'
+refused 400 'expected at most 300 s after the time here'
+ask POST "/v1/users/u/opt-in?clock=then"
+refused 400 'expected .*event.* or .*received'
 ask POST /v1/events "$(printf '%05000d' 0 | tr 0 '[')$(printf '%05000d' 0 | tr 0 ']')"
 refused 400 'expected an array of events, came an array of arrays'
 ask POST /v1/programs '{"files":{}}'
@@ -196,8 +208,11 @@ done
 post "a list of good and bad" "[$whole,{\"userId\":\"w\"},$(event '"stressLevel":99' | sed 's/"e"/"h"/'),$(echo "$whole" | sed 's/"e"/"f"/; s/"stressLevel":1/"note":"a\\u0000b"/')]"
 equal "the status of a list of good and bad" "$status" 200
 grep -q '"accepted":2,' "$work/answer" || say "the good ones were not taken: $(cat "$work/answer")"
-grep -q '"rejected":\[{"index":1,.*"pointer":"/eventType".*"retryable":false},{"index":2,.*"pointer":"/data/stressLevel".*"retryable":false}\]' \
+grep -q '"rejected":\[{"index":1,.*"pointer":"#/eventType".*"retryable":false},{"index":2,.*"pointer":"#/data/stressLevel".*"retryable":false}\]' \
   "$work/answer" || say "the bad ones are not named: $(cat "$work/answer")"
+post "a list that the vocabulary refuses before the envelope does" "[$(event '"stressLevel":99' | sed 's/"e"/"i"/'),7,$(event '"stressLevel":98' | sed 's/"e"/"j"/')]"
+grep -q '"rejected":\[{"index":0,"pointer":"#/data/stressLevel",.*{"index":1,"pointer":"#",.*{"index":2,"pointer":"#/data/stressLevel"' "$work/answer" ||
+  say "what was refused is not in the order of what was sent: $(cat "$work/answer")"
 post "another content under the same id" "$(event '"stressLevel":2')"
 refused 409 '"detail":"'
 post "the same again" "$whole"
@@ -214,6 +229,9 @@ done
 stop
 
 # ---- files ----
+printf '%s\n' '{"userId":"u","eventType":"profile_updated","timestamp":"'"$time"'","data":{"timezone":"Factory"}}' >"$work/zone.ndjson"
+run 1 "$KAIROS" import "$work/zone.ndjson" --data "$work/data"
+has 'line 1: refused: /data/timezone: expected the time zone of a place'
 printf '%s\n%s\n' "$(echo "$whole" | sed 's/"e"/"g"/')" "${whole%??}" >"$work/events.ndjson"
 run 1 "$KAIROS" import "$work/events.ndjson" --data "$work/data"
 has 'line 2: refused: .*but the text ends at byte'

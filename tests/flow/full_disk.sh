@@ -1,7 +1,7 @@
 #!/bin/sh
 # A disk runs full under a live engine (D6), twice: what does not fit is answered 503 with Retry-After, what was answered 200 is there (it
 # is a duplicate when it comes again, before and after a restart), an opt-out or a kill that could not be written is not called done, reads
-# say what is true or 503, and everything is taken again as soon as there is space, without a restart. The disk is a tmpfs of its own; where
+# say what is true or 503, clients are told of no file, the log is not flooded, and everything is taken again as soon as there is space, without a restart. The disk is a tmpfs of its own; where
 # none may be mounted, the size of the engine's files is limited instead.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
@@ -33,6 +33,7 @@ room() {
   elif [ "$1" -gt 0 ]; then rm "$disk/ballast.$1"; fi
 }
 
+began=$(date +%s)
 small_program "$work/program"
 start "$disk/data" --program "$work/program"
 room 0
@@ -47,7 +48,11 @@ post() {
     "$url/v1/events" || true
 }
 count() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$work/answer"; }
-late() { tr -d '\r' <"$work/headers" | grep -qi '^retry-after: [0-9]' || say "a 503 without Retry-After: $(cat "$work/headers")"; }
+# A 503 says when to come again, and nothing of files: that is the log's.
+late() {
+  tr -d '\r' <"$work/headers" | grep -qi '^retry-after: [0-9]' || say "a 503 without Retry-After: $(cat "$work/headers")"
+  if grep -q -e SQLite -e "$work" -e 'volume-' "$work/answer"; then say "a client is told of files: $(cat "$work/answer")"; fi
+}
 # A request of events that do not compress, so that the disk is full soon.
 request() { # FILE EVENTS
   head -c $(($2 * 500)) /dev/urandom | base64 -w 640 | awk -v at="$(now)" -v of="${1##*/}" '{
@@ -147,6 +152,12 @@ for round in 1 2; do
 done
 
 stop
+# The log names the file and what SQLite says, but a trouble that lasts is a line a minute, not one a turn.
+grep -q "lane volume 0: .*SQLite says .* of $disk/data/volume-00.db" "$work/serve.log" || say "the log does not say which file failed"
+for what in 'the turn is lost' 'cannot be recovered yet' 'settling' 'was reopened and verified' 'http /'; do
+  lines=$(grep -c "$what" "$work/serve.log" || true)
+  [ "$lines" -le $((4 + ($(date +%s) - began) / 5)) ] || say "\"$what\" stands $lines times in the log"
+done
 run 0 "$KAIROS" replay --verify --data "$disk/data"
 has ' 0 different'
 run 0 "$KAIROS" doctor --data "$disk/data"

@@ -38,7 +38,7 @@ given=$(sed -n 's/.*"ids":\[{"index":0,"id":"\([^"]*\)".*/\1/p' "$work/answer")
 expect_call 200 POST /v1/events "$(event '"id":"own",' anna 3)"
 not_in_answer '"ids"'
 expect_call 200 POST /v1/events "[$(event '"id":"a",' anna 1),$(event '' anna 11),$(event '' anna 2),$(event '"id":"a",' anna 1)]"
-in_answer '"index":1,"pointer":"/data/stressLevel"'
+in_answer '"index":1,"pointer":"#/data/stressLevel"'
 in_answer '"ids":\[{"index":2,"id":"[^"]*"}\]}'
 
 # ---- a dry run ----

@@ -117,7 +117,7 @@ has '    walk: possible (rules/all.lua:7)'
 has '        - profile.fitness >= 4: false  (profile.fitness = 2)'
 run 0 "$KAIROS" why --user u1 --trigger first --at 2025-03-01T08:30:00Z --language ru
 has '^first: неизвестно$'
-has 'не хватает: event.level (ни разу не встречалось)'
+has 'не хватает: event.level (в событии его нет)'
 run 0 "$KAIROS" why --user u1 --at 2025-03-01T23:00:00Z
 equal "triggers explained" "$(grep -c '^[a-z]*: \(true\|false\|unknown\)$' "$work/out")" 6
 run 0 "$KAIROS" why --user u1 --trigger third --json

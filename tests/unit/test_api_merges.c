@@ -23,7 +23,7 @@ static void is_said(struct job *j) {
 
 static void say(struct world *w, const char *user, enum entry_kind kind, const char *type, const char *data) {
   const int before = said;
-  struct job *j = item_job(&w->api, str_from(user), kind, type, str_from(data), clock_now(), STR("test"), &w->e);
+  struct job *j = item_job(&w->api, str_from(user), kind, type, str_from(data), clock_now(), NULL, STR("test"), &w->e);
   fine(w, j != NULL);
   j->done = is_said;
   assert_true(lanes_submit(w->api.lanes, j));

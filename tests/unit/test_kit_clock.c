@@ -203,6 +203,33 @@ static void long_records_are_cut_and_stay_json(void **state) {
   log_setup(LOG_INFO, 0);
 }
 
+static void say_a_trouble(void) {
+  struct log_lasting t = {0};
+  log_lasting_over(&t, "lane", "nothing was wrong");
+  for (int second = 0; second < 90; second++) { /* a line of its own only every minute */
+    for (int i = 0; i < 50; i++) log_lasting(&t, LOG_ERROR, "lane", "turn %d is lost", 50 * second + i);
+    log_lasting_over(&t, "lane", "it works"); /* what is small still fits */
+    clock_advance(CLOCK_SECOND);
+  }
+  clock_advance(5 * CLOCK_SECOND);
+  log_lasting_over(&t, "lane", "it works");
+  log_lasting_over(&t, "lane", "it works");
+  log_lasting(&t, LOG_ERROR, "lane", "again");
+}
+
+static void a_trouble_that_lasts_is_said_once_a_minute(void **state) {
+  (void)state;
+  clock_freeze(INT64_C(1736980800000));
+  log_setup(LOG_INFO, 0);
+  char *text = captured(say_a_trouble);
+  assert_string_equal(text, "2025-01-15T22:40:00Z error lane turn 0 is lost\n"
+                            "2025-01-15T22:41:00Z error lane turn 3000 is lost (3000 times in 60 s)\n"
+                            "2025-01-15T22:41:35Z info lane it works; it had failed 4500 times in 89 s\n"
+                            "2025-01-15T22:41:35Z error lane again\n");
+  free(text);
+  clock_thaw();
+}
+
 static void *say_often(void *unused) {
   (void)unused;
   for (int i = 0; i < 500; i++) log_info("thread", "a line that must not be cut by another %d", 1234567);
@@ -239,6 +266,7 @@ int main(void) {
       cmocka_unit_test(frozen_clock_obeys),
       cmocka_unit_test(records_are_single_clean_lines),
       cmocka_unit_test(long_records_are_cut_and_stay_json),
+      cmocka_unit_test(a_trouble_that_lasts_is_said_once_a_minute),
       cmocka_unit_test(lines_of_threads_never_mix),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

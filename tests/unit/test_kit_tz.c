@@ -332,8 +332,18 @@ static void wrong_footers_are_refused(void **state) {
   }
 }
 
+static void only_places_are_where_somebody_lives(void **state) {
+  (void)state;
+  static const char *const machine[] = {"",          "localtime",      "posixrules", "Factory", "posix/Europe/Berlin",
+                                        "right/UTC", "Europe//Berlin", "UTC/",       "/UTC",    "../UTC"};
+  for (size_t i = 0; i < ZONES; i++) assert_true(tz_is_place(str_from(zones[i])));
+  for (size_t i = 0; i < sizeof machine / sizeof *machine; i++) assert_false(tz_is_place(str_from(machine[i])));
+  assert_non_null(zone("Factory")); /* an old journal may name it */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(only_places_are_where_somebody_lives),
       cmocka_unit_test(local_times_are_glibcs),
       cmocka_unit_test(changes_fall_on_glibcs_second),
       cmocka_unit_test(wall_times_come_back),

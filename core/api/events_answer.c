@@ -1,0 +1,235 @@
+/* events_answer: what is said of a request's events once every volume has committed or lost its turn. Promises that everything which is
+ * said of single events stands in the order in which they were sent, however they were shared out; that what would go unnoticed (a type
+ * nobody declared, a response that belongs to no message) is said; and that a key which may not know is told of no decision. Main thread.
+ */
+#include "events.h"
+#include <stdio.h>
+#include <string.h>
+
+#define TOLD_MOST 20 /* of undeclared types and of warnings: they repeat themselves */
+
+/* What came of one event: refused by its form, or by its lane; or taken. */
+struct place {
+  const struct refusal *refusal;
+  const struct item *item;
+  const struct job *job;
+};
+struct answering {
+  const struct posting *posting;
+  struct place *at; /* as many as were sent */
+  size_t count;
+};
+
+static void sort_out(const struct posting *p, struct answering *a) {
+  memset(a->at, 0, a->count * sizeof *a->at);
+  for (size_t i = 0; i < p->batch.refusal_count; i++) a->at[p->batch.refusals[i].index].refusal = &p->batch.refusals[i];
+  for (size_t v = 0; v < BOOK_VOLUMES_MOST; v++)
+    for (size_t i = 0; p->jobs[v] && i < p->jobs[v]->item_count; i++) {
+      struct place *at = &a->at[p->batch.index[p->places[v][i]]];
+      at->item = &p->jobs[v]->items[i];
+      at->job = p->jobs[v];
+    }
+}
+
+/* NULL: it was not taken now. */
+static const struct item *taken_at(const struct answering *a, size_t i) {
+  const struct place *at = &a->at[i];
+  return at->item && !job_lost(at->job) && at->item->state == ITEM_TAKEN ? at->item : NULL;
+}
+
+struct totals {
+  int64_t accepted, duplicates, sends;
+  bool learned;
+};
+
+static struct totals total(const struct answering *a) {
+  struct totals t = {0};
+  for (size_t i = 0; i < a->count; i++) {
+    const struct place *at = &a->at[i];
+    if (!at->item || job_lost(at->job)) continue;
+    t.accepted += at->item->state == ITEM_TAKEN;
+    t.duplicates += at->item->state == ITEM_DUPLICATE;
+    t.learned |= at->item->learned;
+    for (size_t k = 0; k < at->item->told_count; k++) t.sends += at->item->told[k].outcome == OUTCOME_SENT;
+  }
+  return t;
+}
+
+/* ---- one after the other ---- */
+
+/* Pointers are URI fragments, as in problems; "#" is the event as a whole. */
+static void put_place(struct json_writer *w, size_t index, const char *pointer, const char *detail) {
+  char place[600];
+  snprintf(place, sizeof place, "#%s", pointer);
+  json_pair_int(w, "index", (int64_t)index);
+  json_pair_text(w, "pointer", place);
+  json_pair_text(w, "detail", detail);
+}
+
+static void put_refused(struct json_writer *w, size_t index, const char *pointer, const char *detail, bool retryable) {
+  json_open_object(w);
+  put_place(w, index, pointer, detail);
+  json_pair_bool(w, "retryable", retryable);
+  json_close_object(w);
+}
+
+/* An item's error starts with the JSON pointer: "/data/steps: …". */
+static void put_item_error(struct json_writer *w, size_t index, const struct err *e, bool retryable) {
+  const char *text = refusal_detail(e);
+  const char *colon = text[0] == '/' ? strchr(text, ':') : NULL;
+  char pointer[128] = "";
+  if (colon) snprintf(pointer, sizeof pointer, "%.*s", (int)(colon - text), text);
+  put_refused(w, index, pointer, colon && !e->also_count ? colon + 2 : text, retryable); /* several: each says its place */
+}
+
+static void put_rejected(struct json_writer *w, const struct answering *a) {
+  json_key(w, "rejected");
+  json_open_array(w);
+  for (size_t i = 0; i < a->count; i++) {
+    const struct place *at = &a->at[i];
+    if (at->refusal) put_refused(w, i, at->refusal->pointer, at->refusal->detail, at->refusal->retryable);
+    else if (at->item && job_lost(at->job)) put_item_error(w, i, &at->job->err, true);
+    else if (at->item && at->item->state == ITEM_REFUSED) put_item_error(w, i, &at->item->err, at->item->err.kind == ERR_BUSY);
+  }
+  json_close_array(w);
+}
+
+/* A type that no event noun has is stored and decides nothing, which is nearly always a slip: so whoever sends it is told. */
+static void put_undeclared(struct json_writer *w, const struct answering *a) {
+  int told = 0;
+  for (size_t i = 0; i < a->count && told < TOLD_MOST; i++) {
+    const struct item *item = taken_at(a, i);
+    if (!item || !item->undeclared) continue;
+    if (told++ == 0) json_key(w, "undeclared"), json_open_array(w);
+    json_open_object(w);
+    json_pair_int(w, "index", (int64_t)i);
+    json_pair_str(w, "type", item->event.type);
+    json_close_object(w);
+  }
+  if (told) json_close_array(w);
+}
+
+/* Why nothing was learned of a response. The lane knows only the person's newest sends, and that is all that is said: not whose else's. */
+static const char *response_fault(const struct item *item, struct arena *a) {
+  const struct json *j = &item->event.json;
+  const uint32_t at = json_get(j, item->event.data, "decisionId");
+  uint64_t id;
+  if (at == JSON_NONE && json_get(j, 0, "decisionId") != JSON_NONE)
+    return "decisionId stands beside data, where nothing reads it: stored, and nothing was learned of it";
+  if (at == JSON_NONE) return "without a decisionId in data it belongs to no message: stored, and nothing was learned of it";
+  const struct str text = json_text(j, at, a);
+  const int shown = text.len < 40 ? (int)text.len : 40;
+  const char *said =
+      decision_id_parse(text, &id)
+          ? arena_printf(a, "%.*s is no message of the newest of this user: stored, and nothing was learned of it", shown, text.at)
+          : "expected a decision's id as text, like \"d3-17\": stored, and nothing was learned of it";
+  return said ? said : "it belongs to no message of this user";
+}
+
+static void put_warnings(struct json_writer *w, const struct answering *a) {
+  int told = 0;
+  for (size_t i = 0; i < a->count && told < TOLD_MOST; i++) {
+    const struct item *item = taken_at(a, i);
+    if (!item || item->learned || !str_is(item->event.type, "intervention_response")) continue;
+    if (told++ == 0) json_key(w, "warnings"), json_open_array(w);
+    json_open_object(w);
+    put_place(w, i, "/data/decisionId", response_fault(item, &a->posting->request->arena));
+    json_close_object(w);
+  }
+  if (told) json_close_array(w);
+}
+
+static void put_decision(struct json_writer *w, const struct told *t) {
+  char id[32];
+  json_open_object(w);
+  json_pair_str(w, "id", (struct str){id, decision_id_text(t->id, id)});
+  json_pair_str(w, "userId", t->user);
+  json_pair_str(w, "trigger", t->trigger);
+  if (t->option.len) json_pair_str(w, "option", t->option);
+  json_pair_text(w, "outcome", outcome_word(t->outcome));
+  if (t->reason) json_pair_text(w, "reason", t->reason);
+  json_close_object(w);
+}
+
+static void put_decisions(struct json_writer *w, const struct answering *a) {
+  json_key(w, "decisions");
+  json_open_array(w);
+  for (size_t i = 0; i < a->count; i++) {
+    const struct place *at = &a->at[i];
+    for (size_t k = 0; at->item && !job_lost(at->job) && k < at->item->told_count; k++) put_decision(w, &at->item->told[k]);
+  }
+  json_close_array(w);
+}
+
+/* An event that came without an id was given one; whoever sent it has no other way to learn it. */
+static void put_given_ids(struct json_writer *w, const struct answering *a) {
+  bool any = false;
+  for (size_t i = 0; i < a->count; i++) {
+    const struct item *item = taken_at(a, i);
+    if (!item || item->event.id_given) continue;
+    if (!any) json_key(w, "ids"), json_open_array(w);
+    any = true;
+    json_open_object(w);
+    json_pair_int(w, "index", (int64_t)i);
+    json_pair_str(w, "id", item->event.id);
+    json_close_object(w);
+  }
+  if (any) json_close_array(w);
+}
+
+/* A reason says who has opted out, is ill or is a minor, and a public write key may send events about anybody. */
+static bool may_be_told(uint32_t scopes) {
+  return scope_allows(scopes, SCOPE_INGEST) || scope_allows(scopes, SCOPE_DECIDE) || scope_allows(scopes, SCOPE_READ);
+}
+
+static void answer_batch(const struct answering *a) {
+  const struct totals t = total(a);
+  struct request *r = a->posting->request;
+  const bool tells = may_be_told(r->scopes);
+  struct buf out = {0};
+  buf_reserve(&out, 256); /* most answers fit */
+  struct json_writer w = json_to(&out);
+  json_open_object(&w);
+  json_pair_int(&w, "accepted", t.accepted);
+  json_pair_int(&w, "duplicates", t.duplicates);
+  put_rejected(&w, a);
+  put_undeclared(&w, a);
+  put_warnings(&w, a);
+  json_pair_bool(&w, "state_updated", t.accepted > 0);
+  if (tells) json_pair_int(&w, "interventions_triggered", t.sends);
+  json_pair_bool(&w, "learning_updated", t.learned);
+  if (tells) put_decisions(&w, a);
+  put_given_ids(&w, a);
+  json_close_object(&w);
+  request_answer(r, 200, "application/json", buf_view(&out));
+  buf_free(&out);
+}
+
+/* An event sent alone is an error of its own when it is refused; in a list the good ones count. */
+static bool answer_alone_refused(const struct answering *a) {
+  const struct place *at = a->at;
+  if (!a->posting->batch.alone || !at->item || job_lost(at->job) || at->item->state != ITEM_REFUSED) return false;
+  const struct err *e = &at->item->err;
+  const bool conflict = e->kind == ERR_CONFLICT;
+  if (e->kind == ERR_BUSY) request_refuse(a->posting->request, e);
+  else request_refuse_as(a->posting->request, conflict ? 409 : 400, conflict ? "conflict" : "event-invalid", e);
+  return true;
+}
+
+void posting_answer(struct posting *p) {
+  struct job *jobs[BOOK_VOLUMES_MOST];
+  struct place at[EVENTS_MOST];
+  struct answering a = {.posting = p, .at = at, .count = p->batch.sent};
+  const struct err *lost = NULL;
+  bool all_lost = true;
+  memcpy(jobs, p->jobs, sizeof jobs); /* the posting lies in the request, which is gone after the answer */
+  for (size_t v = 0; v < BOOK_VOLUMES_MOST; v++) {
+    if (jobs[v] && job_lost(jobs[v])) lost = &jobs[v]->err;
+    all_lost = all_lost && (!jobs[v] || job_lost(jobs[v]));
+  }
+  must(a.count <= EVENTS_MOST);
+  if (a.count) sort_out(p, &a);
+  if (lost && all_lost) request_refuse(p->request, lost);
+  else if (!answer_alone_refused(&a)) answer_batch(&a);
+  for (size_t v = 0; v < BOOK_VOLUMES_MOST; v++) job_free(jobs[v]);
+}
