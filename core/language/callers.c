@@ -1,15 +1,12 @@
 /* Callers: the way from C into a function of a rule, as short as it can be. Each function has a caller, written in Lua by us: it takes the
  * values one by one, lays them into the tables behind the function's views and calls it, for Lua stores a value in a quarter of the steps
- * that C needs. And a function that is straight (no function within it or reached by it, no loop but of written numbers or through ipairs
- * and pairs, few words in all) cannot run long without a word of ours being called, whatever it is given: no hook counts its instructions,
- * which would cost as much again as the function. If it assigns to nothing but
+ * that C needs. And a function that is straight (no function within it or reached by it, few words in all, and no loop but of written
+ * numbers, through ipairs and pairs, or with its rounds counted by rounds.c) cannot run long without a word of ours being called, whatever
+ * it is given: no hook counts its instructions, which would cost as much again as the function. If it assigns to nothing but
  * locals either, it is given the tables behind its views, since it cannot change them; the words do not take them for lists. Built once a
  * program [builder]; opened with each sandbox, by the thread that made it. */
 #include "functions_inside.h"
 #include <string.h>
-
-/* No token of a rule becomes more instructions than this: a comparison whose value is kept is the most, with four. */
-#define TOKEN_INSTRUCTIONS 8
 
 /* ---- building ---- */
 static void put_list(struct buf *b, const char *letter, uint32_t count) {
@@ -76,35 +73,91 @@ void callers_open(lua_State *L, struct runner *r, int callers, int views) {
 }
 
 /* ---- judging ---- */
-static const struct source *source_of(const struct functions *f, const char *path) {
-  for (size_t i = 0; i < f->source_count; i++)
-    if (strcmp(f->sources[i].path, path) == 0) return &f->sources[i];
-  return NULL;
+static size_t source_of(const struct functions *f, const char *path) {
+  size_t i = 0;
+  while (i < f->source_count && strcmp(f->sources[i].path, path) != 0) i++;
+  return i;
+}
+
+/* A counter alone counts nothing. False: no memory. */
+static bool keep_rounds(struct functions *f, struct copy *c, const struct scan_shape *shape, bool *any) {
+  bool each = false;
+  for (size_t i = 0; i < shape->round_count; i++) each |= shape->rounds[i].kind == ROUNDS_EACH;
+  for (size_t i = 0; i < shape->round_count; i++) {
+    if (shape->rounds[i].kind == ROUNDS_COUNTER && !each) continue;
+    if (c->count == c->cap) {
+      const size_t cap = c->cap ? c->cap * 2 : 16;
+      struct scan_rounds *list = ARENA_ARRAY(&f->arena, struct scan_rounds, cap);
+      if (!list) return false;
+      if (c->count) memcpy(list, c->list, c->count * sizeof *list);
+      c->list = list;
+      c->cap = cap;
+    }
+    c->list[c->count++] = shape->rounds[i];
+    *any = true;
+  }
+  return true;
 }
 
 /* Jumps go backwards in loops only. `for i = 1, 7` is known to go round seven times; each round of `in ipairs(…)` calls a word, which
- * charges it and, when there are many, sets the hook; so no instruction runs more often than the bound says. Other functions of the file,
- * which might call each other for ever, are not in reach. The lines of a function may hold more than it: that only loses a little speed. */
-static void judge(struct functions *f, const struct runner *r, size_t number) {
+ * charges it and, when there are many, sets the hook; and so do the rounds of all others, in the copy that counts them. So no instruction
+ * runs more often than the bound says. Other functions of the file, which might call each other for ever, are not in reach. The lines of a
+ * function may hold more than it: that only loses a little speed. */
+static bool judge(struct functions *f, const struct runner *r, size_t number) {
   lua_State *L = r->sandbox.L;
   struct function *x = &f->at[number];
-  const struct source *source = source_of(f, x->noun->at->file);
+  const size_t at = source_of(f, x->noun->at->file);
   lua_Debug d;
   captured_push(L);
   lua_rawgeti(L, -1, x->noun->captured);
   lua_remove(L, -2);
-  if (!lua_getinfo(L, ">S", &d) || !source || r->cells_of[number].calls) return;
+  if (!lua_getinfo(L, ">S", &d) || at == f->source_count || r->cells_of[number].calls) return true;
   struct scan_shape shape = {.first = d.linedefined, .last = d.lastlinedefined};
-  scan_shape(source->text, &shape);
-  const size_t most = (shape.tokens + 2 * (size_t)x->slot_count + VIEW_ROOTS + 4) * TOKEN_INSTRUCTIONS;
+  scan_shape(f->sources[at].text, &shape);
+  const size_t most = (shape.tokens + shape.round_count * 2 + 2 * (size_t)x->slot_count + VIEW_ROOTS + 4) * TOKEN_INSTRUCTIONS;
   const size_t round = shape.paced * TOKEN_INSTRUCTIONS;
   x->straight = shape.functions == 1 && shape.loops == 0 && !(round && shape.renamed) && most < UNCOUNTED_MOST && round < UNCOUNTED_MOST;
   if (x->straight) x->pace = (struct pace){(uint32_t)most, (uint32_t)round};
   x->reads = x->straight && shape.assignments == 0 && x->view_count;
+  return !x->straight || keep_rounds(f, &f->copies[at], &shape, &x->rounds);
 }
 
 void callers_judge(struct functions *f, struct runner *first) {
   for (size_t i = 0; i < f->count; i++)
-    if (f->at[i].bound) judge(f, first, i);
+    if (f->at[i].bound && !judge(f, first, i)) luaL_error(first->sandbox.L, "memory failed");
   f->judged = true;
+}
+
+/* ---- copying ---- */
+/* What is written needs a local and two names more, which a file may not have room for. Whether Lua takes the copy depends on the text
+ * alone, so every process decides alike; memory that fails is no answer. */
+static bool is_taken(struct runner *r, const struct source *copy, bool *memory_failed) {
+  struct findings findings = {.arena = &r->arena};
+  if (copy->text.len > SOURCE_LENGTH || !scan_source(&findings, copy->path, copy->text)) return false;
+  r->sandbox.asked = 0;
+  r->sandbox.fuel = limits_of_loading.fuel;
+  const int status = luaL_loadbufferx(r->sandbox.L, copy->text.at, copy->text.len, "=rule", "t");
+  lua_pop(r->sandbox.L, 1);
+  if (status == LUA_ERRMEM) *memory_failed = true;
+  return status == LUA_OK;
+}
+
+static void take_back(struct functions *f, const char *path) {
+  for (size_t i = 0; i < f->count; i++)
+    if (f->at[i].rounds && strcmp(f->at[i].noun->at->file, path) == 0) f->at[i].straight = f->at[i].reads = false;
+}
+
+bool callers_copy(struct functions *f, struct runner *first, bool *any) {
+  bool memory_failed = false;
+  for (size_t i = 0; i < f->source_count && !memory_failed; i++) {
+    struct copy *c = &f->copies[i];
+    if (!c->count) continue;
+    *any = true;
+    c->source.path = f->sources[i].path;
+    if (!rounds_write(&f->arena, f->sources[i].text, c->list, c->count, &c->source.text)) return false;
+    if (c->source.text.len && is_taken(first, &c->source, &memory_failed)) continue;
+    c->source.text.len = 0;
+    take_back(f, c->source.path);
+  }
+  return !memory_failed;
 }

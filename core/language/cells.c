@@ -42,7 +42,9 @@ static void follow(lua_State *L, struct runner *r, struct cell_range *of, int se
   }
   const char *name;
   for (int i = 1; function && (name = lua_getupvalue(L, at, i)); i++) {
-    if (strcmp(name, "_ENV") != 0) { /* which nothing can assign to: the loader refuses the word */
+    const lua_CFunction word = lua_tocfunction(L, -1);
+    const bool ours = strcmp(name, "_ENV") == 0 || word == rounds_more || word == rounds_limit;
+    if (!ours) { /* nothing can assign to those: the loader refuses the one word, and no author has a name for the others */
       cell_add(L, r, at, i, table);
       follow(L, r, of, seen, table);
     }

@@ -30,8 +30,11 @@ static bool runner_load(struct runner *r) {
   struct findings findings = {.arena = &r->arena};
   const struct functions *f = r->of;
   r->sandbox.findings = &findings;
-  for (size_t i = 0; i < f->source_count; i++)
-    if (holds_functions(f, f->sources[i].path) && !source_run(&r->sandbox, &f->sources[i])) return false;
+  for (size_t i = 0; i < f->source_count; i++) {
+    r->sandbox.rounds = f->copies[i].source.text.len > 0;
+    const struct source *source = r->sandbox.rounds ? &f->copies[i].source : &f->sources[i];
+    if (holds_functions(f, source->path) && !source_run(&r->sandbox, source)) return false;
+  }
   for (size_t i = 0; i < f->count; i++)
     if (f->nouns->functions[i].captured > r->sandbox.function_count) return false;
   r->sandbox.findings = NULL;
@@ -66,6 +69,16 @@ static struct runner *runner_new(struct functions *f) {
   if (ok) return r;
   runner_free(r);
   return NULL;
+}
+
+/* The one with which the functions are judged is left for one that has the copies which that asked for. */
+static struct runner *runner_first(struct functions *f) {
+  struct runner *r = runner_new(f);
+  bool any = false;
+  const bool ok = r && callers_copy(f, r, &any);
+  if (ok && !any) return r;
+  runner_free(r);
+  return ok ? runner_new(f) : NULL;
 }
 
 static struct runner *take(struct functions *f) {
@@ -230,11 +243,12 @@ struct functions *functions_new(const struct source *sources, size_t count, cons
   f->again.time = REPLAY_TIME;
   f->count = n->function_count;
   f->at = ARENA_ARRAY(&f->arena, struct function, f->count + 1);
-  bool ok = f->at || err_set(e, ERR_INTERNAL, "memory failed");
+  f->copies = ARENA_ARRAY(&f->arena, struct copy, count + 1);
+  bool ok = (f->at && f->copies) || err_set(e, ERR_INTERNAL, "memory failed");
   for (size_t i = 0; ok && i < f->count; i++) f->at[i].noun = &n->functions[i];
   for (uint32_t i = 0; ok && i < s->count; i++)
     if (s->at[i].kind == SYMBOL_FUNCTION) ok = views_build(f, &f->at[s->at[i].index], e) && caller_build(f, &f->at[s->at[i].index], e);
-  struct runner *first = ok ? runner_new(f) : NULL;
+  struct runner *first = ok ? runner_first(f) : NULL;
   if (ok && !first) err_set(e, ERR_INTERNAL, "the functions of the program cannot be loaded");
   if (first) {
     give_back(f, first);

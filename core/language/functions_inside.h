@@ -25,6 +25,7 @@ struct function {
   bool bound;                 /* some condition is made of it */
   bool straight;              /* runs few instructions, or pays for its rounds, whatever it is given: needs no hook that counts them */
   struct pace pace;           /* when it is straight */
+  bool rounds;                /* is so in the copy of its file only, in which rounds are counted */
   bool reads;                 /* straight, and assigns to nothing but locals: may be given the tables behind its views */
   uint32_t roots[VIEW_ROOTS]; /* numbers of views; the inner ones follow */
   uint32_t view_count;
@@ -54,8 +55,14 @@ struct runner { /* one sandbox; its first member, so that a lua_State leads here
   } * cells_of;   /* by function */
   size_t settled; /* bytes after the last collection */
 };
+struct copy {           /* of a source, as rounds.c wrote it */
+  struct source source; /* no text: there is none */
+  struct scan_rounds *list;
+  size_t count, cap;
+};
 struct functions {
   struct arena arena;
+  struct copy *copies; /* by source */
   const struct source *sources;
   size_t source_count;
   const struct nouns *nouns;
@@ -92,5 +99,7 @@ void push_plain(lua_State *L, const struct value *v);
 bool caller_build(struct functions *f, struct function *function, struct err *e);
 /* Loads the callers into the table at place `callers`, by the captured functions' numbers; may raise. */
 void callers_open(lua_State *L, struct runner *r, int callers, int views);
-/* Finds out which functions are straight; once, with the first runner, whose cells are open. [builder] */
+/* Finds out which functions are straight; once, with the first runner, whose cells are open. May raise. [builder] */
 void callers_judge(struct functions *f, struct runner *first);
+/* Writes copies of the files with functions that are so only there; `first` has the originals. False: no memory. [builder] */
+bool callers_copy(struct functions *f, struct runner *first, bool *any);

@@ -104,16 +104,21 @@ static void set_hook(struct sandbox *s, bool counted) {
   s->counted = counted;
 }
 
-/* What is not counted is paid for by its bound, in thousands as the hook does; so the fuel is a function of the call in either way. */
-void sandbox_step(struct sandbox *s) {
-  if (s->round == 0) return;
-  if (s->uncounted >= s->round) {
-    s->uncounted -= s->round;
-    sandbox_charge(s->L, (size_t)s->round);
-    return;
+/* What is not counted is paid for by its bound; so the fuel is a function of the call in either way. */
+bool sandbox_pay(struct sandbox *s, long instructions) {
+  if (s->counted || !s->sealed) return false;
+  if (s->uncounted >= instructions) {
+    s->uncounted -= instructions;
+    sandbox_charge(s->L, (size_t)instructions);
+    return true;
   }
   s->round = 0;
   set_hook(s, true);
+  return false;
+}
+
+void sandbox_step(struct sandbox *s) {
+  if (s->round) sandbox_pay(s, s->round);
 }
 
 void sandbox_arm(struct sandbox *s, const struct pace *pace) {
@@ -313,6 +318,11 @@ static int run_chunk(lua_State *L) {
   if (lua_load(L, read_feed, feed, "=" CHUNK, "t") != LUA_OK) return lua_error(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &environment_key);
   lua_setupvalue(L, -2, 1);
+  if (sandbox_of(L)->rounds) { /* it gives the source as a function */
+    lua_pushcfunction(L, rounds_more);
+    lua_pushcfunction(L, rounds_limit);
+    lua_call(L, 2, 1);
+  }
   lua_call(L, 0, 0);
   return 0;
 }

@@ -41,6 +41,7 @@ struct sandbox {
   const char *file; /* of the running source */
   const struct limits *limits;
   bool sealed, counted;  /* counted: the hook is set */
+  bool rounds;           /* the source is one that rounds.c wrote */
   long uncounted, round; /* instructions that may still run without the hook, and of a round; 0: it is set */
   size_t bytes;          /* held by Lua */
   size_t asked;          /* since the call began: only ever more */
@@ -65,8 +66,9 @@ bool source_run(struct sandbox *s, const struct source *source);
 const char *spent_text(const struct sandbox *s); /* what was used up, as a sentence; only when spent */
 /* A call begins: its limits are whole again. `pace` NULL: its instructions are counted by the hook. */
 void sandbox_arm(struct sandbox *s, const struct pace *pace);
-/* ipairs and pairs go one step on: an uncounted call pays for the round, and is counted from where its rounds become many. */
-void sandbox_step(struct sandbox *s);
+/* Instructions of a call that nobody will count: paid for by their bound. False: they are too many, and all are counted from here on. */
+bool sandbox_pay(struct sandbox *s, long instructions);
+void sandbox_step(struct sandbox *s); /* ipairs and pairs go one step on, which an uncounted call pays for */
 /* Cuts Lua's "rule:12: " off a message. */
 struct str sandbox_message(struct str message, int *line);
 
@@ -116,23 +118,57 @@ const struct node *convert_table(lua_State *L, int at, const struct body *body);
 
 /* Refuses what the loader does not let through, before Lua sees the text: a finding each. [builder] */
 bool scan_source(struct findings *f, const char *file, struct str text);
-#define SHAPE_DEPTH 32
+
+/* ---- shape ---- */
+/* No token of a rule becomes more instructions than this: a comparison whose value is kept is the most, with four. */
+#define TOKEN_INSTRUCTIONS 8
+#define SHAPE_DEPTH        32
+#define SHAPE_ROUNDS       32
+struct scan_rounds { /* a place of the text where rounds are to be counted, as rounds.c writes it */
+  enum { ROUNDS_COUNTER, ROUNDS_EACH, ROUNDS_LIMIT } kind;
+  const char *at, *to; /* what is written goes before `at`; of a limit it goes around that, from `at` to `to` */
+  int64_t from, step;  /* of a limit */
+  size_t weight;       /* tokens of a round; until its block is closed the tokens so far */
+  size_t times;
+  int depth; /* of the block whose end closes it; −1: it is closed */
+};
 struct scan_shape { /* of the function on the lines from `first` to `last`, which the caller sets */
   int first, last;
   size_t functions;   /* on those lines, itself counted */
   size_t tokens;      /* each as often as the loops of written numbers around it go round */
   size_t paced;       /* the same, of those within loops `in ipairs(…) do` and `in pairs(…) do`, for one round */
-  size_t loops;       /* all others: their rounds are not known */
+  size_t loops;       /* whose rounds nothing can count */
   size_t assignments; /* each = that may write into a table */
   bool renamed;       /* somewhere in the file ipairs or pairs stands otherwise than in such a loop: they may be something else */
+  struct scan_rounds rounds[SHAPE_ROUNDS]; /* of the other loops, in the order of the text but for the counter */
+  size_t round_count;
+  bool in_name; /* between `function` and the end of its parameters */
   int depth;
   struct scan_block {
     size_t times;
     bool paced;
   } blocks[SHAPE_DEPTH];
-  struct scan_loop { /* the head of the `for` that is being read */
-    enum { HEAD_NONE, HEAD_NAME, HEAD_NAMED, HEAD_FROM, HEAD_COMMA, HEAD_TO, HEAD_STEP, HEAD_IN, HEAD_OPEN, HEAD_ARGUMENTS, HEAD_DO } head;
+  struct scan_loop { /* the head of the `for` or `while` that is being read */
+    enum {
+      HEAD_NONE,
+      HEAD_NAME,
+      HEAD_NAMED,
+      HEAD_FROM,
+      HEAD_COMMA,
+      HEAD_TO,
+      HEAD_STEP,
+      HEAD_IN,
+      HEAD_OPEN,
+      HEAD_ARGUMENTS,
+      HEAD_DO,
+      HEAD_LIMIT,      /* an expression up to which a loop goes */
+      HEAD_LIMIT_STEP, /* behind its comma */
+      HEAD_LIMIT_DO,
+      HEAD_ANY /* whatever else it may be: its rounds are counted one by one */
+    } head;
     int64_t from, to, step;
+    const char *limit, *limit_end;
+    size_t tokens; /* before it */
     int brackets;
     bool paced;
   } loop;
@@ -142,3 +178,10 @@ struct scan_shape { /* of the function on the lines from `first` to `last`, whic
 void scan_shape(struct str text, struct scan_shape *shape);
 /* One token of it; on: it stands on those lines. */
 void scan_shape_token(struct scan_shape *shape, struct str token, bool on);
+
+/* ---- rounds ---- */
+/* Writes the counting of rounds into a text: sorts `list`, drops what is there twice, and lays the new text in `a`. False: no memory. */
+bool rounds_write(struct arena *a, struct str text, struct scan_rounds *list, size_t count, struct str *out);
+/* The two words that such a text is given, which no author can name. */
+int rounds_more(lua_State *L);
+int rounds_limit(lua_State *L);

@@ -1,8 +1,9 @@
 /* How long a function of a rule takes: one predicate over five values, as a trigger has it, called as a lane calls it; and the same
  * function in a bare Lua state, called with a plain table by a protected call (L5: the sandbox costs at most 1.4 times that). Prints the
- * median of five runs. One thread; asserts no time. With --only it makes so many calls of one kind, of that predicate or of one that goes
- * through a list and a week, and prints nothing, so that their instructions can be counted from outside.
- * usage: functions [ROUNDS] | functions --only sandbox|bare CALLS plain|loops */
+ * median of five runs. One thread; asserts no time. With --only it makes so many calls of one kind, of that predicate, of one that goes
+ * through a list and a week, or of one with loops whose rounds only Lua knows, and prints nothing, so that their instructions can be
+ * counted from outside.
+ * usage: functions [ROUNDS] | functions --only sandbox|bare CALLS plain|loops|counted */
 #include "language/functions.h"
 #include "kit/arena.h"
 #include "kit/clock.h"
@@ -21,6 +22,13 @@
   "  for _, limit in ipairs(limits) do if user.steps >= limit then n = n + 1 end end\n"                                                    \
   "  for day = 1, 7 do n = n + day % 2 end\n"                                                                                              \
   "  return n == 8 and event.stressLevel >= 3 and event.sleepHours < 9\nend"
+#define COUNTED                                                                                                                            \
+  "function(user, event, predicted)\n"                                                                                                     \
+  "  local n, day, left = 0, 1, user.steps\n"                                                                                              \
+  "  while left >= 500 do n = n + left % 3 left = left - 500 end\n"                                                                        \
+  "  for i = 1, event.stressLevel do if event.sleepHours > i then n = n + 1 end end\n"                                                     \
+  "  repeat n = n - 1 day = day + 1 until day > 7\n"                                                                                       \
+  "  return n < 8 and event.stressLevel >= 3 and event.sleepHours < 9\nend"
 #define PLAIN                                                                                                                              \
   "function(user, event, predicted)\n"                                                                                                     \
   "  return (predicted.skip_probability or 0) > 0.6 and event.stressLevel >= 3 and event.sleepHours < 9 and user.steps < 9000\n"           \
@@ -53,8 +61,15 @@ static bool find(void *context, struct str name, struct symbol *out, struct err 
   FILE_LOCAL "trigger \"t\" { why = \"w\", on = \"e\", needs = { \"skip_probability\", \"event.stressLevel\",\n"                           \
              "  \"event.sleepHours\", \"steps\", \"event.local_hour\" }, when = " body " }"
 
-static bool open(struct bench *b, bool loops, struct err *e) {
-  b->source = (struct source){.path = "rules/x.lua", .text = loops ? STR(TRIGGER(LOOPS)) : STR(TRIGGER(PLAIN))};
+static const struct body {
+  const char *name, *rule, *bare;
+} bodies[] = {{"plain", TRIGGER(PLAIN), "return " PLAIN},
+              {"loops", TRIGGER(LOOPS), FILE_LOCAL "return " LOOPS},
+              {"counted", TRIGGER(COUNTED), "return " COUNTED}};
+#define BODIES (sizeof bodies / sizeof *bodies)
+
+static bool open(struct bench *b, const struct body *body, struct err *e) {
+  b->source = (struct source){.path = "rules/x.lua", .text = str_from(body->rule)};
   b->findings.arena = &b->arena;
   b->symbols = (struct symbols){.arena = &b->arena, .find = find, .context = b};
   if (!language_load(&b->arena, &b->source, 1, &b->nouns, &b->findings)) return err_set(e, ERR_INPUT, "%s", b->findings.at[0].text);
@@ -64,7 +79,7 @@ static bool open(struct bench *b, bool loops, struct err *e) {
   b->L = luaL_newstate();
   if (b->L) luaL_requiref(b->L, "_G", luaopen_base, 1);
   lua_settop(b->L, 0);
-  if (!b->L || luaL_loadstring(b->L, loops ? FILE_LOCAL "return " LOOPS : "return " PLAIN) != LUA_OK || lua_pcall(b->L, 0, 1, 0) != LUA_OK)
+  if (!b->L || luaL_loadstring(b->L, body->bare) != LUA_OK || lua_pcall(b->L, 0, 1, 0) != LUA_OK)
     return err_set(e, ERR_INTERNAL, "the bare function cannot be loaded");
   lua_newtable(b->L);
   return (b->functions = functions_new(&b->source, 1, &b->nouns, &b->symbols, e)) != NULL;
@@ -116,7 +131,9 @@ int main(int count, char **arguments) {
   const int rounds = count > 1 && !only ? atoi(arguments[1]) : 400000;
   static struct bench b;
   struct err e = {0};
-  if (!open(&b, only && strcmp(arguments[4], "loops") == 0, &e)) {
+  size_t body = 0;
+  while (only && body + 1 < BODIES && strcmp(arguments[4], bodies[body].name) != 0) body++;
+  if (!open(&b, &bodies[body], &e)) {
     fprintf(stderr, "functions: %s\n", e.text);
     return 1;
   }

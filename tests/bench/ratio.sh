@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a function of a rule costs in instructions, sandbox to bare protected call (L5), counted by callgrind: of 3 000 calls less those of
-# 1 000, so that starting up does not count. Prints "SANDBOX BARE RATIO". usage: ratio.sh BUILD [plain|loops]; exit code 77 without valgrind.
+# 1 000, so that starting up does not count. Prints "SANDBOX BARE RATIO". usage: ratio.sh BUILD [plain|loops|counted]; exit code 77 without valgrind.
 set -eu
 command -v valgrind >/dev/null || exit 77
 body=${2:-plain}
