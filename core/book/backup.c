@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STAGING "restoring" /* in the directory that is restored into */
+
 static const char *const volume_tables[] = {"journal", "users", "decisions", "outbox", NULL};
 static const char *const control_tables[] = {"facts", "keys", "erasures", NULL};
 
@@ -125,13 +127,40 @@ static bool erase_again(struct book *b, const struct erasures *all, struct err *
   return true;
 }
 
+#define PUBLISHING "publishing" /* in the staging folder: its files are on their way out */
+
+static bool is_control(const char *name) {
+  return strncmp(name, "control.db", strlen("control.db")) == 0;
+}
+
+/* Who was cut short on the way out had found nothing but a control.db there: what else is there by now is their own. The control.db says
+ * at least as much as the one that it may have replaced. */
+static bool take_back(const char *staging, const char *directory, struct err *e) {
+  struct arena a = {0};
+  struct file_entry *entries;
+  size_t count = 0;
+  char path[BOOK_PATH], whole[BOOK_PATH];
+  book_file(staging, PUBLISHING, path);
+  book_file(directory, "layout", whole);
+  const bool cut = file_exists(path) && !file_exists(whole);
+  bool done = !cut || file_list(directory, &a, &entries, &count, e);
+  for (size_t i = 0; done && i < count; i++) {
+    if (is_control(entries[i].name) || strcmp(entries[i].name, STAGING) == 0) continue;
+    book_file(directory, entries[i].name, path);
+    done = file_remove_tree(path, e);
+  }
+  arena_free(&a);
+  return done;
+}
+
 /* Moves the staged files to their place; the layout, which makes it a data directory, last. */
 static bool publish(const char *staging, const char *directory, const struct layout *l, struct err *e) {
   struct arena a = {0};
   struct file_entry *entries;
   size_t count;
   char from[BOOK_PATH], to[BOOK_PATH];
-  bool done = file_list(staging, &a, &entries, &count, e);
+  book_file(staging, PUBLISHING, from);
+  bool done = file_list(staging, &a, &entries, &count, e) && file_write_atomic(from, (struct str){0}, 0600, e);
   for (size_t i = 0; done && i < count; i++) {
     if (strcmp(entries[i].name, "layout") == 0) continue;
     book_file(staging, entries[i].name, from);
@@ -168,11 +197,12 @@ bool book_restore(const char *backup, const char *directory, const char *master_
   master_key_check(master, check);
   bool done = sodium_memcmp(check, l.key_check, sizeof check) == 0 ||
               err_set(e, ERR_DENIED, "%s is not the master key that %s was made with", master_key_file, backup);
-  book_file(directory, "restoring", staging);
+  book_file(directory, STAGING, staging);
   book_file(directory, "control.db", left);
   *since = erased_by || (file_exists(left) && !file_exists(staging)); /* or it may be the one that a restore cut short has put there */
   /* A restore that was cut short is begun anew; a control.db put there says who was erased since the backup. */
-  done = done && (!file_exists(staging) || file_remove_tree(staging, e)) && must_be_empty(directory, "control.db", e);
+  done = done && take_back(staging, directory, e) && (!file_exists(staging) || file_remove_tree(staging, e)) &&
+         must_be_empty(directory, "control.db", e);
   done = done && erasures_read(directory, &all, e) && (!erased_by || erasures_of(erased_by, &l, &all, e));
   done = done && file_make_directory(staging, 0700, e);
   done = done && restore_into(backup, staging, &l, master, &all, e) && publish(staging, directory, &l, e);

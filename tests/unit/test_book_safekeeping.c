@@ -5,6 +5,7 @@
 #include "directory.h"
 #include "sql.h"
 #include "volume.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -375,6 +376,76 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   file_remove_tree(f.directory, NULL);
 }
 
+/* Every step of a restore's end is a rename out of the folder that it was made in. */
+static int renames_left = -1; /* in a child: then it dies */
+int rename(const char *from, const char *to) {
+  const bool publishes = strstr(from, "/restoring/") && !strstr(to, "/restoring/");
+  if (publishes && renames_left >= 0 && renames_left-- == 0) _exit(9);
+  return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+
+/* The child's exit code; 9: it died after so many renames. */
+static int restored_in_a_child(const char *backup, const char *directory, const char *key, int renames) {
+  int status;
+  const pid_t child = fork();
+  if (!child) {
+    bool since;
+    struct err e = {0};
+    renames_left = renames;
+    const bool done = book_restore(backup, directory, key, NULL, &since, &e);
+    if (!done) fprintf(stderr, "%s\n", e.text);
+    _exit(done ? 0 : 1);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Wherever it was cut short, asked again it is begun anew, and who was erased since the backup stays so: the control.db that was put there
+ * to say so may be the restore's own by then. */
+static void a_restore_cut_short_is_begun_anew(void **state) {
+  (void)state;
+  struct fixture f, restored;
+  struct volume *volumes[2];
+  struct buf bytes = {0}, before = {0}, after = {0};
+  char backup[450], key[450], control[450], put[450], name[32];
+  int code = 9;
+  fixture_open(&f, "book-cut", 2);
+  snprintf(backup, sizeof backup, "%s-backup", f.directory);
+  snprintf(key, sizeof key, "%s/master.key", f.directory);
+  snprintf(control, sizeof control, "%s/control.db", f.directory);
+  file_remove_tree(backup, NULL);
+  open_all(&f, volumes);
+  fill(&f, volumes, 60);
+  fine(&f.e, book_backup(f.directory, backup, &f.e));
+  name_of(0, name);
+  struct volume *v = toy_home(&f, volumes, name);
+  fine(&f.e, volume_erase(v, volume_user(v, str_from(name), false, &f.e), &f.e));
+  close_all(&f, volumes);
+  tell(&f, f.directory, &before);
+  book_close(f.book);
+  f.book = NULL;
+  fine(&f.e, file_read(control, &bytes, 1 << 24, &f.e));
+  for (int renames = 0; code == 9; renames++) {
+    assert_in_range(renames, 0, 20);
+    fixture_names(&restored, "book-cut-restored");
+    snprintf(put, sizeof put, "%s/control.db", restored.directory);
+    fine(&f.e, file_make_directory(restored.directory, 0700, &f.e) && file_write_atomic(put, buf_view(&bytes), 0600, &f.e));
+    code = restored_in_a_child(backup, restored.directory, key, renames);
+    if (code == 9) assert_int_equal(restored_in_a_child(backup, restored.directory, key, -1), 0);
+    else assert_in_range(renames, 4, 20);
+    buf_clear(&after);
+    tell(&f, restored.directory, &after);
+    assert_true(str_eq(buf_view(&before), buf_view(&after)));
+    file_remove_tree(restored.directory, NULL);
+  }
+  assert_int_equal(code, 0);
+  buf_free(&bytes);
+  buf_free(&before);
+  buf_free(&after);
+  file_remove_tree(backup, NULL);
+  file_remove_tree(f.directory, NULL);
+}
+
 static int bad_lines(struct fixture *f, char *which, size_t size) {
   struct arena a = {0};
   struct doctor_line *lines;
@@ -435,6 +506,7 @@ int main(void) {
       cmocka_unit_test(a_move_changes_only_where_things_lie),
       cmocka_unit_test(a_killed_move_is_before_or_after),
       cmocka_unit_test(a_backup_comes_back_without_the_erased),
+      cmocka_unit_test(a_restore_cut_short_is_begun_anew),
       cmocka_unit_test(the_doctor_sees_what_is_wrong),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
