@@ -13,6 +13,15 @@ static void put_metric(struct buf *out, const struct metric *m) {
   buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", m->name, m->help, m->name, m->type, m->name, m->value);
 }
 
+static void put_seconds(struct buf *out, const char *name, const char *help, double seconds) {
+  buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %.6f\n", name, help, name, name, seconds);
+}
+
+/* A family that always has the one sample, whose label says what is true now. */
+static void put_fact(struct buf *out, const char *name, const char *help, const char *label, const char *value) {
+  buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n%s{%s=\"%s\"} 1\n", name, help, name, name, label, value);
+}
+
 static void put_decisions(struct buf *out, const struct flow_figures *f) {
   buf_text(out, "# HELP kairos_decisions_total Decisions by outcome.\n# TYPE kairos_decisions_total counter\n");
   for (int o = 0; o < 5; o++)
@@ -84,13 +93,11 @@ void api_metrics(struct request *r, void *context) {
       {"kairos_program_directory_refused", "gauge", "1 while what lies in the directory is refused.", p.directory_refused},
       {"kairos_program_returned_total", "counter", "Returns to the program before, by the watch.", p.returned},
       {"kairos_programs_held", "gauge", "Programs in memory.", p.held},
-      {"kairos_program_build_microseconds", "gauge", "What the last build of the directory took.", p.build_us},
-      {"kairos_program_live_microseconds", "gauge", "The last change, from the settled files to the last volume.", p.live_us},
       {"kairos_plugin_hosts", "gauge", "Processes of the live program's plugins.", m.running},
       {"kairos_plugin_host_crashes", "gauge", "How often they ended and had to be started again, since the program is live.", m.crashes},
       {"kairos_models_suspended", "gauge", "Models of the live program that are out of service.", m.suspended},
       {"kairos_http_requests_total", "counter", "HTTP requests.", d.requests},
-      {"kairos_http_requests_refused_total", "counter", "HTTP requests refused at the door.", d.refused},
+      {"kairos_http_requests_refused_total", "counter", "HTTP requests answered with 400 or above.", d.refused},
       {"kairos_http_connections", "gauge", "Open connections.", d.open},
   };
   struct buf out = {0};
@@ -100,13 +107,11 @@ void api_metrics(struct request *r, void *context) {
   put_refusals(&out, &d);
   put_functions(&out, a->program);
   put_models(&out, a);
-  buf_printf(&out, "# HELP kairos_build_info The engine's version.\n# TYPE kairos_build_info gauge\nkairos_build_info{version=\"%s\"} 1\n",
-             KAIROS_VERSION);
-  buf_printf(&out, "# HELP kairos_program_info The live program.\n# TYPE kairos_program_info gauge\nkairos_program_info{digest=\"%s\"} 1\n",
-             a->program->digest);
-  buf_printf(&out,
-             "# HELP kairos_uptime_seconds Seconds since the start.\n# TYPE kairos_uptime_seconds gauge\nkairos_uptime_seconds %.3f\n",
-             (double)(clock_now() - a->started_at) / 1000.0);
+  put_seconds(&out, "kairos_program_build_seconds", "What the last build of the directory took.", (double)p.build_us / 1e6);
+  put_seconds(&out, "kairos_program_live_seconds", "The last change, from the settled files to the last volume.", (double)p.live_us / 1e6);
+  put_fact(&out, "kairos_build_info", "The engine's version.", "version", KAIROS_VERSION);
+  put_fact(&out, "kairos_program_info", "The live program.", "digest", a->program->digest);
+  put_seconds(&out, "kairos_uptime_seconds", "Seconds since the start.", (double)(clock_now() - a->started_at) / 1000.0);
   request_answer(r, 200, "text/plain; version=0.0.4; charset=utf-8", buf_view(&out));
   buf_free(&out);
 }
