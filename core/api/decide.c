@@ -124,7 +124,8 @@ void api_decide(struct request *r, void *context) {
   struct str source = r->key_name.len ? r->key_name : STR("local");
   if (!item || !event_parse(&j->arena, asked_envelope(j, user, &body, r->received), r->received, source, false, &item->event, &e)) {
     job_free(j);
-    request_problem(r, e.kind == ERR_INPUT ? 400 : 503, "request-invalid", NULL, "%s", e.text[0] ? e.text : "no memory");
+    if (e.kind == ERR_INPUT) request_refuse_as(r, 400, "request-invalid", &e);
+    else request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
     return;
   }
   item->kind = ENTRY_ASKED;

@@ -63,7 +63,7 @@ grep -q '{"merged": *true, *"userId": *"anna", *"from": *"anon-17"}' "$work/answ
 stop
 
 # Names that the examples give to things are no fields.
-{ for title in Programs Experiments "A webhook"; do block "$title"; done; } | grep -o '"[A-Za-z_]*":' | tr -d '":' | sort -u |
+{ for title in "Asking for a decision" Programs Experiments "A webhook"; do block "$title"; done; } | grep -o '"[A-Za-z_]*":' | tr -d '":' | sort -u |
   grep -v -x -e svr -e walked -e walk -e silence -e minutes -e planned >"$work/fields"
 [ "$(wc -l <"$work/fields")" -gt 40 ] || say "the fields of API.md's answers could not be read"
 while read -r field; do

@@ -17,6 +17,18 @@ sed -n '/^| reason |/,/^$/p' "$page" | sed 's/|[^|]*|$//' | grep -o '`[a-z_]*`' 
 [ -s "$work/coded" ] || say "the reasons could not be read"
 diff "$work/coded" "$work/written" >&2 || say "docs/API.md says other reasons than core/decide/reasons.h"
 
+# Types of problems, each where its status stands.
+cat "$core"/api/*.c "$core"/accept/*.c | tr '\n' ' ' | sed 's/\.status = \([0-9]*\), \.word =/\1,/g' | grep -oE '\b[45][0-9]{2}, "[a-z][a-z-]*"' |
+  sed 's/, "\(.*\)"/ \1/' | sort -u >"$work/coded"
+[ "$(wc -l <"$work/coded")" -gt 40 ] || say "the types of problems could not be read"
+while read -r status word; do
+  sed -n '/^| status |/,/^$/p' "$page" | grep -e "^| [0-9, ]*$status[ ,]" | grep -q -e "\`$word\`" ||
+    say "docs/API.md does not say that $word is $status"
+done <"$work/coded"
+for word in $(sed -n '/^| status |/,/^$/p' "$page" | sed 1d | grep -o '`[a-z-]*`' | tr -d '`'); do
+  [ "$word" = findings ] || grep -q -e "\"$word\"" -e "problem:$word\"" "$core"/api/*.c "$core"/accept/*.c || say "docs/API.md has a type $word that nothing says"
+done
+
 run 0 "$KAIROS" --help
 sed -n '/^Subcommands:/,/^$/p' "$work/out" | awk 'NR > 1 && NF { print $1 }' | sort >"$work/coded"
 sed -n '/^| command |/,/^$/p' "$page" | grep -o '`kairos [a-z]*' | sed 's/.* //' | sort -u >"$work/written"
