@@ -81,6 +81,8 @@ struct door_options {
   uint64_t body_bytes_most;   /* room for the bodies of all open requests; 0 = 256 MiB; beyond it 503, but not for reserved routes */
 };
 struct door;
+/* Whether `listen` is an address that door_open understands. [any] */
+bool door_address_fine(const char *listen, struct err *e);
 /* NULL with "port 8080 on 127.0.0.1 is taken …"; then the loop must run once more for what was begun to be given back. [main] */
 struct door *door_open(uv_loop_t *loop, const struct door_options *options, struct err *e);
 int door_port(const struct door *d);

@@ -42,6 +42,11 @@ static bool address_parse(const char *listen, struct sockaddr_storage *out, stru
   return uv_ip4_addr(number, (int)port, (struct sockaddr_in *)out) == 0 || address_refused(e, listen);
 }
 
+bool door_address_fine(const char *listen, struct err *e) {
+  struct sockaddr_storage address;
+  return address_parse(listen, &address, e);
+}
+
 static bool address_is_loopback(const struct sockaddr_storage *address) {
   if (address->ss_family == AF_INET) return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
   return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);

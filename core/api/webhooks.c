@@ -8,14 +8,27 @@
 
 /* ---- GET /v1/webhooks ---- */
 
-static void put_endpoints(struct json_writer *w, const struct api *a, struct courier *c) {
+static void put_moment(struct json_writer *w, const char *key, int64_t at) {
+  char text[32];
+  if (at) json_pair_str(w, key, (struct str){text, clock_format(at, text)});
+}
+
+/* With `enables`, what they are once those that are disabled have been taken back, which the courier does before anything else that it is
+ * told from now on. */
+static void put_endpoints(struct json_writer *w, const struct api *a, struct courier *c, bool enables) {
   static const char *const states[] = {"closed", "open", "half-open", "disabled"};
   json_key(w, "endpoints");
   json_open_array(w);
   for (size_t i = 0; c && i < a->endpoint_count; i++) {
+    const struct endpoint_view v = courier_endpoint_view(c, i);
+    const bool enabled = enables && v.state == ENDPOINT_DISABLED, works = enabled || v.state == ENDPOINT_CLOSED;
     json_open_object(w);
     json_pair_text(w, "name", a->endpoints[i].name ? a->endpoints[i].name : a->endpoints[i].url);
-    json_pair_text(w, "breaker", states[courier_endpoint(c, i)]);
+    json_pair_text(w, "breaker", states[works ? ENDPOINT_CLOSED : v.state]);
+    if (enables) json_pair_bool(w, "enabled", enabled);
+    if (!works && v.why[0]) json_pair_text(w, "why", v.why);
+    if (!works) put_moment(w, "since", v.since);
+    if (!works) put_moment(w, "nextTry", v.try_at);
     json_close_object(w);
   }
   json_close_array(w);
@@ -28,7 +41,7 @@ void api_webhooks(struct request *r, void *context) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
-  put_endpoints(&w, a, c);
+  put_endpoints(&w, a, c, false);
   json_pair_int(&w, "waiting", (int64_t)f.waiting);
   json_pair_int(&w, "inFlight", (int64_t)f.in_flight);
   json_pair_int(&w, "attempts", (int64_t)f.attempts);
@@ -198,8 +211,14 @@ static void end_enable(struct writing *w) {
     request_refuse(o->request, &w->err);
     return;
   }
+  struct buf out = {0};
+  struct json_writer writer = json_to(&out);
+  json_open_object(&writer);
+  put_endpoints(&writer, o->api, c, true);
+  json_close_object(&writer);
   for (size_t i = 0; c && i < o->api->endpoint_count; i++) courier_enable(c, i);
-  request_answer(o->request, 200, "application/json", STR("{}"));
+  request_answer(o->request, 200, "application/json", buf_view(&out));
+  buf_free(&out);
 }
 
 void api_webhooks_enable(struct request *r, void *context) {

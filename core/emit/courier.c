@@ -38,6 +38,7 @@ static void courier_free(struct courier *c) {
   kit_free(c->killed);
   kit_free(c->commands);
   pthread_mutex_destroy(&c->commands_lock);
+  pthread_mutex_destroy(&c->views_lock);
   mailbox_free(c->box);
   kit_free(c);
 }
@@ -75,6 +76,7 @@ struct courier *courier_start(const struct courier_options *options, struct err 
   memset(c, 0, sizeof *c);
   c->stop.kind = MESSAGE_STOP;
   pthread_mutex_init(&c->commands_lock, NULL);
+  pthread_mutex_init(&c->views_lock, NULL);
   bool ok = options_take(c, options, e);
   if (ok && turn_open(c, e)) {
     if (thread_start(c)) return c;
@@ -188,6 +190,16 @@ void courier_nudge(struct courier *c) {
 enum endpoint_state courier_endpoint(struct courier *c, size_t endpoint) {
   must(endpoint < c->outlets.count);
   return (enum endpoint_state)atomic_load_explicit(&c->outlets.at[endpoint].state, memory_order_relaxed);
+}
+
+struct endpoint_view courier_endpoint_view(struct courier *c, size_t endpoint) {
+  must(endpoint < c->outlets.count);
+  pthread_mutex_lock(&c->views_lock);
+  struct endpoint_view view = c->outlets.at[endpoint].view;
+  pthread_mutex_unlock(&c->views_lock);
+  view.state = courier_endpoint(c, endpoint);
+  if (view.state != ENDPOINT_OPEN) view.try_at = 0;
+  return view;
 }
 
 struct courier_figures courier_figures(struct courier *c) {

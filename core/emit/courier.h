@@ -44,6 +44,7 @@ struct courier {
   /* Room, made at the start, for every command that may be under way: an opt-out is carried out whatever happens to memory. */
   pthread_mutex_t commands_lock;
   union command *commands, *spare;
+  pthread_mutex_t views_lock; /* over what others may see of endpoints */
   /* Shared with senders. `held` counts letters from push to end; `hungry` has a bit per volume whose push was refused. */
   _Atomic uint32_t held;
   _Atomic uint64_t hungry;

@@ -45,6 +45,8 @@ struct endpoint {
   double rate, burst;     /* the token bucket: attempts per second and at once; 0 = 100 000 and one second's worth (W5) */
   const char *ca_file;    /* PEM: certificates to trust instead of the system's; NULL = the system's */
 };
+/* Whether its secrets and its URL can be used; asks no name server. Secrets are not repeated in the error. [any] */
+bool endpoint_check(const struct endpoint *endpoint, struct err *e);
 /* A committed outbox row on its way. One malloc'd block by letter_new; the courier takes it. */
 #define LETTER_NAMES 16
 struct letter {
@@ -119,8 +121,15 @@ struct courier_figures {
 struct courier_figures courier_figures(struct courier *c);                                     /* [any] */
 enum endpoint_state { ENDPOINT_CLOSED, ENDPOINT_OPEN, ENDPOINT_HALF_OPEN, ENDPOINT_DISABLED }; /* the breaker's, as electricians say it */
 enum endpoint_state courier_endpoint(struct courier *c, size_t endpoint);                      /* [any] a moment's view */
-void courier_enable(struct courier *c, size_t endpoint); /* [any] takes a disabled endpoint back into service */
-void courier_nudge(struct courier *c);                   /* [any] the clock was moved (tests): look again at what is due */
+struct endpoint_view {
+  enum endpoint_state state;
+  int64_t since;  /* UTC ms: when it was disabled, or first failed so that its breaker opened; 0: it works */
+  int64_t try_at; /* UTC ms: open, when one attempt is let through; 0: now, or not before an operator acts */
+  char why[96];   /* what it failed with last */
+};
+struct endpoint_view courier_endpoint_view(struct courier *c, size_t endpoint); /* [any] a moment's view */
+void courier_enable(struct courier *c, size_t endpoint);                        /* [any] takes a disabled endpoint back into service */
+void courier_nudge(struct courier *c); /* [any] the clock was moved (tests): look again at what is due */
 
 /* Standard Webhooks: "v1,<base64>" for each secret, space-separated. [any] */
 bool webhook_sign(const char *const *secrets, size_t count, struct str id, int64_t unix_seconds, struct str body, struct buf *out,

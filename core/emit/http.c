@@ -331,14 +331,14 @@ bool http_post(struct http_target *target, void *owner, const struct http_messag
 
 /* ---- life ---- */
 
-static bool url_check(const struct http_target_options *o, struct err *e) {
+bool http_url_fine(const struct http_target_options *o, struct err *e) {
   CURLU *url = curl_url();
   char *scheme = NULL, *host = NULL;
   CURLUcode code = url ? curl_url_set(url, CURLUPART_URL, o->url, CURLU_DISALLOW_USER) : CURLUE_OUT_OF_MEMORY;
   if (code == CURLUE_OK) code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
   if (code == CURLUE_OK) code = curl_url_get(url, CURLUPART_HOST, &host, 0);
   bool ok = code == CURLUE_OK;
-  if (!ok) err_set(e, ERR_INPUT, "webhook URL \"%s\": %s", o->url, curl_url_strerror(code));
+  if (!ok) err_set(e, ERR_INPUT, "webhook URL \"%s\": expected one like https://app.example/hooks (%s)", o->url, curl_url_strerror(code));
   else if (strcmp(scheme, "http") == 0 && !o->allow_http)
     ok = err_set(e, ERR_INPUT, "webhook URL \"%s\": expected https; `--allow-http` allows plain http", o->url);
   else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
@@ -350,7 +350,7 @@ static bool url_check(const struct http_target_options *o, struct err *e) {
 }
 
 struct http_target *http_target_new(struct http *h, const struct http_target_options *options, struct err *e) {
-  if (!url_check(options, e)) return NULL;
+  if (!http_url_fine(options, e)) return NULL;
   struct http_target *t = kit_alloc(sizeof *t);
   if (t) *t = (struct http_target){.http = h, .options = *options};
   if (t && (t->idle = transfer_new(t))) return t;

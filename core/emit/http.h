@@ -43,6 +43,7 @@ struct http_target_options {
   bool allow_http, allow_private;
   const char *ca_file; /* borrowed; NULL: the system's */
 };
+bool http_url_fine(const struct http_target_options *options, struct err *e); /* [any] */
 struct http_target *http_target_new(struct http *h, const struct http_target_options *options, struct err *e);
 void http_target_free(struct http_target *t);
 struct http_message {

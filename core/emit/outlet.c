@@ -19,8 +19,9 @@ static bool outlet_open(struct outlet *o, struct http *h, const struct endpoint 
   if (endpoint->ca_file) o->ca_file = text_copy(endpoint->ca_file);
   if (!o->name || !o->url || (endpoint->ca_file && !o->ca_file)) return err_set(e, ERR_INTERNAL, "out of memory");
   for (size_t i = 0; i < SIGNATURES; i++)
-    if (endpoint->secrets[i] && !signing_key_read(&o->keys[o->key_count++], endpoint->secrets[i], e)) return false;
-  if (o->key_count == 0) return err_set(e, ERR_INPUT, "expected a secret to sign with; none was given");
+    if (endpoint->secrets[i] && !signing_key_read(&o->keys[o->key_count++], endpoint->secrets[i], e))
+      return err_wrap(e, "webhook endpoint \"%s\"", o->name);
+  if (o->key_count == 0) return err_set(e, ERR_INPUT, "webhook endpoint \"%s\": expected a secret to sign with; none was given", o->name);
   struct http_target_options options = {o->url, endpoint->allow_http, endpoint->allow_private, o->ca_file};
   o->target = http_target_new(h, &options, e);
   if (!o->target) return false;
@@ -36,8 +37,20 @@ bool outlets_open(struct outlets *o, struct http *h, const struct endpoint *endp
   memset(o->at, 0, count * sizeof *o->at);
   o->count = count;
   for (size_t i = 0; i < count; i++)
-    if (!outlet_open(&o->at[i], h, &endpoints[i], now, e)) return err_wrap(e, "webhook endpoint \"%s\"", endpoints[i].name);
+    if (!outlet_open(&o->at[i], h, &endpoints[i], now, e)) return false;
   return true;
+}
+
+bool endpoint_check(const struct endpoint *endpoint, struct err *e) {
+  const struct http_target_options options = {endpoint->url, endpoint->allow_http, endpoint->allow_private, endpoint->ca_file};
+  bool fine = true;
+  for (size_t i = 0; fine && i < SIGNATURES; i++) {
+    struct signing_key key;
+    if (!endpoint->secrets[i]) continue;
+    fine = signing_key_read(&key, endpoint->secrets[i], e);
+    sodium_memzero(&key, sizeof key);
+  }
+  return fine && http_url_fine(&options, e);
 }
 
 void outlets_close(struct outlets *o) {
@@ -54,13 +67,8 @@ void outlets_close(struct outlets *o) {
 
 struct parcel_list *outlets_queue_for(struct outlets *o, const struct parcel *parcel) {
   uint32_t number = parcel->letter.endpoint;
-  if (number > 0) {
-    bool there = number <= o->count && o->at[number - 1].breaker.state != BREAKER_DISABLED;
-    return there ? &o->at[number - 1].queue : NULL;
-  }
-  for (size_t i = 0; i < o->count; i++)
-    if (o->at[i].breaker.state != BREAKER_DISABLED) return &o->any;
-  return NULL;
+  if (number == 0) return &o->any;
+  return number <= o->count ? &o->at[number - 1].queue : NULL;
 }
 
 static bool outlet_room(const struct outlet *o, int64_t now) {

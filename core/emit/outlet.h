@@ -17,9 +17,9 @@ struct outlet {
   struct bucket bucket;
   struct parcel_list queue; /* letters for this endpoint alone */
   uint32_t in_flight;
-  int64_t paused_until; /* Retry-After, monotonic ms */
-  _Atomic int state;    /* breaker.state for other threads */
-  char why[96];         /* the reason of the last failure */
+  int64_t paused_until;      /* Retry-After, monotonic ms */
+  _Atomic int state;         /* breaker.state for other threads */
+  struct endpoint_view view; /* under the courier's views_lock; its state is `state` */
 };
 struct outlets {
   struct outlet *at;
@@ -28,7 +28,8 @@ struct outlets {
 };
 bool outlets_open(struct outlets *o, struct http *h, const struct endpoint *endpoints, size_t count, int64_t now, struct err *e);
 void outlets_close(struct outlets *o);
-/* A letter that is due joins its queue; false: every endpoint it may go to is disabled. */
+/* A letter that is due joins its queue, also where all are disabled: it waits for an operator until it is too late. NULL: no such endpoint.
+ */
 struct parcel_list *outlets_queue_for(struct outlets *o, const struct parcel *parcel);
 /* The letter to start now and where, or NULL; takes the token. Call until NULL. The parcel is still in its queue. */
 struct parcel *outlets_next(struct outlets *o, int64_t now, struct outlet **outlet);

@@ -26,8 +26,9 @@ bool signing_key_read(struct signing_key *k, const char *secret, struct err *e) 
   if (ok) crypto_auth_hmacsha256_init(&k->keyed, key, length);
   sodium_memzero(key, sizeof key);
   if (ok) return true;
-  return err_set(e, ERR_INPUT, "a webhook secret must be \"whsec_\" and the base64 of %d to %d random bytes; this one %s", KEY_LEAST,
-                 KEY_MOST, bad ? "is no base64 or too long" : "is too short");
+  return err_set(e, ERR_INPUT, "expected a webhook secret whsec_…, with the base64 of %d to %d random bytes; what came %s%s", KEY_LEAST,
+                 KEY_MOST, str_starts(str_from(secret), SECRET_PREFIX) ? "" : "does not begin with whsec_ and ",
+                 bad ? "is no base64, or too long" : "is too short");
 }
 
 static void mac(const struct signing_key *k, struct str id, struct str seconds, struct str body, unsigned char out[32]) {

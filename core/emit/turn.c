@@ -128,23 +128,28 @@ bool gate_open(void *context, void *owner) {
 
 /* ---- endpoints ---- */
 
-static void queue_fail(struct courier *c, struct parcel_list *queue, const char *why) {
-  while (queue->first) parcel_end(c, queue->first, LETTER_FAILED, why);
+static void view_change(struct courier *c, struct outlet *o, const char *why) {
+  const enum breaker_state state = o->breaker.state;
+  struct endpoint_view *v = &o->view;
+  pthread_mutex_lock(&c->views_lock);
+  if (state == BREAKER_CLOSED) *v = (struct endpoint_view){0};
+  else {
+    if (!v->since || state == BREAKER_DISABLED) v->since = c->now;
+    v->try_at = state == BREAKER_OPEN ? c->now + o->breaker.open_until - c->tick : 0;
+    snprintf(v->why, sizeof v->why, "%s", why);
+  }
+  pthread_mutex_unlock(&c->views_lock);
 }
 
 static void outlet_changed(struct courier *c, struct outlet *o, const char *why) {
   static const char *const words[] = {"closed", "open", "half_open", "disabled"};
   const char *word = words[o->breaker.state];
+  view_change(c, o, why);
   atomic_store_explicit(&o->state, (int)o->breaker.state, memory_order_relaxed);
-  if (o->breaker.state == BREAKER_DISABLED) {
-    log_error("emit", "webhook endpoint \"%s\" is disabled (%s); an operator must take it back into service", o->name, why);
-    queue_fail(c, &o->queue, "the endpoint is disabled");
-    bool all = true;
-    for (size_t i = 0; i < c->outlets.count; i++) all &= c->outlets.at[i].breaker.state == BREAKER_DISABLED;
-    if (all) queue_fail(c, &c->outlets.any, "every endpoint is disabled");
-  } else {
-    log_warn("emit", "webhook endpoint \"%s\": its breaker is %s%s%s", o->name, word, why[0] ? " after " : "", why);
-  }
+  if (o->breaker.state == BREAKER_DISABLED)
+    log_error("emit", "webhook endpoint \"%s\" is disabled (%s); what is meant for it waits until an operator takes it back into service",
+              o->name, why);
+  else log_warn("emit", "webhook endpoint \"%s\": its breaker is %s%s%s", o->name, word, why[0] ? " after " : "", why);
   if (c->options.endpoint_changed) c->options.endpoint_changed(c->options.context, (size_t)(o - c->outlets.at), word, why);
 }
 
@@ -224,8 +229,7 @@ static void attempt_start(struct courier *c, struct parcel *parcel, struct outle
 static void parcel_queue(struct courier *c, struct parcel *parcel) {
   struct parcel_list *queue = outlets_queue_for(&c->outlets, parcel);
   if (queue) parcels_queue(&c->parcels, parcel, queue);
-  else if (parcel->letter.endpoint > c->outlets.count) parcel_end(c, parcel, LETTER_FAILED, "the endpoint does not exist");
-  else parcel_end(c, parcel, LETTER_FAILED, "the endpoint is disabled");
+  else parcel_end(c, parcel, LETTER_FAILED, "the endpoint does not exist");
 }
 
 static void letter_in(struct courier *c, struct parcel *parcel) {

@@ -135,6 +135,8 @@ bool sources_from_directory(struct program *p, const char *directory, struct err
     any = true;
     read_folder(&r, folders[i], 0);
   }
+  if (!any && !file_exists(directory))
+    return err_set(e, ERR_MISSING, "%s does not exist: expected a program's directory (kairos init DIR makes one)", directory);
   if (!any)
     return err_set(e, ERR_MISSING, "%s: no rules/, interventions/ or models/ in it: not a program's directory (kairos init DIR makes one)",
                    directory);

@@ -251,21 +251,37 @@ static bool set_endpoints(struct engine *s, const struct argument_list *urls, co
                           bool allow_private, struct err *e) {
   const char *secrets[2] = {NULL, NULL};
   size_t count;
-  if (s->options.letters < 0 || s->options.letters > 1 << 24)
-    return err_set(e, ERR_INPUT, "--webhook-queue: expected 1 to %d messages, got %lld", 1 << 24, (long long)s->options.letters);
   if (!read_secrets(s, texts, secrets, &count, e)) return false;
   if (urls->count && !count) return err_set(e, ERR_INPUT, "--webhook needs --webhook-secret (whsec_…), so that receivers can verify");
   struct endpoint *list = ARENA_ARRAY(&s->arena, struct endpoint, urls->count + 1);
   if (!list) return err_set(e, ERR_INTERNAL, "no memory for %zu webhook endpoints", urls->count);
-  for (size_t i = 0; i < urls->count; i++)
+  for (size_t i = 0; i < urls->count; i++) {
     list[i] = (struct endpoint){.name = urls->at[i],
                                 .url = urls->at[i],
                                 .secrets = {secrets[0], secrets[1]},
                                 .allow_http = allow_http,
                                 .allow_private = allow_private};
+    if (!endpoint_check(&list[i], e)) return false;
+  }
   s->options.endpoints = list;
   s->options.endpoint_count = urls->count;
   return true;
+}
+
+#define NOT_SAID INT64_MIN
+
+/* A number that was said is meant: 0 is none of anything here, and not the default. */
+static bool count_fine(const char *option, const char *of_what, int64_t most, int64_t *number, struct err *e) {
+  if (*number == NOT_SAID) *number = 0;
+  else if (*number < 1 || *number > most)
+    return err_set(e, ERR_INPUT, "%s: expected 1 to %lld %s, got %lld", option, (long long)most, of_what, (long long)*number);
+  return true;
+}
+
+/* Before anything is opened or made: what the command line says must make sense by itself. */
+static bool options_fine(struct engine *s, struct err *e) {
+  return count_fine("--lanes", "threads", 1024, &s->options.lanes, e) &&
+         count_fine("--webhook-queue", "messages", 1 << 24, &s->options.letters, e) && door_address_fine(s->options.listen, e);
 }
 
 /* Settings may name a directory for the engine; whoever names one on the command line believes that the demo uses it. */
@@ -283,7 +299,7 @@ static bool is_for_demo(int argc, char **argv, struct err *e) {
 }
 
 int tool_serve(int argc, char **argv) {
-  struct engine s = {.options = {.data = "data", .listen = "127.0.0.1:8080"}};
+  struct engine s = {.options = {.data = "data", .listen = "127.0.0.1:8080", .lanes = NOT_SAID, .letters = NOT_SAID}};
   struct argument_list urls = {0}, secrets = {0};
   bool allow_http = false, allow_private = false, demo = false, json_log = false;
   int64_t events = 400, decisions = 1095, messages = 30; /* days */
@@ -324,7 +340,7 @@ int tool_serve(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk, and no reason to die */
   struct err e = {0};
-  if (demo && !is_for_demo(argc, argv, &e)) return arguments_refuse(&usage, &e);
+  if ((demo && !is_for_demo(argc, argv, &e)) || !options_fine(&s, &e)) return arguments_refuse(&usage, &e);
   char shipped[4096];
   if (demo && !s.options.program) {
     if (!tool_default_program(shipped, sizeof shipped, &e)) return tool_fail(&e);
@@ -332,7 +348,11 @@ int tool_serve(int argc, char **argv) {
   }
   if (demo) return tool_demo(&s);
   if (!retention_from_days(&s.options.retention, events, decisions, messages, &e)) return arguments_refuse(&usage, &e);
-  if (!set_endpoints(&s, &urls, &secrets, allow_http, allow_private, &e) || !engine_open(&s, &e)) {
+  if (!set_endpoints(&s, &urls, &secrets, allow_http, allow_private, &e)) {
+    arena_free(&s.arena);
+    return e.kind == ERR_INPUT ? arguments_refuse(&usage, &e) : tool_fail(&e);
+  }
+  if (!engine_open(&s, &e)) {
     code = tool_fail(&e);
     engine_close(&s);
     return code;

@@ -97,6 +97,8 @@ int tool_sink(int argc, char **argv) {
   }
   struct err e = {0};
   char listen[32];
+  const struct endpoint sender = {.url = "https://sender.example", .secrets = {secret}};
+  if (!endpoint_check(&sender, &e)) return arguments_refuse(&usage, &e);
   signal(SIGPIPE, SIG_IGN);
   snprintf(listen, sizeof listen, "127.0.0.1:%d", (int)port);
   uv_loop_init(&r.loop);

@@ -4,9 +4,9 @@
  * good, a hash of its body, and what was done with it. What it does depends on how often that id has come, so that every message is taken
  * in the end; only the option named by --never is refused for ever. A thread a connection. Prints its port on the first line.
  *
- * With --hole nobody is ever answered, with --drip with a byte every tenth of a second.
+ * With --hole nobody is ever answered, with --drip with a byte every tenth of a second, with --gone the first one with a 410.
  *
- * usage: test_delivery_receiver SECRET [--good | --hole | --drip] [--never OPTION] [--port P] */
+ * usage: test_delivery_receiver SECRET [--good | --hole | --drip | --gone] [--never OPTION] [--port P] */
 #include "emit/emit.h"
 #include "kit/clock.h"
 #include "kit/hash.h"
@@ -25,13 +25,13 @@
 #define IDS_MOST     65536 /* a partition */
 
 static const char *secret, *never;
-static bool good, hole, drips;
+static bool good, hole, drips, gone;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned char times[16][IDS_MOST];
 static size_t messages;
 
-static const char *const words[] = {"taken", "late", "twice", "kept", "refused", "dropped", "half", "nothing", "dripped"};
-enum act { TAKE, TAKE_LATE, TAKE_TWICE, TAKE_AND_DROP, REFUSE, DROP, HALF, NOTHING, DRIP };
+static const char *const words[] = {"taken", "late", "twice", "kept", "refused", "dropped", "half", "nothing", "dripped", "gone"};
+enum act { TAKE, TAKE_LATE, TAKE_TWICE, TAKE_AND_DROP, REFUSE, DROP, HALF, NOTHING, DRIP, GONE };
 
 static struct str header(const char *head, const char *name) {
   const char *at = strcasestr(head, name);
@@ -56,6 +56,7 @@ static enum act choose(struct str id, struct str body) {
   char text[96], option[96];
   snprintf(text, sizeof text, STR_FORMAT, STR_ARG(id));
   if (hole || drips) return hole ? NOTHING : DRIP;
+  if (gone) return messages++ ? TAKE : GONE;
   if (good || sscanf(text, "msg_%*[0-9a-f]_d%u-%u", &partition, &count) != 2 || partition >= 16 || count >= IDS_MOST) return TAKE;
   snprintf(option, sizeof option, "\"intervention\":\"%.80s\"", never ? never : "");
   if (never && memmem(body.at, body.len, option, strlen(option))) return REFUSE;
@@ -90,6 +91,7 @@ static bool perform(int connection, enum act act) {
     send_all(connection, "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
     return true; /* the second is nobody's answer: not the next message's either */
   case REFUSE: return send_all(connection, oops);
+  case GONE: return send_all(connection, "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n");
   case HALF: send_all(connection, "HTTP/1.1 204 No Con"); return false;
   case NOTHING:
     for (;;) pause();
@@ -134,6 +136,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--good") == 0) good = true;
     else if (strcmp(argv[i], "--hole") == 0) hole = true;
     else if (strcmp(argv[i], "--drip") == 0) drips = true;
+    else if (strcmp(argv[i], "--gone") == 0) gone = true;
     else if (strcmp(argv[i], "--never") == 0 && i + 1 < argc) never = argv[++i];
     else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc) port = atoi(argv[++i]);
     else return 2;

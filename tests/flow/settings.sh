@@ -33,7 +33,7 @@ mv kairos.lua ../elsewhere/other.lua
 KAIROS_CONFIG=../elsewhere/other.lua up
 home ../first
 stop
-run 1 env KAIROS_CONFIG=../elsewhere/other.lua "$KAIROS" serve --webhook-secret nonsense
+run 2 env KAIROS_CONFIG=../elsewhere/other.lua "$KAIROS" serve --webhook-secret nonsense
 run 5 env KAIROS_CONFIG=nowhere.lua "$KAIROS" serve
 has 'nowhere.lua'
 

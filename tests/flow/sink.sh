@@ -18,7 +18,8 @@ sink() { # a name, its options: $sink_port
 sink good --secret "$secret"
 good=$sink_port
 run 6 "$KAIROS" sink --port "$good"
-run 1 "$KAIROS" sink --port 0 --secret nonsense
+run 2 "$KAIROS" sink --port 0 --secret nonsense
+has 'expected a webhook secret whsec_'
 run 2 "$KAIROS" sink --port 70000
 
 start "$work/data" --program "$work/program" --webhook "http://127.0.0.1:$good/hook" --webhook-secret "$secret" --allow-http --allow-private
@@ -56,6 +57,8 @@ has 'breaker: closed'
 run 0 "$KAIROS" webhooks replay --from 2025-01-01T00:00:00Z
 has '^again: 0$'
 run 0 "$KAIROS" webhooks enable
+has 'breaker: closed'
+has 'enabled: false'
 expect_call 400 POST /v1/webhooks/replay '{"from":"yesterday"}'
 grep -q '"pointer":"#/from"' "$work/answer" || say "where the fault is: $(cat "$work/answer")"
 expect_call 400 POST /v1/webhooks/replay 'no json'
@@ -92,8 +95,23 @@ stop
 run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'
 run 2 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/ --webhok-secret x
-run 1 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/
+run 2 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/
 has 'webhook-secret'
+# The command line is looked at before anything is made.
+wrong() { # PATTERN, options
+  pattern=$1
+  shift
+  run 2 "$KAIROS" serve --data "$work/none" --program "$work/program" "$@"
+  has "$pattern"
+  [ ! -e "$work/none" ] || say "$*: a data directory was made"
+}
+wrong 'expected a webhook secret whsec_….* does not begin with whsec_' --webhook https://a.example/ --webhook-secret nonsense
+wrong '^kairos serve: webhook URL "nonsense": expected one like https://' --webhook nonsense --webhook-secret "$secret"
+wrong 'expected an address to listen on like' --listen nonsense
+wrong 'expected 1 to [0-9]* threads, got 0' --lanes 0
+wrong 'expected 1 to [0-9]* messages, got 0' --webhook-queue 0
+run 5 "$KAIROS" serve --data "$work/none" --program "$work/nowhere" --listen 127.0.0.1:0
+has "$work/nowhere does not exist"
 
 # ---- a secret is rotated: both sign, so a receiver may have the old one or the new one ----
 old=whsec_$(head -c 24 /dev/urandom | base64)
@@ -116,7 +134,7 @@ both u8 e10 good "$good"
 export KAIROS_WEBHOOK_SECRET="$old"
 both u9 e11 good "$good" --webhook-secret "$secret"
 both u10 e12 old "$old_port" --webhook-secret "$secret"
-run 1 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/ --webhook-secret "$secret" --webhook-secret "whsec_$(head -c 24 /dev/urandom | base64)"
+run 2 "$KAIROS" serve --data "$work/data" --webhook http://127.0.0.1:1/ --webhook-secret "$secret" --webhook-secret "whsec_$(head -c 24 /dev/urandom | base64)"
 has 'expected one secret, or two while it is rotated, got 3'
 unset KAIROS_WEBHOOK_SECRET
 printf 'webhook_secret = { "%s", "%s" }\n' "$secret" "$old" >"$work/two.lua"

@@ -18,7 +18,7 @@ run 0 "$KAIROS" predict --help # the example that is shown does what it says
 sed -n "s/.*echo '\(.*\)' | kairos predict trees$/\1/p" "$work/out" >"$work/row"
 run 0 "$KAIROS" predict trees "$work/row" --program "$KAIROS_SOURCE"
 has '"trees_probability":0\.'
-run 1 "$KAIROS" serve --data "$work/new" --program "$KAIROS_SOURCE" --listen 127.0.0.1:0 --webhook http://127.0.0.1:1/ --webhook-secret "whsec_$(head -c 24 /dev/urandom | base64)"
+run 2 "$KAIROS" serve --data "$work/new" --program "$KAIROS_SOURCE" --listen 127.0.0.1:0 --webhook http://127.0.0.1:1/ --webhook-secret "whsec_$(head -c 24 /dev/urandom | base64)"
 has 'expected https; `--allow-http` allows plain http'
 for option in "--data $work/new" "--listen 127.0.0.1:0" "--webhook http://127.0.0.1:1/"; do
   run 2 "$KAIROS" serve --demo $option

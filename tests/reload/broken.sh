@@ -139,7 +139,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 rm -rf "$work/next"
 put # nothing takes its place
-refused "    $p:1: error: .*not a program's directory"
+refused "    $p:1: error: .*does not exist: expected a program's directory"
 mkdir -p "$work/next/rules"
 put
 refused '    rules:1: error: .*empty program'

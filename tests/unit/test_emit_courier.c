@@ -286,19 +286,27 @@ static void an_endpoint_that_is_gone_is_disabled_until_an_operator_acts(void **s
   desk_push(&d, desk_letter(1, START, START + CLOCK_DAY));
   desk_wait(&d, &d.changes, 1);
   assert_string_equal(d.state, "disabled");
+  struct endpoint_view view = courier_endpoint_view(d.courier, 0);
+  assert_int_equal(view.state, ENDPOINT_DISABLED);
+  assert_int_equal(view.since, START);
+  assert_int_equal(view.try_at, 0);
+  assert_string_equal(view.why, "HTTP 410, the endpoint is gone");
   desk_push(&d, desk_letter(2, START, START + CLOCK_DAY));
-  desk_wait(&d, &d.count, 2);
-  advance(&d, 10 * CLOCK_SECOND);
-  desk_wait(&d, &d.ends, 2); /* the first one's next attempt has nowhere to go either */
-  assert_int_equal(d.results[1].end, LETTER_FAILED);
-  assert_int_equal(d.results[2].end, LETTER_FAILED);
+  desk_push(&d, desk_letter(3, START, START + CLOCK_MINUTE));
+  advance(&d, CLOCK_MINUTE);
+  desk_wait(&d, &d.ends, 1); /* what is too late ends; the others wait, the first one's next attempt too */
+  assert_int_equal(d.results[1].id, 3);
+  assert_int_equal(d.results[1].end, LETTER_EXPIRED);
   assert_int_equal(r->count, 1);
   r->behave = answer_204;
   courier_enable(d.courier, 0);
   courier_enable(d.courier, 99); /* nobody: nothing */
-  desk_push(&d, desk_letter(3, START, START + CLOCK_DAY));
   desk_wait(&d, &d.ends, 3);
+  assert_int_equal(d.results[2].end, LETTER_DELIVERED);
   assert_int_equal(d.results[3].end, LETTER_DELIVERED);
+  assert_int_equal(r->count, 3);
+  view = courier_endpoint_view(d.courier, 0);
+  assert_true(view.state == ENDPOINT_CLOSED && view.since == 0 && !view.why[0]);
   desk_close(&d);
   receiver_stop(r);
 }

@@ -1,0 +1,46 @@
+#!/bin/sh
+# An endpoint that says 410 is disabled: what is meant for it waits, an operator is told why and since when, and what is still in time is
+# sent once the endpoint is enabled; nothing has failed.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+secret=whsec_$(head -c 24 /dev/urandom | base64)
+small_program "$work/program"
+"$KAIROS_BUILD/tests/test_delivery_receiver" "$secret" --gone >"$work/got" &
+helpers=$!
+wait_for "$work/got" '^port '
+hook="http://127.0.0.1:$(sed -n 's/^port //p' "$work/got")/hook"
+start "$work/data" --program "$work/program" --webhook "$hook" --webhook-secret "$secret" --allow-http --allow-private
+export KAIROS_URL="$url"
+listed() { # PATTERN: what `webhooks list` comes to say
+  tries=0
+  until run 0 "$KAIROS" webhooks list && grep -q "$1" "$work/out"; do
+    tries=$((tries + 1))
+    [ $tries -lt 600 ] || { cat "$work/out" >&2; say "webhooks list does not say $1"; }
+    sleep 0.1
+  done
+}
+stress() { # who: is sent something
+  expect_call 200 PUT "/v1/users/$1" "{\"timezone\":\"$(noon_zone)\",\"age\":40}"
+  run 0 "$KAIROS" user opt-in "$1"
+  expect_call 200 POST /v1/events "{\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
+  grep -q '"interventions_triggered":1,' "$work/answer" || { cat "$work/answer" >&2; say "nothing is sent to $1"; }
+}
+stress u1
+listed 'breaker: disabled'
+has 'why: HTTP 410, the endpoint is gone'
+has 'since: 20'
+hasnt 'nextTry'
+stress u2
+listed '^waiting: 2$'
+has '^failed: 0$'
+equal "requests" "$(grep -c verified "$work/got")" 1
+run 0 "$KAIROS" webhooks enable
+has 'breaker: closed'
+has 'enabled: true'
+listed '^delivered: 2$'
+has '^failed: 0$'
+has 'breaker: closed'
+hasnt 'why: '
+run 0 "$KAIROS" webhooks enable
+has 'enabled: false'
+stop
