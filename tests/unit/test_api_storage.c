@@ -32,6 +32,12 @@ static size_t count_of(struct str body, const char *word) {
   return count;
 }
 
+/* What failed in which file is the log's. */
+static void names_no_file(struct str body) {
+  if (count_of(body, "SQLite") || count_of(body, "volume-") || count_of(body, stage.data))
+    client_fail("a client is told of files: %.*s", (int)body.len, body.at);
+}
+
 static void post(struct str body, int64_t *accepted, int64_t *duplicates, size_t *retryable, int *status) {
   struct reply r = client_ask(port, "POST", "/v1/events", NULL, "application/json", body);
   *status = r.status;
@@ -42,6 +48,9 @@ static void post(struct str body, int64_t *accepted, int64_t *duplicates, size_t
     client_fail("an event was refused for good: %.*s", (int)r.body.len, r.body.at);
   if (r.status == 503 && !memmem(r.text.at, r.text.len, "Retry-After:", 12) && !memmem(r.text.at, r.text.len, "retry-after:", 12))
     client_fail("503 without Retry-After: %.*s", (int)r.text.len, r.text.at);
+  names_no_file(r.body);
+  if (r.status == 503 && !count_of(r.body, "\"detail\":\"storage failed, try again\""))
+    client_fail("503, but %.*s", (int)r.body.len, r.body.at);
   if (r.status != 200 && r.status != 503) client_fail("expected 200 or 503, got %d: %.*s", r.status, (int)r.body.len, r.body.at);
   buf_free(&r.text);
 }
@@ -88,10 +97,35 @@ static void operators_are_told(void) {
   buf_free(&r.text);
 }
 
+/* People of both files in turn, each second event refused: what is said of them stands in the order in which they were sent. */
+static void lists_keep_the_order(void) {
+  struct buf body = {0};
+  char time[32];
+  const int length = (int)clock_format(clock_now(), time);
+  buf_char(&body, '[');
+  for (int i = 0; i < USERS; i++)
+    buf_printf(&body, "%s{\"userId\":\"%s\",\"eventType\":\"ping\",\"timestamp\":\"%.*s\",\"data\":{\"n\":%s}}", i ? "," : "", user_of[i],
+               length, time, i % 2 ? "\"x\"" : "1");
+  buf_char(&body, ']');
+  struct reply r = client_ask(port, "POST", "/v1/events", NULL, "application/json", buf_view(&body));
+  const char *at = r.body.at, *end = r.body.at + r.body.len;
+  for (int refused = 1; refused >= 0; refused--) /* first what is rejected, then the ids that were given */
+    for (int i = refused; i < USERS; i += 2) {
+      char wanted[64];
+      const int size =
+          snprintf(wanted, sizeof wanted, "{\"index\":%d,\"%s\":\"%s", i, refused ? "pointer" : "id", refused ? "#/data/n" : "");
+      at = memmem(at, (size_t)(end - at), wanted, (size_t)size);
+      if (!at) client_fail("%s is not there, or not in its place: %.*s", wanted, (int)r.body.len, r.body.at);
+    }
+  buf_free(&r.text);
+  buf_free(&body);
+}
+
 static void *client(void *context) {
   (void)context;
   for (int i = 0; i < USERS; i++) snprintf(user_of[i], sizeof user_of[i], "u%d", i);
   expect_exactly_once(0, 0);
+  lists_keep_the_order();
   for (int round = 1; round <= 20; round++) expect_exactly_once(round, round % 2 ? 1 : 1000);
   if (parted < 3) client_fail("one file of two failed in %d rounds only", parted);
   operators_are_told();
