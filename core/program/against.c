@@ -92,3 +92,10 @@ void against_check(struct program *p, struct str note) {
   for (size_t i = 0; i < p->nouns.rollout_count; i++) check_rollout(p, &p->nouns.rollouts[i], note);
   findings_sort(&p->findings);
 }
+
+void program_hold_to(struct program *p, const struct program *live) {
+  struct buf note = {0};
+  if (against_note(live, &note)) against_check(p, buf_view(&note));
+  else findings_add(&p->findings, FINDING_ERROR, "", 0, "memory failed");
+  buf_free(&note);
+}

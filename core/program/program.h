@@ -68,6 +68,8 @@ bool program_upload(const char *directory, struct buf *out, struct err *e);
 bool program_fact(const struct program *p, int64_t number, struct buf *out);
 bool fact_numbered(struct str fact, int64_t number,
                    struct buf *out); /* any fact as the partitions get it: with control.db's number [any] */
+/* Holds it to a live one: what must not change under people who are in the middle of it becomes findings. [builder] */
+void program_hold_to(struct program *p, const struct program *live);
 bool program_store(const struct program *p, struct book *b, struct err *e); /* every source and the manifest, by their hashes */
 void program_free(struct program *p);
 void program_print_findings(const struct program *p, struct buf *out); /* file:line: level: text */

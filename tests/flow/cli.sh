@@ -173,7 +173,20 @@ hasnt 'high_stress'
 run 0 "$KAIROS" rollout list
 has '-> internal_testing'
 run 0 "$KAIROS" rollout advance first_interventions
+has 'advance, from stage 0, internal_testing'
 has '-> alpha_testing'
+run 0 "$KAIROS" rollout advance first_interventions --from internal_testing # somebody else saw it there, too: one step is one
+has '-> alpha_testing'
+run 0 "$KAIROS" rollout back first_interventions --from 1
+has '-> internal_testing'
+run 6 "$KAIROS" rollout advance first_interventions --from beta_testing
+has 'the rollout is at stage 0, not at 2'
+run 1 "$KAIROS" rollout advance first_interventions --from 7
+has '--from: expected a stage of the rollout, its name or its number, 0 to 3, got "7"'
+run 2 "$KAIROS" rollout hold first_interventions --from 0
+run 5 "$KAIROS" rollout advance first_intervention
+has 'did you mean "first_interventions"'
+run 0 "$KAIROS" rollout advance first_interventions
 run 0 "$KAIROS" rollout hold first_interventions
 run 6 "$KAIROS" rollout advance first_interventions
 has 'held'

@@ -47,6 +47,18 @@ now=$(live)
 first=$now
 
 write 0.6 1 "$few, $some, $all"
+run 0 "$KAIROS" check "$p" # by itself it is in order
+run 3 "$KAIROS" check "$p" --against "$url"
+has 'rules/trial.lua:1: error: experiment "breath" runs with revision 1 and is otherwise here: raise its revision (live: .*breathe 0.5'
+mkdir "$work/before"
+"$KAIROS" programs show live rules/trial.lua >"$work/trial"
+cp -r "$p/." "$work/before"
+cp "$work/trial" "$work/before/rules/trial.lua"
+run 3 "$KAIROS" check "$p" --against "$work/before" --json
+has '"errors":1,.*"line":1,"level":"error","text":"experiment .*raise its revision'
+run 0 "$KAIROS" check "$work/before" --against "$url"
+run 5 "$KAIROS" check "$p" --against "$work/nowhere"
+run 4 "$KAIROS" check "$p" --against http://127.0.0.1:9
 was_refused 'rules/trial.lua:1: error: experiment "breath" runs with revision 1 and is otherwise here: raise its revision (live: .*breathe 0.5 breathe.*here: .*breathe 0.6 breathe'
 write 0.6 2 "$few, $some, $all"
 was_taken
