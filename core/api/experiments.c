@@ -168,6 +168,30 @@ bool experiment_is_mismatched(const struct api *a, uint32_t number) {
   return trial_is_mismatched(trial_of(a, TRIAL_EXPERIMENT, number), experiment_noun(a->program->rules, number), &p);
 }
 
+struct ratios_held ratios_held(const struct api *a, struct arena *arena) {
+  if (!a->program) return (struct ratios_held){0};
+  const struct rules *r = a->program->rules;
+  struct ratio_held *at = ARENA_ARRAY(arena, struct ratio_held, rules_experiments(r) + rules_rollouts(r) + 1);
+  struct ratios_held held = {at, 0};
+  for (uint32_t i = 0; at && i < rules_experiments(r); i++) {
+    const struct noun_experiment *x = experiment_noun(r, i);
+    if (experiment_is_mismatched(a, i) && !experiment_end(a, x))
+      at[held.count++] = (struct ratio_held){.experiment = x->at.name, .revision = (int64_t)x->revision};
+  }
+  for (uint32_t i = 0; at && i < rules_rollouts(r); i++) {
+    const struct noun_rollout *n = rollout_noun(r, i);
+    const struct noun_experiment *x = n->advance.len ? rollout_waits_for(a, n) : NULL;
+    if (x) at[held.count++] = (struct ratio_held){.experiment = x->at.name, .rollout = n->at.name};
+  }
+  /* Another program may be live before the lane comes to it: the names are the request's own. */
+  for (size_t i = 0; i < held.count; i++) {
+    at[i].experiment.at = arena_text(arena, at[i].experiment.at, at[i].experiment.len);
+    at[i].rollout.at = arena_text(arena, at[i].rollout.len ? at[i].rollout.at : "", at[i].rollout.len);
+    if (!at[i].experiment.at || !at[i].rollout.at) held.count = i;
+  }
+  return held;
+}
+
 void experiments_watch(struct api *a) {
   struct arena scratch = {0};
   const int64_t now = clock_monotonic();

@@ -69,7 +69,8 @@ static void decision_in_lane(struct job *j, struct flow *f, const char *language
   if (!json_parse(&parsed, &j->arena, record, &json_limits_default, &j->err)) return;
   struct why_input in = {.record = record,
                          .outbox_json = delivery_json(flow_volume(f), (uint64_t)j->number, &j->arena),
-                         .language = language ? language : "en"};
+                         .language = language ? language : "en",
+                         .held = a->held};
   if (!beside_record(flow_volume(f), seq, &j->arena, &in, &j->err)) return;
   struct library *l = a->api->library;
   const struct program *p = program_of(l, f, &parsed, (uint32_t)((uint64_t)j->number >> 48), &j->arena);
@@ -123,6 +124,7 @@ static void ask_decision(struct request *r, struct api *api, bool words) {
   struct asking *a = asking_new(r, api);
   if (!a) return;
   a->language = language;
+  a->held = ratios_held(api, &r->arena);
   if (words) a->answer = answer_text;
   asking_submit(a, book_volume_of(api->book, (uint32_t)(id >> 48)), (struct str){0}, (int64_t)id, words ? why_in_lane : show_in_lane);
 }

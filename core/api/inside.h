@@ -107,6 +107,7 @@ struct str delivery_json(struct volume *v, uint64_t id, struct arena *a);
  * answered. */
 struct asking {
   struct api *api;
+  struct ratios_held held; /* for an explanation */
   struct request *request;
   void (*answer)(struct asking *a, struct job *j);
   const char *language; /* of an explanation */
@@ -181,6 +182,8 @@ void stage_moved(struct api_stage *s, int64_t at, struct str figures); /* figure
 void rollout_figures(struct api *a, uint32_t rollout, struct api_stage *s, struct stage_figures *out, int64_t *first, struct arena *arena);
 void put_stage_figures(struct json_writer *w, struct api *a, const struct noun_rollout *n, struct api_stage *s);
 void rollouts_watch(struct api *a); /* once a second */
+/* The experiment of the live program whose arms keep the rollout from going on by itself; NULL: none. */
+const struct noun_experiment *rollout_waits_for(const struct api *a, const struct noun_rollout *n);
 /* What the journal says of rollouts (trials.c): opened after the programs, closed after the loop has closed what is on it. [main] */
 bool trials_open(struct api *a, struct err *e);
 void trials_tick(struct api *a);   /* now and then */
@@ -201,8 +204,9 @@ void api_experiments(struct request *r, void *context);
 void api_experiment(struct request *r, void *context);
 bool is_killed(const struct api *a, const char *kind, struct str name); /* by itself, or with all */
 bool experiment_is_mismatched(const struct api *a, uint32_t number);    /* of the live program; its arms are not filled as they should be */
-bool experiment_restore(struct api *a, const struct control_fact *fact); /* false: no memory, or no such fact */
-void experiments_watch(struct api *a);                                   /* once a second */
+struct ratios_held ratios_held(const struct api *a, struct arena *arena); /* as of the last look; without memory none */
+bool experiment_restore(struct api *a, const struct control_fact *fact);  /* false: no memory, or no such fact */
+void experiments_watch(struct api *a);                                    /* once a second */
 void experiments_close(struct api *a);
 
 /* ---- questions about a whole past (walk.c) ---- */

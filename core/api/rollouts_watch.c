@@ -79,7 +79,7 @@ static void move(struct api *a, const struct noun_rollout *n, const struct api_s
 }
 
 /* What an experiment says is worth nothing while its arms are not filled as their weights say. */
-static const struct noun_experiment *mismatched_gate(const struct api *a, const struct noun_rollout *n) {
+const struct noun_experiment *rollout_waits_for(const struct api *a, const struct noun_rollout *n) {
   for (uint32_t i = 0; i < rules_experiments(a->program->rules); i++) {
     const struct noun_experiment *x = experiment_noun(a->program->rules, i);
     for (size_t g = 0; g < n->gate_count; g++)
@@ -113,7 +113,8 @@ static void look_at(struct api *a, uint32_t rollout, struct arena *scratch) {
     move(a, n, s, "halt", -1, why);
     return;
   }
-  if (!f.counted || !may_advance(a, n, s, first) || mismatched_gate(a, n) || rollout_advances(r, rollout, &f, scratch, &why) != TRUTH_TRUE)
+  if (!f.counted || !may_advance(a, n, s, first) || rollout_waits_for(a, n) ||
+      rollout_advances(r, rollout, &f, scratch, &why) != TRUTH_TRUE)
     return;
   log_info("rollout", STR_FORMAT " goes on to stage " STR_FORMAT ": " STR_FORMAT, STR_ARG(n->at.name),
            STR_ARG(n->stages[s->stage + 1].name), STR_ARG(why));
@@ -209,7 +210,7 @@ void put_stage_figures(struct json_writer *w, struct api *a, const struct noun_r
   while (i < rules_rollouts(a->program->rules) && rollout_noun(a->program->rules, i) != n) i++;
   if (i >= rules_rollouts(a->program->rules) || i >= ROLLOUTS_MOST) return;
   rollout_figures(a, i, s, &f, &first, &scratch);
-  const struct noun_experiment *off = mismatched_gate(a, n);
+  const struct noun_experiment *off = rollout_waits_for(a, n);
   if (off) json_pair_str(w, "waits_for_ratio_of", off->at.name);
   if (n->halt.len) json_pair_str(w, "halt", n->halt);
   if (n->advance.len) json_pair_str(w, "advance", n->advance);

@@ -8,7 +8,8 @@
 struct question {
   struct str trigger; /* empty: all of them */
   const char *language;
-  int64_t at; /* UTC ms; 0: now */
+  int64_t at;              /* UTC ms; 0: now */
+  struct ratios_held held; /* now */
   bool json;
   struct rebuild *rebuild; /* of the past */
   const struct program *program;
@@ -58,7 +59,7 @@ static bool explain_one(struct looking *l, struct job *j, struct flow *f, uint32
   if (!program_look(l->program, flow_controls(f, l->user->partition), l->user, trigger, l->last, l->at, &j->arena, &slots, &j->err))
     return false;
   struct speech speech = {.program = l->program, .user = l->user, .slots = slots, .scratch = &j->arena};
-  struct why_not_input in = {.trigger = trigger, .language = l->question->language};
+  struct why_not_input in = {.trigger = trigger, .language = l->question->language, .held = l->question->held};
   in.moment = (struct moment_input){.rules = l->program->rules,
                                     .controls = flow_controls(f, l->user->partition),
                                     .user = l->user,
@@ -173,6 +174,7 @@ void api_user_why(struct request *r, void *context) {
     w->user = (struct str){arena_text(&r->arena, then.at, then.len), then.len};
     w->volume = volume_for(w->api, w->user);
   }
+  if (!q->at) q->held = ratios_held(context, &r->arena);
   w->own = q;
   w->step = q->at ? step_past : step_now;
   w->answer = answer;

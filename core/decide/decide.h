@@ -292,6 +292,16 @@ bool rules_hold_out(const struct rules *r, const struct user *u); /* by the prog
 /* ---- words ---- */
 /* Explains a stored record in English or Russian: plain text, one fact a line; and the same as JSON. `rules` and `symbols` are of the
  * record's own program. [any] */
+/* An experiment of the live program whose arms are not filled as their weights say, now; or a rollout that would go on by itself and does
+ * not, as long as that is so. */
+struct ratio_held {
+  struct str experiment, rollout; /* empty: it is about the experiment itself … */
+  int64_t revision;               /* … and this revision of it */
+};
+struct ratios_held {
+  const struct ratio_held *at;
+  size_t count;
+};
 struct why_input {
   const struct rules *rules;
   const struct symbols *symbols;
@@ -300,6 +310,7 @@ struct why_input {
   struct str traceparent; /* of the request that caused it, or empty */
   struct str trimmed_at;  /* when retention took the event away, or empty */
   const char *language;   /* "en", "ru" */
+  struct ratios_held held;
 };
 bool why_text(const struct why_input *in, struct arena *a, struct buf *out, struct err *e);
 bool why_json(const struct why_input *in, struct arena *a, struct buf *out, struct err *e);
@@ -310,6 +321,7 @@ struct why_not_input {
   struct moment_input moment; /* as for deciding; first_decision unused */
   uint32_t trigger;
   const char *language;
+  struct ratios_held held;
 };
 bool why_not_text(struct why_not_input *in, struct arena *a, struct buf *out);
 bool why_not_json(struct why_not_input *in, struct arena *a, struct buf *out);

@@ -124,6 +124,23 @@ void stage_conditions_build(struct arena *a, const struct nouns *nouns, struct r
 
 /* ---- judging ---- */
 
+/* Of several terms it is said which were true: the figures alone leave open which side of an `or` acted. */
+static void say_sides(struct buf *said, const struct expression *x, const struct value *slots, struct arena *a) {
+  static const char *const words[] = {[TRUTH_FALSE] = "false", [TRUTH_TRUE] = "true", [TRUTH_UNKNOWN] = "unknown"};
+  static const enum truth order[] = {TRUTH_TRUE, TRUTH_FALSE, TRUTH_UNKNOWN};
+  struct term *terms;
+  const size_t count = expression_terms(x, slots, a, &terms);
+  for (size_t k = 0; count > 1 && k < sizeof order / sizeof *order; k++) {
+    bool first = true;
+    for (size_t i = 0; i < count; i++) {
+      if (terms[i].truth != order[k]) continue;
+      if (first) buf_printf(said, "%s%s: ", said->len ? "; " : "", words[order[k]]);
+      buf_printf(said, "%s" STR_FORMAT, first ? "" : ", ", STR_ARG(terms[i].source));
+      first = false;
+    }
+  }
+}
+
 static enum truth judge(const struct stage_condition *c, const struct stage_figures *f, bool halts, struct arena *a, struct str *why) {
   struct value slots[FIGURES_MOST];
   struct buf said = {0};
@@ -132,6 +149,7 @@ static enum truth judge(const struct stage_condition *c, const struct stage_figu
     slots[i] = figure_value(&c->figures[i], f, halts);
     figure_say(&said, c->names->at[i].name, &slots[i], &c->figures[i], f, halts);
   }
+  if (said.len) say_sides(&said, c->condition, slots, a); /* nothing is known yet: nothing is said */
   *why = (struct str){arena_text(a, said.at ? said.at : "", said.len), said.len};
   buf_free(&said);
   return expression_truth(c->condition, slots);

@@ -37,7 +37,9 @@ void why_condition_read(const struct expression *x, const struct value *slots, s
   *out = (struct why_condition){.condition = x};
   if (!x || !slots) return;
   out->count = expression_terms(x, slots, a, &out->terms);
-  out->flips = expression_nearest_change(x, slots, a, &out->change);
+  out->changes = ARENA_NEW(a, struct change);
+  if (out->changes && expression_nearest_change(x, slots, a, out->changes)) out->change_count = 1;
+  else out->change_count = expression_least_changes(x, slots, a, &out->changes);
 }
 
 bool why_gather(const struct why_input *in, struct arena *a, struct why *out, struct err *e) {
@@ -50,6 +52,25 @@ bool why_gather(const struct why_input *in, struct arena *a, struct why *out, st
   out->slots = slots_of(in->symbols, &out->record, a);
   why_condition_read(out->trigger->when, out->slots, a, &out->when);
   return true;
+}
+
+const struct ratio_held *why_held_experiment(const struct why *y, struct arena *a) {
+  const struct json *j = &y->record;
+  const uint32_t x = json_get(j, 0, "experiment");
+  int64_t revision;
+  if (x == JSON_NONE || !json_int(j, json_get(j, x, "revision"), &revision)) return NULL;
+  return held_experiment(&y->input->held, json_text(j, json_get(j, x, "name"), a), revision);
+}
+
+const struct ratio_held *why_held_rollout(const struct why *y, struct arena *a) {
+  const struct json *j = &y->record;
+  if (!json_text_is(j, json_get(j, 0, "outcome"), "gated")) return NULL;
+  return held_rollout(&y->input->held, json_text(j, json_get(j, 0, "detail"), a));
+}
+
+static void put_held(struct json_writer *w, const struct ratio_held *experiment, const struct ratio_held *rollout) {
+  if (experiment) json_pair_str(w, "ratio_off_in", experiment->experiment);
+  if (rollout) json_pair_str(w, "waits_for_ratio_of", rollout->experiment);
 }
 
 static void put_operand(struct json_writer *w, const char *key, struct str name, const struct value *v) {
@@ -77,7 +98,6 @@ static void put_term(struct json_writer *w, const struct term *t) {
 }
 
 static void put_change(struct json_writer *w, const struct change *c) {
-  json_key(w, "nearest_change");
   json_open_object(w);
   json_pair_str(w, "name", c->name);
   json_key(w, "was");
@@ -93,7 +113,15 @@ void put_condition(struct json_writer *w, const struct why_condition *c) {
   json_open_array(w);
   for (size_t i = 0; i < c->count; i++) put_term(w, &c->terms[i]);
   json_close_array(w);
-  if (c->flips) put_change(w, &c->change);
+  if (c->change_count == 1) {
+    json_key(w, "nearest_change");
+    put_change(w, c->changes);
+  } else if (c->change_count) {
+    json_key(w, "nearest_changes");
+    json_open_array(w);
+    for (size_t i = 0; i < c->change_count; i++) put_change(w, &c->changes[i]);
+    json_close_array(w);
+  }
 }
 
 static void put_place(struct json_writer *w, const struct declared *at) {
@@ -155,6 +183,7 @@ bool why_json(const struct why_input *in, struct arena *a, struct buf *out, stru
   struct json_writer w = json_to(&more);
   json_open_object(&w);
   if (y.trigger) put_trigger(&w, &y, a);
+  put_held(&w, why_held_experiment(&y, a), why_held_rollout(&y, a));
   if (in->outbox_json.len) {
     json_key(&w, "delivery");
     json_put_raw(&w, in->outbox_json);

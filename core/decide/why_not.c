@@ -18,9 +18,11 @@ struct why_not {
   struct why_condition when, available, trial_available;
   struct guard_figures figures;
   struct obstacle person, own, gate, trial;
-  struct halted halted;     /* the gate, when it is a halt */
-  struct held_back back;    /* … when it is a holdback */
-  struct obstacle *options; /* by place in trigger->offer */
+  const struct ratio_held *ratio; /* the experiment's arms are not filled as they should be; NULL: they are */
+  const struct ratio_held *waits; /* the gate does not go on by itself for that reason */
+  struct halted halted;           /* the gate, when it is a halt */
+  struct held_back back;          /* … when it is a holdback */
+  struct obstacle *options;       /* by place in trigger->offer */
   struct why_condition *conditions;
 };
 
@@ -73,6 +75,8 @@ static bool gather(const struct why_not_input *in, struct arena *a, struct why_n
   uint32_t gate = rollout_gate(m, &t->gates, &entered);
   if (gate == NO_ONE && n->experiment) gate = rollout_gate(m, &n->experiment->gates, &entered);
   gather_gate(m, gate, n);
+  if (n->experiment) n->ratio = held_experiment(&in->held, n->experiment->noun->at.name, (int64_t)n->experiment->noun->revision);
+  if (gate != NO_ONE) n->waits = held_rollout(&in->held, n->gate.detail);
   for (size_t k = 0; k < t->offer_count; k++) {
     gather_option(m, t->offer[k], a, &entered, &n->options[k]);
     const char *reason = n->options[k].reason;
@@ -84,6 +88,17 @@ static bool gather(const struct why_not_input *in, struct arena *a, struct why_n
 
 /* ---- in words ---- */
 
+static bool stands_in_the_way(const struct why_not *n) {
+  return n->person.reason || n->own.reason || n->gate.reason || n->trial.reason;
+}
+
+/* What would have made a true condition false is of interest only where nothing else stopped the trigger. */
+static void say_when(const struct speaking *s, const struct why_not *n) {
+  if (n->truth == TRUTH_TRUE && stands_in_the_way(n)) say_terms(s, &n->when, "    ");
+  else say_condition(s, &n->when, "    ");
+  *s->also = n->truth != TRUTH_TRUE;
+}
+
 static void say_obstacle(const struct speaking *s, const struct rules *r, const struct why_not *n, const struct obstacle *o) {
   if (!o->reason) return;
   buf_printf(s->out, "  %s: %s", s->word[W_NOT], reason_in_words(s, str_from(o->reason)));
@@ -91,8 +106,12 @@ static void say_obstacle(const struct speaking *s, const struct rules *r, const 
   buf_char(s->out, '\n');
   char at[32];
   if (o == &n->gate && n->halted.at) say_halt(s, r, o->detail, (struct str){at, clock_format(n->halted.at, at)}, n->halted.by_itself);
+  if (o == &n->gate) say_held_rollout(s, n->waits);
   if (o == &n->gate && n->back.until) say_held_back(s, o->detail, n->back.share, (struct str){at, clock_format(n->back.until, at)});
   say_if_reason(s, &r->policy, str_from(o->reason), &n->figures);
+  const struct why_condition *c = o == &n->own ? &n->available : o == &n->trial ? &n->trial_available : NULL;
+  if (c) say_condition(s, c, "    ");
+  *s->also = true; /* whether or not there is a figure that says so */
 }
 
 static void say_experiment(const struct speaking *s, const struct why_not *n) {
@@ -100,6 +119,7 @@ static void say_experiment(const struct speaking *s, const struct why_not *n) {
   const struct declared *at = &n->experiment->noun->at;
   buf_printf(s->out, "  %s " STR_FORMAT "%s%s (%s:%d)\n", s->word[W_EXPERIMENT], STR_ARG(at->name), n->ended ? ", " : "",
              n->ended ? s->word[W_ENDED] : "", at->file, at->line);
+  say_held_experiment(s, n->ratio);
 }
 
 static void say_option(const struct speaking *s, const struct option *option, const struct obstacle *o, const struct why_condition *c) {
@@ -108,7 +128,7 @@ static void say_option(const struct speaking *s, const struct option *option, co
   else buf_printf(s->out, "%s, %s", s->word[W_NOT], reason_in_words(s, str_from(o->reason)));
   if (o->reason && o->detail.len) buf_printf(s->out, " (" STR_FORMAT ")", STR_ARG(o->detail));
   buf_printf(s->out, " (%s:%d)\n", option->noun->at.file, option->noun->at.line);
-  say_condition(s, c, "        ");
+  say_option_condition(s, c);
 }
 
 bool why_not_text(struct why_not_input *in, struct arena *a, struct buf *out) {
@@ -118,15 +138,15 @@ bool why_not_text(struct why_not_input *in, struct arena *a, struct buf *out) {
   struct why_not n;
   if (!gather(in, a, &n)) return false;
   buf_printf(out, STR_FORMAT ": %s\n", STR_ARG(n.trigger->noun->at.name), s.word[truths[n.truth]]);
+  bool also = false;
+  s.also = &also;
   say_rule(&s, n.trigger);
-  say_condition(&s, &n.when, "    ");
+  say_when(&s, &n);
   say_obstacle(&s, r, &n, &n.person);
   say_obstacle(&s, r, &n, &n.own);
-  say_condition(&s, &n.available, "    ");
   say_obstacle(&s, r, &n, &n.gate);
   say_experiment(&s, &n);
   say_obstacle(&s, r, &n, &n.trial);
-  say_condition(&s, &n.trial_available, "    ");
   buf_printf(out, "  %s:\n", s.word[W_OPTIONS]);
   for (size_t k = 0; k < n.trigger->offer_count; k++) say_option(&s, &r->options[n.trigger->offer[k]], &n.options[k], &n.conditions[k]);
   say_guard(&s, &n.figures);
@@ -157,6 +177,7 @@ static void put_obstacles(struct json_writer *w, const struct why_not *n, const 
     if (all[i] == &n->own && n->available.condition) put_condition(w, &n->available);
     if (all[i] == &n->trial && n->trial_available.condition) put_condition(w, &n->trial_available);
     if (all[i] == &n->gate) put_halted(w, &n->halted);
+    if (all[i] == &n->gate && n->waits) json_pair_str(w, "waits_for_ratio_of", n->waits->experiment);
     if (all[i] == &n->gate) put_held_back(w, &n->back);
     json_close_object(w);
   }
@@ -170,6 +191,7 @@ static void put_experiment(struct json_writer *w, const struct why_not *n) {
   json_pair_str(w, "name", n->experiment->noun->at.name);
   put_place(w, &n->experiment->noun->at);
   json_pair_bool(w, "ended", n->ended);
+  if (n->ratio) json_pair_bool(w, "ratio_off", true);
   json_close_object(w);
 }
 

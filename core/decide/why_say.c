@@ -19,7 +19,7 @@ static const char *const words[2][W_CONSENT_GIVEN + 1] = {
 
 struct speaking speak(const char *language, struct arena *a, struct buf *out) {
   bool russian = language && strcmp(language, "ru") == 0;
-  return (struct speaking){words[russian], russian ? "ru" : "en", a, out};
+  return (struct speaking){words[russian], russian ? "ru" : "en", a, out, NULL};
 }
 
 const char *in_words(const struct speaking *s, struct str word) {
@@ -90,21 +90,46 @@ static void say_term(const struct speaking *s, const struct term *t, const char 
   buf_char(s->out, '\n');
 }
 
-static void say_change(const struct speaking *s, const struct change *c, const char *indent) {
-  buf_printf(s->out, "%s%s " STR_FORMAT " %s %s ", indent, s->word[W_NEAREST], STR_ARG(c->name), s->word[W_NEEDED], c->operator);
+/* What stands in the way first would have had to be otherwise, and whatever comes after it as well. */
+static const char *otherwise(const struct speaking *s) {
+  const bool also = s->also && *s->also;
+  if (s->also) *s->also = true;
+  return s->word[also ? W_ALSO : W_NEAREST];
+}
+
+static void say_change(const struct speaking *s, const struct change *c) {
+  buf_printf(s->out, STR_FORMAT " %s %s ", STR_ARG(c->name), s->word[W_NEEDED], c->operator);
   say_value(s, &c->bound);
   buf_printf(s->out, " (%s ", s->word[W_WAS]);
   say_value(s, &c->was);
-  buf_text(s->out, ")\n");
+  buf_char(s->out, ')');
+}
+
+static void say_all_changes(const struct speaking *s, const char *begin, const struct why_condition *c, const char *indent) {
+  for (size_t i = 0; i < c->change_count; i++) {
+    if (i) buf_printf(s->out, " %s ", s->word[W_AND]);
+    else buf_printf(s->out, "%s%s ", indent, begin);
+    say_change(s, &c->changes[i]);
+  }
+  if (c->change_count) buf_char(s->out, '\n');
+}
+
+void say_terms(const struct speaking *s, const struct why_condition *c, const char *indent) {
+  for (size_t i = 0; i < c->count; i++) say_term(s, &c->terms[i], indent);
 }
 
 void say_condition(const struct speaking *s, const struct why_condition *c, const char *indent) {
-  for (size_t i = 0; i < c->count; i++) say_term(s, &c->terms[i], indent);
-  if (c->flips) say_change(s, &c->change, indent + (indent[0] && indent[1] ? 2 : 0));
+  say_terms(s, c, indent);
+  if (c->change_count) say_all_changes(s, otherwise(s), c, indent + 2);
+}
+
+void say_option_condition(const struct speaking *s, const struct why_condition *c) {
+  say_terms(s, c, "        ");
+  say_all_changes(s, s->word[W_POSSIBLE_IF], c, "      ");
 }
 
 void say_if(const struct speaking *s, enum word what, const char *bound, const char *was) {
-  buf_printf(s->out, "  %s %s", s->word[W_NEAREST], s->word[what]);
+  buf_printf(s->out, "  %s %s", otherwise(s), s->word[what]);
   if (bound) buf_printf(s->out, " %s (%s %s)", bound, s->word[W_WAS], was);
   buf_char(s->out, '\n');
 }
@@ -119,6 +144,28 @@ void say_halt(const struct speaking *s, const struct rules *r, struct str rollou
   else if (n && n->halt.len) buf_printf(s->out, " %s " STR_FORMAT, s->word[W_HALT_HELD], STR_ARG(n->halt));
   if (n) buf_printf(s->out, " (%s:%d)", n->at.file, n->at.line);
   buf_char(s->out, '\n');
+}
+
+const struct ratio_held *held_experiment(const struct ratios_held *h, struct str name, int64_t revision) {
+  for (size_t i = 0; i < h->count; i++)
+    if (!h->at[i].rollout.len && h->at[i].revision == revision && str_eq(h->at[i].experiment, name)) return &h->at[i];
+  return NULL;
+}
+
+const struct ratio_held *held_rollout(const struct ratios_held *h, struct str name) {
+  for (size_t i = 0; i < h->count; i++)
+    if (h->at[i].rollout.len && str_eq(h->at[i].rollout, name)) return &h->at[i];
+  return NULL;
+}
+
+void say_held_experiment(const struct speaking *s, const struct ratio_held *h) {
+  if (h) buf_printf(s->out, "  %s " STR_FORMAT ": %s\n", s->word[W_EXPERIMENT], STR_ARG(h->experiment), s->word[W_RATIO_OFF]);
+}
+
+void say_held_rollout(const struct speaking *s, const struct ratio_held *h) {
+  if (!h) return;
+  buf_printf(s->out, "  %s " STR_FORMAT " %s " STR_FORMAT "\n", s->word[W_ROLLOUT], STR_ARG(h->rollout), s->word[W_WAITS_FOR_RATIO],
+             STR_ARG(h->experiment));
 }
 
 void say_held_back(const struct speaking *s, struct str rollout, double share, struct str until) {

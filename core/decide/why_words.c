@@ -35,7 +35,7 @@ static void say_outcome(const struct why *y, const struct speaking *s) {
 static void say_option_terms(const struct why *y, const struct option *o, struct str reason, const struct speaking *s) {
   struct why_condition condition;
   why_condition_read(option_condition(o, reason), y->slots, s->arena, &condition);
-  say_condition(s, &condition, "        ");
+  say_option_condition(s, &condition);
 }
 
 static void say_candidate(const struct why *y, uint32_t c, struct str chosen, const struct speaking *s) {
@@ -87,6 +87,7 @@ static void say_draw(const struct why *y, const struct speaking *s) {
     if (arm.len) buf_printf(s->out, ", %s " STR_FORMAT, s->word[W_ARM], STR_ARG(arm));
     if (json_get(j, x, "ended") != JSON_NONE) buf_printf(s->out, ", %s", s->word[W_ENDED]);
     buf_printf(s->out, " " STR_FORMAT "\n", STR_ARG(json_raw(j, json_get(j, x, "arms"))));
+    say_held_experiment(s, why_held_experiment(y, s->arena));
   }
   if (u == JSON_NONE) return;
   buf_printf(s->out, "  %s u = " STR_FORMAT, s->word[W_DRAW], STR_ARG(json_raw(j, u)));
@@ -144,6 +145,7 @@ static void say_obstacle(const struct why *y, const struct guard_figures *g, con
   }
   say_halted(y, s);
   say_holdback(y, s);
+  say_held_rollout(s, why_held_rollout(y, s->arena));
   say_if_reason(s, &r->policy, reason, g);
   if (rival == NO_ONE) return;
   const struct noun_trigger *noun = r->triggers[rival].noun;

@@ -206,3 +206,63 @@ bool expression_nearest_change(const struct expression *x, const struct value *s
   *change = (struct change){x->symbols[best.name->slot].name, operation_text(best.operation), best.was, best.bound};
   return true;
 }
+
+/* ---- several changes ---- */
+
+struct several {
+  struct candidate at[CHANGES_MOST];
+  size_t count;
+  double distance;
+};
+
+static bool all_of(const struct tree *t, bool wanted, const struct value *slots, struct several *out);
+
+/* What the part needs to have that truth. Two parts that both need it are both there, of two of which one is enough the nearer one is. */
+static bool needs(const struct tree *t, bool wanted, const struct value *slots, struct several *out) {
+  *out = (struct several){0};
+  if ((tree_truth(t, slots, NULL) == TRUTH_TRUE) == wanted && tree_truth(t, slots, NULL) != TRUTH_UNKNOWN) return true;
+  if (is_term(t)) {
+    out->count = 1;
+    if (!candidate_of(t, wanted, slots, &out->at[0])) return false;
+    out->distance = out->at[0].distance;
+    return true;
+  }
+  if (t->kind == TREE_NOT) return needs(t->parts[0], !wanted, slots, out);
+  if ((t->kind == TREE_AND) == wanted) return all_of(t, wanted, slots, out);
+  bool found = false;
+  for (uint32_t i = 0; i < t->count; i++) {
+    struct several one;
+    if (!needs(t->parts[i], wanted, slots, &one)) continue;
+    if (found && (one.count > out->count || (one.count == out->count && one.distance >= out->distance))) continue;
+    *out = one;
+    found = true;
+  }
+  return found;
+}
+
+static bool all_of(const struct tree *t, bool wanted, const struct value *slots, struct several *out) {
+  for (uint32_t i = 0; i < t->count; i++) {
+    struct several one;
+    if (!needs(t->parts[i], wanted, slots, &one) || out->count + one.count > CHANGES_MOST) return false;
+    memcpy(out->at + out->count, one.at, one.count * sizeof *one.at);
+    out->count += one.count;
+    out->distance += one.distance;
+  }
+  return true;
+}
+
+size_t expression_least_changes(const struct expression *x, const struct value *slots, struct arena *a, struct change **changes) {
+  struct several all;
+  if (x->want == WANT_NUMBER || x->slot_count == 0 || tree_truth(x->root, slots, NULL) == TRUTH_TRUE) return 0;
+  struct value *copy = arena_copy(a, slots, ((size_t)x->slots[x->slot_count - 1] + 1) * sizeof *slots);
+  if (!copy || !needs(x->root, true, slots, &all) || all.count == 0) return 0;
+  bool tried = true;
+  for (size_t i = 0; i < all.count; i++) tried &= witness(&all.at[i], &copy[all.at[i].name->slot]);
+  if (tried && tree_truth(x->root, copy, NULL) != TRUTH_TRUE) return 0;
+  if (!(*changes = ARENA_ARRAY(a, struct change, all.count))) return 0;
+  for (size_t i = 0; i < all.count; i++) {
+    const struct candidate *c = &all.at[i];
+    (*changes)[i] = (struct change){x->symbols[c->name->slot].name, operation_text(c->operation), c->was, c->bound};
+  }
+  return all.count;
+}

@@ -88,3 +88,7 @@ struct change {
   struct value was, bound;
 };
 bool expression_nearest_change(const struct expression *x, const struct value *slots, struct arena *a, struct change *change);
+/* The same where one is not enough: what several names would have had to be, so that a whole that was not true had been, as few of them and
+ * as near as the condition allows. 0: it was true, or there is no saying so (the same name would have to be two things). */
+#define CHANGES_MOST 8
+size_t expression_least_changes(const struct expression *x, const struct value *slots, struct arena *a, struct change **changes);

@@ -64,6 +64,30 @@ grep -q '"name":"goes",.*"stage":0,.*"waits_for_ratio_of":"harms"' "$work/answer
 run 0 "$KAIROS" experiments show harms
 has 'NOT as the weights say'
 has 'held: its arms'
+run 0 "$KAIROS" why --user v1 --trigger stress
+has '^  experiment harms: its arms are not filled as their weights say, so no guardrail ends it'
+run 0 "$KAIROS" why --user v1 --trigger stress --json
+has '"experiment":{"name":"harms",.*"ratio_off":true}'
+id=$("$KAIROS" replay --print --data "$work/data" 2>/dev/null | sed -n 's/^{"id":"\(d[0-9-]*\)","user":"v1".*/\1/p' | head -n 1)
+run 0 "$KAIROS" why "$id" --language ru
+has '^  эксперимент harms: группы заполнены не по своим долям'
+run 0 "$KAIROS" why "$id" --json
+has '"ratio_off_in":"harms"'
+cat >>"$work/program/rules/ratio.lua" <<'END'
+rollout "waits" {
+  why = "For few.", gates = "experiment:harms", advance = "users >= 1",
+  stages = { { name = "nobody", share = 1 * percent, only = "profile.staff or false" }, { name = "all", share = 1 } },
+}
+END
+run 0 "$KAIROS" programs publish "$work/program"
+tries=0
+until expect_call 200 GET /v1/rollouts && grep -q '"name":"waits",.*"waits_for_ratio_of":"harms"' "$work/answer"; do
+  tries=$((tries + 1))
+  [ $tries -lt 300 ] || say "the new rollout waits for no ratio: $(cat "$work/answer")"
+  sleep 0.1
+done
+run 0 "$KAIROS" why --user v1 --trigger stress
+has '^  the rollout waits does not go on by itself while the arms are not filled as their weights say in the experiment harms$'
 equal "warnings of it" "$(grep -c 'its arms are not filled' "$work/serve.log")" 1
 sed -i 's/^  guardrails = /  stop = { users = 10 }, guardrails = /' "$work/program/rules/ratio.lua"
 run 0 "$KAIROS" programs publish "$work/program"

@@ -70,10 +70,10 @@ rates_are "the rates after a kill, of another program" '"bad":8,"of":30'
 expect_call 200 POST /v1/users/u1/opt-in '{}'
 leave 1 1 # twice is once
 leave 9 18
-wait_for "$work/serve.log" 'carefully is halted: opt_out_rate 0\.[0-9]* ([0-9]* of 30), at least 0\.[0-9]* with 95 % confidence'
+wait_for "$work/serve.log" 'carefully is halted: opt_out_rate 0\.[0-9]* ([0-9]* of 30), at least 0\.[0-9]* with 95 % confidence; true: opt_out_rate > 20 \* percent; unknown: webhook_error_rate > 99 \* percent'
 run 0 "$KAIROS" rollout list
 has 'carefully: halted'
-has 'by itself: opt_out_rate 0.[0-9]* ([0-9]* of 30), at least 0.[0-9]* with 95 % confidence, by its halt = "opt_out_rate > 20'
+has 'by itself: opt_out_rate 0.[0-9]* ([0-9]* of 30), at least 0.[0-9]* with 95 % confidence; true: opt_out_rate > 20 \* percent; unknown: .*, by its halt = "opt_out_rate > 20'
 why_not() { # USER SENTENCE: why somebody who comes now gets nothing, of the decision and of the trigger
   expect_call 200 POST /v1/events "{\"id\":\"w$1\",\"userId\":\"$1\",\"eventType\":\"profile_updated\",\"timestamp\":\"$(now)\",\"data\":{\"timezone\":\"$(noon_zone)\",\"age\":30}}"
   expect_call 200 POST /v1/events "{\"id\":\"x$1\",\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"

@@ -35,6 +35,8 @@ experiment "runs" { why = "x", revision = 1, at = "trigger:sixth", randomise = "
 local few = { { name = "few", share = 1 * percent, only = "profile.staff or false" } }
 rollout "tried" { why = "x", gates = "experiment:careful", stages = few }
 rollout "rested" { why = "x", gates = "intervention:rest", stages = few }
+trigger "seventh" { why = "Two terms.", on = { "unheard" }, when = "profile.fitness > 8 and profile.age < 17", offer = { "breathe" } }
+event "unheard" { fields = { n = "number" } }
 LUA
 event() { printf '{"id":"%s","userId":"u1","eventType":"%s","timestamp":"%s","data":{%s}}\n' "$1" "$2" "$3" "$4"; }
 {
@@ -66,7 +68,7 @@ has '    + event.level > event.bound + 2: true  (event.level = 9, event.bound + 
 has '  it would have been otherwise if event.level were <= 7 (was 9)'
 has '    run 0.*, p 0: not possible, its accept condition is not true .*(rules/all.lua:9)'
 has '        - profile.fitness >= 4: false  (profile.fitness = 2)'
-has '      it would have been otherwise if profile.fitness were >= 4 (was 2)'
+has '      it would have been possible if profile.fitness were >= 4 (was 2)'
 has '  safeguards: 0/3 in 24 h, 0/12 in 7 days, local time 09:00, consent: unknown, age: 40'
 has '  delivery: expired, attempts 0'
 run 0 "$KAIROS" why "$sent" --language ru
@@ -119,7 +121,19 @@ run 0 "$KAIROS" why --user u1 --trigger first --at 2025-03-01T08:30:00Z --langua
 has '^first: неизвестно$'
 has 'не хватает: event.level (в событии его нет)'
 run 0 "$KAIROS" why --user u1 --at 2025-03-01T23:00:00Z
-equal "triggers explained" "$(grep -c '^[a-z]*: \(true\|false\|unknown\)$' "$work/out")" 6
+equal "triggers explained" "$(grep -c '^[a-z]*: \(true\|false\|unknown\)$' "$work/out")" 7
+run 0 "$KAIROS" why --user u1 --trigger sixth --at 2025-03-01T23:00:00Z
+has '^      it would have been possible if profile.fitness were >= 4 (was 2)$'
+hasnt 'profile.age were <= 18' # true; what keeps it is something else
+run 0 "$KAIROS" why --user u1 --trigger third --at 2025-03-01T23:00:00Z # asked something else before: three things stand in the way
+has '^  it would have been otherwise if event.n were == 1 (was unknown)$'
+has '^  and also if the local time were within 08:00–21:00 (was 23:00)$'
+has '^  and also if the rollout had reached the user$'
+run 0 "$KAIROS" why --user u1 --trigger seventh --at 2025-03-01T23:00:00Z --language ru
+has '^  было бы иначе, если бы profile.fitness было > 8 (сейчас 2) и profile.age было < 17 (сейчас 40)$'
+has '^  и ещё если бы по местному времени было в пределах 08:00–21:00'
+run 0 "$KAIROS" why --user u1 --trigger seventh --json
+has '"nearest_changes":\[{"name":"profile.fitness","was":2,"needed":">","bound":8},{"name":"profile.age","was":40,"needed":"<","bound":17}\]'
 run 0 "$KAIROS" why --user u1 --trigger third --json
 has '^{"trigger":"third","truth":"false","why":"For few.","when":"event.n == 1","priority":0,"file":"rules/all.lua","line":5,"terms":\['
 has '"obstacles":\[.*{"reason":"not_in_rollout","sentence":"the rollout has not reached this user","detail":"third"}'

@@ -102,9 +102,37 @@ static void the_nearest_change(void **state) {
   assert_true(str_is(c.bound.text, "high") && str_is(c.was.text, "low") && !strcmp(c.operator, "=="));
 }
 
+/* "name operator bound" of each, in order of the source. */
+static void assert_changes(const char *source, const char *wanted) {
+  struct change *c;
+  char got[400] = "";
+  const size_t count = expression_least_changes(world_compile(&w, source, WANT_TRUTH), w.slots, &w.arena, &c);
+  for (size_t i = 0; i < count; i++)
+    snprintf(got + strlen(got), sizeof got - strlen(got), "%s%.*s %s %g", i ? ", " : "", STR_ARG(c[i].name), c[i].operator, c[i].bound.number);
+  if (strcmp(got, wanted) != 0) fail_msg("%s: expected \"%s\", got \"%s\"", source, wanted, got);
+}
+
+static void where_one_change_is_not_enough(void **state) {
+  (void)state;
+  world_set(&w, "skip_probability", value_number(0.55));
+  world_set(&w, "steps", value_number(3000));
+  world_set(&w, "risk", value_number(1));
+  world_set(&w, "flag", value_bool(false));
+  assert_changes("skip_probability > 0.6 and steps > 5000", "skip_probability > 0.6, steps > 5000");
+  assert_changes("skip_probability > 0.6 and steps > 1000 and flag", "skip_probability > 0.6, flag == 1");
+  assert_changes("not (skip_probability < 0.6 or steps < 5000)", "skip_probability >= 0.6, steps >= 5000");
+  assert_changes("(skip_probability > 0.6 and steps > 5000) or (risk > 3 and flag)", "skip_probability > 0.6, steps > 5000"); /* nearer */
+  assert_changes("(skip_probability > 0.6 and steps > 5000) or risk > 3", "risk > 3");                                        /* fewer */
+  assert_changes("profile.age > 18 and risk > 3", "profile.age > 18, risk > 3");                                              /* missing */
+  assert_changes("skip_probability > 0.6 and skip_probability <= 0.5", ""); /* one name would have to be two things */
+  assert_changes("skip_probability > 0.5 and steps > 1000", "");            /* is true */
+  assert_changes("has(profile.injuries, 'knee') and steps > 5000", "");     /* nobody knows what a list would have to be */
+}
+
 int main(void) {
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
   const struct CMUnitTest tests[] = {IN_A_WORLD(terms_in_source_order), IN_A_WORLD(why_an_operand_is_missing), IN_A_WORLD(what_decided),
-                                     IN_A_WORLD(the_nearest_change)};
+                                     IN_A_WORLD(the_nearest_change),
+                                     IN_A_WORLD(where_one_change_is_not_enough)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
