@@ -108,7 +108,8 @@ static void assert_changes(const char *source, const char *wanted) {
   char got[400] = "";
   const size_t count = expression_least_changes(world_compile(&w, source, WANT_TRUTH), w.slots, &w.arena, &c);
   for (size_t i = 0; i < count; i++)
-    snprintf(got + strlen(got), sizeof got - strlen(got), "%s%.*s %s %g", i ? ", " : "", STR_ARG(c[i].name), c[i].operator, c[i].bound.number);
+    snprintf(got + strlen(got), sizeof got - strlen(got), "%s%.*s %s %g", i ? ", " : "", STR_ARG(c[i].name), c[i].operator,
+             c[i].bound.number);
   if (strcmp(got, wanted) != 0) fail_msg("%s: expected \"%s\", got \"%s\"", source, wanted, got);
 }
 
@@ -132,7 +133,6 @@ static void where_one_change_is_not_enough(void **state) {
 int main(void) {
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
   const struct CMUnitTest tests[] = {IN_A_WORLD(terms_in_source_order), IN_A_WORLD(why_an_operand_is_missing), IN_A_WORLD(what_decided),
-                                     IN_A_WORLD(the_nearest_change),
-                                     IN_A_WORLD(where_one_change_is_not_enough)};
+                                     IN_A_WORLD(the_nearest_change), IN_A_WORLD(where_one_change_is_not_enough)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
