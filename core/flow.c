@@ -242,9 +242,9 @@ static void screen(struct flow *f, struct step *s) {
   if (!l && !kept) return;
   s->listening = l;
   s->slots = ARENA_ARRAY(&f->scratch, struct value, s->program->symbols.count + 1);
-  s->models = kept;
-  if (!l) return;
-  s->maybe = arena_alloc(&f->scratch, l->count + 1);
+  s->models = s->slots ? kept : 0; /* without memory nothing is looked at, and the wave is lost (had_memory) */
+  if (!l || !s->slots) return;
+  if (!(s->maybe = arena_alloc(&f->scratch, l->count + 1))) return;
   s->working = (struct working){.again = s->item->recorded != NULL, .recorded = s->item->recorded};
   s->any =
       program_screen(s->program, l, &s->item->event, s->user, s->recorded.clock, s->slots, s->maybe, &s->models, &s->working, &f->scratch);
@@ -316,7 +316,7 @@ static void ask_model(struct flow *f, const struct program *p, uint32_t model) {
 static void record_beliefs(struct flow *f, struct step *s) {
   uint32_t total = beliefs_count(s->program->models);
   s->recorded.beliefs = ARENA_ARRAY(&f->scratch, struct recorded_belief, total + 1);
-  for (uint32_t b = 0; b < total; b++)
+  for (uint32_t b = 0; s->recorded.beliefs && b < total; b++)
     if (s->models >> belief_model(s->program->models, b) & 1)
       s->recorded.beliefs[s->recorded.belief_count++] = (struct recorded_belief){b, s->beliefs[b]};
 }
@@ -333,7 +333,7 @@ static void believe(struct flow *f) {
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
     if (!s->dropped && s->models && !s->item->recorded)
-      s->beliefs = ARENA_ARRAY(&f->scratch, struct value, beliefs_count(s->program->models) + 1);
+      if (!(s->beliefs = ARENA_ARRAY(&f->scratch, struct value, beliefs_count(s->program->models) + 1))) s->models = 0;
   }
   for (size_t i = 0; i < f->step_count; i++) {
     struct step *s = &f->steps[i];
@@ -361,20 +361,23 @@ static struct str kept_name(struct arena *a, struct str name) {
 }
 
 /* Records live until they are kept, unless somebody asked to see them. */
-static void tell(struct flow *f, struct step *s, const struct moment_input *in) {
+static bool tell(struct flow *f, struct step *s, const struct moment_input *in) {
   struct item *item = s->item;
   struct arena *a = item->results ? item->results : f->out;
   struct arena *records = item->kind == ENTRY_ASKED || f->keeper.keep ? a : &f->scratch;
   item->told_count = s->count;
   item->told = ARENA_ARRAY(a, struct told, s->count + 1);
   item->records = ARENA_ARRAY(records, struct str, s->count + 1);
+  if (!item->told || !item->records) return false;
   for (size_t k = 0; k < s->count; k++) {
     const struct decision *d = &s->decisions[k];
     const struct rules *r = s->program->rules;
     struct str option = d->option == NO_ONE ? (struct str){0} : option_name(r, d->option), trigger = trigger_name(r, d->trigger);
     item->told[k] = (struct told){d->id, item->event.user, kept_name(a, trigger), kept_name(a, option), d->outcome, d->reason};
     item->records[k] = speech_record(&s->speech, in, d, records);
+    if (!item->records[k].at) return false;
   }
+  return true;
 }
 
 static struct moment_input weigh(struct flow *f, struct step *s, uint64_t first) {
@@ -403,11 +406,9 @@ static bool decide(struct flow *f, struct step *s, struct err *e) {
   const struct moment_input in = weigh(f, s, first);
   s->recorded.first_decision = first;
   s->recorded.decision_count = (uint32_t)s->count;
-  tell(f, s, &in);
-  for (size_t k = 0; k < s->count && !s->item->dry_run; k++)
-    if (!s->item->records[k].at || !decision_apply(s->user, s->program->rules, &s->decisions[k]))
-      return err_set(e, ERR_INTERNAL, "no memory for a decision");
-  return true;
+  bool kept = tell(f, s, &in);
+  for (size_t k = 0; kept && k < s->count && !s->item->dry_run; k++) kept = decision_apply(s->user, s->program->rules, &s->decisions[k]);
+  return kept || err_set(e, ERR_INTERNAL, "no memory for a decision");
 }
 
 /* ---- keep ---- */
@@ -419,8 +420,9 @@ static bool imported_record(struct flow *f, struct step *s) {
   s->recorded.decision_count = 1;
   s->count = 1;
   s->decisions = ARENA_NEW(&f->scratch, struct decision);
-  s->decisions->id = s->recorded.first_decision;
   s->item->records = ARENA_NEW(f->out, struct str);
+  if (!s->decisions || !s->item->records) return false;
+  s->decisions->id = s->recorded.first_decision;
   struct buf out = {0};
   decision_imported(s->decisions->id, s->user, &s->item->event, s->recorded.clock, &f->scratch, &out);
   s->item->records[0] = (struct str){out.failed ? NULL : arena_text(f->out, out.at, out.len), out.len};
@@ -535,13 +537,19 @@ static bool walk_wave(struct flow *f, struct err *e) {
   return true;
 }
 
+/* What memory was missing for may have been decided without: nothing of it may stand, or no replay would find it again. */
+static bool had_memory(const struct flow *f, uint64_t failures, struct err *e) {
+  return kit_failed_allocations() == failures || err_set(e, ERR_STORAGE, "no memory for a wave of %zu events", f->step_count);
+}
+
 bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *a, struct err *e) {
   f->out = a;
+  const uint64_t failures = kit_failed_allocations();
   unsigned char *taken = arena_zero(a, count + 1, 1);
   bool ok = taken || err_set(e, ERR_STORAGE, "no memory for a walk of %zu events", count);
   for (size_t first = 0; ok && first < count;) {
     struct arena_mark mark = arena_mark(&f->scratch);
-    ok = cut_wave(f, items, count, taken, &first, e) && walk_wave(f, e);
+    ok = cut_wave(f, items, count, taken, &first, e) && walk_wave(f, e) && had_memory(f, failures, e);
     arena_rewind(&f->scratch, mark);
   }
   return ok;

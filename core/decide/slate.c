@@ -66,8 +66,8 @@ static void sort_candidates(const struct moment_input *in, struct candidate *c, 
 static void weigh_options(const struct moment_input *in, const struct trigger *t, struct decision *d, bool minor, struct arena *a) {
   const struct noun_choose *weights = t->choose == NO_ONE ? NULL : &in->rules->chooses[t->choose];
   d->candidates = ARENA_ARRAY(a, struct candidate, t->offer_count + 1);
-  d->candidate_count = t->offer_count;
-  for (size_t k = 0; k < t->offer_count; k++) {
+  d->candidate_count = d->candidates ? t->offer_count : 0; /* whoever runs out of memory loses the turn */
+  for (size_t k = 0; k < d->candidate_count; k++) {
     struct candidate *c = &d->candidates[k];
     c->option = t->offer[k];
     score_option(in, weights, c);
@@ -216,9 +216,9 @@ static size_t true_triggers(const struct moment_input *in, const unsigned char *
 
 size_t decide_event(struct moment_input *in, const unsigned char *maybe, struct arena *a, struct decision **out) {
   struct place *places = ARENA_ARRAY(a, struct place, in->listening->count + 1);
-  size_t count = true_triggers(in, maybe, places);
+  size_t count = places ? true_triggers(in, maybe, places) : 0;
   *out = ARENA_ARRAY(a, struct decision, count + 1);
-  if (count == 0) return 0;
+  if (count == 0 || !*out) return 0;
   struct guard_figures figures;
   struct str detail = {0};
   const char *closed = guard_user(in->rules, in->controls, in->user, in->clock, &figures, a, &detail);

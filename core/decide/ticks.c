@@ -175,10 +175,9 @@ bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool li
   if (!missed) put_moment(&w, &first, sent);
   json_close_object(&w);
   json_close_object(&w);
-  bool ok = !out.failed;
-  *body = (struct str){arena_text(a, out.at, out.len), out.len};
+  *body = (struct str){out.failed ? NULL : arena_text(a, out.at, out.len), out.len};
   buf_free(&out);
-  return ok;
+  return body->at != NULL;
 }
 
 bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch) {

@@ -227,19 +227,28 @@ void kit_fail_allocation(int64_t nth) {
   atomic_store(&fail_in, nth);
 }
 
+static _Thread_local uint64_t failures;
+
+uint64_t kit_failed_allocations(void) {
+  return failures;
+}
+
+static void *counted(void *p) {
+  failures += p == NULL;
+  return p;
+}
+
 static bool allocation_strikes(void) {
   if (atomic_load_explicit(&fail_in, memory_order_relaxed) == 0) return false;
   return atomic_fetch_sub(&fail_in, 1) == 1;
 }
 
 void *kit_alloc(size_t size) {
-  if (allocation_strikes()) return NULL;
-  return malloc(size ? size : 1);
+  return counted(allocation_strikes() ? NULL : malloc(size ? size : 1));
 }
 
 void *kit_realloc(void *old, size_t size) {
-  if (allocation_strikes()) return NULL;
-  return realloc(old, size ? size : 1);
+  return counted(allocation_strikes() ? NULL : realloc(old, size ? size : 1));
 }
 
 void kit_free(void *p) {
@@ -257,9 +266,8 @@ void kit_pages_free(void *p, size_t size) {
 }
 #else
 void *kit_pages(size_t size) {
-  if (allocation_strikes()) return NULL;
-  void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return p == MAP_FAILED ? NULL : p;
+  void *p = allocation_strikes() ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return counted(p == MAP_FAILED ? NULL : p);
 }
 void kit_pages_free(void *p, size_t size) {
   must(munmap(p, size) == 0);

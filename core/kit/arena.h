@@ -36,6 +36,7 @@ void arena_free(struct arena *a);          /* empty, nothing kept; the struct ma
 
 /* The process's allocator: like malloc, but a failure is counted, and tests make the n-th call fail (kit_fail_allocation). All malloc in
  * core goes through here. [any] */
+uint64_t kit_failed_allocations(void); /* on this thread, since it began: whoever must not do without something looks before and after */
 void *kit_alloc(size_t size);
 void *kit_realloc(void *old, size_t size);
 void kit_free(void *p);

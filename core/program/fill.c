@@ -111,6 +111,7 @@ bool program_screen(const struct program *p, const struct listening *l, const st
   const uint32_t *features = l->screen + l->screen_early;
   const size_t feature_count = l->screen_count - l->screen_early;
   uint32_t *wanted = ARENA_ARRAY(scratch, uint32_t, feature_count + 1);
+  if (!wanted) return false;
   program_fill(p, l->screen, l->screen_early, e, u, clock, slots, scratch);
   program_work(p, l->derived, l->derived_screen, WORK_AT_ONCE, slots, w, scratch);
   const size_t count = decide_screen_early(p->rules, l, slots, maybe, wanted);

@@ -30,7 +30,8 @@ static struct str text_json(const struct rendered *text, struct arena *scratch) 
   json_key(&w, "values");
   json_put_raw(&w, text->values);
   json_close_object(&w);
-  struct str copy = {arena_text(scratch, out.at, out.len), out.len};
+  const char *at = arena_text(scratch, out.at, out.len);
+  struct str copy = {at, at ? out.len : 0};
   buf_free(&out);
   return copy;
 }

@@ -88,7 +88,8 @@ struct life {
   bool killed[NAMES];
   struct aliases *aliases;
   int64_t number; /* of the next event */
-  uint64_t seed, steps, told, delivered, restarts;
+  bool short_of_memory;
+  uint64_t lost, seed, steps, told, delivered, restarts;
 };
 
 static uint64_t dice(struct life *l, uint64_t most) {
