@@ -5,6 +5,7 @@
  * second half is the process's one allocator, where tests make the n-th call fail. Called by every room on every thread. */
 #include "kit/arena.h"
 #include "kit/err.h"
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@
 #define CHUNK_LEAST ((size_t)4096)
 #define CHUNK_MOST  ((size_t)1 << 20)
 #define ALIGNMENT   ((size_t)16)
+#define HEAP_MOST   (1 << 18) /* what is larger is no part of the heap */
+#define TRIM_MOST   (1 << 20) /* free at the heap's end before it goes back */
 
 /* `spare` holds chunks that a rewind set free, newest first; they hang at the newest chunk and move along with the head. */
 struct arena_chunk {
@@ -253,6 +256,13 @@ void *kit_realloc(void *old, size_t size) {
 
 void kit_free(void *p) {
   free(p);
+}
+
+/* The C library learns from the first large thing that is freed that such things shall come from the heap; there whatever small thing lies
+ * above them keeps their megabytes. What is asked for often is far smaller than these. */
+void kit_give_back(void) {
+  mallopt(M_MMAP_THRESHOLD, HEAP_MOST);
+  mallopt(M_TRIM_THRESHOLD, TRIM_MOST);
 }
 
 /* A sanitizer looks for what was lost in the heap only, and through the heap only. */

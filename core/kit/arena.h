@@ -42,4 +42,6 @@ void *kit_realloc(void *old, size_t size);
 void kit_free(void *p);
 void *kit_pages(size_t size); /* the same in pages of the system's, beside the heap; `size` is a multiple of 4096 */
 void kit_pages_free(void *p, size_t size);
+/* From here on what is large lies in pages of its own and goes back when it is freed. Once, before there are threads. [main] */
+void kit_give_back(void);
 void kit_fail_allocation(int64_t nth); /* 0 = never; tests only. When it strikes, kit_alloc returns NULL once. */

@@ -4,13 +4,13 @@
  * while they recover, the builder adds. */
 #include "against.h"
 #include "kit/hash.h"
-#include "kit/map.h"
 #include "program/program.h"
 #include "served.h"
 #include <pthread.h>
 #include <string.h>
 
-#define SPARE_MOST 3 /* programs without models that are kept though nobody holds them: questions about the past come in rows */
+#define KNOWN_MORE 128 /* digests: a page of them */
+#define SPARE_MOST 3   /* programs without models that are kept though nobody holds them: questions about the past come in rows */
 
 struct shelf {
   struct program *program;
@@ -27,9 +27,8 @@ struct library {
   pthread_mutex_t lock;
   struct shelf *first;
   uint64_t releases;
-  bool quiet;        /* only library_tidy frees: whoever lets go is in a hurry */
-  struct map places; /* of every digest that was ever named, by its first eight bytes, into `known` */
-  struct known *known;
+  bool quiet;          /* only library_tidy frees: whoever lets go is in a hurry */
+  struct known *known; /* every digest that was ever named, in their order; in pages of their own: this only grows, by 32 bytes each */
   size_t known_count, known_cap;
   struct buf live; /* of the live program: what against.c notes */
   struct arena served_arena;
@@ -52,8 +51,7 @@ void library_free(struct library *l) {
     program_free(s->program);
     kit_free(s);
   }
-  map_free(&l->places);
-  kit_free(l->known);
+  if (l->known) kit_pages_free(l->known, l->known_cap * sizeof *l->known);
   buf_free(&l->live);
   arena_free(&l->served_arena);
   pthread_mutex_destroy(&l->lock);
@@ -112,24 +110,41 @@ void library_check(struct library *l, struct program *p) {
 
 /* ---- names; under the lock ---- */
 
-static uint64_t first_bytes(const unsigned char *sha256) {
-  uint64_t key;
-  memcpy(&key, sha256, sizeof key);
-  return key;
+/* The first whose beginning is not less. */
+static size_t place_of(const struct library *l, const unsigned char *start, size_t length) {
+  size_t low = 0, high = l->known_count;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (memcmp(l->known[middle].sha256, start, length) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+static bool begins_there(const struct library *l, size_t place, const unsigned char *start, size_t length) {
+  return place < l->known_count && memcmp(l->known[place].sha256, start, length) == 0;
+}
+
+static bool known_grow(struct library *l) {
+  if (l->known_count < l->known_cap) return true;
+  const size_t cap = l->known_cap + l->known_cap / 4 / KNOWN_MORE * KNOWN_MORE + KNOWN_MORE;
+  struct known *grown = kit_pages(cap * sizeof *grown);
+  if (!grown) return false;
+  if (l->known) memcpy(grown, l->known, l->known_count * sizeof *grown);
+  if (l->known) kit_pages_free(l->known, l->known_cap * sizeof *l->known);
+  l->known = grown;
+  l->known_cap = cap;
+  return true;
 }
 
 static bool know(struct library *l, const unsigned char sha256[HASH_SHA256]) {
-  uint64_t there;
-  if (map_get(&l->places, first_bytes(sha256), &there)) return true;
-  if (l->known_count == l->known_cap) {
-    size_t cap = l->known_cap ? l->known_cap * 2 : 32;
-    struct known *grown = kit_realloc(l->known, cap * sizeof *grown);
-    if (!grown) return false;
-    l->known = grown;
-    l->known_cap = cap;
-  }
-  memcpy(l->known[l->known_count].sha256, sha256, HASH_SHA256);
-  return map_set(&l->places, first_bytes(sha256), l->known_count) && ++l->known_count;
+  const size_t place = place_of(l, sha256, HASH_SHA256);
+  if (begins_there(l, place, sha256, HASH_SHA256)) return true;
+  if (!known_grow(l)) return false;
+  struct known *at = l->known + place;
+  memmove(at + 1, at, (l->known_count++ - place) * sizeof *at);
+  memcpy(at->sha256, sha256, HASH_SHA256);
+  return true;
 }
 
 bool library_know(struct library *l, struct str digest) {
@@ -290,10 +305,10 @@ void library_tidy(struct library *l) {
 const struct program *library_brief(struct library *l, struct str brief, struct err *e) {
   char digest[2 * HASH_SHA256 + 1] = "";
   unsigned char start[8];
-  uint64_t place;
+  const bool named = hash_unhex(brief, start, sizeof start);
   pthread_mutex_lock(&l->lock);
-  if (hash_unhex(brief, start, sizeof start) && map_get(&l->places, first_bytes(start), &place))
-    hash_hex(l->known[place].sha256, HASH_SHA256, digest);
+  const size_t place = named ? place_of(l, start, sizeof start) : 0;
+  if (named && begins_there(l, place, start, sizeof start)) hash_hex(l->known[place].sha256, HASH_SHA256, digest);
   pthread_mutex_unlock(&l->lock);
   if (digest[0]) return library_plain(l, str_from(digest), e);
   err_set(e, ERR_MISSING, "no program whose digest begins with \"" STR_FORMAT "\" is known", STR_ARG(brief));
@@ -303,8 +318,11 @@ const struct program *library_brief(struct library *l, struct str brief, struct 
 bool library_digest(struct library *l, struct str start, char digest[65], struct err *e) {
   size_t found = 0;
   char hex[2 * HASH_SHA256 + 1];
+  unsigned char whole[HASH_SHA256]; /* the digits that make whole bytes */
+  const size_t bytes = start.len / 2;
+  const bool named = start.len >= 6 && start.len <= 64 && hash_unhex((struct str){start.at, 2 * bytes}, whole, bytes);
   pthread_mutex_lock(&l->lock);
-  for (size_t i = 0; i < l->known_count && start.len >= 6 && start.len <= 64; i++) {
+  for (size_t i = named ? place_of(l, whole, bytes) : 0; named && begins_there(l, i, whole, bytes); i++) {
     hash_hex(l->known[i].sha256, HASH_SHA256, hex);
     if (memcmp(hex, start.at, start.len) != 0) continue;
     memcpy(digest, hex, sizeof hex);

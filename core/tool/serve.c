@@ -183,6 +183,7 @@ void engine_prepare(struct engine *s) {
 
 bool engine_open(struct engine *s, struct err *e) {
   engine_prepare(s);
+  kit_give_back(); /* programs and what is sent come and go for months */
   if (!open_book(s, e) || !open_lanes(s, e) || !open_door(s, e)) return false;
   const int signals[] = {SIGINT, SIGTERM};
   for (int i = 0; i < 2; i++) {
