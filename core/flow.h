@@ -128,6 +128,8 @@ size_t flow_recalled_take(struct flow *f, int64_t *users, size_t most);
 /* volume_revive, but nothing that was killed, or whose rollout was halted, since it was decided comes back; lifting that does not change
  * it. Joins the turn. [lane] */
 bool flow_revive(struct flow *f, struct revival *r, uint32_t most, struct err *e);
+/* Says of rows that wait (`killed`) which were killed since they were decided, also when that was lifted: outbox.find_killed. [lane] */
+bool flow_find_killed(void *flow, struct outbox_row *rows, size_t count, struct err *e);
 /* Users whose next tick may have changed since the last call, by number: for the lane's heap. */
 size_t flow_due_take(struct flow *f, struct user **users, size_t most);
 /* Tells every partition what operators said in control.db and it has not heard of: kills, lifted kills, rollout stages; durably. While the

@@ -368,7 +368,7 @@ static bool open_owned(struct lane *lane, uint32_t number, struct err *e) {
   if (!(o->flow = flow_open(lane->all->options.book, number, lane->all->options.library, e))) return err_wrap(e, "volume %u", number);
   lane->owned_count++;
   lane->all->of_volume[number] = lane;
-  o->outbox = (struct outbox){.volume = flow_volume(o->flow)};
+  o->outbox = (struct outbox){.volume = flow_volume(o->flow), .find_killed = flow_find_killed, .context = o->flow};
   if (lane->all->options.retention) volume_retain(o->outbox.volume, lane->all->options.retention);
   return volume_due_users(o->outbox.volume, owned_push_due, o, e);
 }

@@ -152,6 +152,7 @@ struct outbox_row {
   struct str body;  /* rendered bytes, signed as they are */
   struct str names; /* packed: trigger, option, experiment, rollout: what a kill may name */
   struct str log;   /* JSON array of attempts */
+  bool killed;      /* flow_find_killed's */
   bool damaged;     /* it is there, but cannot be read: the three above say nothing */
 };
 bool volume_add_outbox(struct volume *v, struct user *u, const struct outbox_row *row, struct err *e);
@@ -202,6 +203,8 @@ int64_t volume_last_fact(const struct volume *v, uint32_t partition); /* seq of 
 bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e);
 /* False: it is not there (ERR_MISSING), cannot be read (then `damaged`; perhaps memory was short), or the storage fails. */
 bool volume_outbox(struct volume *v, uint64_t id, struct arena *a, struct outbox_row *out, struct err *e);
+/* The journal row that a decision was made on; 0: it is not known any more. */
+bool volume_decided(struct volume *v, uint64_t id, int64_t *seq, struct err *e);
 /* Whether the row is there and waits, also when the rest of it is damaged. */
 bool volume_outbox_waits(struct volume *v, uint64_t id, bool *waits, struct err *e);
 /* A row that is damaged, or seems so because memory was short, is among them and says so; false is the storage's. */

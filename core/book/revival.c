@@ -25,8 +25,7 @@ static bool list_failed(struct volume *v, struct revival *r, uint32_t most, stru
   return got == 0 && (!ids->failed || err_set(e, ERR_STORAGE, "memory for dead letters is missing"));
 }
 
-/* The journal row that it was decided on. */
-static bool decided_at(struct volume *v, uint64_t id, int64_t *seq, struct err *e) {
+bool volume_decided(struct volume *v, uint64_t id, int64_t *seq, struct err *e) {
   sqlite3_stmt *select = volume_statement(v, SELECT_DECISION);
   sqlite3_bind_int64(select, 1, (int64_t)id);
   const int got = sql_row(select, "reading a decision", e);
@@ -56,7 +55,7 @@ static bool may_wait(struct volume *v, struct revival *r, uint64_t id, int64_t n
     r->opted_out++;
     return true;
   }
-  if (r->stopped && (!decided_at(v, id, &seq, e) || !r->stopped(r->context, id, seq, row.names, &stopped, e))) return false;
+  if (r->stopped && (!volume_decided(v, id, &seq, e) || !r->stopped(r->context, id, seq, row.names, &stopped, e))) return false;
   r->killed += stopped;
   *may = !stopped;
   return true;

@@ -1,6 +1,7 @@
 /* outbox: hands committed rows to the courier and joins what it reports. Never blocks: a full courier only means that rows wait in the
  * volume until it is hungry. A row that is damaged keeps no other waiting: it is noted, read once more in the next turn, and ended as
- * failed. Called by a lane between commits; owns nothing that another thread touches. */
+ * failed; one that was killed while it waited here ends as those that the courier held then. Called by a lane between commits; owns nothing
+ * that another thread touches. */
 #include "emit/outbox.h"
 #include "kit/clock.h"
 #include "kit/log.h"
@@ -110,20 +111,23 @@ bool outbox_refill(struct outbox *o, struct err *e) {
   struct outbox_row *rows;
   size_t count, next = 0;
   const uint32_t most = (uint32_t)o->held.count + REFILL_MOST;
-  const bool ok = volume_waiting(o->volume, INT64_MAX, most, &a, &rows, &count, e);
+  bool ok = volume_waiting(o->volume, INT64_MAX, most, &a, &rows, &count, e);
+  ok = ok && (!o->find_killed || o->find_killed(o->context, rows, count, e));
   o->refused = o->hungry = !ok;
   for (; ok && next < count && !o->refused; next++) {
     uint64_t there;
     if (map_get(&o->held, rows[next].id, &there)) continue;
-    if (rows[next].damaged) {
-      if (o->damaged_count < OUTBOX_DAMAGED) o->damaged[o->damaged_count++] = rows[next].id;
+    if (rows[next].damaged || rows[next].killed) {
+      if (o->aside_count == OUTBOX_ASIDE) continue;
+      o->aside[o->aside_count].killed = rows[next].killed;
+      o->aside[o->aside_count++].id = rows[next].id;
       continue;
     }
     struct letter *l = letter_of(o, &rows[next]);
     if (l) outbox_send(o, l);
     else o->refused = o->hungry = true;
   }
-  if (ok && !o->refused && (count == most || o->damaged_count)) o->refused = o->hungry = true; /* there are more than were read */
+  if (ok && !o->refused && (count == most || o->aside_count)) o->refused = o->hungry = true; /* there are more than were read */
   arena_free(&a);
   return ok;
 }
@@ -184,26 +188,32 @@ bool outbox_expire(struct outbox *o, int64_t now, bool *wrote, struct err *e) {
   return ok;
 }
 
-/* ---- what is damaged ---- */
+/* ---- what the courier is not to have ---- */
+
+static bool end_damaged(struct outbox *o, uint64_t id, int64_t now, bool *wrote, struct err *e) {
+  struct arena a = {0};
+  struct outbox_row row;
+  struct err why = {0};
+  char text[32];
+  const bool read = volume_outbox(o->volume, id, &a, &row, &why);
+  arena_free(&a);
+  if (read || !row.damaged) return true; /* memory was short, or now the disk fails */
+  decision_id_text(id, text);
+  *wrote = true;
+  if (!end_one(o, id, now, OUTBOX_FAILED, "it is damaged: it cannot be read, and was not sent", e)) return false;
+  o->unreadable++;
+  log_error("emit", "message of decision %s cannot be read and ends as failed: %s", text, why.text);
+  return true;
+}
 
 bool outbox_set_aside(struct outbox *o, int64_t now, bool *wrote, struct err *e) {
-  struct arena a = {0};
   bool ok = true;
-  for (size_t i = 0; ok && i < o->damaged_count; i++) {
-    struct outbox_row row;
-    struct err why = {0};
-    char id[32];
-    if (volume_outbox(o->volume, o->damaged[i], &a, &row, &why) || !row.damaged) continue; /* memory was short, or now the disk fails */
-    decision_id_text(o->damaged[i], id);
-    *wrote = true;
-    ok = end_one(o, o->damaged[i], now, OUTBOX_FAILED, "it is damaged: it cannot be read, and was not sent", e);
-    arena_reset(&a);
-    if (!ok) break;
-    o->unreadable++;
-    log_error("emit", "message of decision %s cannot be read and ends as failed: %s", id, why.text);
+  for (size_t i = 0; ok && i < o->aside_count; i++) {
+    const uint64_t id = o->aside[i].id;
+    *wrote |= o->aside[i].killed;
+    ok = o->aside[i].killed ? end_one(o, id, now, OUTBOX_WITHDRAWN, "killed", e) : end_damaged(o, id, now, wrote, e);
   }
-  o->damaged_count = 0; /* of a lost turn they wait, and are found again */
-  arena_free(&a);
+  o->aside_count = 0; /* of a lost turn they wait, and are found again */
   return ok;
 }
 

@@ -233,6 +233,45 @@ static void test_what_happened_since(void **state) {
   clock_thaw();
 }
 
+/* What waited in its file while there was no courier: a kill ends it, although nobody is killed any more when there is one; a halt lets it
+ * go on, as it lets what the courier holds. */
+static void test_what_was_killed_while_it_waited(void **state) {
+  (void)state;
+  enum { WHO = 3 };
+  static const char *const pings[WHO] = {"{\"n\":1}", "{\"n\":2}", "{\"n\":3}"};
+  char url[96], user[16];
+  clock_freeze(NOON);
+  broken = false;
+  told_count = 0;
+  memset(ends, 0, sizeof ends);
+  struct receiver *receiver = receiver_start(answer_as_it_is, NULL);
+  struct endpoint endpoint = endpoint_of(receiver, url);
+  struct fleet *f = fleet_new(world_new("revive-waited", 1, STOPPABLE), 1, NULL, 0);
+  for (size_t i = 0; i < WHO; i++) {
+    snprintf(user, sizeof user, "u%zu", i);
+    fleet_person(f, user);
+    fleet_say(f, ENTRY_EVENT, user, NULL, "ping", pings[i], &(struct errand){.done = tell});
+    fleet_wait(f);
+  }
+  assert_int_equal(told_count, WHO);
+  say_fact(f, "{\"kind\":\"kill\",\"name\":\"trigger:two\"}");
+  say_fact(f, "{\"kind\":\"unkill\",\"name\":\"trigger:two\"}");
+  say_fact(f, "{\"kind\":\"rollout\",\"name\":\"slowly\",\"stage\":-1,\"held\":false}");
+  fleet_wait(f);
+  f = fleet_new(fleet_close(f), 1, &endpoint, 1);
+  until(f, OUTBOX_DELIVERED, WHO - 1, 10);
+  until(f, OUTBOX_WITHDRAWN, 1, 10);
+  assert_int_equal(receiver->count, WHO - 1);
+  struct world *w = fleet_close(f);
+  struct outbox_row row;
+  fine(&w->e, volume_outbox(flow_volume(w->flows[0]), told[1], &w->arena, &row, &w->e));
+  assert_int_equal(row.end, OUTBOX_WITHDRAWN);
+  assert_non_null(memmem(row.log.at, row.log.len, "killed", 6));
+  world_free(w);
+  receiver_stop(receiver);
+  clock_thaw();
+}
+
 static int setup(void **state) {
   (void)state;
   log_setup((enum log_level)(LOG_ERROR + 1), false); /* a broken endpoint is what is wanted here */
@@ -241,6 +280,7 @@ static int setup(void **state) {
 
 int main(void) {
   signal(SIGPIPE, SIG_IGN);
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_dead_letters), cmocka_unit_test(test_what_happened_since)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_dead_letters), cmocka_unit_test(test_what_happened_since),
+                                     cmocka_unit_test(test_what_was_killed_while_it_waited)};
   return cmocka_run_group_tests(tests, setup, NULL);
 }
