@@ -103,7 +103,7 @@ static bool keep_rounds(struct functions *f, struct copy *c, const struct scan_s
  * charges it and, when there are many, sets the hook; and so do the rounds of all others, in the copy that counts them. So no instruction
  * runs more often than the bound says. Other functions of the file, which might call each other for ever, are not in reach. The lines of a
  * function may hold more than it: that only loses a little speed. */
-static bool judge(struct functions *f, const struct runner *r, size_t number) {
+static bool judge(struct functions *f, struct runner *r, struct scan_lines *lines, size_t number) {
   lua_State *L = r->sandbox.L;
   struct function *x = &f->at[number];
   const size_t at = source_of(f, x->noun->at->file);
@@ -113,7 +113,8 @@ static bool judge(struct functions *f, const struct runner *r, size_t number) {
   lua_remove(L, -2);
   if (!lua_getinfo(L, ">S", &d) || at == f->source_count || r->cells_of[number].calls) return true;
   struct scan_shape shape = {.first = d.linedefined, .last = d.lastlinedefined};
-  scan_shape(f->sources[at].text, &shape);
+  if (!lines[at].at && !scan_lines(&r->arena, f->sources[at].text, &lines[at])) return false;
+  scan_shape(f->sources[at].text, &lines[at], &shape);
   const size_t most = (shape.tokens + shape.round_count * 2 + 2 * (size_t)x->slot_count + VIEW_ROOTS + 4) * TOKEN_INSTRUCTIONS;
   const size_t round = shape.paced * TOKEN_INSTRUCTIONS;
   x->straight = shape.functions == 1 && shape.loops == 0 && !(round && shape.renamed) && most < UNCOUNTED_MOST && round < UNCOUNTED_MOST;
@@ -123,8 +124,9 @@ static bool judge(struct functions *f, const struct runner *r, size_t number) {
 }
 
 void callers_judge(struct functions *f, struct runner *first) {
+  struct scan_lines *lines = ARENA_ARRAY(&first->arena, struct scan_lines, f->source_count + 1);
   for (size_t i = 0; i < f->count; i++)
-    if (f->at[i].bound && !judge(f, first, i)) luaL_error(first->sandbox.L, "memory failed");
+    if (f->at[i].bound && (!lines || !judge(f, first, lines, i))) luaL_error(first->sandbox.L, "memory failed");
   f->judged = true;
 }
 

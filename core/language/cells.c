@@ -21,51 +21,86 @@ static void cell_add(lua_State *L, struct runner *r, int closure, int upvalue, i
   r->cells[r->cell_count++] = (struct cell){upvalue, place};
 }
 
-/* Everything that the value on top leads to; `seen` is the place of the table of what was met for this function. */
-static void follow(lua_State *L, struct runner *r, struct cell_range *of, int seen, int table) {
-  luaL_checkstack(L, 10, NULL);
-  int at = lua_gettop(L);
-  bool function = lua_type(L, at) == LUA_TFUNCTION && !lua_iscfunction(L, at), tree = !function && sealed_table(L, at);
-  if (!function && !tree) return;
-  if (function && at > seen + 1) of->calls = true; /* the function itself stands right above `seen` */
-  lua_pushvalue(L, at);
-  if (lua_rawget(L, seen) != LUA_TNIL) {
-    lua_settop(L, at);
-    return;
-  }
-  lua_pushvalue(L, at);
+/* Each function of a program may lead to the same large table: through one that leads to no function nobody goes twice, and the others end
+ * somewhere. */
+#define STEPS_MOST 10000000
+
+struct walk {
+  struct runner *r;
+  struct cell_range *of;
+  int table, barren, seen; /* places: the cells, the tables that lead to no function, and what was met for this function */
+};
+
+static bool follow(lua_State *L, const struct walk *w);
+
+/* False: what the sealed table on top is made of leads to no function. */
+static bool follow_tree(lua_State *L, const struct walk *w) {
+  bool leads = false;
+  lua_getiuservalue(L, -1, 1);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) leads |= follow(L, w);
+  lua_pop(L, 1);
+  if (leads) return true;
+  lua_pushvalue(L, -1);
   lua_pushboolean(L, 1);
-  lua_rawset(L, seen);
-  if (tree) {
-    int behind = at + 1;
-    for (lua_pushnil(L); lua_next(L, behind); lua_pop(L, 1)) follow(L, r, of, seen, table);
-  }
+  lua_rawset(L, w->barren);
+  return false;
+}
+
+static void follow_upvalues(lua_State *L, const struct walk *w) {
+  const int at = lua_gettop(L);
   const char *name;
-  for (int i = 1; function && (name = lua_getupvalue(L, at, i)); i++) {
+  for (int i = 1; (name = lua_getupvalue(L, at, i)); i++) {
     const lua_CFunction word = lua_tocfunction(L, -1);
     const bool ours = strcmp(name, "_ENV") == 0 || word == rounds_more || word == rounds_limit;
     if (!ours) { /* nothing can assign to those: the loader refuses the one word, and no author has a name for the others */
-      cell_add(L, r, at, i, table);
-      follow(L, r, of, seen, table);
+      cell_add(L, w->r, at, i, w->table);
+      follow(L, w);
     }
     lua_pop(L, 1);
   }
-  lua_settop(L, at);
+}
+
+static bool is_in(lua_State *L, int table) {
+  lua_pushvalue(L, -1);
+  const bool there = lua_rawget(L, table) != LUA_TNIL;
+  lua_pop(L, 1);
+  return there;
+}
+
+/* Everything that the value on top leads to. False: to no function, for sure. */
+static bool follow(lua_State *L, const struct walk *w) {
+  if (++w->r->steps > STEPS_MOST) luaL_error(L, "the functions lead to too large tables with functions in them");
+  const bool function = lua_type(L, -1) == LUA_TFUNCTION && !lua_iscfunction(L, -1);
+  if (!function && lua_type(L, -1) != LUA_TUSERDATA) return false;
+  luaL_checkstack(L, 10, NULL);
+  if (!function && !sealed_table(L, -1)) return false;
+  if (!function) lua_pop(L, 1);
+  if (function && lua_gettop(L) > w->seen + 1) w->of->calls = true; /* the function itself stands right above `seen` */
+  if (!function && is_in(L, w->barren)) return false;
+  if (is_in(L, w->seen)) return true;
+  lua_pushvalue(L, -1);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, w->seen);
+  if (!function) return follow_tree(L, w);
+  follow_upvalues(L, w);
+  return true;
 }
 
 void cells_open(lua_State *L, struct runner *r) {
   lua_newtable(L);
-  int table = lua_gettop(L);
+  const int table = lua_gettop(L);
   captured_push(L);
+  lua_newtable(L);
   r->cells_of = ARENA_ARRAY(&r->arena, struct cell_range, r->of->count + 1);
   if (!r->cells_of) luaL_error(L, "memory failed");
   for (size_t i = 0; i < r->of->count; i++) {
+    const struct walk w = {.r = r, .of = &r->cells_of[i], .table = table, .barren = table + 2, .seen = table + 3};
     r->cells_of[i].first = r->cell_count;
     lua_newtable(L);
     lua_rawgeti(L, table + 1, r->of->at[i].noun->captured);
-    follow(L, r, &r->cells_of[i], table + 2, table);
+    follow(L, &w);
     r->cells_of[i].count = r->cell_count - r->cells_of[i].first;
-    lua_settop(L, table + 1);
+    lua_settop(L, table + 2);
   }
   lua_settop(L, table);
 }

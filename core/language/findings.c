@@ -35,15 +35,37 @@ static bool finding_after(const struct finding *a, const struct finding *b) {
   return files ? files > 0 : a->line > b->line;
 }
 
-/* Stable, and quick on what is nearly always sorted already: files are loaded in order. */
-void findings_sort(struct findings *f) {
-  for (size_t i = 1; i < f->count; i++) {
-    struct finding moving = f->at[i];
+static void insert(struct finding *list, size_t count) {
+  for (size_t i = 1; i < count; i++) {
+    struct finding moving = list[i];
     size_t to = i;
-    while (to > 0 && finding_after(&f->at[to - 1], &moving)) {
-      f->at[to] = f->at[to - 1];
+    while (to > 0 && finding_after(&list[to - 1], &moving)) {
+      list[to] = list[to - 1];
       to--;
     }
-    f->at[to] = moving;
+    list[to] = moving;
   }
+}
+
+static void merge(struct finding *list, struct finding *room, size_t count) {
+  const size_t half = count / 2;
+  if (count <= 16) {
+    insert(list, count);
+    return;
+  }
+  merge(list, room, half);
+  merge(list + half, room, count - half);
+  if (!finding_after(&list[half - 1], &list[half])) return;
+  memcpy(room, list, count * sizeof *list);
+  for (size_t i = 0, left = 0, right = half; i < count; i++) {
+    const bool take_right = left >= half || (right < count && finding_after(&room[left], &room[right]));
+    list[i] = take_right ? room[right++] : room[left++];
+  }
+}
+
+/* Stable, and quick on what is nearly always sorted already: files are loaded in order. */
+void findings_sort(struct findings *f) {
+  struct finding *room = f->count > 16 ? ARENA_ARRAY(f->arena, struct finding, f->count) : NULL;
+  if (room) merge(f->at, room, f->count);
+  else insert(f->at, f->count);
 }

@@ -52,7 +52,8 @@ static int furnish(lua_State *L) {
   return 3;
 }
 
-static struct runner *runner_new(struct functions *f) {
+/* `e` NULL: nobody asks why. */
+static struct runner *runner_new(struct functions *f, struct err *e) {
   struct runner *r = kit_alloc(sizeof *r);
   if (!r) return NULL;
   *r = (struct runner){.of = f};
@@ -63,7 +64,9 @@ static struct runner *runner_new(struct functions *f) {
     r->sandbox.asked = 0;
     lua_settop(r->sandbox.L, 0);
     lua_pushcfunction(r->sandbox.L, furnish);
-    ok = lua_pcall(r->sandbox.L, 0, 3, 0) == LUA_OK && lua_checkstack(r->sandbox.L, HANDED_MOST + 20);
+    ok = lua_pcall(r->sandbox.L, 0, 3, 0) == LUA_OK;
+    if (!ok && e && lua_type(r->sandbox.L, -1) == LUA_TSTRING) err_set(e, ERR_INPUT, "%s", lua_tostring(r->sandbox.L, -1));
+    ok = ok && lua_checkstack(r->sandbox.L, HANDED_MOST + 20);
     r->settled = r->sandbox.bytes;
   }
   if (ok) return r;
@@ -72,13 +75,13 @@ static struct runner *runner_new(struct functions *f) {
 }
 
 /* The one with which the functions are judged is left for one that has the copies which that asked for. */
-static struct runner *runner_first(struct functions *f) {
-  struct runner *r = runner_new(f);
+static struct runner *runner_first(struct functions *f, struct err *e) {
+  struct runner *r = runner_new(f, e);
   bool any = false;
   const bool ok = r && callers_copy(f, r, &any);
   if (ok && !any) return r;
   runner_free(r);
-  return ok ? runner_new(f) : NULL;
+  return ok ? runner_new(f, e) : NULL;
 }
 
 static struct runner *take(struct functions *f) {
@@ -87,7 +90,7 @@ static struct runner *take(struct functions *f) {
     struct runner *r = atomic_exchange_explicit(&f->idle[i], NULL, memory_order_acquire);
     if (r) return r;
   }
-  return runner_new(f);
+  return runner_new(f, NULL);
 }
 
 static void give_back(struct functions *f, struct runner *r) {
@@ -248,8 +251,8 @@ struct functions *functions_new(const struct source *sources, size_t count, cons
   for (size_t i = 0; ok && i < f->count; i++) f->at[i].noun = &n->functions[i];
   for (uint32_t i = 0; ok && i < s->count; i++)
     if (s->at[i].kind == SYMBOL_FUNCTION) ok = views_build(f, &f->at[s->at[i].index], e) && caller_build(f, &f->at[s->at[i].index], e);
-  struct runner *first = ok ? runner_first(f) : NULL;
-  if (ok && !first) err_set(e, ERR_INTERNAL, "the functions of the program cannot be loaded");
+  struct runner *first = ok ? runner_first(f, e) : NULL;
+  if (ok && !first && e->kind == ERR_NONE) err_set(e, ERR_INTERNAL, "the functions of the program cannot be loaded");
   if (first) {
     give_back(f, first);
     return f;

@@ -53,6 +53,7 @@ struct runner { /* one sandbox; its first member, so that a lua_State leads here
     size_t first, count;
     bool calls;   /* leads to another function of the file */
   } * cells_of;   /* by function */
+  long steps;     /* taken to find them */
   size_t settled; /* bytes after the last collection */
 };
 struct copy {           /* of a source, as rounds.c wrote it */

@@ -4,7 +4,12 @@
 #include "fields.h"
 #include "kit/err.h"
 #include "sandbox.h"
+#include <stdlib.h>
 #include <string.h>
+
+#define NOUNS_MOST     4096 /* of one kind */
+#define MODELS_MOST    256
+#define FUNCTIONS_MOST 4096 /* each has a caller and views of its own in every sandbox */
 
 /* Where the nouns of each word go; every noun begins with `struct declared at`. In the order of noun_words. */
 static const struct {
@@ -131,25 +136,77 @@ static bool build_list(struct arena *a, struct findings *f, const struct sandbox
   return true;
 }
 
-/* Features and beliefs are read by the same bare names. */
-static void check_beliefs(const struct nouns *n, struct findings *f) {
-  for (size_t m = 0; m < n->model_count; m++) {
-    const struct noun_model *model = &n->models[m];
-    for (size_t i = 0; i < model->output_count; i++) {
-      struct str name = model->outputs[i].name;
-      for (size_t k = 0; k < n->feature_count; k++)
-        if (str_eq(n->features[k].at.name, name))
-          findings_add(f, FINDING_ERROR, model->at.file, model->at.line,
-                       "model \"" STR_FORMAT "\": output \"" STR_FORMAT "\" is the name of a feature (%s:%d)", STR_ARG(model->at.name),
-                       STR_ARG(name), n->features[k].at.file, n->features[k].at.line);
-      for (size_t other = 0; other <= m; other++)
-        for (size_t k = 0; k < n->models[other].output_count && (other < m || k < i); k++)
-          if (str_eq(n->models[other].outputs[k].name, name))
-            findings_add(f, FINDING_ERROR, model->at.file, model->at.line,
-                         "model \"" STR_FORMAT "\": output \"" STR_FORMAT "\" is an output of model \"" STR_FORMAT "\" already",
-                         STR_ARG(model->at.name), STR_ARG(name), STR_ARG(n->models[other].at.name));
+/* ---- beliefs ---- */
+struct belief_name {
+  struct str name;
+  const struct noun_model *model; /* NULL: a feature has it */
+  size_t place;                   /* of the feature, or of the output in the order of the models */
+};
+
+static int by_name(const void *x, const void *y) {
+  const struct belief_name *a = x, *b = y;
+  const int names = str_compare(a->name, b->name);
+  if (names) return names;
+  if (!a->model != !b->model) return a->model ? 1 : -1;
+  return (a->place > b->place) - (a->place < b->place);
+}
+
+static struct belief_name *collect_names(struct arena *a, const struct nouns *n, size_t *count) {
+  size_t most = n->feature_count;
+  for (size_t m = 0; m < n->model_count; m++) most += n->models[m].output_count;
+  struct belief_name *list = ARENA_ARRAY(a, struct belief_name, most + 1);
+  *count = 0;
+  for (size_t i = 0; list && i < n->feature_count; i++) list[(*count)++] = (struct belief_name){n->features[i].at.name, NULL, i};
+  for (size_t m = 0; list && m < n->model_count; m++)
+    for (size_t i = 0; i < n->models[m].output_count; i++, ++*count)
+      list[*count] = (struct belief_name){n->models[m].outputs[i].name, &n->models[m], *count};
+  if (list) qsort(list, *count, sizeof *list, by_name);
+  return list;
+}
+
+/* Features and beliefs are read by the same bare names. Sorted, since a program may hold thousands of them. */
+static bool check_beliefs(struct arena *a, const struct nouns *n, struct findings *f) {
+  size_t count;
+  const struct belief_name *list = collect_names(a, n, &count), *first = list, *output = NULL;
+  for (size_t i = 0; list && i < count; i++) {
+    const struct noun_model *model = list[i].model;
+    if (!str_eq(list[i].name, first->name)) first = &list[i], output = NULL;
+    if (model && !first->model) {
+      const struct declared *feature = &n->features[first->place].at;
+      findings_add(f, FINDING_ERROR, model->at.file, model->at.line,
+                   "model \"" STR_FORMAT "\": output \"" STR_FORMAT "\" is the name of a feature (%s:%d)", STR_ARG(model->at.name),
+                   STR_ARG(list[i].name), feature->file, feature->line);
     }
+    if (model && output)
+      findings_add(f, FINDING_ERROR, model->at.file, model->at.line,
+                   "model \"" STR_FORMAT "\": output \"" STR_FORMAT "\" is an output of model \"" STR_FORMAT "\" already",
+                   STR_ARG(model->at.name), STR_ARG(list[i].name), STR_ARG(output->model->at.name));
+    if (model && !output) output = &list[i];
   }
+  return list != NULL;
+}
+
+/* More than any program needs, and few enough for whoever compares all with all. The first place and the number say where they come from.
+ */
+static bool too_many(const struct sandbox *s, const struct function_list *functions, struct findings *f) {
+  const size_t errors = f->errors;
+  for (int noun = 0; noun < NOUNS_COUNT; noun++) {
+    const struct body *first = NULL;
+    size_t count = 0;
+    const size_t most = strcmp(noun_words[noun], "model") == 0 ? MODELS_MOST : NOUNS_MOST;
+    for (size_t i = 0; i < s->body_count; i++) {
+      if (s->bodies[i].noun != noun) continue;
+      if (!first) first = &s->bodies[i];
+      count++;
+    }
+    if (count > most)
+      findings_add(f, FINDING_ERROR, first->at.file, first->at.line, "\"%s\" stands %zu times, at most %zu are allowed", noun_words[noun],
+                   count, most);
+  }
+  if (functions->count > FUNCTIONS_MOST)
+    findings_add(f, FINDING_ERROR, functions->at[0].at->file, functions->at[0].line, "%zu functions stand in nouns, at most %d are allowed",
+                 functions->count, FUNCTIONS_MOST);
+  return f->errors > errors;
 }
 
 bool language_load(struct arena *a, const struct source *sources, size_t count, struct nouns *out, struct findings *f) {
@@ -166,9 +223,12 @@ bool language_load(struct arena *a, const struct source *sources, size_t count, 
   sandbox_close(&s);
   for (int noun = 0; noun < NOUNS_COUNT; noun++)
     if (!build_list(a, f, &s, noun, &functions, out)) findings_add(f, FINDING_ERROR, "", 0, "memory failed while the rules were checked");
-  out->functions = functions.at;
-  out->function_count = functions.count;
-  check_beliefs(out, f);
+  if (too_many(&s, &functions, f)) memset(out, 0, sizeof *out); /* what builds on it would take minutes to find more */
+  else {
+    out->functions = functions.at;
+    out->function_count = functions.count;
+  }
+  if (!check_beliefs(a, out, f)) findings_add(f, FINDING_ERROR, "", 0, "memory failed while the rules were checked");
   findings_sort(f);
   return f->errors == errors;
 }

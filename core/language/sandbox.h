@@ -175,7 +175,13 @@ struct scan_shape { /* of the function on the lines from `first` to `last`, whic
   struct str before[2]; /* the last token, and the one before */
   bool local;           /* `local a, b <const>` so far */
 };
-void scan_shape(struct str text, struct scan_shape *shape);
+struct scan_lines { /* of a file, so that a function in it is read without what stands before */
+  uint32_t *at; /* by line: where its first token begins */
+  int count;
+  bool renamed, odd; /* somewhere in the file */
+};
+bool scan_lines(struct arena *a, struct str text, struct scan_lines *lines); /* false: no memory */
+void scan_shape(struct str text, const struct scan_lines *lines, struct scan_shape *shape);
 /* One token of it; on: it stands on those lines. */
 void scan_shape_token(struct scan_shape *shape, struct str token, bool on);
 

@@ -13,6 +13,7 @@ struct scan {
   struct findings *findings; /* NULL: nothing is refused */
   const char *file;
   struct scan_shape *shape; /* NULL: not asked for */
+  struct scan_lines *lines; /* NULL: not asked for */
 };
 
 static char byte_at(const struct scan *s, size_t ahead) {
@@ -159,6 +160,7 @@ static void scan_token(struct scan *s) {
   char c = byte_at(s, 0);
   const bool blank = is_blank(c);
   const size_t from = s->at;
+  const int line = s->line;
   const bool on = shape_is_on(s), comment = c == '-' && byte_at(s, 1) == '-';
   if (comment) skip_comment(s);
   else if (c == '"' || c == '\'') skip_text(s);
@@ -166,7 +168,9 @@ static void scan_token(struct scan *s) {
   else if (is_word(c)) scan_word(s);
   else if (c && strchr("()[]{}", c)) scan_bracket(s, c);
   else scan_mark(s);
-  if (s->shape && !blank && !comment) scan_shape_token(s->shape, (struct str){s->text.at + from, s->at - from}, on);
+  const bool token = !blank && !comment;
+  if (s->lines && token && s->lines->at[line] == UINT32_MAX) s->lines->at[line] = (uint32_t)from;
+  if (s->shape && token) scan_shape_token(s->shape, (struct str){s->text.at + from, s->at - from}, on);
 }
 
 bool scan_source(struct findings *f, const char *file, struct str text) {
@@ -187,8 +191,28 @@ static bool is_odd(struct str text) {
   return false;
 }
 
-void scan_shape(struct str text, struct scan_shape *shape) {
-  struct scan s = {.text = text, .line = 1, .shape = shape};
-  shape->loops += is_odd(text);
+bool scan_lines(struct arena *a, struct str text, struct scan_lines *lines) {
+  struct scan_shape whole = {0};
+  struct scan s = {.text = text, .line = 1, .shape = &whole, .lines = lines};
+  lines->count = 2;
+  for (size_t i = 0; i < text.len; i++) lines->count += is_line_end(text.at[i]);
+  lines->at = ARENA_ARRAY(a, uint32_t, (size_t)lines->count);
+  if (!lines->at) return false;
+  memset(lines->at, 0xff, (size_t)lines->count * sizeof *lines->at);
   while (s.at < text.len) scan_token(&s);
+  lines->renamed = whole.renamed;
+  lines->odd = is_odd(text);
+  return true;
+}
+
+void scan_shape(struct str text, const struct scan_lines *lines, struct scan_shape *shape) {
+  struct scan s = {.text = text, .line = shape->first, .shape = shape};
+  shape->loops += lines->odd;
+  shape->renamed = lines->renamed;
+  if (shape->first < 1 || shape->first >= lines->count || lines->at[shape->first] == UINT32_MAX) {
+    shape->loops++;
+    return;
+  }
+  s.at = lines->at[shape->first];
+  while (s.at < text.len && s.line <= shape->last && shape->functions <= 1) scan_token(&s); /* of two nothing more is asked */
 }

@@ -4,8 +4,13 @@
 #include "sandbox.h"
 #include <string.h>
 
+/* A rule may call what ipairs gives by itself, with any number. */
+static lua_Integer after(lua_Integer i) {
+  return (lua_Integer)((lua_Unsigned)i + 1);
+}
+
 static int next_item(lua_State *L) {
-  lua_Integer i = luaL_checkinteger(L, 2) + 1;
+  const lua_Integer i = after(luaL_checkinteger(L, 2));
   sandbox_step(sandbox_of(L));
   lua_pushinteger(L, i);
   return lua_geti(L, 1, i) == LUA_TNIL ? 1 : 2;
@@ -13,7 +18,7 @@ static int next_item(lua_State *L) {
 
 /* Upvalue: the table behind a sealed one, which no rule can reach there. */
 static int next_sealed_item(lua_State *L) {
-  lua_Integer i = luaL_checkinteger(L, 2) + 1;
+  const lua_Integer i = after(luaL_checkinteger(L, 2));
   sandbox_step(sandbox_of(L));
   sandbox_charge(L, 1);
   lua_pushinteger(L, i);
@@ -95,6 +100,7 @@ static int next_pair(lua_State *L) {
     if (lua_rawgeti(L, lua_upvalueindex(2), at) == LUA_TNIL) return 1;
     lua_pushvalue(L, 1);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) break;
+    sandbox_charge(L, 1);
   }
   lua_pushinteger(L, at);
   lua_replace(L, lua_upvalueindex(3));
@@ -143,6 +149,7 @@ static int word_tonumber(lua_State *L) {
   }
   size_t length;
   const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &length) : NULL;
+  if (text) sandbox_charge(L, 1 + length); /* many digits take long */
   if (!text || lua_stringtonumber(L, text) != length + 1) lua_pushnil(L);
   return 1;
 }

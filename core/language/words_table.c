@@ -166,6 +166,7 @@ static int math_word_abs(lua_State *L) {
 static int best(lua_State *L, int sign) {
   int count = lua_gettop(L), at = 1;
   luaL_checknumber(L, 1);
+  if (count > 8) sandbox_charge(L, (size_t)count);
   for (int i = 2; i <= count; i++) {
     luaL_checknumber(L, i);
     if (sign < 0 ? lua_compare(L, i, at, LUA_OPLT) : lua_compare(L, at, i, LUA_OPLT)) at = i;

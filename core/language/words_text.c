@@ -20,7 +20,7 @@ static int word_len(lua_State *L) {
 /* Lua's positions: 1 is the first byte, -1 the last. */
 static lua_Integer position(lua_Integer at, size_t length) {
   if (at >= 0) return at;
-  return -at > (lua_Integer)length ? 0 : (lua_Integer)length + at + 1;
+  return at < -(lua_Integer)length ? 0 : (lua_Integer)length + at + 1;
 }
 
 static int word_sub(lua_State *L) {
@@ -194,6 +194,7 @@ static int utf8_len(lua_State *L) {
 static int utf8_char(lua_State *L) {
   int count = lua_gettop(L);
   luaL_Buffer b;
+  sandbox_charge(L, 4 * (size_t)count);
   luaL_buffinit(L, &b);
   for (int i = 1; i <= count; i++) {
     lua_Integer code = luaL_checkinteger(L, i);
