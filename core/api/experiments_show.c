@@ -67,6 +67,14 @@ static void put_ratio(struct json_writer *w, const struct noun_experiment *n, co
 
 /* ---- what came of it ---- */
 
+void put_moments(struct json_writer *w, const struct moments *s) {
+  json_pair_double(w, "n", s->n);
+  if (s->clusters > 0) json_pair_double(w, "people", s->clusters);
+  json_key(w, "mean");
+  if (s->n > 0) json_put_double(w, s->mean);
+  else json_put_null(w);
+}
+
 static void put_difference(struct json_writer *w, const struct bounded b) {
   json_key(w, "difference");
   if (stats_none(b.estimate)) {
@@ -93,11 +101,7 @@ static void put_metric(struct json_writer *w, const struct api *a, const struct 
     const struct moments *s = &t->shown.samples[m][k];
     json_key_str(w, n->arms[k].name);
     json_open_object(w);
-    json_pair_double(w, "n", s->n);
-    if (s->clusters > 0) json_pair_double(w, "people", s->clusters);
-    json_key(w, "mean");
-    if (s->n > 0) json_put_double(w, s->mean);
-    else json_put_null(w);
+    put_moments(w, s);
     if (control < EFFECT_ARMS && k != control) put_difference(w, trial_difference(t, m, control, k, RATE_ALPHA));
     json_close_object(w);
   }

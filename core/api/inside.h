@@ -200,6 +200,7 @@ struct api_ended { /* newest first */
   int64_t revision, at;
 };
 const struct api_ended *experiment_end(const struct api *a, const struct noun_experiment *n); /* NULL: this revision goes on */
+void put_moments(struct json_writer *w, const struct moments *s); /* "n", "people" of decisions, "mean": into an open object */
 void api_experiments(struct request *r, void *context);
 void api_experiment(struct request *r, void *context);
 bool is_killed(const struct api *a, const char *kind, struct str name); /* by itself, or with all */

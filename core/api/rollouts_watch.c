@@ -151,11 +151,7 @@ static void put_rates(struct json_writer *w, const struct rate_count rates[RATES
 static void put_group(struct json_writer *w, const char *key, const struct moments *s) {
   json_key(w, key);
   json_open_object(w);
-  json_pair_double(w, "n", s->n);
-  if (s->clusters > 0) json_pair_double(w, "people", s->clusters);
-  json_key(w, "mean");
-  if (s->n > 0) json_put_double(w, s->mean);
-  else json_put_null(w);
+  put_moments(w, s);
   json_close_object(w);
 }
 

@@ -21,6 +21,14 @@ static uint32_t length(const struct json *j, uint32_t list) {
   return json_type(j, list) >= JSON_ARRAY ? j->tokens[list].count : 0;
 }
 
+/* The next member of an object, from the first at list + 1 on: its name, and where its value is. */
+static uint32_t next_member(const struct json *j, uint32_t *at, struct str *name, struct arena *a) {
+  const uint32_t value = j->tokens[*at].next;
+  *name = json_text(j, *at, a);
+  *at = j->tokens[value].next;
+  return value;
+}
+
 /* ---- what came of it ---- */
 
 static bool is_control(const struct json *j, uint32_t experiment, struct str arm, struct arena *a) {
@@ -46,15 +54,14 @@ static void print_metric(const struct json *j, uint32_t experiment, struct str n
   printf("\n");
   uint32_t at = arms + 1;
   for (uint32_t k = 0; k < length(j, arms); k++) {
-    const struct str arm = json_text(j, at, a);
-    at = j->tokens[at].next;
+    struct str arm;
+    const uint32_t is = next_member(j, &at, &arm, a);
     printf("       %-18.*s", STR_ARG(arm));
-    if (number(j, at, "n") > 0) printf(" %.4g on average of %.0f", number(j, at, "mean"), number(j, at, "n"));
+    if (number(j, is, "n") > 0) printf(" %.4g on average of %.0f", number(j, is, "mean"), number(j, is, "n"));
     else printf(" of nobody the time is over yet");
-    if (json_get(j, at, "people") != JSON_NONE) printf(" draws of %.0f people", number(j, at, "people"));
-    if (number(j, at, "n") > 0 && !is_control(j, experiment, arm, a)) print_effect(j, json_get(j, at, "difference"));
+    if (json_get(j, is, "people") != JSON_NONE) printf(" draws of %.0f people", number(j, is, "people"));
+    if (number(j, is, "n") > 0 && !is_control(j, experiment, arm, a)) print_effect(j, json_get(j, is, "difference"));
     printf("\n");
-    at = j->tokens[at].next;
   }
 }
 
@@ -62,10 +69,9 @@ static void print_metrics(const struct json *j, uint32_t experiment, struct aren
   const uint32_t metrics = json_get(j, experiment, "metrics");
   uint32_t at = metrics + 1;
   for (uint32_t m = 0; m < length(j, metrics); m++) {
-    const struct str name = json_text(j, at, a);
-    at = j->tokens[at].next;
-    print_metric(j, experiment, name, at, a);
-    at = j->tokens[at].next;
+    struct str name;
+    const uint32_t metric = next_member(j, &at, &name, a);
+    print_metric(j, experiment, name, metric, a);
   }
   if (length(j, metrics) == 0) printf("     none of its metrics is compared between the arms\n");
 }
@@ -99,10 +105,9 @@ static void print_stop(const struct json *j, uint32_t experiment, struct arena *
   const uint32_t stop = json_get(j, experiment, "stop");
   uint32_t at = stop + 1;
   for (uint32_t i = 0; i < length(j, stop); i++) {
-    const struct str key = json_text(j, at, a);
-    at = j->tokens[at].next;
-    printf("%s" STR_FORMAT " " STR_FORMAT, i ? ", " : "     ends by itself at ", STR_ARG(json_raw(j, at)), STR_ARG(key));
-    at = j->tokens[at].next;
+    struct str key;
+    const uint32_t most = next_member(j, &at, &key, a);
+    printf("%s" STR_FORMAT " " STR_FORMAT, i ? ", " : "     ends by itself at ", STR_ARG(json_raw(j, most)), STR_ARG(key));
   }
   if (length(j, stop)) printf("\n");
 }
@@ -177,11 +182,11 @@ static int ask(const struct live *live, const char *path) {
   const struct timespec pause = {0, 200 * 1000 * 1000};
   struct buf answer = {0};
   struct err e = {0};
-  bool ok = client_call(&live->client, "GET", path, NULL, (struct str){0}, &answer, NULL, &e);
-  for (int i = 0; ok && i < TRIES && !is_counted(buf_view(&answer)); i++) {
+  bool ok = true;
+  for (int i = 0; ok && i <= TRIES && !(i && is_counted(buf_view(&answer))); i++) {
+    if (i) nanosleep(&pause, NULL);
+    if (i) tool_progress("counting from the journal", (double)i / TRIES);
     buf_free(&answer);
-    nanosleep(&pause, NULL);
-    tool_progress("counting from the journal", (double)i / TRIES);
     ok = client_call(&live->client, "GET", path, NULL, (struct str){0}, &answer, NULL, &e);
   }
   tool_progress_end();

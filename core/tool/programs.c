@@ -271,15 +271,19 @@ int tool_programs(int argc, char **argv) {
        NULL},
       {"OTHER", ARGUMENT_TEXT, &k.other, NULL, "diff: compare WHAT with this; show: only this file", NULL},
       LIVE_ARGUMENTS(k.live)};
-  const struct usage usage = {"programs", "What runs, what ran, and what is to run.",
-                              "  kairos programs list\n"
-                              "  kairos programs diff                        what the last change did\n"
-                              "  kairos programs diff myprogram              what this directory would change\n"
-                              "  kairos programs shadow myprogram            decides beside the live one, sends nothing\n"
-                              "  kairos programs publish myprogram\n"
-                              "  kairos programs undo\n"
-                              "  kairos programs show live rules/skip.lua    as it runs, whatever lies in the directory\n",
-                              ARGUMENTS(list)};
+  const struct usage usage = {
+      "programs",
+      "What runs, what ran, and what is to run. In a list: live decides; previous is what undo returns to; shadow\n"
+      "decides beside the live one and sends nothing; ready was checked and can be published; draining ran and is still\n"
+      "held by somebody; gone ran and is in the store; refused was found wrong and never ran.",
+      "  kairos programs list\n"
+      "  kairos programs diff                        what the last change did\n"
+      "  kairos programs diff myprogram              what this directory would change\n"
+      "  kairos programs shadow myprogram            decides beside the live one, sends nothing\n"
+      "  kairos programs publish myprogram\n"
+      "  kairos programs undo\n"
+      "  kairos programs show live rules/skip.lua    as it runs, whatever lies in the directory\n",
+      ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   const int verb = arguments_word(&usage, "VERB", k.verb, verbs);

@@ -52,7 +52,40 @@ static void put_test(struct stack *s, bool late, const char *key, double *mix, s
   json_close_object(w);
 }
 
-static bool print(struct stack *s, bool learned, struct err *e) {
+/* ---- in words ---- */
+
+static double number(const struct json *j, uint32_t at, const char *key) {
+  double x = 0;
+  json_double(j, json_get(j, at, key), &x);
+  return x;
+}
+
+static void print_worth(const struct json *j, const char *key, const char *people, struct arena *a) {
+  const uint32_t list = json_get(j, 0, key);
+  uint32_t at = list + 1;
+  printf("%s:\n", people);
+  for (uint32_t i = 0; json_type(j, list) == JSON_OBJECT && i < j->tokens[list].count; i++) {
+    const struct str name = json_text(j, at, a);
+    const uint32_t f = j->tokens[at].next;
+    printf("  %-24.*s %6.0f rows, accuracy %.3f, log loss %.4f\n", STR_ARG(name), number(j, f, "rows"), number(j, f, "accuracy"),
+           number(j, f, "log_loss"));
+    at = j->tokens[f].next;
+  }
+}
+
+static void print_words(const struct stack *s, bool learned, struct str figures) {
+  struct arena a = {0};
+  struct json j;
+  if (json_parse(&j, &a, figures, &json_limits_default, NULL)) {
+    printf("%u rows of people that no part learned from; the weights below %s\n", s->parts.sides[SIDE_LEARN].rows,
+           learned ? "are learned from them" : "are the given ones");
+    print_worth(&j, "test", "other people", &a);
+    print_worth(&j, "test_late", "other people, second half of the time", &a);
+  }
+  arena_free(&a);
+}
+
+static bool print(struct stack *s, bool learned, bool json, struct err *e) {
   const struct parts_side *test = &s->parts.sides[SIDE_TEST];
   double *both = ARENA_ARRAY(&s->parts.arena, double, test->rows + 1);
   struct buf out = {0};
@@ -66,14 +99,17 @@ static bool print(struct stack *s, bool learned, struct err *e) {
   put_test(s, false, "test", both, &w);
   put_test(s, true, "test_late", both, &w);
   json_close_object(&w);
-  printf(STR_FORMAT "\n  combine = { ", STR_ARG(buf_view(&out)));
+  if (json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
+  else print_words(s, learned, buf_view(&out));
+  buf_free(&out);
+  if (json) return true;
+  printf("  combine = { ");
   for (uint32_t i = 0; i < s->parts.count; i++) printf("%s = %.4f, ", belief_name(s->parts.models, s->parts.beliefs[i]), s->weights[i]);
   printf("},\n");
-  buf_free(&out);
   return true;
 }
 
-bool stack_run(const struct one_model *combination, const char *program, const char *plugins, const struct learning_from *from,
+bool stack_run(const struct one_model *combination, const char *program, const char *plugins, const struct learning_from *from, bool json,
                struct err *e) {
   struct stack s = {.parts = {.learns = true}};
   struct parts *p = &s.parts;
@@ -82,7 +118,7 @@ bool stack_run(const struct one_model *combination, const char *program, const c
   const bool learned =
       fine && combine_learn((const double *const *)learn->columns, p->count, learn->outcome, learn->rows, p->given, s.weights, &p->arena);
   if (fine && !learned) fprintf(stderr, "%u rows are too few to learn weights from; the given ones stay\n", learn->rows);
-  fine = fine && print(&s, learned, e);
+  fine = fine && print(&s, learned, json, e);
   parts_close(p);
   return fine;
 }

@@ -92,6 +92,16 @@ static bool learn(const struct options *o, struct one_model *m, const struct tra
   return err_wrap(e, "no state was written");
 }
 
+/* To people what the model card says, to machines the object, whose members so far are in `open`. */
+static void print_figures(const struct options *o, const struct one_model *m, const struct learning_from *from, const struct report *r,
+                          struct str open) {
+  struct buf words = {0};
+  if (o->json) printf(STR_FORMAT "}\n", STR_ARG(open));
+  else report_card(r, m, "Learned from", from, &words);
+  if (words.len) printf(STR_FORMAT "\n", STR_ARG(buf_view(&words)));
+  buf_free(&words);
+}
+
 static bool run_model(const struct options *o, struct one_model *m, const struct learning_from *from, const struct training_table *table,
                       struct err *e) {
   struct buf figures = {0};
@@ -104,13 +114,13 @@ static bool run_model(const struct options *o, struct one_model *m, const struct
   fine = fine && report_make(&report, m, table, e);
   if (fine) {
     report_write(&report, &w);
-    printf(STR_FORMAT "}\n", STR_ARG(buf_view(&figures)));
+    print_figures(o, m, from, &report, buf_view(&figures));
     fine = report_reference(m, table, &w, e);           /* for the engine that watches over it; nothing to read */
     fine = fine && teach_golden_write(m, table, &w, e); /* for the day on which it is served in another state's place */
     if (!o->out) json_pair_bool(&w, "in_place", true);  /* here it is held to the rows of the model's file */
     json_close_object(&w);
     report_verdict(&report, verdict, sizeof verdict);
-    fprintf(stderr, "%s\n", verdict);
+    if (o->json) fprintf(stderr, "%s\n", verdict); /* the words have it already */
     fine = fine && one_model_write(m, buf_view(&figures), o->out, e) && write_card(o, m, from, &report, e) &&
            (o->json || print_golden(m, table, e));
     if (fine) say_golden(o, m);
@@ -125,7 +135,7 @@ static bool run(const struct options *o, struct err *e) {
   const struct learning_from from = o->from;
   bool fine = one_model_find(&m, o->program, o->model, e);
   if (fine && m.noun->combine) {
-    fine = stack_run(&m, o->program, o->plugins, &from, e);
+    fine = stack_run(&m, o->program, o->plugins, &from, o->json, e);
     one_model_close(&m);
     return fine;
   }
@@ -150,7 +160,7 @@ int tool_train(int argc, char **argv) {
       {"--out", ARGUMENT_TEXT, &o.out, "FILE", "where the state goes (default: the model's, in models/)", NULL},
       {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL},
       {"--seconds", ARGUMENT_NUMBER, &o.seconds, "S", "limit of the training child (600)", NULL},
-      {"--json", ARGUMENT_FLAG, &o.json, NULL, "figures only, no golden rows", NULL}};
+      {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON, no golden rows (default: as a model card, and the rows)", NULL}};
   const struct usage usage = {"train", "Trains a model of the program and says what its predictions are worth.",
                               "  kairos train adherence --data data\n  kairos train adherence --from events.ndjson --out adherence.state\n",
                               ARGUMENTS(list)};
@@ -158,7 +168,7 @@ int tool_train(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};
   if (!o.model) {
-    fprintf(stderr, "kairos train: which MODEL?\n");
+    fprintf(stderr, "kairos train: which MODEL? One of the program's models/, like adherence\n");
     return EXIT_USAGE;
   }
   if (o.seconds < 1) {

@@ -170,6 +170,8 @@ has 'killed'
 run 0 "$KAIROS" kill trigger high_stress --lift
 run 0 "$KAIROS" kill
 hasnt 'high_stress'
+run 0 "$KAIROS" programs --help
+has 'previous is what undo returns to'
 run 0 "$KAIROS" rollout list
 has '-> internal_testing'
 run 0 "$KAIROS" rollout advance first_interventions

@@ -36,10 +36,13 @@ for model in trees machine; do
   has '"test":{"rows":'
 done
 run 0 "$KAIROS" train both --program "$program" --users 150 --days 60
+has '^  with these weights  *[1-9][0-9]* rows, accuracy 0\.'
+has '^  combine = { by_[a-z]* = 0\.[0-9]*, by_[a-z]* = 0\.[0-9]*, },$'
+hasnt '"learned"'
+run 0 "$KAIROS" train both --program "$program" --users 150 --days 60 --json
 has '"learned":true,"given":{"by_[a-z]*":0\.[46],"by_[a-z]*":0\.[46]},"weights":{'
 has '"with these weights":{"rows":'
-has '^  combine = { by_[a-z]* = 0\.[0-9]*, by_[a-z]* = 0\.[0-9]*, },$'
-run 0 "$KAIROS" train both --program "$program" --users 60 --days 12 # few people: the weights stay
+run 0 "$KAIROS" train both --program "$program" --users 60 --days 12 --json # few people: the weights stay
 has '"learned":false'
 run 0 "$KAIROS" evaluate both --program "$program" --users 150 --days 60
 has '^Combines 0\.[46] of `by_[a-z]*`, 0\.[46] of `by_[a-z]*`\.$'
@@ -51,7 +54,7 @@ run 0 "$KAIROS" evaluate both --program "$program" --users 150 --days 60 --json
 for key in test champions gain parts; do has "\"$key\":{"; done
 has '"train":null'
 mixed=$(sed 's/.*"test":\({[^}]*}\).*/\1/' "$work/out")
-run 0 "$KAIROS" train both --program "$program" --users 150 --days 60 # says the same of the file's weights
+run 0 "$KAIROS" train both --program "$program" --users 150 --days 60 --json # says the same of the file's weights
 has "\"with given weights\":$mixed"
 run 1 "$KAIROS" evaluate both --program "$program" --folds 3
 has 'both combines other models and has no weights of its own, so it takes no --folds'
