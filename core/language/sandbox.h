@@ -176,7 +176,7 @@ struct scan_shape { /* of the function on the lines from `first` to `last`, whic
   bool local;           /* `local a, b <const>` so far */
 };
 struct scan_lines { /* of a file, so that a function in it is read without what stands before */
-  uint32_t *at; /* by line: where its first token begins */
+  uint32_t *at;     /* by line: where its first token begins */
   int count;
   bool renamed, odd; /* somewhere in the file */
 };
