@@ -107,15 +107,15 @@ void flow_shadow(struct flow *f, const struct program *p, struct shadow_counts *
 /* A control fact: applied to one partition and journaled there. [lane] */
 bool flow_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e);
 bool flow_apply_fact(struct flow *f, uint32_t partition, struct str fact_json, struct err *e); /* without journaling: replay */
-/* Makes the program live in every partition of the volume that has another one, with zones as they are on this machine, durably; `anew`: in
- * some. After control.db has it (program_fact), outside turns. [lane] */
-bool flow_activate(struct flow *f, const struct program *p, struct str fact_json, bool *anew, struct err *e);
+/* Makes the program live in every partition of the volume that has another one, with zones as they are on this machine, durably. After
+ * control.db has it (program_fact), outside turns. [lane] */
+bool flow_activate(struct flow *f, const struct program *p, struct str fact_json, struct err *e);
 /* At a start: zones whose data on this machine differs from what is in force get a new fact. After lanes have recovered, before anything
  * runs. */
 bool flow_refresh_zones(struct flow *f, struct err *e);
-/* Goes on filling definitions that came after users' chains began, as long as `spent` says no; rows join the turn, which the caller
- * commits.
- * `*more`: it is not over. False: storage failed, the turn is lost. Outside of walks. [lane] */
+/* Goes on with the walk over everybody after a program that defines or waits for something else, as long as `spent` says no: fills
+ * definitions that came after users' chains began, finds the next moments of those who are silent (flow_due_take). What it writes joins the
+ * turn, which the caller commits. `*more`: it is not over. False: storage failed, the turn is lost. Outside of walks. [lane] */
 bool flow_warm(struct flow *f, bool (*spent)(const void *context), const void *context, bool *more, struct err *e);
 bool flow_is_warm(const struct flow *f); /* nothing to do until the next program */
 /* Makes the turn durable; then the letters of its sends belong to the caller (letters_take). */

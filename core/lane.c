@@ -422,38 +422,23 @@ struct lanes *lanes_open(const struct lanes_options *options, struct err *e) {
   return NULL;
 }
 
-/* Another program waits for other moments. */
-static bool look_again(void *context, struct user *u) {
-  struct owned *o = context;
-  int64_t due = ticks_next(flow_program(o->flow, u->partition)->rules, u);
-  if (due == u->due) return true;
-  u->due = due;
-  volume_user_changed(flow_volume(o->flow), u);
-  return !due || owned_push_due(o, u->number, due);
-}
-
-static bool activate_owned(struct owned *o, const struct program *p, struct str fact, struct err *e) {
-  bool anew;
-  return flow_activate(o->flow, p, fact, &anew, e) && (!anew || volume_each_user(flow_volume(o->flow), look_again, o, e));
-}
-
 /* Before the threads run, their volumes are still ours: a program becomes live in all partitions before the first event can come. */
 bool lanes_activate(struct lanes *l, const struct program *p, int64_t number, struct err *e) {
   struct buf text = {0};
   if (!program_fact(p, number, &text)) return err_set(e, ERR_INTERNAL, "no memory for a control fact");
   bool ok = true;
   for (uint32_t i = 0; ok && i < l->lane_count; i++)
-    for (uint32_t k = 0; ok && k < l->lanes[i].owned_count; k++) ok = activate_owned(&l->lanes[i].owned[k], p, buf_view(&text), e);
+    for (uint32_t k = 0; ok && k < l->lanes[i].owned_count; k++) ok = flow_activate(l->lanes[i].owned[k].flow, p, buf_view(&text), e);
   buf_free(&text);
   return ok;
 }
 
-/* A volume that was recovered since it was opened: its users' ticks are in their states, not in the heap, and the program may be newer. */
+/* A volume that was recovered since it was opened: its users' ticks are in their states, not in the heap. */
 static bool find_due_again(struct owned *o, struct err *e) {
   struct volume *v = o->outbox.volume;
   if (!volume_figures(v).recoveries) return true;
   o->due.count = 0;
-  return volume_due_users(v, owned_push_due, o, e) && volume_each_user(v, look_again, o, e);
+  return volume_due_users(v, owned_push_due, o, e);
 }
 
 bool lanes_run(struct lanes *l, struct err *e) {

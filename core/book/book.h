@@ -116,17 +116,19 @@ struct user *volume_user_number(struct volume *v, int64_t number, struct err *e)
 /* Remembers that the stored state is behind; volume_append does so by itself. Only what rows can bring back may change: after a crash a
  * change without a row is gone. Pointers to users live until volume_settle, volume_each_user, volume_recover or volume_erase. */
 void volume_user_changed(struct volume *v, struct user *u);
+/* The user's next tick, in the turn: durable with it, though nothing happened to the user that a row could tell. */
+bool volume_set_due(struct volume *v, struct user *u, int64_t due, struct err *e);
 /* Every user with a tick due: fills the lane's heap after opening. */
 bool volume_due_users(struct volume *v, bool (*each)(void *context, int64_t number, int64_t due), void *context, struct err *e);
-/* Walks all users in number order, loading each in turn (for program changes that need a look at everyone). */
+/* Walks all users in number order, loading each in turn. */
 bool volume_each_user(struct volume *v, bool (*each)(void *context, struct user *u), void *context, struct err *e);
 
 /* The number of the next user above `after`; 0: there is none. A walk over everybody in pieces; a dead number is nobody. False: storage. */
 bool volume_next_user(struct volume *v, int64_t after, int64_t *number, struct err *e);
 /* The row before in the same chain and the kind of this one, without opening it. */
 bool volume_step_back(struct volume *v, int64_t seq, int64_t *previous, enum entry_kind *kind, struct err *e);
-/* Which set of feature definitions every user of the volume has whole; 0: not known, so that somebody must look. Set in the turn that is
- * open. A hint that saves looking: what counts is in the users' states. */
+/* What every user of the volume has whole (places_whole of its partitions); 0: not known, so that somebody must look. Set in the turn that
+ * is open. A hint that saves looking: what counts is in the users' rows. */
 uint64_t volume_whole(const struct volume *v);
 bool volume_set_whole(struct volume *v, uint64_t set, struct err *e);
 

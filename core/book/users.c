@@ -136,6 +136,16 @@ bool users_write_state(struct volume *v, struct user *u, struct err *e) {
   return true;
 }
 
+bool volume_set_due(struct volume *v, struct user *u, int64_t due, struct err *e) {
+  if (!turn_begin(v, e)) return false;
+  sqlite3_stmt *update = volume_statement(v, UPDATE_DUE);
+  sqlite3_bind_int64(update, 1, u->number);
+  sqlite3_bind_int64(update, 2, due);
+  v->has_rows = true;
+  u->due = due;
+  return sql_run(update, "writing a user's next tick", e) || turn_fail(v);
+}
+
 /* ---- loading and creating ---- */
 
 static struct seal_place key_place(const struct user *u) {
@@ -177,7 +187,10 @@ struct user *user_from_row(struct volume *v, sqlite3_stmt *row, bool with_state,
   if (digest.len == sizeof u->digest) memcpy(&u->digest, digest.at, sizeof u->digest);
   u->partition = (uint8_t)sqlite3_column_int(row, 2);
   if (applied) *applied = sqlite3_column_int64(row, 4);
-  if (open_identity(v, u, row, e) && (with_state ? open_state(v, u, row, e) : open_base(v, u, e))) return u;
+  if (open_identity(v, u, row, e) && (with_state ? open_state(v, u, row, e) : open_base(v, u, e))) {
+    if (with_state) u->due = sqlite3_column_int64(row, 3); /* the state's, or what was found since (volume_set_due) */
+    return u;
+  }
   user_free(u);
   return NULL;
 }

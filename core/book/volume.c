@@ -58,6 +58,7 @@ static const char *const texts[STATEMENTS] = {
     [SELECT_ROW_DECISIONS] = "SELECT decisions, user FROM journal WHERE seq=?",
     [SELECT_TAIL] = "SELECT " ROW_COLUMNS " FROM journal WHERE seq>? ORDER BY seq LIMIT ?",
     [INSERT_USER] = "INSERT INTO users VALUES(?,?,?,0,0,?,?,NULL)",
+    [UPDATE_DUE] = "UPDATE users SET due=?2 WHERE number=?1",
     [UPDATE_STATE] = "UPDATE users SET due=?2, applied=?3, state=?4 WHERE number=?1",
     [SELECT_USER_DIGEST] = "SELECT " USER_COLUMNS " FROM users WHERE digest=?",
     [SELECT_USER_NUMBER] = "SELECT " USER_COLUMNS " FROM users WHERE number=?",

@@ -1,5 +1,5 @@
 /* Walks over all users of a volume: who is due, and everyone in turn. Promises number order, each user once, and bounded memory while
- * walking. Called by the lane after opening and when a program change needs a look at everyone. */
+ * walking. Called by the lane after opening and, in pieces, when a program change needs a look at everyone; by tools. */
 #include "volume.h"
 
 /* Whoever is in memory knows better than the stored column; the others are complete on disk. */

@@ -265,6 +265,8 @@ bool model_entered(const struct rules *r, const struct controls *c, struct user 
 /* ---- ticks ---- */
 /* The user's next due moment (UTC ms), or 0. Cheap when the program has no moments. */
 int64_t ticks_next(const struct rules *r, const struct user *u);
+/* One number for all moments that these rules wait for: where it is the same, nobody's next moment differs. 0: none. [any] */
+uint64_t rules_moments(const struct rules *r);
 /* The oldest tick due at `now` as an envelope in `a`; false: none. Once its row is applied (ticks_fired) the next one shows. Live, a tick
  * that is more than TICK_DECIDES_WITHIN late becomes one tick.caught_up for all that was missed: nobody gets a week of mornings at once. */
 bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool live, struct arena *a, struct str *body);

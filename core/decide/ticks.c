@@ -126,6 +126,20 @@ static struct due earliest(const struct rules *r, const struct user *u) {
   return first;
 }
 
+/* One number for all moments that the rules wait for; 0: none. Triggers are sorted, so it does not hang on files. */
+uint64_t rules_moments(const struct rules *r) {
+  uint64_t set = 0;
+  for (size_t i = 0; r->any_moment && i < r->trigger_count; i++)
+    for (size_t k = 0; k < r->triggers[i].noun->on_count; k++) {
+      const struct moment *m = &r->triggers[i].noun->on[k];
+      if (m->kind == MOMENT_EVENT) continue;
+      const uint64_t one[5] = {set, (uint64_t)m->kind, moment_key("moment", r->triggers[i].noun->at.name, m->text, moment_after(m)),
+                               m->weekdays, (uint64_t)m->minute};
+      set = hash_64((struct str){(const char *)one, sizeof one}) | 1;
+    }
+  return set;
+}
+
 /* Who was last met in history has no ticks of today: they would put an end to that history. Its ticks come with its events. */
 int64_t ticks_next(const struct rules *r, const struct user *u) {
   return r->any_moment && !u->closed && !user_mark(u, mark_key("user", STR("history"))) ? earliest(r, u).at : 0;

@@ -38,13 +38,11 @@ bool flow_refresh_zones(struct flow *f, struct err *e) {
   return ok;
 }
 
-bool flow_activate(struct flow *f, const struct program *p, struct str fact_json, bool *anew, struct err *e) {
-  *anew = false;
+bool flow_activate(struct flow *f, const struct program *p, struct str fact_json, struct err *e) {
   for (uint32_t part = 0; part < BOOK_PARTITIONS; part++) {
     const char *live = f->places.at[part].identity;
     if (book_volume_of(f->book, part) != volume_number(f->volume) || (live && strcmp(live, p->identity) == 0)) continue;
     if (!flow_fact(f, part, fact_json, e)) return false;
-    *anew = true;
   }
   return flow_refresh_zones(f, e) && volume_commit(f->volume, e);
 }
@@ -60,7 +58,12 @@ static bool remember_row(struct flow *f, struct volume *v, struct user *u, const
 
 bool flow_recover_row(void *context, struct volume *v, struct user *user, const struct entry *row, struct err *e) {
   struct flow *f = context;
-  if (row->kind == ENTRY_CONTROL) return places_fact(&f->places, row->partition, row->body, e);
+  if (row->kind == ENTRY_CONTROL) {
+    const uint64_t before = f->places.at[row->partition].programs;
+    if (!places_fact(&f->places, row->partition, row->body, e)) return false;
+    f->warming.anew |= f->warming.rows && f->places.at[row->partition].programs != before;
+    return true;
+  }
   struct arena_mark mark = arena_mark(&f->scratch);
   struct recorded r;
   bool ok = recorded_unpack(row->record, &f->scratch, &r, e);
@@ -70,6 +73,7 @@ bool flow_recover_row(void *context, struct volume *v, struct user *user, const 
   if (ok && !remember_row(f, v, user, row, &r)) ok = err_set(e, ERR_INTERNAL, "no memory for what was seen");
   const struct program *p = f->places.at[row->partition].program;
   if (ok) user->due = p ? ticks_next(p->rules, user) : 0;
+  f->warming.rows = true;
   arena_rewind(&f->scratch, mark);
   return ok;
 }

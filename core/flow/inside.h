@@ -33,6 +33,8 @@ struct shadow { /* program NULL: none */
 };
 struct warming {    /* all zero: nobody has looked since the last program */
   bool known, over; /* known: `target` is; over: everybody has all that their program defines */
+  bool anew;        /* in recovery: rows of an older program came before a newer one's fact, and said what is next by the older one */
+  bool rows;        /* in recovery: some came */
   uint64_t target;  /* of volume_whole */
   int64_t cursor;   /* number of the user looked at last */
   uint64_t filled, skipped;

@@ -1,7 +1,8 @@
-/* warming: the walk that fills definitions which came later. Looks at one user after the other, and where a window is lacking lets the
- * user's chain make it (program/whole.c); then the windows go through the walk of a turn as a row of the user's journal, so the moment from
- * which they count is a recorded fact, in replay and after a crash the same. Promises pieces as small as `spent` says, and that a walk
- * which was cut short begins anew and passes those who are filled. Called in a lane between turns; never while a wave is walked. */
+/* warming: the walk over everybody after a program that defines or waits for something else. Looks at one user after the other. Whoever
+ * is silent learns when their next moment is (a schedule, a silence, a follow-up); and where a window is lacking the user's chain makes it
+ * (program/whole.c): then the windows go through the walk of a turn as a row of the user's journal, so the moment from which they count is
+ * a recorded fact, in replay and after a crash the same. Promises pieces as small as `spent` says, and that a walk which was cut short
+ * begins anew and passes those who have all. Called in a lane between turns; never while a wave is walked. */
 #include "inside.h"
 #include "kit/hash.h"
 #include "kit/log.h"
@@ -13,12 +14,12 @@ void warming_reset(struct flow *f) {
   f->figures.warm_users = f->figures.warm_looked = 0;
 }
 
-/* The sets of the volume's partitions as one number; 0: no program keeps windows. */
+/* What the programs of the volume's partitions want of everybody, as one number; 0: nothing. */
 static bool find_target(struct flow *f, uint64_t *target, struct err *e) {
   uint64_t sets[BOOK_PARTITIONS] = {0}, any = 0;
   for (uint32_t p = 0; p < BOOK_PARTITIONS; p++) {
     if (book_volume_of(f->book, p) != volume_number(f->volume)) continue;
-    if (!places_features(&f->places, p, &sets[p], e)) return false;
+    if (!places_whole(&f->places, p, &sets[p], e)) return false;
     any |= sets[p];
   }
   *target = any ? hash_64((struct str){(const char *)sets, sizeof sets}) | 1 : 0;
@@ -29,7 +30,7 @@ bool warming_program_changed(struct flow *f, struct err *e) {
   uint64_t target;
   struct err why = {0};
   warming_reset(f);
-  if (!f->volume || (find_target(f, &target, &why) && (target == 0 || target == volume_whole(f->volume)))) return true;
+  if (!f->volume || (find_target(f, &target, &why) && target == volume_whole(f->volume))) return true;
   return volume_set_whole(f->volume, 0, e);
 }
 
@@ -40,7 +41,7 @@ static void begin(struct flow *f) {
   w->known = true;
   const bool found = find_target(f, &w->target, &why);
   if (!found) log_warn("flow", "volume %u: new features stay empty until the next start: %s", volume_number(f->volume), why.text);
-  w->over = !found || w->target == 0 || w->target == volume_whole(f->volume);
+  w->over = !found || w->target == 0 || (w->target == volume_whole(f->volume) && !w->anew);
   f->figures.warming = !w->over;
   f->figures.warm_users = w->over ? 0 : volume_figures(f->volume).users_all;
 }
@@ -65,6 +66,15 @@ static bool skip(struct flow *f, const struct err *why, struct err *e) {
   return true;
 }
 
+/* Without memory for the heap's news the moment stands in the user's row: their next event or the next start finds it. */
+static bool find_moment(struct flow *f, const struct program *p, struct user *u, struct err *e) {
+  const int64_t due = ticks_next(p->rules, u);
+  if (due == u->due) return true;
+  if (!volume_set_due(f->volume, u, due, e)) return false;
+  pile_push(&f->due, u);
+  return true;
+}
+
 static bool look_at_next(struct flow *f, struct err *e) {
   struct warming *w = &f->warming;
   struct err why = {0};
@@ -73,10 +83,12 @@ static bool look_at_next(struct flow *f, struct err *e) {
   if (number == 0) return end(f, e);
   w->cursor = number;
   f->figures.warm_looked++;
-  const struct user *u = volume_user_number(f->volume, number, &why);
+  struct user *u = volume_user_number(f->volume, number, &why);
   if (why.kind != ERR_NONE) return skip(f, &why, e);
   const struct program *p = u ? f->places.at[u->partition].program : NULL;
-  if (!p || u->closed || features_lacking(p->features, u) == 0) return true;
+  if (!p || u->closed) return true;
+  if (!find_moment(f, p, u, e)) return false;
+  if (features_lacking(p->features, u) == 0) return true;
   w->one = whole_begin(p, u);
   return w->one || err_set(e, ERR_INTERNAL, "no memory for a user's chain");
 }

@@ -95,6 +95,7 @@ static bool name_program(struct places *p, struct place *place, const struct jso
   place->identity = identity;
   place->program = NULL;
   place->complete = false;
+  place->programs++;
   return true;
 }
 
@@ -115,10 +116,12 @@ bool places_plain(struct places *p, uint32_t partition, const struct program **p
   return place->program || !place->identity;
 }
 
-bool places_features(struct places *p, uint32_t partition, uint64_t *set, struct err *e) {
+bool places_whole(struct places *p, uint32_t partition, uint64_t *set, struct err *e) {
   const struct program *program;
   const bool ok = places_plain(p, partition, &program, e);
+  const uint64_t moments = program ? rules_moments(program->rules) : 0;
   *set = program ? features_set(program->features) : 0;
+  if (moments) *set = hash_64_seed((struct str){(const char *)&moments, sizeof moments}, *set) | 1;
   return ok;
 }
 

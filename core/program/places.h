@@ -11,6 +11,7 @@ struct place {
   char *identity;                /* of the program that a fact named; NULL before the first activation */
   const struct program *program; /* held; NULL until it is needed: most programs of a long journal decide nothing that is read again */
   bool complete;                 /* `program` may decide; else it may only apply rows */
+  uint64_t programs;             /* facts that named one, so far */
   struct controls controls;
   struct zone_fact *zones;
   size_t zone_count, zone_cap;
@@ -27,8 +28,9 @@ bool places_fact(struct places *p, uint32_t partition, struct str fact_json, str
 const struct program *places_program(struct places *p, uint32_t partition, struct err *e);
 /* The partition's program for applying rows and reading features, its models open or not; NULL with true: none was ever active. */
 bool places_plain(struct places *p, uint32_t partition, const struct program **program, struct err *e);
-/* features_set of the partition's program, whether its models are open or not; 0: none was ever active. */
-bool places_features(struct places *p, uint32_t partition, uint64_t *set, struct err *e);
+/* What a walk over everybody brings about under the partition's program, as one number: windows that are filled (features_set), next
+ * moments that are known (rules_moments). Whether its models are open or not; 0: nothing, or none was ever active. */
+bool places_whole(struct places *p, uint32_t partition, uint64_t *set, struct err *e);
 /* Moves a user by a stored row and its stored decisions, without deciding. */
 bool places_row(struct places *p, struct user *u, const struct entry *row, const struct str *stored, size_t stored_count, struct err *e);
 bool place_model_killed(const struct place *p, const char *model);

@@ -38,13 +38,13 @@ static bool announce(struct offline *o, struct str fact, struct err *e) {
 /* control.db is told first: were this cut short, the next start would make the partitions agree with it. */
 static bool open_flows(struct offline *o, struct err *e) {
   struct buf fact = {0};
-  bool anew, ok = program_fact(o->program, 0, &fact) || err_set(e, ERR_INTERNAL, "no memory for a control fact");
+  bool ok = program_fact(o->program, 0, &fact) || err_set(e, ERR_INTERNAL, "no memory for a control fact");
   ok = ok && announce(o, buf_view(&fact), e);
   buf_clear(&fact);
   ok = ok && (program_fact(o->program, o->last_number, &fact) || err_set(e, ERR_INTERNAL, "no memory for a control fact"));
   o->volumes = book_volumes(o->book);
   for (uint32_t v = 0; ok && v < o->volumes; v++)
-    ok = (o->flows[v] = flow_open(o->book, v, o->library, e)) && flow_activate(o->flows[v], o->program, buf_view(&fact), &anew, e);
+    ok = (o->flows[v] = flow_open(o->book, v, o->library, e)) && flow_activate(o->flows[v], o->program, buf_view(&fact), e);
   buf_free(&fact);
   return ok;
 }

@@ -56,7 +56,7 @@ static void print_counts(const struct json *j, uint32_t shadowed, struct arena *
 
 static void print_warming(const struct json *j, uint32_t warming) {
   if (json_type(j, warming) != JSON_OBJECT) return;
-  printf("    new features are warming: " STR_FORMAT " of " STR_FORMAT " users looked at, " STR_FORMAT " filled since the start\n",
+  printf("    new features and moments: " STR_FORMAT " of " STR_FORMAT " users looked at, " STR_FORMAT " filled since the start\n",
          STR_ARG(json_raw(j, json_get(j, warming, "looked"))), STR_ARG(json_raw(j, json_get(j, warming, "users"))),
          STR_ARG(json_raw(j, json_get(j, warming, "filled"))));
 }

@@ -116,7 +116,7 @@ static void forge(void) {
     buf_char(&body, ']');
     r = client_ask(my.stage.port, "POST", "/v1/events", NULL, "application/json", buf_view(&body));
     if (r.status != 200 || reply_number(r.body, "accepted") != 1 || reply_number(r.body, "duplicates") != 1 ||
-        !memmem(r.body.at, r.body.len, "\"index\":1,\"pointer\":\"/id\"", 25))
+        !memmem(r.body.at, r.body.len, "\"index\":1,\"pointer\":\"#/id\"", 26))
       client_fail("in a list: got %d: %.*s", r.status, (int)r.body.len, r.body.at);
     buf_free(&r.text);
     buf_free(&body);

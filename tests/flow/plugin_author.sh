@@ -17,7 +17,7 @@ while IFS= read -r line; do
   case $line in
   *"kairos conform"*) has "30 checks, 0 failed" ;;
   *"kairos train"*)
-    has '"train":{"rows":'
+    has '| people to learn from | [0-9]'
     sed -n '/^  golden = {/,/^  },/p' "$work/out" >"$work/golden"
     ;;
   *"kairos predict"*) has '"wake_up_probability":0\.' ;;

@@ -75,7 +75,7 @@ seen_warming() {
   # the newest of many users is filled last; a machine that is quick enough may be done before anyone looks
   user u$((people - 1)) calm >"$work/calm"
   grep -q warming "$work/calm" && echo user >>"$work/seen"
-  "$KAIROS" programs list >"$work/out" && grep -q 'new features are warming: [0-9]* of [0-9]* users' "$work/out" && echo list >>"$work/seen"
+  "$KAIROS" programs list >"$work/out" && grep -q 'new features and moments: [0-9]* of [0-9]* users' "$work/out" && echo list >>"$work/seen"
   return 0
 }
 seen_warming
@@ -90,7 +90,7 @@ until_true filled
 everyone "$work/got"
 cmp "$work/wanted" "$work/got" || { diff "$work/wanted" "$work/got" | head >&2; say "filled is not what it would have been"; }
 run 0 "$KAIROS" programs list
-hasnt 'new features are warming'
+hasnt 'new features and moments'
 stop
 run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'

@@ -380,6 +380,89 @@ static void test_damaged_fillings_change_nothing(void **state) {
   world_free(w);
 }
 
+/* ---- moments ---- */
+#define WAITS(moment) WORDS "trigger \"t\" { why = \"x\", on = { \"ping\", " moment " }, when = \"true\", offer = { \"go\" } }\n"
+#define NOBODY        WORDS "trigger \"t\" { why = \"x\", on = { \"ping\" }, when = \"true\", offer = { \"go\" } }\n"
+
+/* What the lane's heap is told, which is all that a lane goes by. */
+static size_t told_due(struct world *w) {
+  struct user *users[PEOPLE + 1];
+  size_t n = 0;
+  for (uint32_t v = 0; v < w->volumes; v++) n += flow_due_take(w->flows[v], users, PEOPLE + 1);
+  return n;
+}
+
+static bool count_due(void *context, int64_t number, int64_t due) {
+  (void)number;
+  ++*(size_t *)context;
+  return due > 0;
+}
+
+/* What a start fills its heap with. */
+static size_t stored_due(struct world *w) {
+  size_t n = 0;
+  for (uint32_t v = 0; v < w->volumes; v++) fine(&w->e, volume_due_users(flow_volume(w->flows[v]), count_due, &n, &w->e));
+  return n;
+}
+
+static void expect_due(struct world *w, int64_t after) {
+  for (uint64_t p = 0; p < PEOPLE; p++) assert_int_equal(world_user(w, person(w, p))->due - world_user(w, person(w, p))->last_event, after);
+}
+
+static struct world *silent_people(const char *name) {
+  struct world *w = world_new(name, 1, NOBODY);
+  const int64_t clock = at("2025-03-03T06:00:00Z");
+  for (uint64_t p = 0; p < PEOPLE; p++) {
+    struct item *item = world_event(w, person(w, p), NULL, "ping", clock + (int64_t)p, false, "{\"n\":1}");
+    world_walk(w, &item, 1);
+  }
+  while (warm(w, at_once)) continue;
+  told_due(w);
+  assert_int_equal(stored_due(w), 0);
+  return w;
+}
+
+/* Whoever says nothing learns of a new program's moments as well, without a start, and of other ones, and that there are none any more. */
+static void test_the_silent_wait_for_what_is_new(void **state) {
+  (void)state;
+  struct world *w = silent_people("warm-silent");
+  world_activate(w, world_program(w, WAITS("silence(3 * days)")));
+  while (warm(w, at_once)) continue;
+  assert_int_equal(told_due(w), PEOPLE);
+  expect_due(w, 3 * CLOCK_DAY);
+  world_activate(w, world_program(w, WAITS("silence(2 * days)")));
+  while (warm(w, at_once)) continue;
+  assert_int_equal(told_due(w), PEOPLE);
+  expect_due(w, 2 * CLOCK_DAY);
+  world_activate(w, world_program(w, NOBODY));
+  while (warm(w, at_once)) continue;
+  world_activate(w, world_program(w, WAITS("silence(2 * days)"))); /* taken back */
+  while (warm(w, at_once)) continue;
+  told_due(w);
+  expect_due(w, 2 * CLOCK_DAY);
+  world_free(w);
+}
+
+/* Nothing happened to them that a row could tell, so their own rows must hold it, also where the walk was cut short; and where the state of
+ * before was not written yet, the rows of before say what was next by the program of before. */
+static void test_the_silent_are_not_forgotten_by_a_kill(void **state) {
+  (void)state;
+  for (int written = 0; written < 2; written++)
+    for (int pieces = 0; pieces <= PEOPLE + 2; pieces++) {
+      struct world *w = silent_people("warm-silent-kill");
+      if (written) world_stop(w), world_start(w);
+      world_activate(w, world_program(w, WAITS("silence(3 * days)")));
+      for (int i = 0; i < pieces; i++) warm(w, at_once);
+      struct world *killed = world_killed(w, "warm-silent-killed");
+      if (written && pieces == PEOPLE + 2) assert_int_equal(stored_due(killed), PEOPLE); /* it was over: nobody walks again */
+      while (warm(killed, at_once)) continue;
+      expect_due(killed, 3 * CLOCK_DAY);
+      assert_int_equal(stored_due(killed), PEOPLE);
+      world_free(killed);
+      world_free(w);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_filled_is_as_if_it_had_always_been),
@@ -391,6 +474,8 @@ int main(void) {
       cmocka_unit_test(test_history_stays_history),
       cmocka_unit_test(test_damaged_fillings_change_nothing),
       cmocka_unit_test(test_where_rows_were_trimmed),
+      cmocka_unit_test(test_the_silent_wait_for_what_is_new),
+      cmocka_unit_test(test_the_silent_are_not_forgotten_by_a_kill),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
