@@ -60,7 +60,7 @@ static void leave(int u, bool erased) {
 }
 
 static int addressee(size_t n) {
-  const char *id = strstr(receiver->seen[n].id, "_d");
+  const char *id = strrchr(receiver->seen[n].id, '_'); /* behind the origin, which may begin with a d itself */
   int u = 0;
   while (u < USERS && (!id || strcmp(people[u].id, id + 1) != 0)) u++;
   return u;
