@@ -73,6 +73,7 @@ run 0 "$KAIROS" why "$id" --language ru
 has '^  эксперимент harms: группы заполнены не по своим долям'
 run 0 "$KAIROS" why "$id" --json
 has '"ratio_off_in":"harms"'
+equal "warnings of it, under one program," "$(grep -c 'its arms are not filled' "$work/serve.log")" 1
 cat >>"$work/program/rules/ratio.lua" <<'END'
 rollout "waits" {
   why = "For few.", gates = "experiment:harms", advance = "users >= 1",
@@ -88,7 +89,6 @@ until expect_call 200 GET /v1/rollouts && grep -q '"name":"waits",.*"waits_for_r
 done
 run 0 "$KAIROS" why --user v1 --trigger stress
 has '^  the rollout waits does not go on by itself while the arms are not filled as their weights say in the experiment harms$'
-equal "warnings of it" "$(grep -c 'its arms are not filled' "$work/serve.log")" 1
 sed -i 's/^  guardrails = /  stop = { users = 10 }, guardrails = /' "$work/program/rules/ratio.lua"
 run 0 "$KAIROS" programs publish "$work/program"
 wait_for "$work/serve.log" ' info *experiment *harms has ended, everybody gets its control arm: users [0-9]* of 10'
