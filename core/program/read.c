@@ -96,9 +96,12 @@ static void read_one(struct reading *r, const char *path) {
   struct err e = {0};
   struct buf bytes = {0};
   if (r->full) return;
-  if (is_link(full_path)) complain(r, path, "is a symbolic link; a program holds its files itself");
+  const char *text = NULL;
+  if (!full_path) complain(r, path, "cannot be read: no memory");
+  else if (is_link(full_path)) complain(r, path, "is a symbolic link; a program holds its files itself");
   else if (!file_read(full_path, &bytes, PROGRAM_BYTES_MOST, &e)) complain(r, path, "cannot be read: %s", reason(&e, full_path));
-  else add_source(r, path, (struct str){arena_text(a, bytes.at ? bytes.at : "", bytes.len), bytes.len});
+  else if (!(text = arena_text(a, bytes.at ? bytes.at : "", bytes.len))) complain(r, path, "cannot be read: no memory");
+  else add_source(r, path, (struct str){text, bytes.len});
   buf_free(&bytes);
 }
 
@@ -108,13 +111,15 @@ static void read_folder(struct reading *r, const char *path, int depth) {
   size_t count;
   struct err e = {0};
   const char *full_path = arena_printf(a, "%s/%s", r->root, path);
-  if (depth > DEPTH_MOST) complain(r, path, "folders lie more than %d deep", DEPTH_MOST);
+  if (!full_path) complain(r, path, "cannot be read: no memory");
+  else if (depth > DEPTH_MOST) complain(r, path, "folders lie more than %d deep", DEPTH_MOST);
   else if (is_link(full_path)) complain(r, path, "is a symbolic link; a program holds its files itself");
   else if (!file_list(full_path, a, &entries, &count, &e)) complain(r, path, "cannot be read: %s", reason(&e, full_path));
   else
     for (size_t i = 0; i < count; i++) {
       const char *child = arena_printf(a, "%s/%s", path, entries[i].name);
-      const char kind = entries[i].name[0] == '.' ? '.' : entries[i].kind; /* editors' own files begin with a dot */
+      const char kind = !child ? 0 : entries[i].name[0] == '.' ? '.' : entries[i].kind; /* editors' own files begin with a dot */
+      if (!child) complain(r, path, "cannot be read: no memory");
       if (kind == 'l') complain(r, child, "is a symbolic link; a program holds its files itself");
       if (kind == 'd') read_folder(r, child, depth + 1);
       if (kind == 'f' && wanted(str_from(entries[i].name))) read_one(r, child);
@@ -131,7 +136,9 @@ bool sources_from_directory(struct program *p, const char *directory, struct err
   struct reading r = {.program = p, .root = directory};
   bool any = false;
   for (size_t i = 0; i < FOLDERS; i++) {
-    if (!file_exists(arena_printf(&p->arena, "%s/%s", directory, folders[i]))) continue;
+    const char *folder = arena_printf(&p->arena, "%s/%s", directory, folders[i]);
+    if (!folder) return err_set(e, ERR_INTERNAL, "no memory to read the program in %s", directory);
+    if (!file_exists(folder)) continue;
     any = true;
     read_folder(&r, folders[i], 0);
   }
