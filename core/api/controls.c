@@ -267,8 +267,16 @@ static bool is_agreed(const struct noun_rollout *n, const struct api_stage *s, s
                  n->approvals, s->approver_count, STR_ARG(n->at.name), STR_ARG(n->at.name));
 }
 
+/* A step is no way back from a halt: whoever takes it may not know of the halt. */
+static bool refuse_halted(const struct noun_rollout *n, struct err *e) {
+  return err_set(e, ERR_CONFLICT,
+                 "the rollout is halted: only resume begins it again, at its first stage (kairos rollout resume " STR_FORMAT ")",
+                 STR_ARG(n->at.name));
+}
+
 static bool next_stage(const struct noun_rollout *n, struct str verb, struct api_stage *s, struct err *e) {
   int32_t last = (int32_t)n->stage_count - 1;
+  if (s->stage < 0 && (str_is(verb, "advance") || str_is(verb, "back"))) return refuse_halted(n, e);
   if (str_is(verb, "advance")) {
     if (s->held) return err_set(e, ERR_CONFLICT, "the rollout is held: resume it first");
     if (s->stage >= last) return err_set(e, ERR_CONFLICT, "the rollout is at its last stage already");
@@ -448,8 +456,9 @@ static bool leaves(struct request *r, struct api *a, struct str verb, const stru
     const uint32_t at = json_get(&j, 0, "from");
     if (at == JSON_NONE) return true;
     if (!json_int(&j, at, &from)) err_set(&e, ERR_INPUT, "/from: expected the number of the stage that the step leaves");
+    else if (s->stage < 0) refuse_halted(n, &e);
     else if (from == s->stage) return true;
-    else if (s->stage >= 0 && from == s->stage - by) {
+    else if (from == s->stage - by) {
       request_answer(r, 200, "application/json", rollout_answer(r, a, n, s));
       return false;
     } else err_set(&e, ERR_CONFLICT, "/from: the rollout is at stage %d, not at %lld", s->stage, (long long)from);

@@ -150,6 +150,13 @@ drawn halted
 equal "who is in after the halt" "$(wc -l <"$work/halted")" 0
 expect_call 200 GET /v1/users/u1
 grep -q '"rollouts":\[\]' "$work/answer" || say "u1 is shown as in a halted rollout: $(cat "$work/answer")"
+for step in 'advance again' 'advance again --from tenth' 'back again'; do # who takes a step may not know of the halt
+  run 6 "$KAIROS" rollout $step
+  has 'the rollout is halted: only resume begins it again'
+done
+expect_call 409 POST /v1/rollouts/again/advance '{"from": -1}'
+drawn still_halted
+equal "who is in after steps from a halt" "$(wc -l <"$work/still_halted")" 0
 run 0 "$KAIROS" rollout resume again
 has 'tenth'
 run 0 "$KAIROS" rollout hold again
