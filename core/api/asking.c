@@ -21,6 +21,13 @@ bool asked_clock(struct request *r, bool *history) {
   return true;
 }
 
+bool asked_refused(struct job *j) {
+  const struct asking *a = j->owner;
+  const struct err *why = j->err.kind != ERR_NONE ? &j->err : j->items->state == ITEM_REFUSED ? &j->items->err : NULL;
+  if (why) request_refuse(a->request, why);
+  return why != NULL;
+}
+
 struct asking *asking_new(struct request *r, struct api *api) {
   struct asking *a = ARENA_NEW(&r->arena, struct asking);
   if (a) *a = (struct asking){.api = api, .request = r};

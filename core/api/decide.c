@@ -5,11 +5,9 @@
 #include "inside.h"
 
 static void decide_done(struct job *j) {
-  struct asking *a = j->owner;
+  const struct asking *a = j->owner;
   const struct item *item = j->items;
-  if (j->err.kind != ERR_NONE) request_refuse(a->request, &j->err);
-  else if (item->state == ITEM_REFUSED) request_refuse(a->request, &item->err);
-  else {
+  if (!asked_refused(j)) {
     struct buf out = {0};
     struct json_writer w = json_to(&out);
     json_open_object(&w);

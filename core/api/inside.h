@@ -54,6 +54,8 @@ bool asked_language(struct request *r, const char **language); /* ?language= or 
 
 /* ?clock=event, which needs the scope operate; false: it may not be asked, and it is answered */
 bool asked_clock(struct request *r, bool *history);
+/* Of an asking's job with one item: whether its turn was lost or the item refused; then it is answered. [main] */
+bool asked_refused(struct job *j);
 
 /* Whom an id in a request means by now: a copy in the request's arena. [main] */
 struct str person_meant(struct request *r, const struct api *api, struct str id);

@@ -24,12 +24,23 @@ static void show_condition(const struct json *j, uint32_t at, const char *key, c
          STR_ARG(json_text(j, json_get(j, is, "is"), a)), figures.len ? ": " : ", nothing it reads is known yet", STR_ARG(figures));
 }
 
+static void show_holdback(const struct json *j, uint32_t at, struct arena *a) {
+  const uint32_t holdback = json_get(j, at, "holdback");
+  double share;
+  if (json_double(j, json_get(j, holdback, "share"), &share))
+    printf("     %.4g %% are held back until " STR_FORMAT "\n", share * 100, STR_ARG(json_text(j, json_get(j, holdback, "until"), a)));
+}
+
 static void show_figures(const struct json *j, uint32_t at, struct arena *a) {
   int64_t users, decisions;
   const struct str since = json_text(j, json_get(j, at, "since"), a), ends = json_text(j, json_get(j, at, "hold_ends"), a);
   if (json_int(j, json_get(j, at, "users"), &users) && json_int(j, json_get(j, at, "decisions"), &decisions))
     printf("     in this stage%s" STR_FORMAT ": %lld %s came in, %lld %s\n", since.len ? " since " : "", STR_ARG(since), (long long)users,
            users == 1 ? "person" : "people", (long long)decisions, decisions == 1 ? "decision" : "decisions");
+  else
+    printf("     in this stage%s" STR_FORMAT ": people are not counted yet, look again in a moment\n", since.len ? " since " : "",
+           STR_ARG(since));
+  show_holdback(j, at, a);
   show_condition(j, at, "halt", "halt_now", a);
   show_condition(j, at, "advance", "advance_now", a);
   if (ends.len) printf("          not before " STR_FORMAT ", when the stage's hold ends\n", STR_ARG(ends));

@@ -43,6 +43,8 @@ come() { # FILE: once more, with ids of their own
 run 0 "$KAIROS" rollout advance wide
 expect_call 200 GET /v1/rollouts
 grep -q '"name":"wide",.*"stage":1,.*"holdback":{"share":0.05,"until":"20' "$work/answer" || say "$(cat "$work/answer")"
+run 0 "$KAIROS" rollout list wide
+has '^     5 % are held back until 20'
 seq 1 400 | sed 's/^/u/' >"$work/everybody"
 come "$work/everybody"
 decisions() { "$KAIROS" replay --print --data "$work/data" >"$work/decisions" 2>/dev/null; }
