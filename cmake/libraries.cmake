@@ -9,6 +9,13 @@ foreach(entry sodium:libsodium xxhash:libxxhash uv:libuv lua:lua5.4 sqlite:sqlit
   add_library(lib_${short} INTERFACE)
   target_link_libraries(lib_${short} INTERFACE PkgConfig::${short})
 endforeach()
+# The static library: before 1.10 LZ4_attach_dictionary, which lets every row share one dictionary's table, is in no other.
+find_library(LZ4_LIBRARY NAMES liblz4.a lz4 REQUIRED)
+find_path(LZ4_INCLUDE lz4.h REQUIRED)
+add_library(lib_lz4 INTERFACE)
+target_link_libraries(lib_lz4 INTERFACE ${LZ4_LIBRARY})
+target_include_directories(lib_lz4 SYSTEM INTERFACE ${LZ4_INCLUDE})
+
 pkg_check_modules(jansson IMPORTED_TARGET jansson) # tests only
 pkg_check_modules(cmocka IMPORTED_TARGET cmocka)   # tests only
 

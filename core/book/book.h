@@ -227,6 +227,9 @@ struct revival {
   void *context;
 };
 bool volume_revive(struct volume *v, struct revival *r, uint32_t most, struct err *e);
+/* When each row ended that was delivered or failed, of the `most` after *after, by id; moves it. `over` after the last. */
+bool volume_ends(struct volume *v, uint64_t *after, uint32_t most, void (*each)(void *context, int64_t at, bool failed), void *context,
+                 bool *over, struct err *e);
 /* When each waiting row is too late, by its id; false from `each` ends the look. */
 bool volume_expiring(struct volume *v, bool (*each)(void *context, uint64_t id, int64_t send_before), void *context, struct err *e);
 

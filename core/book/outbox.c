@@ -302,3 +302,22 @@ bool volume_expiring(struct volume *v, bool (*each)(void *context, uint64_t id, 
   sqlite3_reset(select);
   return got >= 0;
 }
+
+bool volume_ends(struct volume *v, uint64_t *after, uint32_t most, void (*each)(void *context, int64_t at, bool failed), void *context,
+                 bool *over, struct err *e) {
+  if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+  sqlite3_stmt *select = volume_statement(v, SELECT_FATES);
+  sqlite3_bind_int64(select, 1, (int64_t)*after);
+  sqlite3_bind_int64(select, 2, most);
+  uint32_t seen = 0;
+  int got;
+  while ((got = sql_row(select, "reading the outbox", e)) == 1) {
+    const int end = sqlite3_column_int(select, 4);
+    seen++;
+    *after = (uint64_t)sqlite3_column_int64(select, 0);
+    if (end == OUTBOX_DELIVERED || end == OUTBOX_FAILED) each(context, sqlite3_column_int64(select, 3), end == OUTBOX_FAILED);
+  }
+  sqlite3_reset(select);
+  *over = seen < most;
+  return got == 0;
+}

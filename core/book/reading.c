@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool works(const struct volume *v, struct err *e) {
+  return (!v->failed && v->db) || err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
+}
+
 /* Reading what waits in memory writes it first (inside the open transaction). */
 static bool settled(struct volume *v, int64_t seq, struct err *e) {
-  if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
-  return !turn_pending(v, seq) || turn_flush(v, e);
+  return works(v, e) && (!pending_of(v, seq) || pending_write(v, e));
 }
 
 static bool owner(struct volume *v, int64_t number, const char *what, int64_t id, struct user **user, struct err *e) {
@@ -86,7 +89,7 @@ static bool no_decision(uint64_t id, struct err *e) {
 }
 
 bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e) {
-  if (!settled(v, 0, e)) return false;
+  if (!works(v, e) || (v->deferred_count && !pending_write(v, e))) return false;
   sqlite3_stmt *select = volume_statement(v, SELECT_DECISION);
   sqlite3_bind_int64(select, 1, (int64_t)id);
   const int got = sql_row(select, "reading a decision", e);

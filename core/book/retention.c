@@ -1,17 +1,19 @@
 /* Retention: one look at everything a day, in small steps. Promises that a lane is held for a millisecond at most, when it has
  * nothing to do, and once a second where that never is; that after each step everything is whole, so that kill -9 between or within two
- * loses nothing; that a user who is erased meanwhile is let go of; and that one who does not read back keeps nobody else's rows. What is
- * done to one user is trim.c's. On the volume's thread; offline by a tool. */
+ * loses nothing; that a user who is erased meanwhile is let go of; that one who does not read back keeps nobody else's rows; and that a
+ * clock which leaps ahead is believed only after a day, so that one which stood wrong for less trims nothing early. What is done to one
+ * user is trim.c's. On the volume's thread; offline by a tool, at whose word the clock is believed. */
 #include "kit/clock.h"
 #include "kit/log.h"
 #include "retaining.h"
 #include <stdio.h>
 
-#define STEP_NS       1000000    /* a lane is held no longer */
-#define STEP_UNITS    512        /* nor for more than this, whatever the clock says */
-#define QUIET_NS      20000000   /* nothing was committed for so long: it is quiet */
-#define BUSY_NS       1000000000 /* one step so often where it never is */
-#define AGAIN_MS      3600000    /* a look that failed with its volume: not again before, or the volume would do nothing but recover */
+#define STEP_NS       1000000             /* a lane is held no longer */
+#define STEP_UNITS    512                 /* nor for more than this, whatever the clock says */
+#define QUIET_NS      20000000            /* nothing was committed for so long: it is quiet */
+#define BUSY_NS       1000000000          /* one step so often where it never is */
+#define LEAP_MS       (2 * RETENTION_DAY) /* so long after a look was due: the clock has leapt, or nothing ran */
+#define AGAIN_MS      3600000 /* a look that failed with its volume: not again before, or the volume would do nothing but recover */
 #define LETTERS_A_GO  64
 #define UNITS_OFFLINE 2048
 
@@ -176,15 +178,24 @@ bool volume_retain_waits(const struct volume *v) {
   return v->retaining && v->retaining->phase != RETAIN_REST && !v->failed;
 }
 
-/* The first look comes a day after the directory's first start: whoever only tries the engine is not worked for. */
+/* The next look comes a day after this sight of the clock. */
+static bool see(struct volume *v, struct retaining *r, int64_t now, struct err *e) {
+  r->next_look = now + RETENTION_DAY;
+  return turn_begin(v, e) && meta_put(v, "retained_at", now, e) && volume_commit(v, e);
+}
+
+/* The first look comes a day after the directory's first start: whoever only tries the engine is not worked for. So does one after a clock
+ * that leapt, ahead or back. A leap of less than that trims as much too early, and keeps everything whole all the same. */
 static bool is_due(struct volume *v, struct retaining *r, int64_t now, struct err *e, bool *due) {
   *due = false;
-  if (r->phase == RETAIN_REST && r->next_look == INT64_MIN) {
+  if (r->phase != RETAIN_REST && now < r->now - AGAIN_MS) retention_forget(v); /* what it began with was never the time */
+  if (r->phase == RETAIN_REST && (r->next_look == INT64_MIN || r->next_look > now + RETENTION_DAY)) {
     int64_t last;
     if (!meta_get(v->db, "retained_at", 0, &last, e)) return false;
-    if (!last && (!turn_begin(v, e) || !meta_put(v, "retained_at", now, e) || !volume_commit(v, e))) return false;
-    r->next_look = (last ? last : now) + RETENTION_DAY;
+    if (last && last <= now) r->next_look = last + RETENTION_DAY;
+    else if (!see(v, r, now, e)) return false;
   }
+  if (r->phase == RETAIN_REST && now >= r->next_look + LEAP_MS && !see(v, r, now, e)) return false;
   *due = r->phase != RETAIN_REST || now >= r->next_look;
   return true;
 }

@@ -7,33 +7,27 @@
 
 #define PLAIN_MOST ((size_t)8 << 20)
 
-static const unsigned char *row_key(const struct volume *v, const struct user *u) {
+const unsigned char *row_key(const struct volume *v, const struct user *u) {
   return u ? u->key : v->book->control_key;
 }
 
-static struct seal_cache *row_cache(struct user *u) {
+struct seal_cache *row_cache(struct user *u) {
   return u ? &u->sealed_with : NULL;
 }
 
-static struct seal_place row_place(const struct user *u, const struct entry *entry) {
+struct seal_place row_place(const struct user *u, const struct entry *entry) {
   if (!u) return (struct seal_place){.what = 'c', .kind = (uint8_t)entry->kind, .count = entry->partition};
   return (struct seal_place){.what = 'j', .kind = (uint8_t)entry->kind, .count = entry->count, .digest = u->digest};
 }
 
-/* Stored: the row's place in its chain (it is also part of the seal), then the sealed piece. */
-bool row_seal(struct volume *v, struct user *u, const struct entry *entry, struct buf *out, struct err *e) {
+/* Stored: the row's place in its chain (it is also part of the seal), then this, packed and sealed. */
+bool row_plain(const struct entry *entry, struct buf *out, struct err *e) {
   if (entry->body.len + entry->record.len > PLAIN_MOST)
     return err_set(e, ERR_INPUT, "a journal row of %zu bytes is above the %zu allowed", entry->body.len + entry->record.len, PLAIN_MOST);
-  buf_clear(&v->plain);
-  buf_clear(&v->packed);
-  pack_i64(&v->plain, entry->arrived);
-  pack_str(&v->plain, entry->body);
-  buf_str(&v->plain, entry->record);
-  const struct seal_place place = row_place(u, entry);
-  pack_u64(out, entry->count);
-  const bool done = !v->plain.failed && packer_pack(&v->packer, buf_view(&v->plain), &v->packed) &&
-                    seal(&v->sealer, row_key(v, u), row_cache(u), &place, buf_view(&v->packed), out);
-  return (done && !out->failed) || err_set(e, ERR_STORAGE, "memory for a journal row is missing");
+  pack_i64(out, entry->arrived);
+  pack_str(out, entry->body);
+  buf_str(out, entry->record);
+  return !out->failed || err_set(e, ERR_STORAGE, "memory for a journal row is missing");
 }
 
 bool row_open(struct volume *v, struct user *u, struct str sealed, struct entry *entry, struct buf *plain, struct err *e) {

@@ -1,23 +1,14 @@
 /* The turn: rows, decisions and outbox rows of one transaction. Promises that they become durable together or not at all, and that after
- * any failure the volume says no to everything until volume_recover has reopened it. Rows wait in memory until the commit, so that a row's
- * decisions are stored with it in one insert. Called by flow on the volume's lane. */
+ * any failure the volume says no to everything until volume_recover has reopened it. Rows and decisions wait in memory until the commit
+ * (pending.c). Called by flow on the volume's lane. */
 #include "kit/clock.h"
 #include "volume.h"
 #include "wal.h"
 #include <string.h>
 
-#define PENDING_BYTES ((size_t)4 << 20) /* written before the commit when a turn grows beyond */
-
 bool turn_fail(struct volume *v) {
   v->failed = true;
   return false;
-}
-
-void turn_forget(struct volume *v) {
-  for (size_t i = 0; i < v->pending_count; i++) buf_clear(&v->pending[i].decisions);
-  v->pending_count = 0;
-  buf_clear(&v->pending_bytes);
-  v->pending_bytes.failed = false;
 }
 
 bool volume_room(const struct volume *v, struct err *e) {
@@ -36,74 +27,21 @@ bool turn_begin(struct volume *v, struct err *e) {
   return true;
 }
 
-struct pending *turn_pending(struct volume *v, int64_t seq) {
-  if (!v->pending_count || seq < v->pending[0].seq || seq >= v->next_seq) return NULL;
-  return &v->pending[seq - v->pending[0].seq];
-}
-
-static bool write_row(struct volume *v, const struct pending *p, struct err *e) {
-  sqlite3_stmt *insert = volume_statement(v, INSERT_ROW);
-  sqlite3_bind_int64(insert, 1, p->seq);
-  sqlite3_bind_int64(insert, 2, p->partition);
-  sqlite3_bind_int64(insert, 3, p->user);
-  sqlite3_bind_int64(insert, 4, p->previous);
-  sqlite3_bind_int64(insert, 5, p->kind);
-  sqlite3_bind_blob64(insert, 6, v->pending_bytes.at + p->from, p->length, SQLITE_STATIC);
-  if (p->decisions.len == 8) {
-    int64_t id;
-    memcpy(&id, p->decisions.at, sizeof id);
-    sqlite3_bind_int64(insert, 7, id);
-  } else if (p->decisions.len) sql_bind_str(insert, 7, buf_view(&p->decisions));
-  else sqlite3_bind_null(insert, 7);
-  return sql_run(insert, "writing a journal row", e);
-}
-
-bool turn_flush(struct volume *v, struct err *e) {
-  for (size_t i = 0; i < v->pending_count; i++)
-    if (!write_row(v, &v->pending[i], e)) return turn_fail(v);
-  turn_forget(v);
-  return true;
-}
-
 /* ---- rows ---- */
-
-static struct pending *pending_add(struct volume *v) {
-  if (v->pending_count == v->pending_cap) {
-    const size_t cap = v->pending_cap ? v->pending_cap * 2 : 64;
-    struct pending *grown = kit_realloc(v->pending, cap * sizeof *grown);
-    if (!grown) return NULL;
-    memset(grown + v->pending_cap, 0, (cap - v->pending_cap) * sizeof *grown);
-    v->pending = grown;
-    v->pending_cap = cap;
-  }
-  struct pending *p = &v->pending[v->pending_count++];
-  struct buf decisions = p->decisions; /* its memory is kept from turn to turn */
-  *p = (struct pending){.decisions = decisions};
-  return p;
-}
 
 bool volume_append(struct volume *v, struct user *u, struct entry *entry, struct err *e) {
   if (!turn_begin(v, e)) return false;
   must(entry->partition < BOOK_PARTITIONS && v->book->layout.volume_of[entry->partition] == v->number);
   must((u != NULL) == (entry->kind != ENTRY_CONTROL) && (!u || u->partition == entry->partition));
   v->has_rows = true;
-  if (v->pending_bytes.len > PENDING_BYTES && !turn_flush(v, e)) return false;
+  if (!pending_room(v, e)) return false;
   if (!entry->arrived) entry->arrived = clock_now();
   entry->user = u ? u->number : 0;
   entry->previous = u ? u->head : v->control_head[entry->partition];
   entry->count = u ? u->events + 1 : 0;
   entry->decisions = 0;
-  struct pending *p = pending_add(v);
-  if (!p) {
-    err_set(e, ERR_STORAGE, "memory for a journal row is missing");
-    return turn_fail(v);
-  }
-  p->from = v->pending_bytes.len;
-  if (!row_seal(v, u, entry, &v->pending_bytes, e)) {
-    v->pending_count--;
-    return turn_fail(v);
-  }
-  p->length = v->pending_bytes.len - p->from;
+  struct pending *p = pending_row(v, u, entry, e);
+  if (!p) return turn_fail(v);
   p->seq = entry->seq = v->next_seq++;
   p->user = entry->user;
   p->previous = entry->previous;
@@ -150,16 +88,9 @@ static bool join_written_row(struct volume *v, int64_t seq, uint64_t id, struct 
 bool volume_add_decision(struct volume *v, struct user *u, uint64_t id, int64_t seq, struct str record, struct err *e) {
   if (!turn_begin(v, e)) return false;
   v->has_rows = true;
-  buf_clear(&v->sealed);
-  if (!piece_seal(v, u, 'd', id, record, &v->sealed, e)) return turn_fail(v);
-  sqlite3_stmt *insert = volume_statement(v, INSERT_DECISION);
-  sqlite3_bind_int64(insert, 1, (int64_t)id);
-  sqlite3_bind_int64(insert, 2, seq);
-  sqlite3_bind_int64(insert, 3, u->number);
-  sql_bind_str(insert, 4, buf_view(&v->sealed));
-  if (!sql_run(insert, "writing a decision", e)) return turn_fail(v);
+  if (!pending_decision(v, u, id, seq, record, e)) return turn_fail(v);
   v->decisions[id >> 48] = id & UINT64_C(0xffffffffffff);
-  struct pending *p = turn_pending(v, seq);
+  struct pending *p = pending_of(v, seq);
   if (!p) return join_written_row(v, seq, id, e) || turn_fail(v);
   buf_put(&p->decisions, &id, sizeof id);
   if (!p->decisions.failed) return true;
@@ -172,7 +103,7 @@ bool volume_add_decision(struct volume *v, struct user *u, uint64_t id, int64_t 
 bool volume_commit(struct volume *v, struct err *e) {
   if (v->failed) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
   if (!v->in_turn) return true;
-  if (!turn_flush(v, e)) return false;
+  if (!pending_write(v, e)) return false;
   if (v->wal) wal_gather(v->wal);
   const bool done = sql_run(volume_statement(v, COMMIT_TURN), "committing a turn", e);
   const int rc = v->wal ? wal_gathered(v->wal) : SQLITE_OK;

@@ -60,7 +60,10 @@ bool profile_zone_fine(const struct json *j, uint32_t profile, const char *point
   const uint32_t at = json_get(j, profile, "timezone");
   if (json_type(j, at) != JSON_STRING) return true; /* null takes it away; what is no text is refused by its kind */
   const struct str name = json_text(j, at, a);
-  if (tz_is_place(name) || (name.len && memchr(name.at, 0, name.len))) return true; /* a NUL has a sentence of its own */
+  if (name.len && memchr(name.at, 0, name.len)) return true; /* a NUL has a sentence of its own */
+  struct err why = {0};
+  if (tz_is_place(name)) /* a file that cannot be read is nobody's fault: the merge says so */
+    return tz_named(name, &why) || why.kind != ERR_MISSING || err_set(e, ERR_INPUT, "%s: %s", pointer, why.text);
   const struct str raw = json_raw(j, at);
   return err_set(e, ERR_INPUT, "%s: expected the time zone of a place, such as Europe/Berlin, or null, got %.*s", pointer,
                  raw.len < 40 ? (int)raw.len : 40, raw.at);

@@ -42,10 +42,12 @@ static const char *const steps[] = {
     " digest BLOB NOT NULL, PRIMARY KEY(user, head)) WITHOUT ROWID;"
     "CREATE TABLE trims(user INTEGER PRIMARY KEY, base INTEGER NOT NULL, cut INTEGER NOT NULL, at INTEGER NOT NULL,"
     " oldest INTEGER NOT NULL, decided INTEGER NOT NULL);",
+    /* Nothing of the schema: what is packed may be LZ4's from here on, which engines of earlier versions cannot unpack. */
+    "SELECT 1;",
 };
 #define STEPS ((int)(sizeof steps / sizeof *steps))
 #define OLDEST_READ                                                                                                                        \
-  1 /* of what no engine has opened for writing since: the steps after it moved indexes, and added what trimming needs                     \
+  1 /* of what no engine has opened for writing since: the steps after it moved indexes, added what trimming needs, and another packing    \
      */
 #define FIRST_TRIMMING 3 /* before it nothing was ever trimmed, and there is nothing to read of it */
 
@@ -247,10 +249,7 @@ static void volume_free(struct volume *v) {
   if (v->retaining) buf_free(&v->retaining->list);
   kit_free(v->retaining);
   packer_free(&v->packer);
-  turn_forget(v);
-  for (size_t i = 0; i < v->pending_cap; i++) buf_free(&v->pending[i].decisions);
-  kit_free(v->pending);
-  buf_free(&v->pending_bytes);
+  pending_free(v);
   buf_free(&v->plain);
   buf_free(&v->packed);
   buf_free(&v->sealed);
@@ -291,7 +290,7 @@ bool volume_recover(struct volume *v, struct err *e) {
   if (v->replay.leaving)
     for (struct user *u = v->newest; u; u = u->older) v->replay.leaving(v->replay.context, v, u);
   users_forget_all(v);
-  turn_forget(v);
+  pending_forget(v);
   volume_disconnect(v);
   v->failed = false;
   /* What stands in the log behind the last commit that was told to be durable may be readable and yet never reach the disk, if its sync

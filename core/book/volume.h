@@ -19,13 +19,24 @@ struct volume_limits {
 };
 extern struct volume_limits volume_limits;
 
-/* A row that has its seq and waits to be written. */
+/* What waits to be packed, sealed and written. `from` and `length` say where it lies: in pending_bytes, then in `packed`, then in `sealed`.
+ */
+struct waiting {
+  struct user *user; /* NULL: a control fact. In memory until it is written: users who are dirty stay. */
+  struct seal_place place;
+  size_t from, length;
+};
 struct pending {
+  struct waiting waiting;
   int64_t seq, user, previous;
   uint32_t partition;
   uint8_t kind;
-  size_t from, length;  /* of the sealed body in pending_bytes */
   struct buf decisions; /* ids, 8 bytes each */
+};
+struct pending_decision {
+  struct waiting waiting;
+  uint64_t id;
+  int64_t seq;
 };
 
 enum statement {
@@ -97,7 +108,9 @@ struct volume {
   struct wal *wal;              /* of the connection; NULL: what it writes is not gathered */
   struct pending *pending;
   size_t pending_count, pending_cap;
-  struct buf pending_bytes;
+  struct pending_decision *deferred;
+  size_t deferred_count, deferred_cap;
+  struct buf pending_bytes;         /* of both, plain */
   struct buf plain, packed, sealed; /* scratch */
   int64_t row_seq, row_arrived;     /* the row appended or read last: whose arrival volume_remember asks for */
   /* counters */
@@ -137,13 +150,22 @@ struct volume *volume_open_raw(struct book *b, uint32_t number, struct err *e);
 
 /* turn.c */
 bool turn_begin(struct volume *v, struct err *e); /* lazily; refuses a failed volume */
-bool turn_flush(struct volume *v, struct err *e); /* writes pending rows */
 bool turn_fail(struct volume *v);                 /* marks the volume failed; always false */
-void turn_forget(struct volume *v);               /* drops what is pending */
-struct pending *turn_pending(struct volume *v, int64_t seq);
+
+/* pending.c: rows and decisions of the open turn. NULL and false: memory is missing, or the row is too large. */
+struct pending *pending_row(struct volume *v, struct user *u, const struct entry *entry, struct err *e); /* seq and what follows: unset */
+bool pending_decision(struct volume *v, struct user *u, uint64_t id, int64_t seq, struct str record, struct err *e);
+struct pending *pending_of(struct volume *v, int64_t seq); /* NULL: not there, or written already */
+bool pending_room(struct volume *v, struct err *e);        /* writes what is pending when it has grown large */
+bool pending_write(struct volume *v, struct err *e);       /* … in any case; a failure is the turn's */
+void pending_forget(struct volume *v);
+void pending_free(struct volume *v);
 
 /* rows.c */
-bool row_seal(struct volume *v, struct user *u, const struct entry *entry, struct buf *out, struct err *e);
+struct seal_place row_place(const struct user *u, const struct entry *entry);
+bool row_plain(const struct entry *entry, struct buf *out, struct err *e); /* appended; refuses rows that are too large */
+const unsigned char *row_key(const struct volume *v, const struct user *u);
+struct seal_cache *row_cache(struct user *u);
 /* Opens a sealed body; the views in `entry` lie in `plain`. */
 bool row_open(struct volume *v, struct user *u, struct str sealed, struct entry *entry, struct buf *plain, struct err *e);
 /* Statement columns: seq, part, user, prev, kind, body, decisions. */

@@ -168,9 +168,17 @@ static void whoever_dies_while_trimming_loses_nothing(void **state) {
   clock_thaw();
 }
 
-/* As a lane does: it settles when it has nothing to do. */
+/* As a lane does: it settles when it has nothing to do. A leap of the clock is believed a day later. */
 static void let_time_pass(struct volume *v, int64_t ms, struct err *e) {
-  clock_advance(ms);
+  const bool leaps = ms > 2 * RETENTION_DAY;
+  if (leaps) {
+    clock_advance(ms - RETENTION_DAY);
+    for (int i = 0; i < 2; i++) {
+      clock_advance(25);
+      fine(e, volume_settle(v, true, e));
+    }
+  }
+  clock_advance(leaps ? RETENTION_DAY : ms);
   for (int i = 0; i < 400; i++) {
     clock_advance(25);
     fine(e, volume_settle(v, true, e));
@@ -344,6 +352,40 @@ static void a_clock_that_went_back_tears_no_chain(void **state) {
   clock_thaw();
 }
 
+/* The wall clock leaps ten years ahead for some hours, while it runs or at a start, and is set right: nothing went, and what is due goes in
+ * its time. */
+static void a_clock_that_leaps_trims_nothing(void **state) {
+  (void)state;
+  for (int restarts = 0; restarts < 2; restarts++) {
+    struct fixture f;
+    struct err e = {0};
+    clock_freeze(TOY_NOW + 1000);
+    fixture_open(&f, "book-retention-leap", 1);
+    struct volume *v = past(&f);
+    volume_retain(v, &keep);
+    let_time_pass(v, 2000, &e);
+    let_time_pass(v, 2 * RETENTION_DAY, &e); /* a checkpoint each, behind which everything could go */
+    for (int leap = 0; leap < 2; leap++) {
+      for (int back = 0; back < 2; back++) {
+        clock_advance((back ? -1 : 1) * 3650 * RETENTION_DAY);
+        if (restarts) {
+          volume_close(v);
+          v = toy_open(&f, 0, NULL);
+          volume_retain(v, &keep);
+        }
+        let_time_pass(v, 20 * 3600000, &e);
+        assert_int_equal(whole_rows(v, &e), USERS * OLD);
+      }
+    }
+    newer(v, &e);
+    let_time_pass(v, 410 * RETENTION_DAY, &e);
+    assert_int_equal(whole_rows(v, &e), USERS * NEW);
+    volume_close(v);
+    fixture_close(&f);
+    clock_thaw();
+  }
+}
+
 /* Decisions of several ages behind a checkpoint whose own row has none. */
 static void a_link_without_decisions_takes_none_with_it(void **state) {
   (void)state;
@@ -387,6 +429,7 @@ int main(void) {
                                      cmocka_unit_test(a_look_that_fails_is_not_begun_anew_at_once),
                                      cmocka_unit_test(a_lane_without_a_pause_trims_too),
                                      cmocka_unit_test(a_clock_that_went_back_tears_no_chain),
+                                     cmocka_unit_test(a_clock_that_leaps_trims_nothing),
                                      cmocka_unit_test(a_link_without_decisions_takes_none_with_it),
                                      cmocka_unit_test(days_that_make_no_sense_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
