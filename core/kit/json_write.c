@@ -61,8 +61,20 @@ void json_close_array(struct json_writer *w) {
   json_close(w, ']', false);
 }
 
+#define EACH UINT64_C(0x0101010101010101)
+
+/* Whether one of eight bytes at once may not stand in a string as it is: below 0x20, a quote or a backslash. */
+static bool some_escaped(uint64_t v) {
+  const uint64_t quote = v ^ EACH * '"', backslash = v ^ EACH * '\\';
+  return (((v - EACH * 0x20) & ~v) | ((quote - EACH) & ~quote) | ((backslash - EACH) & ~backslash)) & EACH * 0x80;
+}
+
 static size_t plain_length(const char *at, size_t length) {
   size_t i = 0;
+  for (uint64_t eight; i + sizeof eight <= length; i += sizeof eight) {
+    memcpy(&eight, at + i, sizeof eight);
+    if (some_escaped(eight)) break;
+  }
   while (i < length && (unsigned char)at[i] >= 0x20 && at[i] != '"' && at[i] != '\\') i++;
   return i;
 }
@@ -79,7 +91,23 @@ static void put_escape(struct buf *b, char c) {
   }
 }
 
+/* Nearly every string is put as it is: one look for room, one copy. `after` follows the quote when it is not 0. */
+static bool put_plain(struct buf *b, struct str s, char after) {
+  if (plain_length(s.at, s.len) < s.len) return false;
+  buf_reserve(b, s.len + 3);
+  if (b->failed) return true;
+  char *at = b->at + b->len;
+  *at++ = '"';
+  if (s.len) memcpy(at, s.at, s.len);
+  at += s.len;
+  *at++ = '"';
+  *at = after;
+  b->len += s.len + 2 + (after != 0);
+  return true;
+}
+
 static void put_quoted(struct buf *b, struct str s) {
+  if (put_plain(b, s, 0)) return;
   buf_char(b, '"');
   while (s.len > 0) {
     size_t plain = plain_length(s.at, s.len);
@@ -95,8 +123,10 @@ static void put_quoted(struct buf *b, struct str s) {
 void json_key_str(struct json_writer *w, struct str key) {
   must((w->objects & level_bit(w)) && !w->after_key);
   comma(w);
-  put_quoted(w->b, key);
-  buf_char(w->b, ':');
+  if (!put_plain(w->b, key, ':')) {
+    put_quoted(w->b, key);
+    buf_char(w->b, ':');
+  }
   w->after_key = true;
 }
 

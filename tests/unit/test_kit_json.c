@@ -305,6 +305,35 @@ static void writer_has_one_form(void **state) {
   buf_free(&b);
 }
 
+/* Strings are looked at eight bytes at once: any byte at any place of any length, as a value and as a key. */
+static void every_byte_at_every_place(void **state) {
+  (void)state;
+  for (size_t length = 1; length <= 20; length++)
+    for (size_t place = 0; place < length; place++)
+      for (unsigned c = 1; c < 256; c++) {
+        char text[20], expected[64];
+        memset(text, 'x', sizeof text);
+        text[place] = (char)c;
+        const char *escape = strchr("\"\\\b\f\n\r\t", (int)c);
+        char form[8] = {(char)c};
+        if (escape) snprintf(form, sizeof form, "\\%c", "\"\\bfnrt"[escape - "\"\\\b\f\n\r\t"]);
+        else if (c < 0x20) snprintf(form, sizeof form, "\\u%04x", c);
+        snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", (int)place, text, form, (int)(length - place - 1), text + place + 1);
+        struct buf value = {0}, pair = {0};
+        struct json_writer w = json_to(&value);
+        json_put_str(&w, (struct str){text, length});
+        assert_true(str_is(buf_view(&value), expected));
+        w = json_to(&pair);
+        json_open_object(&w);
+        json_key_str(&w, (struct str){text, length});
+        assert_int_equal(pair.len, strlen(expected) + 2);
+        assert_memory_equal(pair.at + 1, expected, strlen(expected));
+        assert_int_equal(pair.at[pair.len - 1], ':');
+        buf_free(&value);
+        buf_free(&pair);
+      }
+}
+
 static void what_is_written_reads_back(void **state) {
   (void)state;
   struct rng r = rng_from(4);
@@ -339,6 +368,7 @@ int main(void) {
       cmocka_unit_test(what_is_not_there_is_not_there),
       cmocka_unit_test(integers_are_exact),
       cmocka_unit_test(writer_has_one_form),
+      cmocka_unit_test(every_byte_at_every_place),
       cmocka_unit_test(what_is_written_reads_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
