@@ -103,10 +103,12 @@ static bool known_words(struct flow *f, struct step *s, struct err *why) {
   if (kind == ENTRY_TICK || kind == ENTRY_CONSENT || kind == ENTRY_ASKED || kind == ENTRY_FILLED || kind == ENTRY_MERGE || !p) return true;
   if (event_is_own(ev))
     return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is the engine's own (consent has its routes)", STR_ARG(ev->type));
-  if (str_is(ev->type, "profile_updated") && s->item->may_identify &&
-      !profile_zone_fine(&ev->json, ev->data, "/data/timezone", &f->scratch, why))
-    return false;
   const struct event_type *t = vocabulary_type(p->vocabulary, ev->type);
+  if (str_is(ev->type, "profile_updated") && s->item->may_identify &&
+      !profile_zone_fine(&ev->json, ev->data, "/data/timezone", &f->scratch, why)) {
+    struct err more = {0}; /* whoever sent it hears of all of it at once */
+    return (!t || vocabulary_check(p->vocabulary, t, ev, &more)) ? false : err_also(why, &more);
+  }
   if (t) return vocabulary_check(p->vocabulary, t, ev, why);
   s->item->undeclared = !p->strict;
   if (!p->strict) return true;

@@ -48,8 +48,8 @@ struct api_stage { /* where operators moved a rollout */
   char *moved_on;        /* the figures by which it came here by itself, halted or advanced; NULL: by hand, or nobody moved it */
   struct str *approvers; /* who agreed to the next step since the last one */
   size_t approver_count;
-  struct rate_count failed; /* the courier's messages, as of when it came here … */
-  int64_t failed_since;     /* … by this `since` */
+  struct rate_count failed; /* the courier's messages, as of when its stage began … */
+  int64_t failed_since;     /* … which was then */
 };
 const struct route *api_routes(size_t *count); /* context of the handlers is the struct api */
 /* Reads the control facts that are in force (kills, rollout stages) from control.db and gives the kills to the courier. Before serving.

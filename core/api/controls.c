@@ -481,6 +481,7 @@ static bool step(struct fact *f, struct str verb, const struct noun_rollout *n, 
     after->approver_count = 0;
     after->moved_on = NULL;
     after->since = clock_now();
+    messages_note(f->api);
     after->holdback = stage_holdback(n, after->stage);
   }
   f->answer = rollout_answer(r, f->api, n, after);

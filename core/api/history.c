@@ -8,7 +8,7 @@
 
 /* ---- one decision ---- */
 
-struct str delivery_json(struct volume *v, uint64_t id, struct arena *a) {
+struct str delivery_json(struct volume *v, uint64_t id, struct str endpoints, struct arena *a) {
   static const char *const ends[] = {"waiting", "delivered", "failed", "expired", "withdrawn"};
   struct outbox_row row;
   struct err none = {0};
@@ -22,6 +22,10 @@ struct str delivery_json(struct volume *v, uint64_t id, struct arena *a) {
   json_pair_str(&w, "send_before", (struct str){at, clock_format(row.send_before, at)});
   json_key(&w, "log");
   json_put_raw(&w, row.log.len ? row.log : STR("[]"));
+  if (row.end == OUTBOX_WAITING && endpoints.len) {
+    json_key(&w, "endpoints");
+    json_put_raw(&w, endpoints);
+  }
   json_close_object(&w);
   struct str copy = {arena_text(a, out.at, out.len), out.len};
   buf_free(&out);
@@ -68,9 +72,10 @@ static void decision_in_lane(struct job *j, struct flow *f, const char *language
   if (!volume_decision(flow_volume(f), (uint64_t)j->number, &j->arena, &record, &seq, &j->err)) return;
   if (!json_parse(&parsed, &j->arena, record, &json_limits_default, &j->err)) return;
   struct why_input in = {.record = record,
-                         .outbox_json = delivery_json(flow_volume(f), (uint64_t)j->number, &j->arena),
+                         .outbox_json = delivery_json(flow_volume(f), (uint64_t)j->number, a->endpoints, &j->arena),
                          .language = language ? language : "en",
-                         .held = a->held};
+                         .held = a->held,
+                         .kept = true};
   if (!beside_record(flow_volume(f), seq, &j->arena, &in, &j->err)) return;
   struct library *l = a->api->library;
   const struct program *p = program_of(l, f, &parsed, (uint32_t)((uint64_t)j->number >> 48), &j->arena);
@@ -125,6 +130,7 @@ static void ask_decision(struct request *r, struct api *api, bool words) {
   if (!a) return;
   a->language = language;
   a->held = ratios_held(api, &r->arena);
+  a->endpoints = endpoints_in_the_way(api, &r->arena);
   if (words) a->answer = answer_text;
   asking_submit(a, book_volume_of(api->book, (uint32_t)(id >> 48)), (struct str){0}, (int64_t)id, words ? why_in_lane : show_in_lane);
 }

@@ -103,7 +103,10 @@ int64_t person_now(const struct user *u); /* as of when people are looked at [la
 void person_put(struct json_writer *w, struct flow *f, struct user *u, struct arena *a);
 
 /* The attempts and the end of a send, as an object; empty when nothing was to be sent. [lane] */
-struct str delivery_json(struct volume *v, uint64_t id, struct arena *a);
+/* `endpoints`: of endpoints_in_the_way, for what waits; empty: nobody asks. */
+struct str delivery_json(struct volume *v, uint64_t id, struct str endpoints, struct arena *a);
+/* The endpoints and why each does not work, as JSON, when none does; else empty. [main] */
+struct str endpoints_in_the_way(const struct api *a, struct arena *arena);
 
 /* One job for one user's lane that runs `call` there; `answer` then runs on the main thread with job->text as the JSON, or the error is
  * answered. */
@@ -113,6 +116,7 @@ struct asking {
   struct request *request;
   void (*answer)(struct asking *a, struct job *j);
   const char *language; /* of an explanation */
+  struct str endpoints; /* … whether what waits can go anywhere now */
   struct str weather;   /* of insights */
   struct str merged;    /* the person's other ids, as JSON */
   struct str unread;    /* what of a profile nothing reads, as JSON */
@@ -194,6 +198,11 @@ void trials_close(struct api *a);
 /* Leaves `out` as it is while the journal was not read to its end, or as far as this stage. */
 void trial_figures(const struct api *a, uint32_t rollout, const struct api_stage *s, struct stage_figures *out, int64_t *first,
                    struct arena *arena);
+
+/* Messages that failed, of all that were delivered or failed in the stage; `first`: when somebody came in, of one that nobody moved to. Of
+ * nobody while it is not known what ended before this start: then that is read. */
+struct rate_count stage_messages(struct api *a, struct api_stage *s, int64_t first);
+void messages_note(struct api *a); /* once a second, and when a rollout moves: how many had ended by now */
 
 /* ---- experiments ---- */
 struct api_ended { /* newest first */

@@ -74,7 +74,7 @@ static bool put_beliefs(struct walk *w, struct json_writer *out, struct flow *f,
 
 static void put_delivery(struct walk *w, struct json_writer *out, struct volume *v, uint64_t decision, struct arena *a) {
   char id[32];
-  const struct str delivery = delivery_json(v, decision, a);
+  const struct str delivery = delivery_json(v, decision, (struct str){0}, a);
   if (!delivery.len) return;
   ((struct chain *)w->own)->deliveries++;
   json_open_object(out);

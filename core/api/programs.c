@@ -5,6 +5,7 @@
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
+#include <stdio.h>
 #include <string.h>
 
 #define UNLABELLED_MOST 24 /* of history; of these … */
@@ -88,6 +89,14 @@ static struct edition *again(struct programs *s, struct draft *d) {
   return NULL;
 }
 
+/* Sent once more without a change it is refused once more: told once. */
+static void forget_same(struct programs *s, const struct draft *d, const char *from) {
+  for (size_t i = s->edition_count; !d->program && d->digest[0] && i-- > 0;) {
+    const struct edition *e = s->editions[i];
+    if (e->state == EDITION_REFUSED && strcmp(e->from, from) == 0 && strcmp(e->draft->digest, d->digest) == 0) remove_at(s, i);
+  }
+}
+
 static struct edition *add_new(struct programs *s, struct draft *d) {
   struct edition *e = s->edition_count < EDITIONS_MOST ? kit_alloc(sizeof *e) : NULL;
   if (!e) return NULL;
@@ -98,6 +107,7 @@ static struct edition *add_new(struct programs *s, struct draft *d) {
 
 struct edition *edition_add(struct programs *s, struct draft *d, const char *from, const char *author) {
   struct edition *e = again(s, d);
+  if (!e) forget_same(s, d, from);
   if (!e && !(e = add_new(s, d))) {
     draft_free(d);
     return NULL;
@@ -138,10 +148,15 @@ struct edition *edition_newest(struct programs *s, struct str name) {
   return edition_of(s, name);
 }
 
-void edition_discard(struct programs *s, struct edition *e) {
-  if (e == s->shadow) shadow_end(s);
-  for (size_t i = s->edition_count; i-- > 0;)
-    if (s->editions[i] == e) remove_at(s, i);
+/* What was sent several times, and what was refused of it, has one name: it is gone under that name, but for builds that are needed. */
+void edition_discard(struct programs *s, const char *digest) {
+  char name[65];
+  snprintf(name, sizeof name, "%s", digest); /* it may lie in what is freed */
+  if (s->shadow && strcmp(s->shadow->draft->digest, name) == 0) shadow_end(s);
+  for (size_t i = s->edition_count; i-- > 0;) {
+    const struct edition *e = s->editions[i];
+    if (strcmp(e->draft->digest, name) == 0 && !is_labelled(s, e)) remove_at(s, i);
+  }
 }
 
 /* A program is free when only its edition holds it. */
@@ -300,7 +315,9 @@ static void take_chosen(struct programs *s, struct chosen *c) {
   const char *identity = s->live->draft->identity;
   const bool same = c->last.identity && strcmp(c->last.identity, identity) == 0;
   const char *before = same ? c->last.before : c->last.identity;
-  if (!same) watch_begin(s->live);
+  if (!same) watch_begin(s->live, s->live->since);
+  else if (!c->last.returned) watch_begin(s->live, c->last.since);
+  if (same) s->earlier = c->last.earlier;
   if (before && strcmp(before, identity) != 0) remember_previous(s, before);
 }
 

@@ -27,7 +27,7 @@ struct edition {
   size_t changed_count;
   int64_t since;                  /* UTC ms: in this state */
   double live_ms;                 /* from the first look at the sources until every volume had it */
-  bool watched;                   /* live, and on probation */
+  int64_t watched_until;          /* UTC ms: live, and on probation; 0: not watched */
   struct program_health at_start; /* when that began */
 };
 #define EDITIONS_MOST 48
@@ -40,7 +40,8 @@ struct activation {     /* one program on its way to being live */
   struct arena arena;
   const char *author, *from, *why;
   char acted[65], plugins[65];
-  int64_t number; /* of the fact in control.db */
+  struct program_health before; /* how the live one has fared until now */
+  int64_t number;               /* of the fact in control.db */
   struct str fact;
   uint64_t volumes; /* that have not taken it yet, bit by volume */
   uint32_t waiting;
@@ -62,6 +63,7 @@ struct programs {
   struct edition *editions[EDITIONS_MOST]; /* newest last */
   size_t edition_count;
   struct edition *live, *previous, *shadow;
+  struct program_health earlier;  /* how the previous one had fared in the engine's last run, while it is only a name */
   struct shadow_run *shadow_runs; /* newest first */
   struct state_of_files files;
   char acted[65];                 /* the directory's sources that stand decided */
@@ -77,7 +79,7 @@ struct edition *edition_of(struct programs *s, struct str name); /* a label, or 
 /* The same for whoever makes one live: of a digest's builds the newest, since another plugin may be in it than in the live one's. */
 struct edition *edition_newest(struct programs *s, struct str name);
 void edition_compare(struct edition *e, const struct edition *before); /* what is other in it; NULL: nothing to compare with */
-void edition_discard(struct programs *s, struct edition *e);
+void edition_discard(struct programs *s, const char *digest);          /* every edition of it that nobody needs */
 void edition_state(struct edition *e, enum edition_state state);
 bool edition_is_live(const struct programs *s, const struct draft *d); /* the very program that is live? */
 void programs_drain(struct programs *s);                               /* lets go of what nobody needs any more */
@@ -89,8 +91,8 @@ bool activations_hold(const struct programs *s, const struct edition *e);
 const struct activation *activation_to(const struct programs *s, const struct edition *e);
 void activations_retry(uv_timer_t *timer);
 /* programs_watch.c */
-void watch_begin(struct edition *e);
-void programs_watch(struct programs *s); /* now and then: is the live program worse than the one before? */
+void watch_begin(struct edition *e, int64_t since); /* UTC ms: when it became live, which may be in an earlier run of the engine */
+void programs_watch(struct programs *s);            /* now and then: is the live program worse than the one before? */
 /* programs_shadow.c */
 void shadow_set(struct programs *s, struct edition *e, struct request *request); /* NULL: nobody any more; answers */
 void shadow_end(struct programs *s);                                             /* when there is one */

@@ -165,12 +165,30 @@ static bool read_upload(struct wanting *w, struct err *e) {
   struct str digest = json_text(&j, json_get(&j, 0, "digest"), &d->sent);
   d->kind = DRAFT_STORED;
   d->identity_wanted = arena_text(&d->arena, digest.at, digest.len);
-  return digest.len || err_set(e, ERR_INPUT, "expected {\"files\": {\"rules/x.lua\": \"…\"}} or {\"digest\": \"…\"}");
+  if (!digest.len) return err_set(e, ERR_INPUT, "expected {\"files\": {\"rules/x.lua\": \"…\"}} or {\"digest\": \"…\"}");
+  return d->identity_wanted || err_set(e, ERR_BUSY, "no memory for the digest");
+}
+
+/* By its first digits, when it ran here; whole, when the store has it. */
+static bool find_stored(struct wanting *w, struct err *e) {
+  struct draft *d = w->draft;
+  if (d->kind != DRAFT_STORED || strlen(d->identity_wanted) >= 64) return true;
+  const struct str wanted = str_from(d->identity_wanted);
+  if (!library_digest(w->programs->library, wanted, w->digest, e)) return false;
+  d->identity_wanted = arena_text(&d->arena, w->digest, 64);
+  return d->identity_wanted || err_set(e, ERR_BUSY, "no memory for this request");
 }
 
 static void upload_work(struct errand *e) {
   struct wanting *w = (struct wanting *)e;
-  if (read_upload(w, &w->err)) draft_build(w->draft);
+  if (read_upload(w, &w->err) && find_stored(w, &w->err)) draft_build(w->draft);
+}
+
+static void answer_unknown(struct request *r, struct str name) {
+  request_problem(r, 404, "program-unknown", NULL,
+                  "no program of this engine is called \"" STR_FORMAT
+                  "\": GET /v1/programs (kairos programs list) has those that are known",
+                  (int)(name.len > 80 ? 80 : name.len), name.at);
 }
 
 static void upload_done(struct errand *e) {
@@ -179,8 +197,10 @@ static void upload_done(struct errand *e) {
   struct request *r = w->request;
   struct draft *d = w->draft;
   if (!e->worked) err_set(&w->err, ERR_BUSY, "the engine is stopping");
-  if (w->err.kind != ERR_NONE) {
-    request_refuse(r, &w->err);
+  if (w->err.kind == ERR_NONE && d->unread.kind == ERR_MISSING && d->kind == DRAFT_STORED) w->err = d->unread;
+  if (w->err.kind != ERR_NONE) { /* w is gone with the answer */
+    if (w->err.kind == ERR_MISSING) answer_unknown(r, str_from(d->identity_wanted));
+    else request_refuse(r, &w->err);
     draft_free(d);
     return;
   }
@@ -225,20 +245,21 @@ static void stored_work(struct errand *e) {
 }
 
 static void stored_done(struct errand *e) {
-  struct wanting *w = (struct wanting *)e;
+  struct wanting *w = (struct wanting *)e; /* gone with the answer */
   struct request *r = w->request;
+  struct draft *d = w->draft;
   struct err stopping;
   if (!e->worked) {
     err_set(&stopping, ERR_BUSY, "the engine is stopping");
     request_refuse(r, &stopping);
-  } else if (!w->draft->program) answer_refused(r, w->draft);
+  } else if (!d->program) answer_refused(r, d);
   else {
-    struct edition *made = edition_add(w->programs, w->draft, "store", author_of(r));
-    w->draft = NULL;
+    struct edition *made = edition_add(w->programs, d, "store", author_of(r));
+    d = NULL;
     if (made) make_live(r, w->programs, made, w->from, w->why);
     else request_problem(r, 503, "memory", NULL, "no memory to keep the program");
   }
-  draft_free(w->draft);
+  draft_free(d);
 }
 
 /* One that is not in memory any more is built from the store again. */
@@ -263,12 +284,12 @@ static void publish(struct request *r, struct programs *s, const char *from, con
 
 static void discard(struct request *r, struct programs *s) {
   struct edition *e = edition_of(s, r->params[0]);
-  if (!e) request_problem(r, 404, "program-unknown", NULL, "no program of this engine is called \"" STR_FORMAT "\"", STR_ARG(r->params[0]));
+  if (!e) answer_unknown(r, r->params[0]);
   else if (e == s->live || e == s->previous || activations_hold(s, e))
     request_problem(r, 409, "program-needed", NULL, "it is %s: publish another one first",
                     e == s->live ? "live" : "what an undo returns to");
   else {
-    edition_discard(s, e);
+    edition_discard(s, e->draft->digest);
     request_answer(r, 200, "application/json", STR("{\"discarded\":true}"));
   }
 }

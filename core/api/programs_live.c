@@ -68,7 +68,7 @@ static void move_labels(struct programs *s, struct activation *c) {
                                                       : arena_printf(&before->arena, "%s: %s", c->author, c->why);
   if (dropped && dropped != s->live && dropped != before) edition_state(dropped, EDITION_DRAINING);
   if (s->shadow == s->live) shadow_end(s);
-  if (strcmp(c->from, "watch") != 0) watch_begin(s->live);
+  if (strcmp(c->from, "watch") != 0) watch_begin(s->live, s->live->since);
 }
 
 static void finish(struct programs *s, struct activation *c) {
@@ -138,8 +138,13 @@ void activations_retry(uv_timer_t *timer) {
 
 static void announce(struct errand *e) {
   struct activation *c = (struct activation *)e;
-  struct announcement a = {
-      .program = c->to->draft->program, .author = c->author, .from = c->from, .why = c->why, .acted = c->acted, .plugins = c->plugins};
+  struct announcement a = {.program = c->to->draft->program,
+                           .author = c->author,
+                           .from = c->from,
+                           .why = c->why,
+                           .acted = c->acted,
+                           .plugins = c->plugins,
+                           .before = c->before};
   program_announce(library_book(c->to->draft->library), &a, &c->number, &c->err);
 }
 
@@ -177,6 +182,7 @@ static void begin(struct programs *s) {
   c->begun = c->begun ? c->begun : clock_monotonic();
   memcpy(c->acted, s->acted, sizeof c->acted); /* the builder writes it down while we go on */
   memcpy(c->plugins, s->files.plugins, sizeof c->plugins);
+  c->before = program_health(s->live->draft->program);
   c->errand = (struct errand){.work = announce, .done = announced};
   builder_ask(s->builder, &c->errand);
 }

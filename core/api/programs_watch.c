@@ -1,7 +1,8 @@
 /* programs_watch: watches over a program that has just become live. Promises that one under which events are refused, or models fail, more
  * than the guard allows and far more than under the program before, is replaced by that one within seconds, with the figures as the reason;
- * and that nothing goes back and forth: what was returned to is not watched over itself. Whoever fixes the directory is live again, since
- * only the sources that failed stand decided. Main thread. */
+ * that nothing goes back and forth: what was returned to is not watched over itself; and that a restart ends no probation: when it began,
+ * what was live before and how that had fared are in control.db. What is counted of the new one begins anew with each start. Whoever fixes
+ * the directory is live again, since only the sources that failed stand decided. Main thread. */
 #include "kit/clock.h"
 #include "kit/log.h"
 #include "programs.h"
@@ -86,7 +87,7 @@ static void give_up(struct programs *s, const struct count *bad) {
   struct model_trouble trouble;
   snprintf(why, sizeof why, "%.3g %% of %llu %s (guard: %g %%)", 100.0 * (double)bad->bad / (double)bad->all, (unsigned long long)bad->all,
            bad->what, 100 * SHARE_MOST);
-  s->live->watched = false;
+  s->live->watched_until = 0;
   if (!s->previous) {
     log_error("program", "%s: %s; there is no program to return to", s->live->draft->program->brief, why);
     return;
@@ -105,21 +106,22 @@ static void give_up(struct programs *s, const struct count *bad) {
 
 /* ---- watching ---- */
 
-void watch_begin(struct edition *e) {
-  e->watched = true;
+void watch_begin(struct edition *e, int64_t since) {
+  const int64_t now = clock_now();
+  e->watched_until = (since < now ? since : now) + PROBATION_MS; /* a clock that went back makes no probation longer */
   e->at_start = program_health(e->draft->program);
 }
 
 void programs_watch(struct programs *s) {
   struct edition *live = s->live;
   struct count now[2], before[2];
-  if (!live->watched || s->activations || s->closing) return;
-  if (clock_now() - live->since > PROBATION_MS) live->watched = false;
+  if (!live->watched_until || s->activations || s->closing) return;
+  if (clock_now() > live->watched_until) live->watched_until = 0;
   const struct program_health h = program_health(live->draft->program);
   const struct draft *previous = s->previous ? s->previous->draft : NULL;
-  const struct program_health was = previous && previous->program ? program_health(previous->program) : (struct program_health){0};
+  const struct program_health was = previous && previous->program ? program_health(previous->program) : s->earlier;
   counts_of(&h, &live->at_start, now);
   counts_of(&was, NULL, before);
-  for (size_t i = 0; i < sizeof now / sizeof *now && live->watched; i++)
+  for (size_t i = 0; i < sizeof now / sizeof *now && live->watched_until; i++)
     if (is_past_guard(&now[i], &before[i])) give_up(s, &now[i]);
 }

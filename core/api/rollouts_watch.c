@@ -11,20 +11,10 @@
 
 #define EVERY (INT64_C(1000) * 1000 * 1000) /* ns */
 
-/* Webhooks are the engine's, not a rollout's: its messages' share cannot be told apart by the courier, which counts since its start. */
-static struct rate_count failed_messages(struct api *a, struct api_stage *s) {
-  struct courier *courier = lanes_courier(a->lanes);
-  const struct courier_figures w = courier ? courier_figures(courier) : (struct courier_figures){0};
-  const struct rate_count now = {w.failed, w.failed + w.delivered};
-  if (s->failed_since != s->since) s->failed = now;
-  s->failed_since = s->since;
-  return (struct rate_count){now.bad - s->failed.bad, now.all - s->failed.all};
-}
-
 void rollout_figures(struct api *a, uint32_t rollout, struct api_stage *s, struct stage_figures *out, int64_t *first, struct arena *arena) {
   *out = (struct stage_figures){0};
   trial_figures(a, rollout, s, out, first, arena);
-  out->rates[RATE_WEBHOOK_ERROR] = failed_messages(a, s);
+  out->rates[RATE_WEBHOOK_ERROR] = stage_messages(a, s, *first);
 }
 
 struct step { /* in its fact's arena */
@@ -71,6 +61,7 @@ static void move(struct api *a, const struct noun_rollout *n, const struct api_s
   const char *copy = step ? arena_text(&f->own, why.at, why.len) : NULL;
   if (copy) {
     *step = (struct step){s->stage, stage, clock_now(), stage_holdback(n, stage), {copy, why.len}};
+    messages_note(a);
     f->data = step;
     f->begin = say_step;
     f->written = moved;
@@ -106,8 +97,8 @@ static void look_at(struct api *a, uint32_t rollout, struct arena *scratch) {
   struct str why = {0};
   int64_t first;
   if (!s || s->stage < 0 || writing_waits(a, "rollout", n->at.name)) return;
-  rollout_figures(a, rollout, s, &f, &first, scratch); /* of one that never moves, too: what fails counts from its stage's beginning */
   if (!n->halt.len && !n->advance.len) return;
+  rollout_figures(a, rollout, s, &f, &first, scratch);
   if (rollout_halts(r, rollout, &f, scratch, &why) == TRUTH_TRUE) {
     log_error("rollout", STR_FORMAT " is halted: " STR_FORMAT, STR_ARG(n->at.name), STR_ARG(why));
     move(a, n, s, "halt", -1, why);
@@ -126,6 +117,7 @@ void rollouts_watch(struct api *a) {
   const int64_t now = clock_monotonic();
   if (now < a->halts_at) return;
   a->halts_at = now + EVERY;
+  messages_note(a);
   if (!a->draining) facts_again(a);
   if (!a->draining) merges_again(a);
   for (uint32_t i = 0; a->program && !a->draining && i < rules_rollouts(a->program->rules) && i < ROLLOUTS_MOST; i++)

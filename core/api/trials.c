@@ -199,6 +199,7 @@ void trials_wanted(struct api *a) {
 void trials_tick(struct api *a) {
   struct trials *t = a->trials;
   const int64_t now = clock_monotonic();
+  if (t) past_tick(t);
   if (!t || t->scan.running || t->programs->closing || t->programs->activations || !t->programs->builder) return;
   if (t->of != a->program) follow(t);
   const bool goes_on = t->scan.more && !t->scan.failed;
@@ -278,6 +279,7 @@ void trial_figures(const struct api *a, uint32_t rollout, const struct api_stage
   const struct trial *one = trial_of(a, TRIAL_ROLLOUT, rollout);
   *first = 0;
   if (one && one->shown.rated) count_stays(&one->shown, s, out->rates);
+  if (one && one->shown.rated && !s->since) *first = one->shown.first;
   if (!one || !one->shown.counted || one->shown.stage != s->stage || one->shown.since < s->since) return;
   struct moments(*metrics)[REACHED_GROUPS] = arena_zero(arena, a->program->nouns.metric_count + 1, sizeof *metrics);
   if (!metrics) return;

@@ -2,7 +2,8 @@
  * then. Everything follows from the journal and is read from it again after a restart.
  *   trials.c        what is watched, and the figures as of the last look
  *   experiments.c   when an experiment ends
- *   trials_scan.c   the journal, read in pieces on the builder's thread */
+ *   trials_scan.c   the journal, read in pieces on the builder's thread
+ *   trials_past.c   how messages ended, before this start and since */
 #pragma once
 #include "judge/judge.h"
 #include "programs.h"
@@ -53,6 +54,28 @@ struct trial {
   struct trial_part parts[BOOK_PARTITIONS];
   struct trial_figures read, shown; /* the scan's; the main thread's, as of the last piece that ended */
 };
+#define PAST_MOST  (2 * ROLLOUTS_MOST)
+#define NOTED_MOST 64
+struct trials_past {    /* messages that ended, before this start and since; trials_past.c */
+  struct errand errand; /* first */
+  struct trials *trials;
+  struct past_ends {
+    int64_t since; /* UTC ms: from when on */
+    bool wanted;   /* by the pass that is under way */
+    bool is_known, partial;
+    struct rate_count sum, known; /* failed, of all that were delivered or failed */
+  } ends[PAST_MOST];
+  uint32_t count, next;
+  uint32_t volume; /* how far the pass is */
+  uint64_t after;
+  bool reading, running, wrong; /* a pass is under way; a piece of it is; something could not be read */
+  int64_t again_at;             /* monotonic */
+  struct noted_messages {
+    int64_t at; /* UTC ms */
+    struct rate_count ended;
+  } noted[NOTED_MOST]; /* of about a minute */
+  uint32_t noted_next;
+};
 struct trials {
   struct api *api;
   struct programs *programs;
@@ -74,6 +97,7 @@ struct trials {
     bool readable; /* what can be read was read to its end */
     bool failed;   /* the journal could not be read: said once, until it is well */
   } scan;
+  struct trials_past past;
   int64_t looked_at; /* monotonic */
   int64_t asked_at;  /* monotonic: somebody wanted to see figures; 0: nobody ever did */
 };
@@ -83,5 +107,6 @@ bool trial_is_mismatched(const struct trial *one, const struct noun_experiment *
 int64_t trial_silent_since(const struct trial *one, int64_t now); /* as draws_silent_since */
 /* The arm less the control arm, on that metric. */
 struct bounded trial_difference(const struct trial *one, uint32_t metric, uint32_t control, uint32_t arm, double alpha);
+void past_tick(struct trials *t);          /* now and then */
 void trials_scan_ask(struct trials *t);    /* trials_scan.c: the next piece, from the builder */
 void trials_scan_forget(struct trials *t); /* lets go of the programs that it holds: while none runs */

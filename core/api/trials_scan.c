@@ -134,6 +134,17 @@ static bool is_opt_in(const struct row *r) {
          json_text_is(&j, json_get(&j, 0, "eventType"), "opt_in");
 }
 
+static void note_first(struct trial *one, const struct row *r) {
+  struct trial_part *part = &one->parts[r->entry->partition];
+  if (!part->first || r->recorded.clock < part->first) part->first = r->recorded.clock;
+}
+
+/* By a model that the rollout gates: nobody is written down as having come in. */
+static bool enter_asked(struct trial *one, const struct row *r) {
+  note_first(one, r);
+  return stays_enter(one->stays, r->entry->partition, r->key);
+}
+
 static void take_stays(const struct row *r, struct volume *reader) {
   struct trials *t = r->trials;
   const uint32_t p = r->entry->partition;
@@ -146,7 +157,7 @@ static void take_stays(const struct row *r, struct volume *reader) {
     if (consent) ok = stays_consent(stays, p, r->key, r->recorded.clock, withdrawn) && ok;
     if (complained) stays_complained(stays, p, r->key);
     if (program && program_asked(program, &r->recorded, rollout_noun(t->of->rules, t->trials[i].number)->at.name))
-      ok = stays_enter(stays, p, r->key) && ok;
+      ok = enter_asked(&t->trials[i], r) && ok;
   }
   tell_memory(ok);
 }
@@ -227,9 +238,8 @@ static enum left left_out(const struct json *j, struct str rollout, struct arena
 }
 
 static void enter(struct trial *one, const struct row *r, uint32_t group) {
-  struct trial_part *part = &one->parts[r->entry->partition];
-  part->users++;
-  if (!part->first || r->recorded.clock < part->first) part->first = r->recorded.clock;
+  one->parts[r->entry->partition].users++;
+  note_first(one, r);
   expose(one, r, group);
 }
 
@@ -337,10 +347,18 @@ static bool read_volume(struct trials *t, uint32_t v, uint32_t *left, bool *wron
   return more && !failed;
 }
 
+static int64_t first_of(const struct trial *one) {
+  int64_t first = 0;
+  for (uint32_t p = 0; p < BOOK_PARTITIONS; p++)
+    if (one->parts[p].first && (!first || one->parts[p].first < first)) first = one->parts[p].first;
+  return first;
+}
+
 /* What can be read does not wait for what cannot: a rollout that harms people is halted all the same. */
 static void sum_stays(struct trial *one) {
   struct trial_figures *f = &one->read;
   f->rated = one->kind == TRIAL_ROLLOUT;
+  f->first = first_of(one);
   for (uint32_t p = 0; f->rated && p < BOOK_PARTITIONS; p++)
     f->stays[p] = (struct trial_stay){one->parts[p].stage, one->parts[p].since, stays_counts(one->stays, p)};
 }
@@ -356,7 +374,6 @@ static void sum(struct trial *one, const struct rules *rules, int64_t now) {
     f->decisions += part->decisions;
     f->users += part->users;
     for (size_t k = 0; k < EFFECT_ARMS; k++) f->arms[k] += part->arms[k];
-    if (part->first && (!f->first || part->first < f->first)) f->first = part->first;
     if (part->last > f->last) f->last = part->last;
   }
   const uint32_t base = one->kind == TRIAL_ROLLOUT ? REACHED_NOT : experiment_control(rules, one->number);
@@ -391,6 +408,7 @@ static void done(struct errand *errand) {
   for (uint32_t i = 0; errand->worked && t->scan.readable && i < t->count; i++) {
     struct trial *one = &t->trials[i];
     one->shown.rated = one->read.rated;
+    one->shown.first = one->read.first;
     memcpy(one->shown.stays, one->read.stays, sizeof one->shown.stays);
     if (!t->scan.more) one->shown = one->read;
   }

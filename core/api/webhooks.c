@@ -13,22 +13,56 @@ static void put_moment(struct json_writer *w, const char *key, int64_t at) {
   if (at) json_pair_str(w, key, (struct str){text, clock_format(at, text)});
 }
 
+/* What an endpoint is that does not work, into an open object. */
+static void put_broken(struct json_writer *w, const struct endpoint_view *v) {
+  if (v->why[0]) json_pair_text(w, "why", v->why);
+  put_moment(w, "since", v->since);
+  put_moment(w, "nextTry", v->try_at);
+}
+
+static const char *endpoint_name(const struct api *a, size_t endpoint) {
+  return a->endpoints[endpoint].name ? a->endpoints[endpoint].name : a->endpoints[endpoint].url;
+}
+
+static const char *const breakers[] = {"closed", "open", "half-open", "disabled"};
+
+/* A letter goes to any endpoint that works, so it waits for them when none does. */
+struct str endpoints_in_the_way(const struct api *a, struct arena *arena) {
+  struct courier *c = lanes_courier(a->lanes);
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  size_t broken = 0;
+  json_open_array(&w);
+  for (size_t i = 0; c && i < a->endpoint_count; i++) {
+    const struct endpoint_view v = courier_endpoint_view(c, i);
+    if (v.state == ENDPOINT_CLOSED) break;
+    broken++;
+    json_open_object(&w);
+    json_pair_text(&w, "name", endpoint_name(a, i));
+    json_pair_text(&w, "breaker", breakers[v.state]);
+    put_broken(&w, &v);
+    json_close_object(&w);
+  }
+  json_close_array(&w);
+  const bool all = broken > 0 && broken == a->endpoint_count && !out.failed;
+  struct str text = {all ? arena_text(arena, out.at, out.len) : NULL, all ? out.len : 0};
+  buf_free(&out);
+  return text.at ? text : (struct str){0};
+}
+
 /* With `enables`, what they are once those that are disabled have been taken back, which the courier does before anything else that it is
  * told from now on. */
 static void put_endpoints(struct json_writer *w, const struct api *a, struct courier *c, bool enables) {
-  static const char *const states[] = {"closed", "open", "half-open", "disabled"};
   json_key(w, "endpoints");
   json_open_array(w);
   for (size_t i = 0; c && i < a->endpoint_count; i++) {
     const struct endpoint_view v = courier_endpoint_view(c, i);
     const bool enabled = enables && v.state == ENDPOINT_DISABLED, works = enabled || v.state == ENDPOINT_CLOSED;
     json_open_object(w);
-    json_pair_text(w, "name", a->endpoints[i].name ? a->endpoints[i].name : a->endpoints[i].url);
-    json_pair_text(w, "breaker", states[works ? ENDPOINT_CLOSED : v.state]);
+    json_pair_text(w, "name", endpoint_name(a, i));
+    json_pair_text(w, "breaker", breakers[works ? ENDPOINT_CLOSED : v.state]);
     if (enables) json_pair_bool(w, "enabled", enabled);
-    if (!works && v.why[0]) json_pair_text(w, "why", v.why);
-    if (!works) put_moment(w, "since", v.since);
-    if (!works) put_moment(w, "nextTry", v.try_at);
+    if (!works) put_broken(w, &v);
     json_close_object(w);
   }
   json_close_array(w);
@@ -215,6 +249,7 @@ static void end_enable(struct writing *w) {
   struct json_writer writer = json_to(&out);
   json_open_object(&writer);
   put_endpoints(&writer, o->api, c, true);
+  json_pair_int(&writer, "waiting", c ? (int64_t)courier_figures(c).waiting : 0);
   json_close_object(&writer);
   for (size_t i = 0; c && i < o->api->endpoint_count; i++) courier_enable(c, i);
   request_answer(o->request, 200, "application/json", buf_view(&out));

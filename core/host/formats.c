@@ -55,7 +55,7 @@ static bool find_format(const struct trained *m, const char *format, bool readin
   else if (!found && !format)
     err_set(e, ERR_INPUT, "%s: which format? This plugin %s " STR_FORMAT, m->name, doing, STR_ARG(buf_view(&all)));
   else if (!found)
-    err_set(e, ERR_INPUT, "%s: this plugin %s no \"%s\"; it %s " STR_FORMAT, m->name, doing, format, doing, STR_ARG(buf_view(&all)));
+    err_set(e, ERR_MISSING, "%s: this plugin %s no \"%s\"; it %s " STR_FORMAT, m->name, doing, format, doing, STR_ARG(buf_view(&all)));
   buf_free(&all);
   return found;
 }

@@ -19,6 +19,7 @@ struct draft {
   const struct program *program; /* held: read, built, tested and stored. NULL: refused */
   char digest[65];               /* empty: there was nothing to read */
   const char *identity;
+  struct err unread;        /* why there is nothing to find anything in; ERR_NONE: there was */
   struct finding *findings; /* in the arena, also of a refused one */
   size_t finding_count, errors;
   struct source *files; /* in order of path; `text` has its length and no bytes */

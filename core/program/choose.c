@@ -27,6 +27,22 @@ static void keep_digest(char to[65], struct str s) {
   to[s.len == 64 ? 64 : 0] = 0;
 }
 
+static uint64_t counted(const struct json *j, uint32_t list, const char *key) {
+  int64_t n = 0;
+  return list != JSON_NONE && json_int(j, json_get(j, list, key), &n) && n > 0 ? (uint64_t)n : 0;
+}
+
+/* Facts of older engines do not say how the one before fared. */
+static void note_change(struct last_program *last, const struct control_fact *fact, const struct json *j) {
+  const uint32_t before = json_get(j, 0, "before");
+  last->since = fact->at;
+  last->returned = json_text_is(j, json_get(j, 0, "from"), "watch");
+  last->earlier = (struct program_health){.events = counted(j, before, "events"),
+                                          .events_refused = counted(j, before, "events_refused"),
+                                          .rows = counted(j, before, "rows"),
+                                          .rows_failed = counted(j, before, "rows_failed")};
+}
+
 static bool note_program(void *context, const struct control_fact *fact) {
   struct looking *l = context;
   struct arena a = {0};
@@ -37,6 +53,7 @@ static bool note_program(void *context, const struct control_fact *fact) {
     struct str plugins = json_text(&j, json_get(&j, 0, "plugins"), &a);
     const char *identity = arena_printf(&a, "%s%s" STR_FORMAT, fact->name, plugins.len ? "/" : "", STR_ARG(plugins));
     const bool other = l->last->identity && strcmp(l->last->identity, identity) != 0;
+    if (other || !l->last->identity) note_change(l->last, fact, &j);
     kit_free(other ? l->last->before : l->last->identity);
     if (other) l->last->before = l->last->identity;
     l->last->number = fact->number;
@@ -48,6 +65,16 @@ static bool note_program(void *context, const struct control_fact *fact) {
   return ok;
 }
 
+static void put_health(struct json_writer *w, const struct program_health *h) {
+  json_key(w, "before");
+  json_open_object(w);
+  json_pair_int(w, "events", (int64_t)h->events);
+  json_pair_int(w, "events_refused", (int64_t)h->events_refused);
+  json_pair_int(w, "rows", (int64_t)h->rows);
+  json_pair_int(w, "rows_failed", (int64_t)h->rows_failed);
+  json_close_object(w);
+}
+
 bool program_announce(struct book *b, const struct announcement *a, int64_t *number, struct err *e) {
   struct buf body = {0};
   struct json_writer w = json_to(&body);
@@ -57,6 +84,7 @@ bool program_announce(struct book *b, const struct announcement *a, int64_t *num
   json_pair_text(&w, "files", a->plugins);
   json_pair_text(&w, "from", a->from);
   if (a->why && a->why[0]) json_pair_text(&w, "why", a->why);
+  if (a->before.events || a->before.rows) put_health(&w, &a->before);
   json_close_object(&w);
   bool ok = !body.failed ? control_append(b, a->author, "program", a->program->digest, buf_view(&body), number, e)
                          : err_set(e, ERR_INTERNAL, "no memory for a control fact");

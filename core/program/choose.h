@@ -4,11 +4,14 @@
 
 /* What control.db says of the program that was made live last. */
 struct last_program {
-  char *identity;     /* NULL: none ever was; freed by chosen_free */
-  char *before;       /* what was live before that one: what an undo returns to; or NULL */
-  char directory[65]; /* the sources that lay in the directory then: they have been acted on, whatever is live */
-  char plugins[65];   /* of state_of_files */
-  int64_t number;     /* of the fact */
+  char *identity;                /* NULL: none ever was; freed by chosen_free */
+  char *before;                  /* what was live before that one: what an undo returns to; or NULL */
+  char directory[65];            /* the sources that lay in the directory then: they have been acted on, whatever is live */
+  char plugins[65];              /* of state_of_files */
+  int64_t number;                /* of the fact */
+  int64_t since;                 /* UTC ms: of the fact that made it live in the place of another one */
+  bool returned;                 /* the watch went back to it */
+  struct program_health earlier; /* how the one before had fared until then */
 };
 struct chosen {
   struct draft *live;    /* holds the program to be made live */
@@ -29,5 +32,6 @@ struct announcement {
   const struct program *program;
   const char *author, *from, *why; /* from: "directory", "upload", "undo", … */
   const char *acted, *plugins;     /* as in struct chosen and struct state_of_files */
+  struct program_health before;    /* how the program that it follows has fared */
 };
 bool program_announce(struct book *b, const struct announcement *a, int64_t *number, struct err *e); /* number: the fact's */

@@ -5,6 +5,7 @@
 #include "kit/clock.h"
 #include "kit/file.h"
 #include "kit/hash.h"
+#include "kit/log.h"
 #include "program/builder.h"
 #include "program/scenario.h"
 #include <stdio.h>
@@ -122,6 +123,14 @@ static void forget_sent(struct draft *c) {
   arena_free(&c->sent);
 }
 
+/* Where the store lies is nothing to whoever asks for a program by its digest: that is for the log. */
+static void unread(struct draft *c, const struct err *e) {
+  const bool lost = c->kind == DRAFT_STORED && e->kind != ERR_INPUT;
+  c->unread = *e;
+  if (lost) log_warn("program", "%.16s: %s", c->identity_wanted, e->text);
+  complain(c, c->kind == DRAFT_DIRECTORY ? c->directory : "", lost ? "the store does not hold this program" : e->text);
+}
+
 void draft_build(struct draft *c) {
   struct err e = {0};
   const int64_t begun = clock_monotonic();
@@ -129,7 +138,7 @@ void draft_build(struct draft *c) {
   if (p && c->kind != DRAFT_STORED) library_check(c->library, p); /* what is stored has run before, or been held to it */
   if (p) program_test(p);
   if (p) describe(c, p);
-  else complain(c, c->kind == DRAFT_DIRECTORY ? c->directory : "", e.text);
+  else unread(c, &e);
   if (p && c->errors == 0 && !program_store(p, library_book(c->library), &e)) {
     complain(c, "", e.text);
     program_free(p);

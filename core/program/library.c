@@ -331,7 +331,9 @@ bool library_digest(struct library *l, struct str start, char digest[65], struct
   pthread_mutex_unlock(&l->lock);
   if (found == 1) return true;
   if (found) return err_set(e, ERR_CONFLICT, "%zu programs begin with \"" STR_FORMAT "\": give more digits", found, STR_ARG(start));
-  return err_set(e, ERR_MISSING, "no program is known that begins with \"" STR_FORMAT "\" (a digest, its first 6 digits or more)",
+  return err_set(e, ERR_MISSING,
+                 "no program is known that begins with \"" STR_FORMAT
+                 "\" (a digest, its first 6 digits or more): GET /v1/programs (kairos programs list) has those that are known",
                  STR_ARG(start));
 }
 

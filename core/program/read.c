@@ -145,7 +145,9 @@ bool sources_from_directory(struct program *p, const char *directory, struct err
   if (!any && !file_exists(directory))
     return err_set(e, ERR_MISSING, "%s does not exist: expected a program's directory (kairos init DIR makes one)", directory);
   if (!any)
-    return err_set(e, ERR_MISSING, "%s: no rules/, interventions/ or models/ in it: not a program's directory (kairos init DIR makes one)",
+    return err_set(e, ERR_MISSING,
+                   "%s holds no rules: expected a program's directory, with .lua files in rules/, interventions/ or models/ (kairos init "
+                   "DIR makes one)",
                    directory);
   refuse_empty(&r);
   sources_sort(p);

@@ -1,6 +1,7 @@
 /* rooms: program book kit; libraries: lib_uv */
 /* Which program a start runs: the directory's, once; what operators did afterwards stands until the directory changes; one that broke keeps
  * nobody from the last good one. Each start here is a start: the data directory is closed and opened again. */
+#include "kit/clock.h"
 #include "program/choose.h"
 #include "program_files.h"
 
@@ -60,16 +61,31 @@ static bool start(struct starts *s, bool with_directory) {
 }
 
 /* An operator's act on a running engine: this program is live, whatever lies in the directory. */
-static void publish(struct starts *s, const char *digest) {
+static void publish_as(struct starts *s, const char *digest, const char *from, struct program_health before) {
   open_book(s);
   struct state_of_files now;
   int64_t number;
   files_now(s->files.root, NULL, NULL, &now);
   const struct program *p = library_get(s->library, str_from(digest), &s->e);
   fine(&s->e, p != NULL);
-  const struct announcement a = {.program = p, .author = "test", .from = "undo", .why = "x", .acted = now.sources, .plugins = now.plugins};
+  const struct announcement a = {
+      .program = p, .author = "test", .from = from, .why = "x", .acted = now.sources, .plugins = now.plugins, .before = before};
   fine(&s->e, program_announce(s->book, &a, &number, &s->e));
   library_release(s->library, p);
+  close_book(s);
+}
+static void publish(struct starts *s, const char *digest) {
+  publish_as(s, digest, "undo", (struct program_health){0});
+}
+
+/* What the watch goes by after a start. */
+static void knows(struct starts *s, int64_t since, bool returned, struct program_health earlier) {
+  open_book(s);
+  fine(&s->e, program_choose(s->library, &nothing, s->files.root, &s->chosen, &s->e));
+  const struct last_program *last = &s->chosen.last;
+  assert_int_equal(last->since, since);
+  assert_int_equal(last->returned, returned);
+  assert_memory_equal(&last->earlier, &earlier, sizeof earlier);
   close_book(s);
 }
 
@@ -186,13 +202,40 @@ static void test_what_an_undo_returns_to(void **state) {
   teardown(&s);
 }
 
+/* Each with the time of the change, however often the same program was written down since. */
+static void test_a_start_knows_the_probation(void **state) {
+  (void)state;
+  struct starts s;
+  char first[65], second[65];
+  const struct program_health fared = {.events = 70, .events_refused = 3, .rows = 9, .rows_failed = 1};
+  const int64_t begun = INT64_C(1767225600000);
+  clock_freeze(begun);
+  setup(&s, "choose-probation");
+  assert_true(start(&s, true));
+  memcpy(first, s.live, sizeof first);
+  knows(&s, begun, false, (struct program_health){0});
+  clock_freeze(begun + 1000);
+  files_good(&s.files, 1);
+  assert_true(start(&s, true));
+  memcpy(second, s.live, sizeof second);
+  publish_as(&s, first, "undo", fared);
+  knows(&s, begun + 1000, false, fared);
+  clock_freeze(begun + 2000);
+  publish(&s, first);
+  knows(&s, begun + 1000, false, fared);
+  publish_as(&s, second, "watch", (struct program_health){.events = 1});
+  knows(&s, begun + 2000, true, (struct program_health){.events = 1});
+  publish(&s, first);
+  knows(&s, begun + 2000, false, (struct program_health){0}); /* without the figures, as older engines wrote it */
+  clock_thaw();
+  teardown(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_nothing_to_run_is_said),
-      cmocka_unit_test(test_the_last_good_one_stays),
-      cmocka_unit_test(test_an_undo_stands_until_the_directory_changes),
-      cmocka_unit_test(test_a_store_that_lost_it),
-      cmocka_unit_test(test_what_an_undo_returns_to),
+      cmocka_unit_test(test_nothing_to_run_is_said),      cmocka_unit_test(test_the_last_good_one_stays),
+      cmocka_unit_test(test_a_start_knows_the_probation), cmocka_unit_test(test_an_undo_stands_until_the_directory_changes),
+      cmocka_unit_test(test_a_store_that_lost_it),        cmocka_unit_test(test_what_an_undo_returns_to),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,73 @@
+#!/bin/sh
+# H5 over a restart: a program that was on probation when the engine was killed is watched over for what is left of it, and the one before is
+# returned to; what was returned to is not watched after a restart either; and what is no worse than the one before had been stays, since
+# how that had fared is written down with the change.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+export KAIROS_URL
+
+live() { "$KAIROS" programs list --json | sed 's/^\[{"digest":"\([0-9a-f]*\)".*/\1/'; }
+becomes() { # WHAT CONDITION…: a minute at most
+  what=$1
+  shift
+  tries=0
+  until "$@"; do
+    tries=$((tries + 1))
+    [ $tries -lt 600 ] || { "$KAIROS" programs list >&2; say "$what never came true"; }
+    sleep 0.1
+  done
+}
+is_live() { [ "$(live)" = "$1" ]; }
+isnt_live() { [ "$(live)" != "$1" ]; }
+levels() { post_many "$1" 5 u check_in "{\"stressLevel\":$2}"; } # COUNT LEVEL
+up() {
+  start "$work/data" --program "$work/program"
+  KAIROS_URL=$url
+}
+narrow() { sed -i 's/high = 10/high = 4/' "$work/program/rules/all.lua"; }
+
+small_program "$work/program"
+up
+first=$(live)
+levels 50 1
+
+# ---- killed in the middle of a probation ----
+narrow
+becomes "the narrower vocabulary" isnt_live "$first"
+second=$(live)
+levels 5 6 # too few to prove anything
+stop_hard
+up
+equal "the program after the kill" "$(live)" "$second"
+levels 30 6
+becomes "the return after the kill" is_live "$first"
+grep -q "error program $(printf %.16s "$second"): 100 % of [0-9]* events were refused (guard: 1 %); returning to $(printf %.16s "$first")" \
+  "$work/serve.log" || say "the log does not say why"
+
+# ---- what was returned to is not watched, over a kill neither ----
+stop_hard
+up
+levels 30 11 # refused by it as well
+sleep 1
+equal "the program after the return and a kill" "$(live)" "$first"
+! grep -q 'events were refused (guard' "$work/serve.log" || say "what was returned to is watched"
+
+# ---- 30 of 90 were refused before: a third is no reason to go back, also when the engine knows that from its book alone ----
+levels 60 1
+sed -i 's/high = 4/high = 10/' "$work/program/rules/all.lua"
+echo '-- another one' >>"$work/program/rules/all.lua"
+becomes "the next program" isnt_live "$first"
+third=$(live)
+stop_hard
+up
+levels 60 1
+levels 30 11
+sleep 1
+equal "the program that is no worse than the one before was" "$(live)" "$third"
+stop_hard # and counts of the one before are for that one alone
+up
+levels 30 11
+becomes "the return from what is far worse" is_live "$first"
+stop
+run 0 "$KAIROS" doctor --data "$work/data"
+has 'the chain of hashes is whole'
