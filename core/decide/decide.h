@@ -239,7 +239,7 @@ struct stage_figures {
 enum truth rollout_halts(const struct rules *r, uint32_t rollout, const struct stage_figures *f, struct arena *a, struct str *why);
 enum truth rollout_advances(const struct rules *r, uint32_t rollout, const struct stage_figures *f, struct arena *a, struct str *why);
 bool rollout_measures(const struct rules *r, uint32_t rollout, uint32_t metric); /* does one of the two read it? */
-bool rollout_reads_journal(const struct rules *r, uint32_t rollout);             /* … or anything else that is counted in the journal? */
+bool rollout_reads_journal(const struct rules *r, uint32_t rollout);             /* … or anything that is counted in the journal? */
 /* Is it chance alone that separates those whom the stage reached from those whom it did not? Not with `only` or `order`. */
 bool rollout_compares(const struct rules *r, uint32_t rollout, int32_t stage);
 bool rollout_outside(const struct rules *r, uint32_t rollout, int32_t stage,
@@ -311,6 +311,7 @@ struct why_input {
   struct str outbox_json; /* attempts and end, or empty */
   struct str traceparent; /* of the request that caused it, or empty */
   struct str trimmed_at;  /* when retention took the event away, or empty */
+  bool kept;              /* it is of the journal: one may ask what else stood in the way at its time */
   const char *language;   /* "en", "ru" */
   struct ratios_held held;
 };

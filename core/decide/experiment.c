@@ -18,16 +18,17 @@ static struct candidate *best_of(const struct decision *d) {
 }
 
 const char *experiment_unavailable(const struct moment_input *in, const struct experiment *x, const struct decision *d, bool minor,
-                                   struct str *detail) {
-  *detail = x->noun->at.name;
-  if (controls_killed(in->controls, x->kill_name)) return REASON_KILLED;
-  if (minor) return REASON_MINOR;
-  if (x->available && expression_truth(x->available, in->slots) != TRUTH_TRUE) {
-    *detail = x->noun->available;
-    return REASON_NOT_AVAILABLE;
-  }
+                                   struct str *detail, int *from) {
   const bool ended = controls_ended(in->controls, x->end_name);
-  for (size_t k = 0; k < x->noun->arm_count; k++) {
+  while (*from < EXPERIMENT_ARMS) {
+    const int k = (*from)++;
+    *detail = k == 2 ? x->noun->available : x->noun->at.name;
+    if (k == 0 && controls_killed(in->controls, x->kill_name)) return REASON_KILLED;
+    if (k == 1 && minor) return REASON_MINOR;
+    if (k == 2 && x->available && expression_truth(x->available, in->slots) != TRUTH_TRUE) return REASON_NOT_AVAILABLE;
+  }
+  while ((size_t)*from < EXPERIMENT_ARMS + x->noun->arm_count) {
+    const size_t k = (size_t)(*from)++ - EXPERIMENT_ARMS;
     if (x->arms[k].silence || (ended && k != x->control)) continue; /* nothing is drawn any more */
     struct candidate *c = x->arms[k].option == NO_ONE ? best_of(d) : candidate_of(d, x->arms[k].option);
     if (c && !c->reason) continue;

@@ -34,35 +34,59 @@ bool rules_hold_out(const struct rules *r, const struct user *u) {
   return r->policy.holdout > 0 && holdout_place(u) < r->policy.holdout;
 }
 
-static const char *guard_who(const struct rules *r, const struct user *u, struct arena *a, struct str *detail) {
-  if (u->consent == CONSENT_WITHDRAWN) return REASON_OPTED_OUT;
-  if (u->consent == CONSENT_UNKNOWN && !r->policy.enrolled) return REASON_CONSENT_UNKNOWN;
-  if (guard_minor(u) && (r->policy.minors_nothing || !u->minor_consent)) {
-    *detail =
-        u->age < 0 ? STR("age unknown and no guardian's consent") : str_from(arena_printf(a, "age %d and no guardian's consent", u->age));
-    return REASON_MINOR;
-  }
-  if (rules_hold_out(r, u)) return REASON_HOLDOUT;
-  return NULL;
+static const char *guard_age(const struct rules *r, const struct user *u, struct arena *a, struct str *detail) {
+  if (!guard_minor(u) || (!r->policy.minors_nothing && u->minor_consent)) return NULL;
+  *detail =
+      u->age < 0 ? STR("age unknown and no guardian's consent") : str_from(arena_printf(a, "age %d and no guardian's consent", u->age));
+  return REASON_MINOR;
 }
 
-static const char *guard_when(const struct rules *r, const struct guard_figures *g, struct arena *a, struct str *detail) {
-  if (g->quiet) {
+static const char *guard_gap(const struct rules *r, const struct guard_figures *g, struct arena *a, struct str *detail) {
+  if (g->since_last < 0 || g->since_last >= r->policy.gap) return NULL;
+  *detail = str_from(arena_printf(a, "%lld min since the last, at least %lld", (long long)(g->since_last / CLOCK_MINUTE),
+                                  (long long)(r->policy.gap / CLOCK_MINUTE)));
+  return REASON_TOO_SOON;
+}
+
+/* Who may be disturbed, in the order in which it is asked; what no figure says needs the user. */
+static const char *guard_who(const struct rules *r, const struct user *u, const struct guard_figures *g, int check, struct arena *a,
+                             struct str *detail) {
+  switch (check) {
+  case 0: return g->consent == CONSENT_WITHDRAWN ? REASON_OPTED_OUT : NULL;
+  case 1: return g->consent == CONSENT_UNKNOWN && !r->policy.enrolled ? REASON_CONSENT_UNKNOWN : NULL;
+  case 2: return u ? guard_age(r, u, a, detail) : NULL;
+  default: return u && rules_hold_out(r, u) ? REASON_HOLDOUT : NULL;
+  }
+}
+#define WHO 4
+
+static const char *guard_when(const struct rules *r, const struct guard_figures *g, int check, struct arena *a, struct str *detail) {
+  switch (check) {
+  case 0: return g->local_minute < 0 ? REASON_ZONE_UNKNOWN : NULL;
+  case 1:
+    if (g->local_minute < 0 || !is_quiet(&r->policy, g->local_minute)) return NULL;
     *detail = str_from(arena_printf(a, "%02d:%02d local time", g->local_minute / 60, g->local_minute % 60));
     return REASON_QUIET_HOURS;
-  }
-  if (g->day >= g->day_most) {
+  case 2:
+    if (g->day < g->day_most) return NULL;
     *detail = str_from(arena_printf(a, "%d of %d in 24 h", g->day, g->day_most));
     return REASON_DAY_CAP;
-  }
-  if (g->week >= g->week_most) {
+  case 3:
+    if (g->week < g->week_most) return NULL;
     *detail = str_from(arena_printf(a, "%d of %d in 7 days", g->week, g->week_most));
     return REASON_WEEK_CAP;
+  default: return guard_gap(r, g, a, detail);
   }
-  if (g->since_last >= 0 && g->since_last < r->policy.gap) {
-    *detail = str_from(arena_printf(a, "%lld min since the last, at least %lld", (long long)(g->since_last / CLOCK_MINUTE),
-                                    (long long)(r->policy.gap / CLOCK_MINUTE)));
-    return REASON_TOO_SOON;
+}
+#define WHEN 5
+
+const char *guard_user_next(const struct rules *r, const struct user *u, const struct guard_figures *g, struct arena *a, struct str *detail,
+                            int *from) {
+  while (*from < WHO + WHEN) {
+    const int check = (*from)++;
+    *detail = (struct str){0};
+    const char *reason = check < WHO ? guard_who(r, u, g, check, a, detail) : guard_when(r, g, check - WHO, a, detail);
+    if (reason) return reason;
   }
   return NULL;
 }
@@ -80,10 +104,8 @@ const char *guard_user(const struct rules *r, const struct controls *c, const st
     *detail = STR("all");
     return REASON_KILLED;
   }
-  const char *who = guard_who(r, u, a, detail);
-  if (who) return who;
-  if (!u->zone) return REASON_ZONE_UNKNOWN;
-  return guard_when(r, g, a, detail);
+  int from = 0;
+  return guard_user_next(r, u, g, a, detail, &from);
 }
 
 void rules_safeguards(const struct rules *r, const struct controls *c, const struct user *u, int64_t clock, struct json_writer *w,
@@ -100,7 +122,7 @@ void rules_safeguards(const struct rules *r, const struct controls *c, const str
   json_close_object(w);
 }
 
-static int64_t last_send(const struct user *u, uint64_t hash, bool option) {
+int64_t guard_last_send(const struct user *u, uint64_t hash, bool option) {
   int64_t last = INT64_MIN;
   for (size_t i = 0; i < u->send_count; i++) {
     const struct send *s = &u->sends[i];
@@ -110,25 +132,19 @@ static int64_t last_send(const struct user *u, uint64_t hash, bool option) {
 }
 
 static bool cooling(const struct user *u, uint64_t hash, bool option, double cooldown, int64_t clock) {
-  int64_t last = cooldown > 0 ? last_send(u, hash, option) : INT64_MIN;
+  int64_t last = cooldown > 0 ? guard_last_send(u, hash, option) : INT64_MIN;
   return last != INT64_MIN && clock - last < (int64_t)(cooldown * 1000);
 }
 
-const char *guard_trigger(const struct rules *r, const struct controls *c, const struct user *u, const struct trigger *t, int64_t clock,
-                          const struct value *slots, struct str *detail) {
-  (void)r;
-  if (controls_killed(c, t->names[0])) {
-    *detail = t->noun->at.name;
-    return REASON_KILLED;
+const char *guard_trigger(const struct moment_input *in, const struct trigger *t, struct str *detail, int *from) {
+  while (*from < 3) {
+    const int check = (*from)++;
+    *detail = check == 2 ? t->noun->available : t->noun->at.name;
+    if (check == 0 && controls_killed(in->controls, t->names[0])) return REASON_KILLED;
+    if (check == 1 && cooling(in->user, t->hash, false, t->noun->cooldown, in->clock)) return REASON_COOLDOWN;
+    if (check == 2 && t->available && expression_truth(t->available, in->slots) != TRUTH_TRUE) return REASON_NOT_AVAILABLE;
   }
-  if (cooling(u, t->hash, false, t->noun->cooldown, clock)) {
-    *detail = t->noun->at.name;
-    return REASON_COOLDOWN;
-  }
-  if (t->available && expression_truth(t->available, slots) != TRUTH_TRUE) {
-    *detail = t->noun->available;
-    return REASON_NOT_AVAILABLE;
-  }
+  *detail = (struct str){0};
   return NULL;
 }
 
@@ -146,32 +162,41 @@ static const char *offer_goal(const struct moment_input *in, const struct option
   return reason;
 }
 
-const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail,
-                         struct goal_given *goal) {
-  const struct option *o = &in->rules->options[option];
-  *detail = o->noun->at.name;
-  if (controls_killed(in->controls, o->kill_name)) return REASON_KILLED;
-  if (minor && (o->noun->raises_goal || o->noun->vigorous)) return REASON_MINOR;
-  if (o->noun->vigorous && guard_unwell(in->user, a)) return REASON_UNWELL;
-  if (o->strained && expression_truth(o->strained, in->slots) == TRUTH_TRUE) {
-    *detail = expression_source(o->strained);
-    return REASON_RECOVERY;
+/* What keeps an option from anybody, from this person, or from now. */
+static const char *option_stands_back(const struct moment_input *in, const struct option *o, bool minor, int check, struct arena *a) {
+  switch (check) {
+  case 0: return controls_killed(in->controls, o->kill_name) ? REASON_KILLED : NULL;
+  case 1: return minor && (o->noun->raises_goal || o->noun->vigorous) ? REASON_MINOR : NULL;
+  case 2: return o->noun->vigorous && guard_unwell(in->user, a) ? REASON_UNWELL : NULL;
+  case 3: return o->strained && expression_truth(o->strained, in->slots) == TRUTH_TRUE ? REASON_RECOVERY : NULL;
+  case 4: return cooling(in->user, o->hash, true, o->noun->cooldown, in->clock) ? REASON_COOLDOWN : NULL;
+  case 5: return o->available && expression_truth(o->available, in->slots) != TRUTH_TRUE ? REASON_NOT_AVAILABLE : NULL;
+  default: return o->accept && expression_truth(o->accept, in->slots) != TRUTH_TRUE ? REASON_NOT_ACCEPTED : NULL;
   }
-  if (cooling(in->user, o->hash, true, o->noun->cooldown, in->clock)) return REASON_COOLDOWN;
-  if (o->available && expression_truth(o->available, in->slots) != TRUTH_TRUE) {
-    *detail = o->noun->available;
-    return REASON_NOT_AVAILABLE;
-  }
-  if (o->accept && expression_truth(o->accept, in->slots) != TRUTH_TRUE) {
-    *detail = o->noun->accept;
-    return REASON_NOT_ACCEPTED;
-  }
-  const char *no_goal = offer_goal(in, o, a, goal);
-  if (no_goal) return no_goal;
+}
+#define STANDS_BACK 7
+
+/* The message may read the goal: where there is none, what it lacks says nothing. */
+static const char *option_says(const struct moment_input *in, uint32_t option, struct arena *a, struct str *detail,
+                               struct goal_given *goal) {
   struct str missing = {0};
-  if (in->sayable && !in->sayable(in->context, option, &missing)) {
-    *detail = missing;
-    return REASON_MESSAGE_INCOMPLETE;
+  const char *no_goal = offer_goal(in, &in->rules->options[option], a, goal);
+  if (no_goal || !in->sayable || in->sayable(in->context, option, &missing)) return no_goal;
+  *detail = missing;
+  return REASON_MESSAGE_INCOMPLETE;
+}
+
+const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail,
+                         struct goal_given *goal, int *from) {
+  const struct option *o = &in->rules->options[option];
+  while (*from <= STANDS_BACK) {
+    const int check = (*from)++;
+    *detail = check == 3 && o->strained ? expression_source(o->strained)
+              : check == 5              ? o->noun->available
+              : check == 6              ? o->noun->accept
+                                        : o->noun->at.name;
+    const char *reason = check < STANDS_BACK ? option_stands_back(in, o, minor, check, a) : option_says(in, option, a, detail, goal);
+    if (reason) return reason;
   }
   *detail = (struct str){0};
   return NULL;

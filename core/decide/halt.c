@@ -174,13 +174,13 @@ bool rollout_measures(const struct rules *r, uint32_t rollout, uint32_t metric) 
   return reads(&o->halt, metric) || reads(&o->advance, metric);
 }
 
-/* Messages that fail are the courier's. */
+/* Messages that fail as well: a stage that nobody moved to begins with the first who came in, which the journal says. */
 bool rollout_reads_journal(const struct rules *r, uint32_t rollout) {
   const struct stage_condition *halt = &r->rollouts[rollout].halt;
   bool counted = r->rollouts[rollout].advance.condition != NULL;
   for (uint32_t i = 0; halt->condition && i < halt->names->count; i++) {
     const struct figure *f = &halt->figures[i];
-    counted |= f->kind != FIGURE_UNKNOWN && !(f->kind == FIGURE_RATE && f->rate == RATE_WEBHOOK_ERROR);
+    counted |= f->kind != FIGURE_UNKNOWN;
   }
   return counted;
 }

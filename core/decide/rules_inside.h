@@ -115,11 +115,15 @@ struct rules {
 /* The person's safeguards at `clock`: NULL when a send is allowed, else the reason's word; figures are filled either way. */
 const char *guard_user(const struct rules *r, const struct controls *c, const struct user *u, int64_t clock, struct guard_figures *g,
                        struct arena *a, struct str *detail);
-const char *guard_trigger(const struct rules *r, const struct controls *c, const struct user *u, const struct trigger *t, int64_t clock,
-                          const struct value *slots, struct str *detail);
+/* Each that stands, one a call, in the order of deciding: `*from` is 0 at first and moves on; NULL: no more. Deciding needs the first one
+ * only, an explanation all. Of the person, where no operator stopped everything; `u` NULL: those that the figures alone tell. */
+const char *guard_user_next(const struct rules *r, const struct user *u, const struct guard_figures *g, struct arena *a, struct str *detail,
+                            int *from);
+const char *guard_trigger(const struct moment_input *in, const struct trigger *t, struct str *detail, int *from);
 /* `goal`: what the option would set, when the answer is NULL; its messages read it as goal.offered. */
 const char *guard_option(const struct moment_input *in, uint32_t option, bool minor, struct arena *a, struct str *detail,
-                         struct goal_given *goal);
+                         struct goal_given *goal, int *from);
+int64_t guard_last_send(const struct user *u, uint64_t hash, bool option); /* of an option, or a trigger; INT64_MIN: none is known */
 bool guard_minor(const struct user *u);
 bool guard_unwell(const struct user *u, struct arena *a);                     /* ill, injured or pregnant, or the profile cannot be read */
 void put_guard_figures(struct json_writer *w, const struct guard_figures *g); /* record.c: an object */
@@ -127,6 +131,20 @@ void put_halted(struct json_writer *w, const struct halted *h);               /*
 void put_held_back(struct json_writer *w, const struct held_back *h);         /* … "holdback" */
 /* The next moment at which quiet hours begin in the user's zone, strictly after `clock`. */
 int64_t guard_next_quiet(const struct rules *r, const struct user *u, int64_t clock);
+
+/* ---- ticks.c ---- */
+struct silence { /* of a person, that a trigger waits for; UTC ms */
+  int64_t after, last, due;
+  enum silence_state {
+    SILENCE_WAITING, /* due in the future */
+    SILENCE_DUE,     /* now, or with the next look at the clock */
+    SILENCE_TOLD,    /* once is enough: something has to come before */
+    SILENCE_MISSED,  /* written off: it was due while the engine stood still */
+    SILENCE_PAST,    /* known from an import only: moments come with events */
+    SILENCE_UNHEARD  /* nothing ever came; `last` and `due` say nothing */
+  } state;
+};
+struct silence ticks_silence(const struct user *u, const struct trigger *t, const struct moment *m, int64_t now);
 
 /* ---- rollout.c ---- */
 /* The first gate that keeps the user out, or NO_ONE; sets bits of `entered` for rollouts that the user enters with this decision. */
@@ -151,9 +169,11 @@ void figure_say(struct buf *out, struct str name, const struct value *v, const s
 /* ---- experiment.c ---- */
 /* Draws an arm; candidates' propensities and d->silence are set for every option of the point. */
 void experiment_draw(const struct moment_input *in, const struct experiment *x, struct decision *d);
-/* Availability before chance: NULL when every arm could be carried out, else the reason. */
+/* Availability before chance: NULL when every arm could be carried out, else the reason; each that stands, one a call, as in guard.c.
+ * EXPERIMENT_ARMS and above: an arm that could not be. */
+#define EXPERIMENT_ARMS 3
 const char *experiment_unavailable(const struct moment_input *in, const struct experiment *x, const struct decision *d, bool minor,
-                                   struct str *detail);
+                                   struct str *detail, int *from);
 
 /* ---- score.c ---- */
 void score_option(const struct moment_input *in, const struct noun_choose *weights, struct candidate *c);

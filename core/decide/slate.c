@@ -71,7 +71,8 @@ static void weigh_options(const struct moment_input *in, const struct trigger *t
     struct candidate *c = &d->candidates[k];
     c->option = t->offer[k];
     score_option(in, weights, c);
-    c->reason = guard_option(in, c->option, minor, a, &c->detail, &c->goal);
+    int first = 0;
+    c->reason = guard_option(in, c->option, minor, a, &c->detail, &c->goal, &first);
     uint32_t gate = c->reason ? NO_ONE : rollout_gate(in, &in->rules->options[c->option].gates, &d->entered);
     if (gate != NO_ONE) {
       c->reason = rollout_reason(in, gate);
@@ -98,8 +99,9 @@ static bool gated_by(const struct moment_input *in, struct decision *d, uint32_t
 static bool may_compete(const struct moment_input *in, const struct trigger *t, struct decision *d, struct arena *a) {
   const struct rules *r = in->rules;
   bool minor = guard_minor(in->user);
+  int first = 0, first_of_trial = 0;
   d->outcome = OUTCOME_UNAVAILABLE;
-  d->reason = guard_trigger(r, in->controls, in->user, t, in->clock, in->slots, &d->detail);
+  d->reason = guard_trigger(in, t, &d->detail, &first);
   if (d->reason) return false;
   if (gated_by(in, d, rollout_gate(in, &t->gates, &d->entered))) return false;
   const struct experiment *x = t->experiment == NO_ONE ? NULL : &r->experiments[t->experiment];
@@ -107,7 +109,7 @@ static bool may_compete(const struct moment_input *in, const struct trigger *t, 
   weigh_options(in, t, d, minor, a);
   if (x) {
     d->experiment = t->experiment;
-    d->reason = experiment_unavailable(in, x, d, minor, &d->detail);
+    d->reason = experiment_unavailable(in, x, d, minor, &d->detail, &first_of_trial);
   } else if (d->candidate_count == 0 || d->candidates[0].reason) {
     size_t k = 0;
     while (k < d->candidate_count && d->candidates[k].reason) k++;

@@ -95,6 +95,17 @@ static int64_t next_silence(const struct user *u, const struct trigger *t, const
   return due > caught_up(u) ? due : 0;
 }
 
+struct silence ticks_silence(const struct user *u, const struct trigger *t, const struct moment *m, int64_t now) {
+  struct silence s = {.after = moment_after(m), .last = u->last_event, .due = u->last_event + moment_after(m)};
+  const struct mark *done = user_mark(u, moment_key("silence", t->noun->at.name, m->text, moment_after(m)));
+  if (s.last == 0) s.state = SILENCE_UNHEARD;
+  else if (done && done->at >= s.last) s.state = SILENCE_TOLD;
+  else if (s.due <= caught_up(u)) s.state = SILENCE_MISSED;
+  else if (user_mark(u, mark_key("user", STR("history")))) s.state = SILENCE_PAST;
+  else s.state = s.due > now ? SILENCE_WAITING : SILENCE_DUE;
+  return s;
+}
+
 static int64_t next_moment(const struct user *u, const struct trigger *t, const struct moment *m) {
   switch (m->kind) {
   case MOMENT_DAY: return u->zone ? next_local(u, fired(u, "tick", STR("day_started")), 0x7f, 0, spread(u, DAY_SPREAD)) : 0;

@@ -3,6 +3,8 @@
  * why_words.c. */
 #include "why.h"
 #include "kit/arena.h"
+#include "kit/clock.h"
+#include <string.h>
 
 /* The slots as they were: values by name from the record's "reads". */
 static struct value *slots_of(const struct symbols *s, const struct json *j, struct arena *a) {
@@ -51,7 +53,44 @@ bool why_gather(const struct why_input *in, struct arena *a, struct why *out, st
   out->trigger = &in->rules->triggers[trigger];
   out->slots = slots_of(in->symbols, &out->record, a);
   why_condition_read(out->trigger->when, out->slots, a, &out->when);
+  if (!why_sent(out)) out->when.change_count = 0; /* it was true: were it false, nothing would have been sent either */
   return true;
+}
+
+bool why_sent(const struct why *y) {
+  return json_text_is(&y->record, json_get(&y->record, 0, "outcome"), "sent");
+}
+
+bool why_figures(const struct why *y, struct guard_figures *g, struct arena *a) {
+  static const char *const consents[] = {"unknown", "given", "withdrawn"};
+  const struct json *j = &y->record;
+  uint32_t at = json_get(j, 0, "safeguards");
+  int64_t number[7] = {0, 0, 0, 0, -1, -1, -1};
+  static const char *const keys[] = {"in_24h", "most_24h", "in_7d", "most_7d", "since_last_s", "local_minute", "age"};
+  *g = (struct guard_figures){.since_last = -1, .local_minute = -1, .age = -1};
+  if (at == JSON_NONE) return false;
+  for (int i = 0; i < 7; i++) json_int(j, json_get(j, at, keys[i]), &number[i]);
+  *g = (struct guard_figures){.day = (int32_t)number[0],
+                              .day_most = (int32_t)number[1],
+                              .week = (int32_t)number[2],
+                              .week_most = (int32_t)number[3],
+                              .since_last = number[4] < 0 ? -1 : number[4] * CLOCK_SECOND,
+                              .local_minute = (int32_t)number[5],
+                              .age = (int32_t)number[6]};
+  struct str consent = json_text(j, json_get(j, at, "consent"), a);
+  for (int i = 0; i < 3; i++)
+    if (str_is(consent, consents[i])) g->consent = (enum consent)i;
+  return true;
+}
+
+/* Who is closed to everything was asked nothing more, but the figures of the other safeguards are on record. */
+const char *why_also(const struct why *y, const struct guard_figures *g, struct arena *a, struct str *detail, int *from) {
+  const struct json *j = &y->record;
+  const char *reason;
+  if (!json_text_is(j, json_get(j, 0, "outcome"), "unavailable") || json_get(j, 0, "safeguards") == JSON_NONE) return NULL;
+  do reason = guard_user_next(y->input->rules, NULL, g, a, detail, from);
+  while (reason && json_text_is(j, json_get(j, 0, "reason"), reason));
+  return reason;
 }
 
 const struct ratio_held *why_held_experiment(const struct why *y, struct arena *a) {
@@ -164,6 +203,25 @@ static void put_rival(struct json_writer *w, const struct why *y, struct arena *
   json_close_object(w);
 }
 
+static void put_also(struct json_writer *w, const struct why *y, struct arena *a) {
+  struct guard_figures g;
+  struct str detail = {0};
+  int from = 0;
+  why_figures(y, &g, a);
+  const char *reason = why_also(y, &g, a, &detail, &from);
+  if (!reason) return;
+  json_key(w, "also");
+  json_open_array(w);
+  for (; reason; reason = why_also(y, &g, a, &detail, &from)) {
+    json_open_object(w);
+    json_pair_text(w, "reason", reason);
+    json_pair_text(w, "sentence", reason_sentence(reason, strlen(reason), y->input->language));
+    if (detail.len) json_pair_str(w, "detail", detail);
+    json_close_object(w);
+  }
+  json_close_array(w);
+}
+
 static void put_trigger(struct json_writer *w, const struct why *y, struct arena *a) {
   json_pair_str(w, "why", y->trigger->noun->why);
   json_pair_str(w, "when", y->trigger->noun->when);
@@ -172,6 +230,7 @@ static void put_trigger(struct json_writer *w, const struct why *y, struct arena
   put_condition(w, &y->when);
   put_options(w, y, a);
   put_rival(w, y, a);
+  put_also(w, y, a);
 }
 
 bool why_json(const struct why_input *in, struct arena *a, struct buf *out, struct err *e) {

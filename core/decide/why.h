@@ -20,6 +20,10 @@ struct why {
   struct value *slots;
   struct why_condition when;
 };
+bool why_sent(const struct why *y); /* so its condition's being false would have changed what was done */
+/* What stood in the way besides the recorded reason, as far as the recorded figures tell, one a call as in guard.c; NULL: no more. */
+const char *why_also(const struct why *y, const struct guard_figures *g, struct arena *a, struct str *detail, int *from);
+bool why_figures(const struct why *y, struct guard_figures *g, struct arena *a); /* the safeguards', as the record holds them */
 bool why_gather(const struct why_input *in, struct arena *a, struct why *out, struct err *e);
 /* What holds the experiment, or the rollout that gated it, by its sample ratio now; NULL: nothing. */
 const struct ratio_held *why_held_experiment(const struct why *y, struct arena *a);
@@ -42,6 +46,8 @@ struct speaking {
   const char *language;
   struct arena *arena;
   struct buf *out;
+  const char *indent; /* of a change */
+  enum word begin;    /* NEAREST, or POSSIBLE_IF: how the first change of several begins */
   bool *also; /* true: something else stands in the way already, so that the next change is needed as well; NULL: each stands by itself */
 };
 struct speaking speak(const char *language, struct arena *a, struct buf *out);
@@ -50,7 +56,9 @@ const char *reason_in_words(const struct speaking *s, struct str reason);
 void say_value(const struct speaking *s, const struct value *v);
 void say_terms(const struct speaking *s, const struct why_condition *c, const char *indent);     /* each term */
 void say_condition(const struct speaking *s, const struct why_condition *c, const char *indent); /* each term, and the nearest change */
+struct speaking of_option(const struct speaking *s, bool *also); /* the same, about one option: its changes make it possible */
 void say_option_condition(const struct speaking *s, const struct why_condition *c); /* the same of one option, which it stops alone */
+const char *in_time(const struct speaking *s, int64_t ms);                          /* "3 d 4 h", rounded down to the second unit */
 void say_rule(const struct speaking *s, const struct trigger *t);                   /* why, file, line, condition */
 void say_if(const struct speaking *s, enum word what, const char *bound, const char *was); /* what would have had to be otherwise */
 void say_if_reason(const struct speaking *s, const struct policy *p, struct str reason, const struct guard_figures *g);

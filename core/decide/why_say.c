@@ -19,7 +19,24 @@ static const char *const words[2][W_CONSENT_GIVEN + 1] = {
 
 struct speaking speak(const char *language, struct arena *a, struct buf *out) {
   bool russian = language && strcmp(language, "ru") == 0;
-  return (struct speaking){words[russian], russian ? "ru" : "en", a, out, NULL};
+  return (struct speaking){words[russian], russian ? "ru" : "en", a, out, "  ", W_NEAREST, NULL};
+}
+
+struct speaking of_option(const struct speaking *s, bool *also) {
+  return (struct speaking){s->word, s->language, s->arena, s->out, "      ", W_POSSIBLE_IF, also};
+}
+
+const char *in_time(const struct speaking *s, int64_t ms) {
+  static const struct {
+    int64_t size;
+    enum word word;
+  } units[] = {{CLOCK_DAY, W_DAYS}, {CLOCK_HOUR, W_HOURS}, {CLOCK_MINUTE, W_MINUTES}, {CLOCK_SECOND, W_SECONDS}};
+  const size_t last = sizeof units / sizeof *units - 1;
+  size_t i = 0;
+  while (i < last && ms < units[i].size) i++;
+  const int64_t rest = i < last ? ms % units[i].size / units[i + 1].size : 0;
+  const char *first = arena_printf(s->arena, "%lld %s", (long long)(ms / units[i].size), s->word[units[i].word]);
+  return rest && first ? arena_printf(s->arena, "%s %lld %s", first, (long long)rest, s->word[units[i + 1].word]) : first;
 }
 
 const char *in_words(const struct speaking *s, struct str word) {
@@ -94,7 +111,7 @@ static void say_term(const struct speaking *s, const struct term *t, const char 
 static const char *otherwise(const struct speaking *s) {
   const bool also = s->also && *s->also;
   if (s->also) *s->also = true;
-  return s->word[also ? W_ALSO : W_NEAREST];
+  return s->word[also ? W_ALSO : s->begin];
 }
 
 static void say_change(const struct speaking *s, const struct change *c) {
@@ -124,13 +141,15 @@ void say_condition(const struct speaking *s, const struct why_condition *c, cons
 }
 
 void say_option_condition(const struct speaking *s, const struct why_condition *c) {
-  say_terms(s, c, "        ");
-  say_all_changes(s, s->word[W_POSSIBLE_IF], c, "      ");
+  bool also = false;
+  const struct speaking o = of_option(s, &also);
+  say_condition(&o, c, "        ");
 }
 
 void say_if(const struct speaking *s, enum word what, const char *bound, const char *was) {
-  buf_printf(s->out, "  %s %s", otherwise(s), s->word[what]);
-  if (bound) buf_printf(s->out, " %s (%s %s)", bound, s->word[W_WAS], was);
+  buf_printf(s->out, "%s%s %s", s->indent, otherwise(s), s->word[what]);
+  if (bound) buf_printf(s->out, " %s", bound);
+  if (bound && was) buf_printf(s->out, " (%s %s)", s->word[W_WAS], was);
   buf_char(s->out, '\n');
 }
 
@@ -190,6 +209,10 @@ void say_if_reason(const struct speaking *s, const struct policy *p, struct str 
   if (str_is(reason, REASON_KILLED)) say_if(s, W_IF_LIFTED, NULL, NULL);
   if (str_is(reason, REASON_NOT_IN_ROLLOUT) || str_is(reason, REASON_ROLLOUT_HOLDBACK)) say_if(s, W_IF_REACHED, NULL, NULL);
   if (str_is(reason, REASON_ROLLOUT_HALTED)) say_if(s, W_IF_RESUMED, NULL, NULL);
+  if (str_is(reason, REASON_HOLDOUT)) say_if(s, W_IF_NOT_HELD_OUT, NULL, NULL);
+  if (str_is(reason, REASON_MINOR)) say_if(s, p->minors_nothing ? W_IF_ADULT : W_IF_GUARDIAN, NULL, NULL);
+  if (str_is(reason, REASON_NO_OPTION)) say_if(s, W_IF_OPTION, NULL, NULL);
+  if (str_is(reason, REASON_EXPERIMENT_ENDED)) say_if(s, W_IF_RUNNING, NULL, NULL);
 }
 
 static void say_figures(const struct speaking *s, const struct guard_figures *g) {

@@ -96,28 +96,6 @@ static void say_draw(const struct why *y, const struct speaking *s) {
   if (interval) say_if(s, W_IF_DRAW, interval, arena_text(s->arena, json_raw(j, u).at, json_raw(j, u).len));
 }
 
-/* The safeguards' figures as the record holds them. */
-static bool read_guard(const struct why *y, struct guard_figures *g, struct arena *a) {
-  static const char *const consents[] = {"unknown", "given", "withdrawn"};
-  const struct json *j = &y->record;
-  uint32_t at = json_get(j, 0, "safeguards");
-  int64_t number[7] = {0, 0, 0, 0, -1, -1, -1};
-  static const char *const keys[] = {"in_24h", "most_24h", "in_7d", "most_7d", "since_last_s", "local_minute", "age"};
-  if (at == JSON_NONE) return false;
-  for (int i = 0; i < 7; i++) json_int(j, json_get(j, at, keys[i]), &number[i]);
-  *g = (struct guard_figures){.day = (int32_t)number[0],
-                              .day_most = (int32_t)number[1],
-                              .week = (int32_t)number[2],
-                              .week_most = (int32_t)number[3],
-                              .since_last = number[4] < 0 ? -1 : number[4] * CLOCK_SECOND,
-                              .local_minute = (int32_t)number[5],
-                              .age = (int32_t)number[6]};
-  struct str consent = json_text(j, json_get(j, at, "consent"), a);
-  for (int i = 0; i < 3; i++)
-    if (str_is(consent, consents[i])) g->consent = (enum consent)i;
-  return true;
-}
-
 static void say_halted(const struct why *y, const struct speaking *s) {
   bool by_itself = false;
   json_bool(&y->record, json_path(&y->record, 0, "halted.by_itself"), &by_itself);
@@ -132,26 +110,81 @@ static void say_holdback(const struct why *y, const struct speaking *s) {
     say_held_back(s, text_of(y, "detail", s), share, until);
 }
 
+/* A decision point of an experiment goes before all others: no priority would have helped. */
+static void say_rival(const struct why *y, struct str name, const struct speaking *s) {
+  const struct rules *r = y->input->rules;
+  const uint32_t rival = rules_trigger(r, name);
+  if (rival == NO_ONE) return;
+  const struct noun_trigger *noun = r->triggers[rival].noun;
+  const bool before_all = r->triggers[rival].experiment != NO_ONE && y->trigger->experiment == NO_ONE;
+  buf_printf(s->out, "  %s: " STR_FORMAT " (%s:%d), %s %g\n", s->word[W_RIVAL], STR_ARG(noun->at.name), noun->at.file, noun->at.line,
+             s->word[W_PRIORITY], noun->priority);
+  if (before_all) say_if(s, W_IF_NO_RIVAL, arena_text(s->arena, name.at, name.len), NULL);
+  else say_if(s, W_IF_PRIORITY, arena_printf(s->arena, "%g", noun->priority), arena_printf(s->arena, "%g", y->trigger->noun->priority));
+}
+
+/* The condition that was not true: of the experiment, when that had come to be asked, else of the trigger. */
+static void say_unavailable(const struct why *y, const struct speaking *s) {
+  const bool trial = json_get(&y->record, 0, "experiment") != JSON_NONE && y->trigger->experiment != NO_ONE;
+  struct why_condition available;
+  why_condition_read(trial ? y->input->rules->experiments[y->trigger->experiment].available : y->trigger->available, y->slots, s->arena,
+                     &available);
+  say_condition(s, &available, "    ");
+  if (available.change_count == 0) say_if(s, W_IF_CONDITION, NULL, NULL);
+}
+
+/* What would have had to be otherwise for the recorded reason not to stand. */
+static void say_reason(const struct why *y, struct str reason, const struct guard_figures *g, const struct speaking *s) {
+  const struct str detail = text_of(y, "detail", s);
+  const uint32_t arms = json_path(&y->record, 0, "experiment.arms");
+  if (arms != JSON_NONE && detail.len && json_get_str(&y->record, arms, detail) != JSON_NONE)
+    say_if(s, W_IF_ARM, arena_text(s->arena, detail.at, detail.len), NULL);
+  else if (str_is(reason, REASON_NOT_AVAILABLE)) say_unavailable(y, s);
+  else if (str_is(reason, REASON_COOLDOWN)) say_if(s, W_IF_COOLDOWN, in_time(s, (int64_t)(y->trigger->noun->cooldown * 1000)), NULL);
+  else if (str_is(reason, REASON_OUTRANKED)) say_rival(y, detail, s);
+  else say_if_reason(s, &y->input->rules->policy, reason, g);
+}
+
+/* Deciding stops at the first reason. What the figures tell of others is said; for the rest the moment has to be looked at again. */
+static void say_others(const struct why *y, const struct guard_figures *g, const struct speaking *s) {
+  struct str detail = {0}, outcome = text_of(y, "outcome", s);
+  int from = 0;
+  for (const char *reason; (reason = why_also(y, g, s->arena, &detail, &from));) {
+    buf_printf(s->out, "  %s: %s\n", s->word[W_NOT], reason_in_words(s, str_from(reason)));
+    say_if_reason(s, &y->input->rules->policy, str_from(reason), g);
+  }
+  if (!y->input->kept || !(str_is(outcome, "unavailable") || str_is(outcome, "gated"))) return;
+  buf_printf(s->out, "  %s `kairos why --user " STR_FORMAT " --trigger " STR_FORMAT " --at " STR_FORMAT "`\n", s->word[W_NOT_ALL],
+             STR_ARG(text_of(y, "user", s)), STR_ARG(y->trigger->noun->at.name), STR_ARG(text_of(y, "at", s)));
+}
+
 /* Who or what took the place, and what would have had to be otherwise. */
 static void say_obstacle(const struct why *y, const struct guard_figures *g, const struct speaking *s) {
-  struct str reason = text_of(y, "reason", s);
-  const struct rules *r = y->input->rules;
-  if (!r || !y->trigger) return;
-  uint32_t rival = str_is(reason, REASON_OUTRANKED) ? rules_trigger(r, text_of(y, "detail", s)) : NO_ONE;
-  if (str_is(reason, REASON_NOT_AVAILABLE)) {
-    struct why_condition available;
-    why_condition_read(y->trigger->available, y->slots, s->arena, &available);
-    say_condition(s, &available, "    ");
-  }
+  if (!y->input->rules || !y->trigger) return;
   say_halted(y, s);
   say_holdback(y, s);
   say_held_rollout(s, why_held_rollout(y, s->arena));
-  say_if_reason(s, &r->policy, reason, g);
-  if (rival == NO_ONE) return;
-  const struct noun_trigger *noun = r->triggers[rival].noun;
-  buf_printf(s->out, "  %s: " STR_FORMAT " (%s:%d), %s %g\n", s->word[W_RIVAL], STR_ARG(noun->at.name), noun->at.file, noun->at.line,
-             s->word[W_PRIORITY], noun->priority);
-  say_if(s, W_IF_PRIORITY, arena_printf(s->arena, "%g", noun->priority), arena_printf(s->arena, "%g", y->trigger->noun->priority));
+  say_reason(y, text_of(y, "reason", s), g, s);
+  say_others(y, g, s);
+}
+
+/* As `kairos webhooks list` says it of each that does not work; there is none that does. */
+static void say_endpoints(const struct why *y, const struct speaking *s) {
+  const struct json *j = &y->outbox;
+  const uint32_t list = json_get(j, 0, "endpoints");
+  for (uint32_t i = 0; list != JSON_NONE && i < j->tokens[list].count; i++) {
+    const uint32_t one = json_child(j, list, i);
+    const struct str why = json_text(j, json_get(j, one, "why"), s->arena), since = json_text(j, json_get(j, one, "since"), s->arena),
+                     next = json_text(j, json_get(j, one, "nextTry"), s->arena);
+    const bool disabled = json_text_is(j, json_get(j, one, "breaker"), "disabled");
+    buf_printf(s->out, "    %s " STR_FORMAT ": %s", s->word[W_ENDPOINT], STR_ARG(json_text(j, json_get(j, one, "name"), s->arena)),
+               s->word[disabled ? W_DISABLED : W_BROKEN]);
+    if (since.len) buf_printf(s->out, " %s " STR_FORMAT, s->word[W_SINCE], STR_ARG(since));
+    if (why.len) buf_printf(s->out, ", %s " STR_FORMAT, s->word[W_BECAUSE], STR_ARG(why));
+    if (next.len) buf_printf(s->out, "; %s " STR_FORMAT, s->word[W_NEXT_TRY], STR_ARG(next));
+    if (disabled) buf_printf(s->out, "; %s", s->word[W_WAITS_FOR_ENABLE]);
+    buf_char(s->out, '\n');
+  }
 }
 
 static void say_delivery(const struct why *y, const struct speaking *s) {
@@ -161,14 +194,16 @@ static void say_delivery(const struct why *y, const struct speaking *s) {
   const struct json *j = &y->outbox;
   buf_printf(s->out, "  %s: %s, %s " STR_FORMAT "\n", s->word[W_DELIVERY], in_words(s, json_text(j, json_get(j, 0, "end"), s->arena)),
              s->word[W_ATTEMPTS], STR_ARG(json_raw(j, json_get(j, 0, "attempts"))));
+  say_endpoints(y, s);
 }
 
 bool why_text(const struct why_input *in, struct arena *a, struct buf *out, struct err *e) {
   struct why y;
-  struct guard_figures figures = {.since_last = -1, .local_minute = -1, .age = -1};
+  struct guard_figures figures;
   if (!why_gather(in, a, &y, e)) return false;
+  bool guarded = why_figures(&y, &figures, a), also = false;
   struct speaking s = speak(in->language, a, out);
-  bool guarded = read_guard(&y, &figures, a);
+  if (!why_sent(&y)) s.also = &also; /* of what was sent each change stands by itself */
   say_outcome(&y, &s);
   if (y.trigger) say_rule(&s, y.trigger);
   if (y.trigger) say_condition(&s, &y.when, "    ");

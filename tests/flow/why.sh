@@ -38,6 +38,13 @@ rollout "rested" { why = "x", gates = "intervention:rest", stages = few }
 trigger "seventh" { why = "Two terms.", on = { "unheard" }, when = "profile.fitness > 8 and profile.age < 17", offer = { "breathe" } }
 event "unheard" { fields = { n = "number" } }
 LUA
+cat >"$work/program/rules/waits.lua" <<'LUA'
+event "knock" { fields = { n = "number" } }
+trigger "eighth" { why = "Rests.", on = "knock", when = "event.n > 0", offer = "hush", cooldown = 20 * hours }
+intervention "hush" { channel = "push", accept = "event.n > 1", cooldown = 2 * hours, message = { en = "Hush." } }
+trigger "ninth" { why = "Nothing came.", on = { silence(3 * days), silence(90 * minutes) }, offer = "walk" }
+trigger "tenth" { why = "Above all, but for an experiment.", on = "asked", when = "event.n == 2", priority = 100, offer = "breathe" }
+LUA
 event() { printf '{"id":"%s","userId":"u1","eventType":"%s","timestamp":"%s","data":{%s}}\n' "$1" "$2" "$3" "$4"; }
 {
   event p profile_updated 2025-03-01T08:00:00Z '"timezone":"Etc/UTC","age":40,"fitness":2'
@@ -51,6 +58,11 @@ event() { printf '{"id":"%s","userId":"u1","eventType":"%s","timestamp":"%s","da
     event "f$i" asked "2025-03-$((10 + i))T13:00:00Z" '"n":2'
     i=$((i + 1))
   done
+  for user in u3 u4; do event "p$user" profile_updated 2025-03-01T08:00:00Z '"timezone":"Etc/UTC","age":40' | sed "s/u1/$user/"; done
+  event k1 knock 2025-03-01T09:00:00Z '"n":5' | sed s/u1/u3/ # sent
+  event k2 knock 2025-03-01T09:20:00Z '"n":1' | sed s/u1/u3/ # too soon, and all else
+  event k3 knock 2025-03-01T20:50:00Z '"n":5' | sed s/u1/u4/ # sent
+  event k4 knock 2025-03-01T21:05:00Z '"n":5' | sed s/u1/u4/ # quiet, and too soon
 } >"$work/events"
 run 0 "$KAIROS" import "$work/events" --data "$work/data" --program "$work/program"
 run 0 "$KAIROS" replay --print --data "$work/data"
@@ -102,6 +114,64 @@ run 0 "$KAIROS" why "$(id_of '"outcome":"gated"')"
 has 'held back by a rollout, because the rollout has not reached this user (third)'
 has '  it would have been otherwise if the rollout had reached the user'
 
+run 0 "$KAIROS" why "$(id_of '"trigger":"tenth".*"outcome":"outranked"')"
+has '  it came first: fourth (rules/all.lua:6), priority 0$'
+has '  it would have been otherwise if this had not been true at the same moment: fourth$'
+hasnt 'priority were above'
+
+# ---- whatever else stood in the way: what alone would have led to no send is not said to have ----
+soon=$(id_of '"user":"u3".*"reason":"too_soon"')
+run 0 "$KAIROS" why "$soon"
+has '^    + event.n > 0: true  (event.n = 1)$'
+hasnt 'if event.n were'
+has '^  it would have been otherwise if the minutes since the last message were at least 60 (was 20)$'
+has '^  what else stood in the way then was not asked: see `kairos why --user u3 --trigger eighth --at 2025-03-01T09:20:00Z`$'
+run 0 "$KAIROS" why "$soon" --json
+hasnt '"nearest_change'
+hasnt '"also"'
+night=$(id_of '"user":"u4".*"reason":"quiet_hours"')
+run 0 "$KAIROS" why "$night"
+has '^  it would have been otherwise if the local time were within 08:00–21:00 (was 21:05)$'
+has '^  not possible: too little time has passed since the last intervention$'
+has '^  and also if the minutes since the last message were at least 60 (was 15)$'
+run 0 "$KAIROS" why "$night" --json
+has '"also":\[{"reason":"too_soon","sentence":"too little time has passed since the last intervention","detail":"15 min since the last, at least 60"}\]'
+run 0 "$KAIROS" why --user u3 --trigger eighth --at 2025-03-01T09:20:00Z
+has '^eighth: true$'
+has '^  it would have been otherwise if the minutes since the last message were at least 60 (was 20)$'
+has '^  not possible: it was sent a short while ago (eighth)$'
+has '^  and also if the time since it was last sent were at least 20 h (was 20 min)$'
+has '^  not possible: none of its options may be sent$'
+has '^  and also if one of its options could be sent$'
+has '^    hush: not possible, it was sent a short while ago (hush); its accept condition is not true (event.n > 1) (rules/waits.lua:3)$'
+has '^      it would have been possible if the time since it was last sent were at least 2 h (was 20 min)$'
+has '^      and also if event.n were > 1 (was 1)$'
+run 0 "$KAIROS" why --user u3 --trigger eighth --at 2025-03-01T10:30:00Z --language ru # no longer too soon
+has '^  было бы иначе, если бы с прошлой такой отправки прошло не меньше 20 ч (сейчас 1 ч 30 мин)$'
+has '^      было бы можно, если бы с прошлой такой отправки прошло не меньше 2 ч (сейчас 1 ч 30 мин)$'
+run 0 "$KAIROS" why --user u3 --trigger eighth --at 2025-03-01T09:20:00Z --json
+has '"obstacles":\[{"reason":"too_soon",.*{"reason":"cooldown",[^{]*"detail":"eighth","cooldown":{"last":"2025-03-01T09:00:00Z","until":"2025-03-02T05:00:00Z"}},{"reason":"no_option"'
+has '"possible":false,"reason":"cooldown",.*"also":\[{"reason":"not_accepted",.*"nearest_change":{"name":"event.n","was":1,"needed":">","bound":1}}\]'
+hasnt '"bound":0}'
+
+# ---- a silence: since when, and until when ----
+run 0 "$KAIROS" why --user u3 --trigger ninth --at 2025-03-01T10:00:00Z
+has '^  silence of 3 d: last heard of 2025-03-01T09:20:00Z, due 2025-03-04T09:20:00Z; the user is known from an import only'
+has '^  silence of 1 h 30 min: last heard of 2025-03-01T09:20:00Z, due 2025-03-01T10:50:00Z; '
+has '^  it would have been otherwise if something came from the user, and after it nothing for '
+expect_call 200 POST /v1/events "{\"userId\":\"u5\",\"eventType\":\"knock\",\"timestamp\":\"$(now)\",\"data\":{\"n\":1}}"
+run 0 "$KAIROS" why --user u5 --trigger ninth
+has '^  silence of 3 d: last heard of 20[^ ]*Z, due 20[^ ]*Z$'
+due=$(sed -n 's/^  silence of 1 h 30 min: .* due \(.*\)$/\1/p' "$work/out")
+has "^  it would have been otherwise if nothing came from the user until $due\$"
+run 0 "$KAIROS" why --user u5 --trigger ninth --language ru
+has '^  молчание длиной 3 д: последнее известие 20[^ ]*Z, срок 20[^ ]*Z$'
+has "^  было бы иначе, если бы от пользователя ничего не пришло до $due\$"
+run 0 "$KAIROS" why --user u5 --trigger ninth --json
+has '"silences":\[{"after_s":259200,"state":"waiting","last_heard":"20[^"]*Z","due":"20[^"]*Z"},{"after_s":5400,"state":"waiting",[^}]*"due":"'"$due"'"}\]'
+run 0 "$KAIROS" why --user u5 --trigger eighth --json
+hasnt '"silences"'
+
 # ---- the draw ----
 silent=$(id_of '"trigger":"fourth".*"outcome":"silent"')
 [ -n "$silent" ] || say "twenty draws of a half and none of them silent"
@@ -121,7 +191,7 @@ run 0 "$KAIROS" why --user u1 --trigger first --at 2025-03-01T08:30:00Z --langua
 has '^first: неизвестно$'
 has 'не хватает: event.level (в событии его нет)'
 run 0 "$KAIROS" why --user u1 --at 2025-03-01T23:00:00Z
-equal "triggers explained" "$(grep -c '^[a-z]*: \(true\|false\|unknown\)$' "$work/out")" 7
+equal "triggers explained" "$(grep -c '^[a-z]*: \(true\|false\|unknown\)$' "$work/out")" 10
 run 0 "$KAIROS" why --user u1 --trigger sixth --at 2025-03-01T23:00:00Z
 has '^      it would have been possible if profile.fitness were >= 4 (was 2)$'
 hasnt 'profile.age were <= 18' # true; what keeps it is something else

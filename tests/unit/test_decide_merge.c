@@ -130,6 +130,44 @@ static void no_merge_allows_what_was_refused(void **state) {
   program_free(p);
 }
 
+/* Sends of one person, two a day, none within the last `free` hours. */
+static void send_lately(struct user *u, int sends, int64_t now, int free, uint64_t decision) {
+  for (int i = sends - 1; i >= 0; i--)
+    assert_true(user_add_send(u, &(struct send){now - (free + i / 2 * 24 + i % 2 * 2) * CLOCK_HOUR, decision++, 1, 2, 0}));
+}
+
+static bool is_full(const struct rules *r, const struct user *u, int64_t clock) {
+  const char *reason = refused(r, u, clock);
+  if (reason && strcmp(reason, "week_cap") != 0) fail_msg("refused for another reason: %s", reason);
+  return reason != NULL;
+}
+
+/* Twelve in seven days are one person's, under however many ids: neither has had them alone. */
+static void a_week_is_counted_over_both(void **state) {
+  (void)state;
+  struct program *p =
+      world_good(RULES_PING RULES_OPTION("walk", "") "trigger \"a\" { why = \"x\", on = { \"ping\" }, offer = { \"walk\" } }\n");
+  const int64_t now = at("2026-03-02T12:00:00Z");
+  for (int theirs = 0; theirs <= 6; theirs++) {
+    char from_id[24];
+    snprintf(from_id, sizeof from_id, "from%d", theirs);
+    struct user *from = person_new(from_id), *into = person_new("into");
+    from->consent = into->consent = CONSENT_GIVEN;
+    from->age = into->age = 40;
+    move_to(from, "Etc/UTC");
+    move_to(into, "Etc/UTC");
+    send_lately(into, 6, now, 26, 100);
+    send_lately(from, theirs, now, 27, 200);
+    assert_false(is_full(p->rules, from, now) || is_full(p->rules, into, now));
+    merge_into(p->rules, into, from, now);
+    assert_int_equal(is_full(p->rules, into, now), theirs == 6);
+    assert_false(is_full(p->rules, into, now + 6 * CLOCK_DAY)); /* by then the oldest are more than a week ago */
+    user_free(from);
+    user_free(into);
+  }
+  program_free(p);
+}
+
 static void what_was_given_is_not_given_again(void **state) {
   (void)state;
   struct program *p = world_good(RULES);
@@ -251,9 +289,12 @@ static void rows_that_are_no_merge(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(no_merge_allows_what_was_refused), cmocka_unit_test(what_was_given_is_not_given_again),
-      cmocka_unit_test(too_many_sends_keep_the_newest),   cmocka_unit_test(a_full_profile_is_no_way_out),
-      cmocka_unit_test(a_closed_user_stays_closed),       cmocka_unit_test(rows_that_are_no_merge)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(no_merge_allows_what_was_refused),
+                                     cmocka_unit_test(what_was_given_is_not_given_again),
+                                     cmocka_unit_test(a_week_is_counted_over_both),
+                                     cmocka_unit_test(too_many_sends_keep_the_newest),
+                                     cmocka_unit_test(a_full_profile_is_no_way_out),
+                                     cmocka_unit_test(a_closed_user_stays_closed),
+                                     cmocka_unit_test(rows_that_are_no_merge)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

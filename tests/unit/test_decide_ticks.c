@@ -1,7 +1,8 @@
-/* rooms: decide program accept kit */
+/* rooms: decide program accept kit; inside: decide */
 /* Ticks: the day in the user's own zone, schedules over changes of the clocks, a silence once, each send followed once and by everything
  * that wants to follow it, and what was missed written off in one. Due times are a function of state and program. */
 #include "decide_world.h"
+#include "rules_inside.h"
 
 #define HEAD             RULES_PING RULES_OPTION("walk", "") RULES_OPTION("rest", "")
 #define LISTEN(name, on) "trigger \"" name "\" { why = \"x\", on = { " on " }, offer = { \"rest\" } }\n"
@@ -35,6 +36,33 @@ static const char *fire(struct world *w, int64_t now, bool live, int64_t *due) {
   world_decide(w, ticks_listening(w->program->rules, &w->event, &w->arena), w->event.timestamp, NO_ONE);
   world_apply(w);
   return arena_text(&w->arena, w->event.type.at, w->event.type.len);
+}
+
+static struct silence silence_of(const struct world *w, int64_t now) {
+  const struct trigger *t = &w->program->rules->triggers[rules_trigger(w->program->rules, STR("quiet"))];
+  return ticks_silence(w->user, t, &t->noun->on[0], now);
+}
+
+/* What is said of a silence is what ticks do: from the last word on, due once, and again only after another word. */
+static void test_a_silence_says_when_it_is_due(void **state) {
+  (void)state;
+  struct world *w = world_new(HEAD LISTEN("quiet", "silence(3 * hours)"));
+  int64_t begun = at("2025-03-01T10:00:00Z"), due = 0;
+  assert_int_equal(silence_of(w, begun).state, SILENCE_UNHEARD);
+  begin(w, begun);
+  const struct silence s = silence_of(w, begun + CLOCK_HOUR);
+  assert_int_equal(s.state, SILENCE_WAITING);
+  assert_int_equal(s.last, begun);
+  assert_int_equal(s.due, ticks_next(w->program->rules, w->user));
+  assert_int_equal(silence_of(w, s.due).state, SILENCE_DUE);
+  assert_string_equal(fire(w, s.due, true, &due), "tick.silence");
+  assert_int_equal(silence_of(w, due + CLOCK_DAY).state, SILENCE_TOLD);
+  begin(w, begun + CLOCK_DAY);
+  assert_int_equal(silence_of(w, begun + CLOCK_DAY).state, SILENCE_WAITING);
+  assert_string_equal(fire(w, begun + 3 * CLOCK_DAY, true, NULL), "tick.caught_up");
+  assert_int_equal(silence_of(w, begun + 3 * CLOCK_DAY).state, SILENCE_MISSED);
+  assert_int_equal(ticks_next(w->program->rules, w->user), 0);
+  world_free(w);
 }
 
 static void test_nothing_is_due_without_listeners(void **state) {
@@ -247,6 +275,7 @@ int main(void) {
       cmocka_unit_test(test_days_begin_at_midnight_there),
       cmocka_unit_test(test_due_times_are_spread),
       cmocka_unit_test(test_silence_once_each),
+      cmocka_unit_test(test_a_silence_says_when_it_is_due),
       cmocka_unit_test(test_every_send_is_followed_once),
       cmocka_unit_test(test_what_was_missed_is_written_off),
       cmocka_unit_test(test_history_has_its_own_ticks),

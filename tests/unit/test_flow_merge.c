@@ -171,6 +171,41 @@ static void what_waits_ends_with_what_binds(void **state) {
   }
 }
 
+/* The other id refused nothing and is not held out, but was sent something lately: what waits was decided without knowing of that, and caps
+ * count it from then on. What is too long ago for any cap stops nothing. */
+static void what_waits_ends_when_only_sends_come(void **state) {
+  (void)state;
+  static const struct {
+    const char *sent;
+    size_t waiting, in_a_week;
+  } pasts[] = {{"2026-02-24T12:00:00Z", 0, 2}, {"2026-02-22T12:00:00Z", 1, 1}}; /* six and eight days before */
+  clock_freeze(at(NOON));
+  for (int i = 0; i < 2; i++) {
+    struct world *w = world_new("merge-sends", 4, RULES);
+    world_person(w, "anon", at(pasts[i].sent), false);
+    world_person(w, "kim", at(NOON), false);
+    assert_int_equal(world_say(w, world_event(w, "anon", "1", "ping", at(pasts[i].sent), false, NULL))->told_count, 1);
+    assert_int_equal(world_say(w, world_event(w, "kim", "2", "ping", at(NOON), false, NULL))->told_count, 1);
+    assert_int_equal(waiting_of(w, "kim"), 1);
+    struct aliases *a = aliases_of(w);
+    begin(w, a, "anon", "kim");
+    close_from(w, a, "anon");
+    bind_into(w, a, "anon", "kim");
+    const struct user *kim = user_of(w, "kim");
+    assert_int_equal(kim->consent, CONSENT_GIVEN);
+    assert_int_equal(kim->send_count, 2);
+    size_t in_a_week = 0;
+    for (uint16_t n = 0; n < kim->send_count; n++) in_a_week += at(NOON) - kim->sends[n].at < 7 * CLOCK_DAY;
+    assert_int_equal(in_a_week, pasts[i].in_a_week);
+    assert_int_equal(waiting_of(w, "kim"), pasts[i].waiting);
+    int64_t recalled[2];
+    assert_int_equal(flow_recalled_take(world_flow(w, "kim"), recalled, 2), pasts[i].waiting == 0);
+    aliases_close(a);
+    world_free(w);
+  }
+  clock_thaw();
+}
+
 /* One erasure that an earlier run began does not make the engine forget when others are due. */
 static void an_erasure_forgets_nobody_else(void **state) {
   (void)state;
@@ -419,6 +454,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(killed_in_one_file),
                                      cmocka_unit_test(killed_in_four_files),
                                      cmocka_unit_test(what_waits_ends_with_what_binds),
+                                     cmocka_unit_test(what_waits_ends_when_only_sends_come),
                                      cmocka_unit_test(an_erasure_forgets_nobody_else),
                                      cmocka_unit_test(a_half_erased_person_is_erased),
                                      cmocka_unit_test(a_closed_user_takes_an_opt_out_only),
