@@ -21,3 +21,6 @@ bool scenarios_run(const struct program *p, struct arena *a, struct coverage *c,
 /* The last check before a program may act: each scenario that fails becomes a finding of level error at its file and line. How many failed;
  * a program with errors is left as it is (0). [builder] */
 size_t program_test(struct program *p);
+/* What can be said of the scenarios without running them: each whose fields, names or words nothing knows becomes a finding of level error
+ * at its file and line. How many; a program with errors is left as it is (0). [builder] */
+size_t program_read_scenarios(struct program *p);

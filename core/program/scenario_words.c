@@ -1,6 +1,6 @@
-/* scenario_words: the names and words that a scenario's `expect` may use, checked before anything is compared. A mistyped one that merely
- * may come would hold for ever, and one that must come would fail with an explanation of something else. Called for each run of a
- * scenario, on the thread that runs it; pure over the program. */
+/* scenario_words: the fields, names and words that a scenario's `expect` may use, checked before anything is compared. A mistyped one that
+ * merely may come would hold for ever, and one that must come would fail with an explanation of something else. Called for each run of a
+ * scenario, and by whoever checks a program, on their thread; pure over the program. */
 #include "scene.h"
 #include <string.h>
 
@@ -66,14 +66,27 @@ static bool check_options(const struct node *n, const struct allowed *options, c
   return true;
 }
 
-static bool check_shares(const struct node *n, const struct allowed *options, struct err *e) {
-  for (uint32_t i = 0; n && n->kind == NODE_TABLE && i < n->pairs; i++)
+static bool is_range(const struct node *n) {
+  return n->kind == NODE_TABLE && n->length == 2 && n->items[0].kind == NODE_NUMBER && n->items[1].kind == NODE_NUMBER;
+}
+
+/* shares = { walk = { 0.4, 0.6 } } */
+static bool check_shares(const struct scene *s, const struct node *n, const struct allowed *options, struct err *e) {
+  if (n && s->noun->repeats < 2) return err_set(e, ERR_INPUT, "expect.shares: a share needs repeats");
+  if (n && n->kind != NODE_TABLE) return err_set(e, ERR_INPUT, "expect.shares: expected a table of option = { low, high }");
+  for (uint32_t i = 0; n && i < n->pairs; i++) {
     if (!str_is(n->keys[i], "nothing") && !is_allowed(options, n->keys[i]))
       return refuse("shares", "no intervention is named", n->keys[i], options, e);
+    if (!is_range(&n->values[i]))
+      return err_set(e, ERR_INPUT, "expect.shares." STR_FORMAT ": expected { low, high }, as in { 0.4, 0.6 }", STR_ARG(n->keys[i]));
+  }
   return true;
 }
 
 bool scene_expected(const struct scene *s, const struct node *expect, struct err *e) {
+  static const char *const known[] = {"send", "trigger", "outcome", "because", "arm", "message", "options", "shares", NULL};
+  if (!scene_keys(expect, "expect", known, e)) return false;
+  if (expect->pairs == 0) return err_set(e, ERR_INPUT, "expect: says nothing");
   const char *words[WORDS_MOST], *outcomes[OUTCOMES];
   for (int i = 0; i < OUTCOMES; i++) outcomes[i] = outcome_word((enum outcome)i);
   words[0] = "eligible";
@@ -86,5 +99,5 @@ bool scene_expected(const struct scene *s, const struct node *expect, struct err
          check_each(node_get(expect, "outcome"), "outcome", "no outcome is", &outcome, e) &&
          check_each(node_get(expect, "because"), "because", "no reason is", &because, e) &&
          check_each(node_get(expect, "arm"), "arm", "no arm of any experiment is named", &arms, e) &&
-         check_options(node_get(expect, "options"), &options, &stands, e) && check_shares(node_get(expect, "shares"), &options, e);
+         check_options(node_get(expect, "options"), &options, &stands, e) && check_shares(s, node_get(expect, "shares"), &options, e);
 }

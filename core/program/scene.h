@@ -33,7 +33,7 @@ const struct node *scene_draw(const struct drawing *d, const struct node *n, con
 /* Everything before the event, and the event itself. False: the scenario is wrong, `e` says where. */
 bool scene_given(struct scene *s, struct err *e);
 bool scene_event(struct scene *s, struct err *e);
-/* Refuses names and words in `expect` that nothing has, with the one that may be meant. */
+/* Refuses fields, names and words in `expect` that nothing has, with the one that may be meant. */
 bool scene_expected(const struct scene *s, const struct node *expect, struct err *e);
 /* Refuses keys that are none of `known` (NULL-terminated); `where` is "given", "event" or "expect". */
 bool scene_keys(const struct node *n, const char *where, const char *const *known, struct err *e);

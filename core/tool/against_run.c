@@ -51,7 +51,6 @@ static const struct program *base_program(struct finding_two *t, struct err *e) 
   bool brief = strlen(against) == 16 && hash_unhex(str_from(against), sha256, 8);
   bool live = strcmp(against, "live") == 0, stored = strcmp(against, "stored") == 0;
   if (!live && !stored && !digest && !brief) return from_directory(t, against, e);
-  if (stored && t->o->file) err_set(e, ERR_INPUT, "--against stored: a file holds no decisions; name live, a digest or a directory");
   if (stored) return NULL;
   if (live && !t->live[0]) {
     err_set(e, ERR_MISSING, "--against live: no program was ever live in %s", t->o->data);
@@ -98,7 +97,7 @@ static const char *by_meant(const struct program *p, const char *by, struct aren
 static bool is_segment(const struct program *p, const char *by, struct arena *a, struct err *e) {
   struct symbol symbol;
   if (!by || strncmp(by, "profile.", 8) == 0 || features_find(p->features, str_from(by), &symbol)) return true;
-  return err_set(e, ERR_INPUT, "--by: \"%s\" is no feature of the program and no profile.… name%s", by, by_meant(p, by, a));
+  return err_set(e, ERR_MISSING, "--by: \"%s\" is no feature of the program and no profile.… name%s", by, by_meant(p, by, a));
 }
 
 /* A profile may hold what no program knows of; but nobody compared has it. */
@@ -126,7 +125,7 @@ static bool compare(struct finding_two *t, struct against *g, struct err *e) {
 
 int against_run(const struct against_options *o) {
   struct finding_two t = {.o = o};
-  struct against g = {.by = o->by, .most = o->most < 0 ? 0 : o->most, .since = INT64_MIN};
+  struct against g = {.by = o->by, .most = o->most, .since = INT64_MIN};
   struct err e = {0};
   bool ok = compare(&t, &g, &e);
   tool_progress_end();

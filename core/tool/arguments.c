@@ -45,19 +45,45 @@ static int usage_error(const struct usage *u, const char *format, const char *wh
   return EXIT_USAGE;
 }
 
+static int too_many(const struct usage *u, const char *what) {
+  bool places = false;
+  fprintf(stderr, "kairos %s: nothing takes \"%s\": expected", u->name, what);
+  for (size_t i = 0; i < u->count; i++) {
+    if (is_option(&u->arguments[i])) continue;
+    fprintf(stderr, " [%s]", u->arguments[i].name);
+    places = true;
+  }
+  fprintf(stderr, "%s\nkairos %s --help tells more.\n", places ? " and options" : " options only", u->name);
+  return EXIT_USAGE;
+}
+
 int arguments_refuse(const struct usage *u, const struct err *e) {
   fprintf(stderr, "kairos %s: %s\nkairos %s --help tells more.\n", u->name, e->text, u->name);
   return EXIT_USAGE;
 }
 
+static int wrong_value(const struct usage *u, const struct argument *a, const char *expected, const char *value) {
+  fprintf(stderr, "kairos %s: %s: expected %s, got \"%s\"\nkairos %s --help tells more.\n", u->name, a->name, expected, value, u->name);
+  return EXIT_USAGE;
+}
+
+/* A host with nothing before it is http: only another protocol is refused. */
+static bool is_address(const char *value) {
+  return strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0 || !strstr(value, "://");
+}
+
 static int set_value(const struct usage *u, const struct argument *a, const char *value) {
+  int64_t at;
   switch (a->kind) {
   case ARGUMENT_FLAG: *(bool *)a->into = true; return 0;
   case ARGUMENT_TEXT: *(const char **)a->into = value; return 0;
-  case ARGUMENT_NUMBER:
-    if (str_to_int(str_from(value), a->into)) return 0;
-    fprintf(stderr, "kairos %s: %s: expected a whole number, got \"%s\"\nkairos %s --help tells more.\n", u->name, a->name, value, u->name);
-    return EXIT_USAGE;
+  case ARGUMENT_NUMBER: return str_to_int(str_from(value), a->into) ? 0 : wrong_value(u, a, "a whole number", value);
+  case ARGUMENT_TIME:
+    *(const char **)a->into = value;
+    return clock_parse(str_from(value), &at) ? 0 : wrong_value(u, a, "a time like 2025-01-15T22:40:00Z", value);
+  case ARGUMENT_URL:
+    *(const char **)a->into = value;
+    return is_address(value) ? 0 : wrong_value(u, a, "an address like http://127.0.0.1:8080", value);
   case ARGUMENT_LIST: break;
   }
   struct argument_list *list = a->into;
@@ -80,14 +106,24 @@ static const struct argument *next_place(const struct usage *u, size_t *place) {
   return NULL;
 }
 
+static int no_value(const struct usage *u, const struct argument *a, const char *came) {
+  fprintf(stderr, "kairos %s: %s needs a value: expected %s, got %s\nkairos %s --help tells more.\n", u->name, a->name, a->value, came,
+          u->name);
+  return EXIT_USAGE;
+}
+
+/* What is an option itself was not meant as the value of the one before it; --data=--json says that it is. */
 static int read_option(const struct usage *u, int argc, char **argv, int *i) {
   const char *text = argv[*i], *equals = strchr(text, '=');
   const struct argument *a = find_option(u, text, equals ? (size_t)(equals - text) : strlen(text));
   if (!a) return usage_error(u, "unknown option %s", text);
-  if (a->kind == ARGUMENT_FLAG) return equals ? usage_error(u, "%s takes no value", a->name) : set_value(u, a, NULL);
-  if (equals) return set_value(u, a, equals + 1);
-  if (*i + 1 >= argc) return usage_error(u, "%s needs a value", a->name);
-  return set_value(u, a, argv[++*i]);
+  if (a->kind == ARGUMENT_FLAG) return equals ? usage_error(u, "%s takes no value", text) : set_value(u, a, NULL);
+  if (equals) return equals[1] ? set_value(u, a, equals + 1) : no_value(u, a, "nothing");
+  if (*i + 1 >= argc || !argv[*i + 1][0]) return no_value(u, a, "nothing");
+  const char *next = argv[*i + 1];
+  if (find_option(u, next, strlen(next)) || strcmp(next, "--help") == 0) return no_value(u, a, next);
+  ++*i;
+  return set_value(u, a, next);
 }
 
 static int read_environment(const struct usage *u) {
@@ -171,7 +207,7 @@ int arguments_parse(const struct usage *u, int argc, char **argv) {
       continue;
     }
     const struct argument *a = next_place(u, &place);
-    code = a ? set_value(u, a, argv[i]) : usage_error(u, "nothing takes \"%s\"", argv[i]);
+    code = a ? set_value(u, a, argv[i]) : too_many(u, argv[i]);
   }
   return code;
 }
@@ -197,7 +233,7 @@ bool arguments_given(const struct usage *u, const char *place, const char *value
 }
 
 bool arguments_unused(const struct usage *u, const char *value) {
-  if (value) usage_error(u, "nothing takes \"%s\"", value);
+  if (value) usage_error(u, "nothing takes \"%s\": expected nothing there", value);
   return !value;
 }
 

@@ -4,7 +4,14 @@
 #include "kit/str.h"
 #include "tool/tool.h"
 
-enum argument_kind { ARGUMENT_FLAG, ARGUMENT_TEXT, ARGUMENT_NUMBER, ARGUMENT_LIST /* may be repeated */ };
+enum argument_kind {
+  ARGUMENT_FLAG,
+  ARGUMENT_TEXT,
+  ARGUMENT_NUMBER,
+  ARGUMENT_TIME /* text that is one */,
+  ARGUMENT_URL,
+  ARGUMENT_LIST /* may be repeated */
+};
 #define ARGUMENT_LIST_MOST 16
 struct argument_list {
   const char *at[ARGUMENT_LIST_MOST];

@@ -1,10 +1,12 @@
-/* check: builds a program as the engine would and prints what is wrong with it, file and line first; also, beside the program that a
+/* check: builds a program as the engine would and prints what is wrong with it, file and line first, its scenarios' fields, names and words
+ * too (that they hold is the matter of test); also, beside the program that a
  * running engine or another directory has, what must not change under people who are in the middle of it. Nothing is started and nothing
  * stored. Main thread. */
 #include "arguments.h"
 #include "client.h"
 #include "kit/json.h"
 #include "live.h"
+#include "program/scenario.h"
 #include "tools_list.h"
 #include "workshop.h"
 #include <stdio.h>
@@ -71,24 +73,11 @@ static void name_directory(struct program *p, const char *directory) {
 }
 
 static void print_json(const struct program *p) {
-  static const char *const levels[] = {"note", "warning", "error"};
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
   json_pair_text(&w, "program", p->digest);
-  json_pair_int(&w, "errors", (int64_t)p->findings.errors);
-  json_key(&w, "findings");
-  json_open_array(&w);
-  for (size_t i = 0; i < p->findings.count; i++) {
-    const struct finding *f = &p->findings.at[i];
-    json_open_object(&w);
-    json_pair_text(&w, "file", f->file);
-    json_pair_int(&w, "line", f->line);
-    json_pair_text(&w, "level", levels[f->level]);
-    json_pair_text(&w, "text", f->text);
-    json_close_object(&w);
-  }
-  json_close_array(&w);
+  workshop_findings(p, &w);
   json_close_object(&w);
   printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
   buf_free(&out);
@@ -130,6 +119,7 @@ int tool_check(int argc, char **argv) {
   struct workshop shop;
   struct err e = {0};
   bool ok = workshop_open(&shop, directory, &e) && (!against || hold_to(shop.program, against, key, &e));
+  if (ok) program_read_scenarios(shop.program);
   if (ok) name_directory(shop.program, directory);
   if (ok && json) print_json(shop.program);
   else if (ok) print_plain(shop.program, directory);

@@ -56,7 +56,9 @@ bool client_call(const struct client *c, const char *method, const char *path, c
   CURL *curl = curl_easy_init();
   if (!curl) return err_set(e, ERR_INTERNAL, "no memory for a request");
   struct curl_slist *headers = headers_of(c, body.len ? content_type : NULL);
-  snprintf(url, sizeof url, "%s%s", c->url, path);
+  size_t base = strlen(c->url); /* "http://127.0.0.1:8080/" is the same engine, and paths begin with their own slash */
+  while (base && c->url[base - 1] == '/') base--;
+  snprintf(url, sizeof url, "%.*s%s", (int)base, c->url, path);
   curl_easy_setopt(curl, CURLOPT_URL, url);
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

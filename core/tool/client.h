@@ -5,7 +5,7 @@
 #include "kit/str.h"
 
 struct client {
-  const char *url; /* "http://127.0.0.1:8080" */
+  const char *url; /* "http://127.0.0.1:8080", with a slash behind it or not */
   const char *key; /* NULL: none */
 };
 /* `body` empty: none. False: the engine could not be reached (ERR_BUSY: exit 4), or it refused (its own words, kind by status). */

@@ -104,11 +104,12 @@ int tool_conform(int argc, char **argv) {
   if (!arguments_given(&usage, "PLUGIN", path)) return EXIT_USAGE;
   struct buf bytes = {0};
   struct err e = {0};
-  if (o.config && !is_config(o.config, &e)) return tool_fail(&e);
+  if (limit < 1 || limit > 86400) err_set(&e, ERR_INPUT, "--limit: expected 1 to 86400, got %lld", (long long)limit);
+  if (e.kind != ERR_NONE || (o.config && !is_config(o.config, &e))) return arguments_refuse(&usage, &e);
   if (state && !file_read(state, &bytes, STATE_MOST, &e)) return tool_fail(&e);
   o.state = buf_view(&bytes);
   o.seed = (uint64_t)seed;
-  o.limit_ms = limit > 0 && limit < 86400 ? limit * 1000 : 120000;
+  o.limit_ms = limit * 1000;
   struct printing p = {.path = path, .config = o.config, .state = state, .seed = seed, .json = json, .color = tool_color(1)};
   code = run(path, &o, &p);
   buf_free(&p.out);

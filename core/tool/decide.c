@@ -54,10 +54,11 @@ int tool_decide(int argc, char **argv) {
   if (trigger) json_pair_text(&w, "trigger", trigger);
   json_pair_bool(&w, "dryRun", dry_run);
   json_close_object(&w);
-  const bool ok = client_call(&live.client, "POST", "/v1/decide", "application/json", buf_view(&body), &answer, NULL, &e);
+  int status = 0;
+  const bool ok = client_call(&live.client, "POST", "/v1/decide", "application/json", buf_view(&body), &answer, &status, &e);
   if (ok && live.json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&answer)));
   else if (ok) show(buf_view(&answer), user, trigger);
   buf_free(&body);
   buf_free(&answer);
-  return ok ? EXIT_OK : tool_fail(&e);
+  return ok ? EXIT_OK : live_fail(status, &e);
 }

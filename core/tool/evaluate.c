@@ -80,10 +80,7 @@ int tool_evaluate(int argc, char **argv) {
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};
-  if (!o.model) {
-    fprintf(stderr, "kairos evaluate: which MODEL?\n");
-    return EXIT_USAGE;
-  }
+  if (!o.model || !o.model[0]) return one_model_missing(&usage, o.program);
   if (o.folds && (o.folds < 2 || o.folds > 1000)) err_set(&e, ERR_INPUT, "--folds: expected 2 to 1000, got %lld", (long long)o.folds);
   else if (o.folds && o.state) err_set(&e, ERR_INPUT, "--folds trains its own models, so it takes no --state");
   else if (o.seconds < 1) err_set(&e, ERR_INPUT, "--seconds: expected at least 1, got %lld", (long long)o.seconds);

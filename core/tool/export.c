@@ -98,8 +98,8 @@ int tool_export(int argc, char **argv) {
   const struct argument list[] = {
       {"--sqlite", ARGUMENT_TEXT, &path, "FILE", "the SQLite file to write", NULL},
       {"--data", ARGUMENT_TEXT, &data, "DIR", "data directory (default: data)", "KAIROS_DATA"},
-      {"--since", ARGUMENT_TEXT, &since, "TIME", "only what was decided from then on; users are all there", NULL},
-      {"--until", ARGUMENT_TEXT, &until, "TIME", "only what was decided before", NULL},
+      {"--since", ARGUMENT_TIME, &since, "TIME", "only what was decided from then on; users are all there", NULL},
+      {"--until", ARGUMENT_TIME, &until, "TIME", "only what was decided before", NULL},
       {"--force", ARGUMENT_FLAG, &force, NULL, "replace FILE when it is there", NULL},
       {"--json", ARGUMENT_FLAG, &json, NULL, "the figures as JSON", NULL}};
   const struct usage usage = {

@@ -128,7 +128,8 @@ int tool_import(int argc, char **argv) {
   lines_close(&lines);
   offline_close(&engine);
   arena_free(&m.arena);
-  if (!ok) return tool_fail(&e);
+  if (!ok && engine.refused) tool_fail(&e);
+  if (!ok) return engine.refused ? EXIT_FINDINGS : tool_fail(&e);
   const char *format = json ? "{\"taken\":%llu,\"duplicates\":%llu,\"refused\":%llu,\"decisions\":%llu,\"sends\":%llu}\n"
                             : "%llu taken, %llu duplicates, %llu refused, %llu decisions, %llu of them sends\n";
   printf(format, (unsigned long long)m.taken, (unsigned long long)m.duplicates, (unsigned long long)m.refused,

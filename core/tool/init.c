@@ -114,7 +114,8 @@ int tool_init(int argc, char **argv) {
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};
-  if (plugin && !data) return init_plugin(directory ? directory : plugin, plugin, &e) ? EXIT_OK : tool_fail(&e);
+  if (plugin && !data && init_plugin(directory ? directory : plugin, plugin, &e)) return EXIT_OK;
+  if (plugin && !data) return e.kind == ERR_INPUT ? arguments_refuse(&usage, &e) : tool_fail(&e);
   if (plugin || !directory == !data) {
     fprintf(stderr, "kairos init: expected one of DIR for a program, --data DIR and --plugin NAME\n");
     return EXIT_USAGE;

@@ -10,7 +10,7 @@
 static bool add(struct book *b, const char *name, const char *words, bool json, struct err *e) {
   uint32_t scopes;
   char secret[64];
-  if (!scope_parse(str_from(words), &scopes, e)) return err_wrap(e, "--scopes");
+  if (!scope_parse(str_from(words), &scopes, e)) return false;
   if (!control_add_key(b, name, scopes, secret, e)) return false;
   if (json) {
     struct buf out = {0};
@@ -73,7 +73,13 @@ int tool_key(int argc, char **argv) {
   int place = arguments_word(&usage, "VERB", verb, verbs);
   if (place < 0 || (place != 1 && !arguments_given(&usage, "NAME", name)) || (place == 0 && !arguments_given(&usage, "--scopes", scopes)))
     return EXIT_USAGE;
+  if (place == 1 && !arguments_unused(&usage, name)) return EXIT_USAGE;
   struct err e = {0};
+  uint32_t known;
+  if (place == 0 && !scope_parse(str_from(scopes), &known, &e)) {
+    err_wrap(&e, "--scopes");
+    return arguments_refuse(&usage, &e);
+  }
   struct book *b = place == 1 ? book_open(data, false, &e) : book_open_keys(data, &e);
   bool ok = b != NULL;
   if (ok && place == 0) ok = add(b, name, scopes, json, &e);

@@ -19,11 +19,17 @@ static void print_bytes(struct str s) {
 int live_ask(const struct live *l, const char *method, const char *path, struct str body, void (*show)(struct str answer)) {
   struct buf answer = {0};
   struct err e = {0};
-  bool ok = client_call(&l->client, method, path, "application/json", body, &answer, NULL, &e);
+  int status = 0;
+  bool ok = client_call(&l->client, method, path, "application/json", body, &answer, &status, &e);
   if (ok && (l->json || !show)) print_bytes(buf_view(&answer));
   else if (ok) show(buf_view(&answer));
   buf_free(&answer);
-  return ok ? EXIT_OK : tool_fail(&e);
+  return ok ? EXIT_OK : live_fail(status, &e);
+}
+
+int live_fail(int status, const struct err *e) {
+  const int code = tool_fail(e);
+  return status == 400 ? EXIT_USAGE : code;
 }
 
 /* ---- JSON for people ---- */

@@ -9,13 +9,15 @@ struct live {
 };
 #define LIVE_URL "http://127.0.0.1:8080"
 #define LIVE_ARGUMENTS(l)                                                                                                                  \
-  {"--url", ARGUMENT_TEXT, &(l).client.url, "URL", "the engine (default: " LIVE_URL ")", "KAIROS_URL"},                                    \
+  {"--url", ARGUMENT_URL, &(l).client.url, "URL", "the engine (default: " LIVE_URL ")", "KAIROS_URL"},                                     \
       {"--key", ARGUMENT_TEXT, &(l).client.key, "KEY", "the API key", "KAIROS_KEY"}, {                                                     \
     "--json", ARGUMENT_FLAG, &(l).json, NULL, "the engine's answer as it came", NULL                                                       \
   }
 
 /* Asks; then prints the answer: as it came with --json or when `show` is NULL, else by `show`. Gives the exit code. `body` empty: none. */
 int live_ask(const struct live *l, const char *method, const char *path, struct str body, void (*show)(struct str answer));
+/* Says why a question failed and gives the exit code: what the engine found to be no question (400) was wrong on the command line. */
+int live_fail(int status, const struct err *e);
 /* "/v1/users/" + escaped segment + rest, to be freed with buf_free; NUL-terminated. */
 void live_path(struct buf *out, const char *before, struct str segment, const char *after);
 /* JSON as indented "key: value" lines for people. */

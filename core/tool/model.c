@@ -208,6 +208,7 @@ int tool_model(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   int verb = arguments_word(&usage, "VERB", o.verb, verbs);
   if (verb < 0 || !arguments_given(&usage, "MODEL", o.model) || (verb == 0 && !arguments_given(&usage, "FILE", o.file))) return EXIT_USAGE;
+  if (verb == 2 && !arguments_unused(&usage, o.file)) return EXIT_USAGE;
   struct err e = {0};
   return run(&o, verb, &e) ? EXIT_OK : tool_fail(&e);
 }

@@ -127,9 +127,10 @@ static int find_version(const struct models_ask *k, char version[65]) {
   struct err e = {0};
   size_t found = 0;
   if (strlen(k->what) < SHORT_LEAST) {
-    err_set(&e, ERR_MISSING, "expected at least %d digits of a version, got \"%s\" (kairos models history %s)", SHORT_LEAST, k->what,
+    err_set(&e, ERR_INPUT, "expected at least %d digits of a version, got \"%s\" (kairos models history %s)", SHORT_LEAST, k->what,
             k->model);
-    return tool_fail(&e);
+    tool_fail(&e);
+    return EXIT_USAGE;
   }
   int code = ask_history(k, &answer);
   if (code == EXIT_OK && json_parse(&j, &a, buf_view(&answer), &json_limits_default, NULL))

@@ -3,6 +3,7 @@
 #include "offline.h"
 #include "arguments.h"
 #include "kit/file.h"
+#include "program/scenario.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -19,12 +20,15 @@ static bool choose_program(struct offline *o, const char *directory, const struc
   if (!directory) return (o->program = library_get(o->library, str_from(o->last_digest), e)) != NULL;
   struct program *p = program_from_directory(directory, from, e);
   if (!p) return false;
+  program_test(p); /* as wherever a program becomes the live one */
   if (p->findings.errors) {
     struct buf out = {0};
+    o->refused = true;
     program_print_findings(p, &out);
     fwrite(out.at, 1, out.len, stderr);
     buf_free(&out);
-    err_set(e, ERR_INPUT, "%s: the program has %zu error%s", directory, p->findings.errors, p->findings.errors == 1 ? "" : "s");
+    err_set(e, ERR_INPUT, "%s: the program has %zu error%s; no event was taken", directory, p->findings.errors,
+            p->findings.errors == 1 ? "" : "s");
   } else if (program_store(p, o->book, e)) return (o->program = library_add(o->library, p)) != NULL;
   program_free(p);
   return false;

@@ -11,6 +11,7 @@ struct offline {
   const struct program *program;
   char store[4096], last_digest[65];
   int64_t last_number;
+  bool refused; /* the program has findings: they were printed */
 };
 /* `program` NULL: the directory's last. Makes the directory when it is not there. */
 bool offline_open(struct offline *o, const char *data, const char *program, struct err *e);

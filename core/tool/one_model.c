@@ -60,6 +60,23 @@ bool one_model_find(struct one_model *m, const char *program, const char *name, 
   return load_program(m, program, e) && find_model(m, name, e);
 }
 
+int one_model_missing(const struct usage *u, const char *program) {
+  struct err e = {0};
+  struct program *p = program_from_directory(program, &(struct program_from){0}, &e);
+  size_t count = 0;
+  fprintf(stderr, "kairos %s: MODEL is missing", u->name);
+  for (size_t i = 0; p && i < p->nouns.model_count; i++) {
+    const struct noun_model *n = &p->nouns.models[i];
+    if (n->train || n->combine) fprintf(stderr, "%s" STR_FORMAT, count++ ? ", " : ": expected one of ", STR_ARG(n->at.name));
+  }
+  if (!p) fprintf(stderr, ": %s; --program DIR says where the program lies", e.text);
+  else if (!count)
+    fprintf(stderr, ", and no model of %s says by `train` what it learns from: --program DIR names another program", program);
+  fprintf(stderr, "\nkairos %s --help tells more.\n", u->name);
+  program_free(p);
+  return EXIT_USAGE;
+}
+
 bool one_model_open(struct one_model *m, const char *program, const char *name, const char *plugins, struct err *e) {
   if (!one_model_find(m, program, name, e)) return false;
   if (m->noun->state.len) snprintf(m->state, sizeof m->state, "%s/models/" STR_FORMAT, program, STR_ARG(m->noun->state));

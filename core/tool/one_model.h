@@ -2,6 +2,7 @@
 #pragma once
 #include "program/program.h"
 
+struct usage;
 struct one_model {
   struct program *program;
   const struct noun_model *noun;
@@ -17,6 +18,8 @@ struct one_model {
 /* `plugins` NULL: the engine's. The program's own states are not loaded and may be missing. False: call one_model_close all the same. */
 /* The program and which of its models it is; no plugin. */
 bool one_model_find(struct one_model *m, const char *program, const char *name, struct err *e);
+/* MODEL was left out: says which of the program's models can be trained, or why none can be named; gives EXIT_USAGE. [main] */
+int one_model_missing(const struct usage *u, const char *program);
 bool one_model_open(struct one_model *m, const char *program, const char *name, const char *plugins, struct err *e);
 bool one_model_fits(const struct one_model *m, struct err *e);             /* has the plugin the outputs that the model's file names? */
 bool one_model_load(struct one_model *m, const char *path, struct err *e); /* the state; NULL: where the model's file says */

@@ -94,7 +94,7 @@ static void show_all(struct str answer) {
   if (json_parse(&j, &a, answer, &json_limits_default, NULL)) {
     if (json_type(&j, 0) == JSON_OBJECT && json_get(&j, 0, "digest") != JSON_NONE) print_one(&j, 0, &a);
     else if (json_type(&j, 0) == JSON_OBJECT && json_get(&j, 0, "shadow") != JSON_NONE) printf("nothing decides beside the live program\n");
-    else if (json_type(&j, 0) == JSON_OBJECT && json_get(&j, 0, "discarded") != JSON_NONE) printf("discarded\n");
+    else if (json_type(&j, 0) == JSON_OBJECT && json_get(&j, 0, "discarded") != JSON_NONE) printf("discarded: not listed any more\n");
     for (uint32_t i = 0; json_type(&j, 0) == JSON_ARRAY && i < j.tokens[0].count; i++) print_one(&j, json_child(&j, 0, i), &a);
   }
   arena_free(&a);
@@ -240,6 +240,15 @@ static int send_directory(const struct asking *k, char digest[65]) {
   return code;
 }
 
+/* Whoever wants it gone does not want it sent first. */
+static int name_directory(const char *directory, char digest[65]) {
+  struct err e = {0};
+  struct program *p = program_from_directory(directory, &(struct program_from){0}, &e);
+  if (p) memcpy(digest, p->digest, sizeof p->digest);
+  program_free(p);
+  return p ? EXIT_OK : tool_fail(&e);
+}
+
 static int change(const struct asking *k, const char *name, const char *verb) {
   struct buf path = {0}, answer = {0};
   char rest[32];
@@ -258,7 +267,7 @@ static int change_named(const struct asking *k, const struct usage *usage) {
   char digest[65];
   if (!arguments_given(usage, "WHAT", k->what)) return EXIT_USAGE;
   if (!is_directory(k->what)) return neither(k->what, change(k, k->what, k->verb));
-  int code = send_directory(k, digest);
+  int code = strcmp(k->verb, "discard") == 0 ? name_directory(k->what, digest) : send_directory(k, digest);
   return code == EXIT_OK ? change(k, digest, k->verb) : code;
 }
 

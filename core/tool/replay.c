@@ -221,6 +221,8 @@ static int rederive(struct replaying *r, const char *data, bool print, bool json
 static const char *misplaced(const struct against_options *o, bool recompute, bool print) {
   if (o->program && (recompute || print)) return "--program shows a difference; --recompute and --print look at what is stored";
   if (!o->program && o->file) return "a FILE of events needs --program DIR";
+  if (o->file && strcmp(o->against, "stored") == 0)
+    return "--against stored: a file holds no decisions; name live, a digest or a directory";
   if (!o->program && (o->by || o->since)) return "--by and --since need --program DIR";
   return NULL;
 }
@@ -238,7 +240,7 @@ int tool_replay(int argc, char **argv) {
       {"--program", ARGUMENT_TEXT, &o.program, "DIR", "another program: what would it have decided otherwise?", NULL},
       {"--against", ARGUMENT_TEXT, &o.against, "WHAT", "… than live, stored, a digest or a directory (default: live)", NULL},
       {"--by", ARGUMENT_TEXT, &o.by, "NAME", "… by a feature or profile field: profile.tier", NULL},
-      {"--since", ARGUMENT_TEXT, &o.since, "TIME", "… only decisions from then on", NULL},
+      {"--since", ARGUMENT_TIME, &o.since, "TIME", "… only decisions from then on", NULL},
       {"--most", ARGUMENT_NUMBER, &o.most, "N", "… how many changes are listed (default: 20)", NULL},
       {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON", NULL}};
   const struct usage usage = {"replay", "Re-derives every decision from the journal and compares it with what is stored, byte for byte.",
@@ -249,6 +251,10 @@ int tool_replay(int argc, char **argv) {
                               ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
+  if (o.most < 0) {
+    fprintf(stderr, "kairos replay: --most: expected 0 or more, got %lld\n", (long long)o.most);
+    return EXIT_USAGE;
+  }
   const char *wrong = misplaced(&o, r.recompute, print);
   if (wrong) fprintf(stderr, "kairos replay: %s\n", wrong);
   if (wrong) return EXIT_USAGE;

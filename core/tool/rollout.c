@@ -168,7 +168,10 @@ static int move(const struct live *live, const char *verb, const char *name, con
   struct err e = {0};
   char rest[32];
   const bool steps = strcmp(verb, "advance") == 0 || strcmp(verb, "back") == 0;
-  if (steps && !find_leaving(from, live, name, &e)) return tool_fail(&e);
+  if (steps && !find_leaving(from, live, name, &e)) {
+    const int code = tool_fail(&e);
+    return e.kind == ERR_INPUT ? EXIT_USAGE : code;
+  }
   if (from->known) fprintf(stderr, "%s, from stage %lld, %s\n", verb, (long long)from->stage, from->name);
   snprintf(rest, sizeof rest, "/%s", verb);
   live_path(&path, "/v1/rollouts/", str_from(name), rest);

@@ -1,5 +1,5 @@
 /* test: runs a program's scenarios and says which hold: for people, as JUnit XML, or as JSON; and with --coverage which rules and terms
- * they do not hold to anything. Main thread. */
+ * they do not hold to anything. Of a program that has errors nothing is run, and what was found is said in the same forms. Main thread. */
 #include "arguments.h"
 #include "kit/json.h"
 #include "testing.h"
@@ -15,7 +15,15 @@ struct testing {
   bool json, coverage;
 };
 
-static void print_pretty(const struct scenarios *r, const struct coverage *c) {
+struct result {
+  const struct program *program; /* with an error: there are no scenarios */
+  struct scenarios scenarios;
+  struct coverage *coverage; /* NULL: not counted */
+};
+
+static void print_pretty(const struct result *t) {
+  const struct scenarios *r = &t->scenarios;
+  if (t->program->findings.errors) return; /* people were told on stderr */
   const bool color = tool_color(STDOUT_FILENO);
   for (size_t i = 0; i < r->count; i++) {
     const struct scenario_result *s = &r->results[i];
@@ -25,7 +33,7 @@ static void print_pretty(const struct scenarios *r, const struct coverage *c) {
     if (!s->passed) fwrite(s->failure.at, 1, s->failure.len, stdout);
   }
   printf("%zu %s, %zu failed\n", r->count, r->count == 1 ? "scenario" : "scenarios", r->failed);
-  if (c) coverage_print(c);
+  if (t->coverage) coverage_print(t->coverage);
 }
 
 static void put_xml(FILE *out, struct str text) {
@@ -39,14 +47,30 @@ static void put_xml(FILE *out, struct str text) {
     }
 }
 
-static void put_junit(FILE *out, const struct scenarios *r, const struct coverage *c) {
-  fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"kairos\" tests=\"%zu\" failures=\"%zu\">\n", r->count,
-          r->failed);
-  if (c)
+/* A program with an error is a suite of which nothing ran: each error is a case, so that no reader of reports takes it for a good one. */
+static void put_junit_finding(FILE *out, const struct finding *f) {
+  const struct str rule = finding_rule(f);
+  fprintf(out, "  <testcase classname=\"");
+  put_xml(out, str_from(f->file));
+  fprintf(out, "\" name=\"");
+  put_xml(out, rule.len ? rule : STR("the program"));
+  fprintf(out, "\" line=\"%d\"><error message=\"", f->line);
+  put_xml(out, str_from(f->text));
+  fprintf(out, "\"/></testcase>\n");
+}
+
+static void put_junit(FILE *out, const struct result *t) {
+  const struct scenarios *r = &t->scenarios;
+  const size_t errors = t->program->findings.errors;
+  fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"kairos\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\">\n",
+          r->count + errors, r->failed, errors);
+  if (t->coverage)
     fprintf(out,
             "  <properties>\n    <property name=\"coverage.rules\" value=\"%zu/%zu\"/>\n"
             "    <property name=\"coverage.terms\" value=\"%zu/%zu\"/>\n  </properties>\n",
-            c->whole_rules, c->count, c->whole_terms, c->terms);
+            t->coverage->whole_rules, t->coverage->count, t->coverage->whole_terms, t->coverage->terms);
+  for (size_t i = 0; i < t->program->findings.count; i++)
+    if (t->program->findings.at[i].level == FINDING_ERROR) put_junit_finding(out, &t->program->findings.at[i]);
   for (size_t i = 0; i < r->count; i++) {
     const struct scenario_result *s = &r->results[i];
     fprintf(out, "  <testcase classname=\"");
@@ -65,11 +89,12 @@ static void put_junit(FILE *out, const struct scenarios *r, const struct coverag
   fprintf(out, "</testsuite>\n");
 }
 
-static void print_junit(const struct scenarios *r, const struct coverage *c) {
-  put_junit(stdout, r, c);
+static void print_junit(const struct result *t) {
+  put_junit(stdout, t);
 }
 
-static void print_json(const struct scenarios *r, const struct coverage *c) {
+static void print_json(const struct result *t) {
+  const struct scenarios *r = &t->scenarios;
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
@@ -88,48 +113,58 @@ static void print_json(const struct scenarios *r, const struct coverage *c) {
     json_close_object(&w);
   }
   json_close_array(&w);
-  if (c) coverage_json(c, &w);
+  workshop_findings(t->program, &w);
+  if (t->coverage) coverage_json(t->coverage, &w);
   json_close_object(&w);
   printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
   buf_free(&out);
 }
 
 /* A report that could not be written is a failure: whoever reads it later must not find an old one. */
-static bool write_junit(const char *path, const struct scenarios *r, const struct coverage *c, struct err *e) {
+static bool write_junit(const char *path, const struct result *r, struct err *e) {
   FILE *out = fopen(path, "w");
   if (!out) return err_set(e, ERR_STORAGE, "%s: cannot be written: %s", path, strerror(errno));
-  put_junit(out, r, c);
+  put_junit(out, r);
   bool bad = ferror(out) != 0;
   return (fclose(out) == 0 && !bad) || err_set(e, ERR_STORAGE, "%s: could not be written: %s", path, strerror(errno));
 }
 
-static int run(const struct testing *t, const struct program *p, int format, struct arena *a) {
-  static void (*const prints[])(const struct scenarios *, const struct coverage *) = {print_pretty, print_junit, print_json};
-  struct scenarios r;
-  struct coverage c, *counted = t->coverage ? &c : NULL;
+static int tell(const struct testing *t, const struct result *r, int format, int code) {
+  static void (*const prints[])(const struct result *) = {print_pretty, print_junit, print_json};
   struct err e = {0};
-  if ((counted && !coverage_begin(p, a, counted)) || !scenarios_run(p, a, counted, &r)) {
+  prints[format](r);
+  if (t->junit && !write_junit(t->junit, r, &e)) return tool_fail(&e);
+  return code;
+}
+
+static int run(const struct testing *t, const struct program *p, int format, struct arena *a) {
+  struct result r = {.program = p};
+  struct coverage c;
+  if ((t->coverage && !coverage_begin(p, a, &c)) || !scenarios_run(p, a, t->coverage ? &c : NULL, &r.scenarios)) {
     fprintf(stderr, "kairos test: no memory to run the scenarios\n");
     return EXIT_FAILED;
   }
-  if (counted) coverage_end(counted);
-  prints[format](&r, counted);
-  if (r.count == 0) fprintf(stderr, "kairos test: the program has no scenarios\n");
-  if (t->junit && !write_junit(t->junit, &r, counted, &e)) return tool_fail(&e);
-  return r.failed ? EXIT_FINDINGS : EXIT_OK;
+  if (t->coverage) coverage_end(r.coverage = &c);
+  const int code = tell(t, &r, format, r.scenarios.failed ? EXIT_FINDINGS : EXIT_OK);
+  if (r.scenarios.count == 0) fprintf(stderr, "kairos test: the program has no scenarios\n");
+  return code;
+}
+
+/* Nothing of it can be run; machines are told so in the form they asked for. */
+static int refuse(const struct testing *t, const struct program *p, int format) {
+  const struct result r = {.program = p};
+  struct buf out = {0};
+  program_print_findings(p, &out);
+  fwrite(out.at, 1, out.len, stderr);
+  buf_free(&out);
+  fprintf(stderr, "kairos test: the program has errors; no scenario was run\n");
+  return tell(t, &r, format, EXIT_FINDINGS);
 }
 
 static int test(const struct testing *t, const struct workshop *shop, int format) {
-  if (shop->program->findings.errors) {
-    struct buf out = {0};
-    program_print_findings(shop->program, &out);
-    fwrite(out.at, 1, out.len, stderr);
-    buf_free(&out);
-    fprintf(stderr, "kairos test: the program has errors; no scenario was run\n");
-    return EXIT_FINDINGS;
-  }
   struct arena a = {0};
-  int code = run(t, shop->program, format, &a);
+  const bool wrong = shop->program->findings.errors != 0;
+  const int code = wrong ? refuse(t, shop->program, format) : run(t, shop->program, format, &a);
   arena_free(&a);
   return code;
 }

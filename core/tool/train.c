@@ -167,10 +167,7 @@ int tool_train(int argc, char **argv) {
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};
-  if (!o.model) {
-    fprintf(stderr, "kairos train: which MODEL? One of the program's models/, like adherence\n");
-    return EXIT_USAGE;
-  }
+  if (!o.model || !o.model[0]) return one_model_missing(&usage, o.program);
   if (o.seconds < 1) {
     err_set(&e, ERR_INPUT, "--seconds: expected at least 1, got %lld", (long long)o.seconds);
     return arguments_refuse(&usage, &e);

@@ -58,7 +58,8 @@ static void put_into(struct buf *out, const char *into) {
   json_close_object(&w);
 }
 
-#define LATELY 5 /* rows of the timeline on the short page */
+#define LATELY        5 /* rows of the timeline on the short page */
+#define TIMELINE_MOST 1000
 
 /* The short page is made of two answers. */
 static int show_person(const struct live *live, const char *user) {
@@ -106,6 +107,10 @@ int tool_user(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);
   if (place < 0 || !arguments_given(&usage, "U", user)) return EXIT_USAGE;
+  if (limit < 1 || limit > TIMELINE_MOST) {
+    fprintf(stderr, "kairos user: --limit: expected 1 to %d, got %lld\n", TIMELINE_MOST, (long long)limit);
+    return EXIT_USAGE;
+  }
   const bool merges = strcmp(verb, "merge") == 0;
   if (merges && !arguments_given(&usage, "INTO", into)) return EXIT_USAGE;
   if (!merges && into) {

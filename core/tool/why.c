@@ -38,7 +38,7 @@ int tool_why(int argc, char **argv) {
   const struct argument list[] = {{"DECISION", ARGUMENT_TEXT, &q.decision, NULL, "a decision's id, like d3-17", NULL},
                                   {"--user", ARGUMENT_TEXT, &q.user, "U", "why not: the user …", NULL},
                                   {"--trigger", ARGUMENT_TEXT, &q.trigger, "T", "… and the trigger (default: every trigger)", NULL},
-                                  {"--at", ARGUMENT_TEXT, &q.at, "TIME", "… as of that time, 2025-01-15T22:40:00Z (default: now)", NULL},
+                                  {"--at", ARGUMENT_TIME, &q.at, "TIME", "… as of that time, 2025-01-15T22:40:00Z (default: now)", NULL},
                                   {"--language", ARGUMENT_TEXT, &q.language, "en|ru", "of the explanation (default: en)", NULL},
                                   {"--lang", ARGUMENT_TEXT, &q.lang, "en|ru", "the same", NULL},
                                   LIVE_ARGUMENTS(live)};

@@ -1,5 +1,6 @@
 /* A program built to be looked at: from a directory, with the engine's plugins, in a store that is thrown away. */
 #pragma once
+#include "kit/json.h"
 #include "program/program.h"
 
 struct workshop {
@@ -10,3 +11,7 @@ struct workshop {
 bool workshop_store(char path[64], struct err *e);
 bool workshop_open(struct workshop *s, const char *directory, struct err *e); /* false: call workshop_close all the same */
 void workshop_close(struct workshop *s);
+/* "errors": how many, and "findings": each with file, line, rule (`trigger "x"`, or null), level and text; into an open object. [main] */
+void workshop_findings(const struct program *p, struct json_writer *w);
+/* The noun that a finding begins with, `trigger "x"`; empty when it is about none. */
+struct str finding_rule(const struct finding *f);

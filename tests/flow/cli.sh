@@ -12,7 +12,6 @@ for name in serve init check decide why replay import user sink kill backup rest
   grep -qx "$name" "$work/subcommands" || say "the overview does not list $name"
 done
 while read -r name; do
-  [ "$name" != version ] || continue
   run 0 "$KAIROS" "$name" --help
   [ ! -s "$work/err" ] || say "$name --help writes on stderr"
   [ "$(grep -n '^Examples:' "$work/out" | cut -d: -f1)" -lt "$(grep -n "^Usage: kairos $name" "$work/out" | cut -d: -f1)" ] ||
@@ -56,6 +55,98 @@ run 2 "$KAIROS" init
 run 2 "$KAIROS" test "$KAIROS_SOURCE" --format xml
 run 2 "$KAIROS" version-x
 
+# ---- what is wrong with a command line is told before anything is asked or opened: exit code 2, on stderr, what was expected and what came ----
+wrong() { # SENTENCE words…
+  sentence=$1
+  shift
+  run 2 "$KAIROS" "$@"
+  [ ! -s "$work/out" ] || say "writes its complaint on stdout: kairos $*"
+  grep -q -e "$sentence" "$work/err" || { cat "$work/err" >&2; say "expected \"$sentence\": kairos $*"; }
+}
+export KAIROS_URL=http://127.0.0.1:1
+while read -r name; do # every option that takes a value, of every subcommand
+  run 0 "$KAIROS" "$name" --help
+  sed -n 's/^  \(--[a-z-]*\) \([^ ]*\).*/\1 \2/p' "$work/out" | sed '/ $/d' >"$work/valued"
+  while read -r option value; do
+    wrong "^kairos $name: $option needs a value: expected $value, got nothing\$" "$name" "$option"
+    wrong "^kairos $name: $option needs a value: expected $value, got $option\$" "$name" "$option" "$option"
+    case $option,$value in
+    *,N | *,D | *,S | *,P | *,K | *,DAYS | *,SECONDS) wrong "^kairos $name: $option: expected a whole number, got \"1x\"\$" "$name" "$option" 1x ;;
+    *,TIME) wrong "^kairos $name: $option: expected a time like 2025-01-15T22:40:00Z, got \"noon\"\$" "$name" "$option" noon ;;
+    --url,*) wrong "^kairos $name: --url: expected an address like http://127.0.0.1:8080, got \"ftp://x\"\$" "$name" --url ftp://x ;;
+    esac
+  done <"$work/valued"
+done <"$work/subcommands"
+cat >"$work/full" <<'END'
+serve
+init x
+check x
+test x
+meta x
+decide --user u1
+why d0-1
+user show u1
+user merge u1 u2
+kill all
+kill trigger x
+rollout show x
+experiments list
+experiments show x
+programs list
+programs undo
+programs publish x
+programs diff x y
+webhooks list
+webhooks enable
+sink
+export --sqlite x
+key list
+key revoke x
+import x
+replay x
+backup x
+restore x
+move --files 2
+retention
+doctor
+simulate
+train x
+models list
+models show x
+models deploy x abcd
+retrain x
+model show x
+model export x y
+evaluate x
+predict x y
+conform x
+completion bash
+version
+END
+while read -r name; do grep -q "^$name\\( \\|\$\\)" "$work/full" || say "no line of the table is about $name"; done <"$work/subcommands"
+while read -r words; do wrong '"one-too-many"' $words one-too-many; done <"$work/full"
+while IFS='|' read -r sentence words; do eval "wrong '$sentence' $words"; done <<'END'
+expected 1 to 1024 threads, got 0|serve --lanes 0
+expected an address to listen on .*came "nonsense"|serve --listen nonsense
+--data needs a value: expected DIR, got nothing|doctor --data=
+--listen needs a value: expected ADDRESS, got --help|serve --listen --help
+expected a name .*got "../up"|init --plugin ../up
+expected 1 to 16, got 17|move --files 17
+--limit: expected 1 to 1000, got 0|user timeline u1 --limit 0
+--limit: expected 1 to 86400, got 0|conform x.so --limit 0
+--config: expected a JSON object, got \[1\]|conform x.so --config [1]
+--scopes: .*did you mean "read"|key add app --scopes ingest,raed
+--most: expected 0 or more, got -1|replay --program x --most -1
+a file holds no decisions|replay x --program y --against stored
+enable takes no --from: it is for replay|webhooks enable --from 2025-01-15T22:40:00Z
+expected 0 to 65535, got 65536|sink --port 65536
+expected a date such as 2025-01-06, got "soon"|simulate --start soon
+expected at least 1, got 0|train x --seconds 0
+--folds: expected 2 to 1000, got 1|evaluate x --folds 1
+expected at least 4 digits of a version, got "ab"|models deploy x ab
+END
+unset KAIROS_URL
+
 # ---- what is not there ----
 run 4 "$KAIROS" user show u1 --url http://127.0.0.1:1
 has 'no engine answers at http://127.0.0.1:1'
@@ -74,7 +165,7 @@ run 0 "$KAIROS" init "$work/mine"
 run 0 "$KAIROS" check "$work/mine"
 run 0 "$KAIROS" test "$work/mine" --junit "$work/report.xml" --coverage
 has '^coverage: [0-9]* of [0-9]* rules, [0-9]* of [0-9]* terms'
-grep -q '<testsuite name="kairos" tests="[1-9][0-9]*" failures="0">' "$work/report.xml" || say "--junit wrote no report"
+grep -q '<testsuite name="kairos" tests="[1-9][0-9]*" failures="0" errors="0">' "$work/report.xml" || say "--junit wrote no report"
 grep -q '<property name="coverage.terms" value="[0-9]*/[0-9]*"/>' "$work/report.xml" || say "the report has no coverage"
 run 0 "$KAIROS" test "$work/mine" --coverage --json
 has '"coverage":{"rules":[0-9]*,"rulesCovered":[0-9]*,"terms":[0-9]*'
@@ -183,7 +274,7 @@ run 0 "$KAIROS" rollout back first_interventions --from 1
 has '-> internal_testing'
 run 6 "$KAIROS" rollout advance first_interventions --from beta_testing
 has 'the rollout is at stage 0, not at 2'
-run 1 "$KAIROS" rollout advance first_interventions --from 7
+run 2 "$KAIROS" rollout advance first_interventions --from 7
 has '--from: expected a stage of the rollout, its name or its number, 0 to 3, got "7"'
 run 2 "$KAIROS" rollout hold first_interventions --from 0
 run 5 "$KAIROS" rollout advance first_intervention
@@ -204,7 +295,7 @@ has '^     each decision is drawn, at trigger:high_skip_risk: 0 people, 0 draws$
 run 0 "$KAIROS" kill all
 stop
 start "$work/data" --program "$KAIROS_SOURCE"
-export KAIROS_URL="$url"
+export KAIROS_URL="$url/" # as a browser writes it
 run 0 "$KAIROS" kill
 has '^all$'
 run 0 "$KAIROS" rollout list

@@ -53,7 +53,7 @@ static void every_block_loads(void **state) {
   struct findings f = {.arena = &arena};
   if (!language_load(&arena, sources, count, &nouns, &f)) fail_msg("%s:%d: %s", f.at[0].file, f.at[0].line, f.at[0].text);
   assert_int_equal(f.count, 0);
-  assert_true(nouns.trigger_count == 4 && nouns.experiment_count == 1 && nouns.scenario_count == 3 && nouns.policy_count == 1);
+  assert_true(nouns.trigger_count == 5 && nouns.experiment_count == 1 && nouns.scenario_count == 4 && nouns.policy_count == 1);
   assert_true(nouns.segment_count == 3 && nouns.metric_count == 1 && nouns.function_count == 2);
   arena_free(&arena);
 }

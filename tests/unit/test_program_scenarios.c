@@ -43,6 +43,47 @@ static void test_a_name_that_nothing_has_is_refused(void **state) {
   program_free(p);
 }
 
+/* What is misspelt is said without deciding anything; whether it holds is not asked. */
+static void test_what_is_misspelt_is_found_without_a_run(void **state) {
+  (void)state;
+  static const struct {
+    const char *scenario, *says;
+  } slips[] = {
+      {"event = { type = \"check_in\", data = { level = 1 } }, expect = { sned = nothing }",
+       "expect: unknown field \"sned\" (did you mean \"send\"?)"},
+      {"event = { type = \"check_in\", data = { level = 1 } }, expect = { trigger = \"stres\" }",
+       "expect.trigger: no trigger is named \"stres\" (did you mean \"stress\"?)"},
+      {"event = { type = \"check_in\", data = { level = 1 } }, expect = { send = nothing, shares = { breathe = { 0, 1 } } }",
+       "expect.shares: a share needs repeats"},
+      {"repeats = 5, event = { type = \"check_in\", data = { level = 1 } }, expect = { shares = { breathe = 0.5 } }",
+       "expect.shares.breathe: expected { low, high }, as in { 0.4, 0.6 }"},
+      {"given = { histroy = {} }, event = { type = \"check_in\" }, expect = { send = nothing }",
+       "given: unknown field \"histroy\" (did you mean \"history\"?)"},
+      {"given = { history = { dya = 1 } }, event = { type = \"check_in\" }, expect = { send = nothing }",
+       "given.history: unknown field \"dya\" (did you mean \"day\"?)"},
+      {"given = { features = { [\"event.lvel\"] = 1 } }, event = { type = \"check_in\" }, expect = { send = nothing }",
+       "given.features: no condition, option or message of the program reads \"event.lvel\" (did you mean \"event.level\"?)"},
+      {"event = { tpye = \"check_in\" }, expect = { send = nothing }", "event: unknown field \"tpye\" (did you mean \"type\"?)"},
+      {"event = { type = \"check_in\", dta = {} }, expect = { send = nothing }", "event: unknown field \"dta\" (did you mean \"data\"?)"},
+      {"repeats = 20000, event = { type = \"check_in\" }, expect = { send = nothing }", "repeats: expected 1 to 10000, got 20000"},
+  };
+  for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+    char text[1000], says[400];
+    snprintf(text, sizeof text, RULES "scenario \"s\" { %s }\n", slips[i].scenario);
+    snprintf(says, sizeof says, "scenario \"s\": %s", slips[i].says);
+    struct program *p = world_good(text);
+    assert_int_equal(program_read_scenarios(p), 1);
+    assert_string_equal(p->findings.at[p->findings.count - 1].text, says);
+    assert_string_equal(p->findings.at[p->findings.count - 1].file, "rules/x.lua");
+    assert_int_equal(p->findings.at[p->findings.count - 1].line, 4);
+    program_free(p);
+  }
+  struct program *p = world_good(RULES SCENARIO("fails", "9", "send = nothing"));
+  assert_int_equal(program_read_scenarios(p), 0);
+  assert_int_equal(p->findings.errors, 0);
+  program_free(p);
+}
+
 static void test_order_is_of_the_files(void **state) {
   (void)state;
   struct program *p = world_good(RULES SCENARIO("z", "3", "send = nothing") SCENARIO("a", "9", "send = \"breathe\""));
@@ -61,6 +102,7 @@ int main(void) {
       cmocka_unit_test(test_what_holds_says_nothing),
       cmocka_unit_test(test_what_fails_is_a_finding),
       cmocka_unit_test(test_a_name_that_nothing_has_is_refused),
+      cmocka_unit_test(test_what_is_misspelt_is_found_without_a_run),
       cmocka_unit_test(test_order_is_of_the_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
