@@ -248,6 +248,7 @@ struct link {
 struct swarm {
   int epoll, port;
   size_t count, open; /* requests without an answer */
+  size_t first;       /* the link whose turn it is */
   struct link links[SWARM_MOST];
   /* Fills link->out with the next request; false: nothing more for now. */
   bool (*next)(void *context, struct link *l);
@@ -281,6 +282,7 @@ static inline void swarm_open(struct swarm *w, int port, size_t count) {
   w->port = port;
   w->count = count;
   w->open = 0;
+  w->first = 0;
   w->lost = false;
   for (size_t i = 0; i < count; i++) {
     struct link *l = &w->links[i];
@@ -317,11 +319,17 @@ static inline void swarm_read(struct swarm *w, struct link *l) {
   swarm_next(w, l);
 }
 
-/* Gives idle links something to do, then waits at most so long for what comes. */
+/* Gives idle links something to do, in turns, then waits at most so long for what comes. A link that never had its turn would be closed by
+ * the engine, which waits ten seconds for a first request. */
 static inline void swarm_step(struct swarm *w, int milliseconds) {
   struct epoll_event events[64];
-  for (size_t i = 0; i < w->count; i++)
-    if (!w->links[i].busy) swarm_next(w, &w->links[i]);
+  const size_t first = w->first;
+  for (size_t i = 0; i < w->count; i++) {
+    struct link *l = &w->links[(first + i) % w->count];
+    if (l->busy) continue;
+    swarm_next(w, l);
+    if (l->busy) w->first = (size_t)(l - w->links) + 1;
+  }
   int n = epoll_wait(w->epoll, events, 64, milliseconds);
   for (int i = 0; i < n; i++) {
     struct link *l = events[i].data.ptr;

@@ -6,6 +6,7 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 small_program "$work/program"
+echo 'event "profile_updated" { fields = { level = { type = "number", low = 0, high = 9 } } }' >>"$work/program/rules/all.lua"
 start "$work/data" --program "$work/program"
 time=$(now)
 # refused STATUS PATTERN: what lies in $work/answer says so, as a problem
@@ -77,6 +78,11 @@ case="a profile that is wrong twice"
 status=$(curl -s -o "$work/answer" -w '%{http_code}' -X PUT --data '{"timezone":7,"age":900,"guardianConsent":"yes"}' "$url/v1/users/u")
 refused 400 '/timezone: expected a text, got 7; /age: expected years from 0 to 130, whole ones, got 900; /guardianConsent: expected true or false'
 refused 400 '"errors":\[{"pointer":"#/timezone".*"pointer":"#/age".*"pointer":"#/guardianConsent"'
+status=$(curl -s -o "$work/answer" -w '%{http_code}' -X PUT --data '{"timezone":"Mars/Olympus","age":900}' "$url/v1/users/u")
+refused 400 '"errors":\[{"pointer":"#/timezone","detail":"no time zone is called \\"Mars/Olympus\\".*"pointer":"#/age"'
+post "a zone that is wrong beside what the program declares" \
+  '{"userId":"u","eventType":"profile_updated","timestamp":"'"$time"'","data":{"timezone":"Mars/Olympus","level":77}}'
+refused 400 '"errors":\[{"pointer":"#/data/timezone","detail":"no time zone is called.*"pointer":"#/data/level","detail":"expected a number from 0 to 9, got 77'
 post "data that is a list" "$begin,\"data\":[1]}"
 refused 400 'expected an object, came \[1\].*"pointer":"#/data"'
 post "a text for a number" "$(event '"stressLevel":"high"')"
@@ -138,7 +144,7 @@ refused 404 'like d3-17: d, 0 to 15, - and a number from 1; got \\"zzz\\"'
 ask GET /v1/decisions/d99-1/why
 refused 404 'like d3-17: d, 0 to 15, - and a number from 1; got \\"d99-1\\"'
 ask PUT /v1/users/u '{"timezone":"Mars/Olympus"}'
-refused 400 'timezone: no time zone is called \\"Mars/Olympus\\"'
+refused 400 'no time zone is called \\"Mars/Olympus\\".*"errors":\[{"pointer":"#/timezone"'
 for zone in '' localtime posixrules Factory posix/Europe/Berlin right/UTC Europe//Berlin; do # the machine's own, and copies
   ask PUT /v1/users/u '{"timezone":"'$zone'"}'
   refused 400 'expected the time zone of a place, such as Europe/Berlin, or null, got .*"pointer":"#/timezone"'
@@ -188,7 +194,14 @@ refused 400 'expected an array of events, came an array of arrays'
 ask POST /v1/programs '{"files":{}}'
 refused 422 '"detail":"rules:1: there is no .lua file at all: an empty program decides nothing"'
 ask POST /v1/programs '{"digest":"zz"}'
-refused 422 '"detail":"expected a program.s digest, 64 hex digits'
+refused 404 'program-unknown.*no program of this engine is called \\"zz\\": GET /v1/programs (kairos programs list) has those'
+ask POST /v1/programs "{\"digest\":\"$(printf '%064d' 7)\"}"
+refused 404 'program-unknown.*is called \\"0*7\\": GET /v1/programs'
+! grep -q -e "$work" -e 'store/' "$work/answer" || say "a path of this machine is told to a client: $(cat "$work/answer")"
+ask GET /v1/programs/123456
+refused 404 'no program is known that begins with \\"123456\\".*GET /v1/programs'
+ask GET /v1/programs
+! grep -q '"digest":""' "$work/answer" || say "a program that there is not is listed"
 ask PUT /v1/kill/triger/x
 refused 404 'expected trigger, .*, got \\"triger\\" (did you mean \\"trigger\\"?)'
 ask DELETE /v1/events

@@ -39,6 +39,18 @@ run 0 "$KAIROS" test features
 has 'ok .*: strain$'
 has ', 0 failed'
 
+# The example of a silence, as it stands on the page; a day short of it nothing is due, and the scenario says so.
+cp -r myprogram silence
+awk '/^trigger "missed_you"/ { on = 1 } on && /^```$/ { exit } on { print }' "$page" >silence/rules/silence.lua
+run 0 "$KAIROS" check silence
+has 'no errors'
+run 0 "$KAIROS" test silence
+has '^ok .*rules/silence.lua:[0-9]*: three days of silence$'
+has ', 0 failed'
+sed -i 's/ago = 3 \* days/ago = 2 * days/' silence/rules/silence.lua
+run 3 "$KAIROS" check silence
+has '^rules/silence.lua:9: error: scenario "three days of silence": event.tick: no tick of "missed_you" is due around event.at'
+
 awk '/^## A first rule/ { on = 1 } on && /^```$/ { exit } on && block { print } on && /^```lua$/ { block = 1 }' "$page" >rule.lua
 grep -q 'trigger "late_stress"' rule.lua || say "the page has no such rule"
 cp rule.lua myprogram/rules/late_stress.lua

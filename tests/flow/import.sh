@@ -39,6 +39,21 @@ run 1 "$KAIROS" import "$work" --data "$work/none" --program "$work/program"
 has 'got a directory'
 [ ! -e "$work/none" ] || say "a wrong name left a data directory behind"
 
+# A program whose scenarios fail is refused as the engine refuses it: with file, line, and what came; nothing is taken.
+cp -r "$work/program" "$work/failing"
+echo 'scenario "calm" { event = { type = "check_in", data = { stressLevel = 3 } }, expect = { send = "breathe" } }' >"$work/failing/rules/more.lua"
+run 3 "$KAIROS" import "$work/events" --data "$work/refused" --program "$work/failing"
+has '^rules/more.lua:1: error: scenario "calm" fails: expected: send = "breathe"; came: '
+has 'the program has 1 error; no event was taken$'
+run 5 "$KAIROS" import "$work/events" --data "$work/refused"
+has 'no program was ever live here'
+start "$work/whole"
+expect_call 200 GET /v1/programs/live
+export KAIROS_URL="$url"
+run 3 "$KAIROS" programs publish "$work/failing"
+has 'rules/more.lua:1: error: scenario "calm" fails: '
+stop
+
 # control.db knows a program before any partition does: whatever stops the import then, the next one finds it.
 run 0 "$KAIROS" init --data "$work/stopped" --files 2
 version=$(sqlite3 "$work/stopped/volume-01.db" "PRAGMA user_version")

@@ -20,7 +20,7 @@ becomes() {
 }
 
 run 2 "$KAIROS" key add app --data "$work/data"
-run 1 "$KAIROS" key add app --scopes ingest,raed --data "$work/data"
+run 2 "$KAIROS" key add app --scopes ingest,raed --data "$work/data"
 has 'did you mean "read"?'
 run 0 "$KAIROS" key add app --scopes ingest,read --data "$work/data"
 app=$(cat "$work/out")

@@ -35,7 +35,7 @@ hasnt "wake_up.*golden"
 # Nothing is written over, and names are names.
 run 6 kairos init --plugin wake_up
 has "is there already"
-run 1 kairos init --plugin "../up"
+run 2 kairos init --plugin "../up"
 has "expected a name"
 run 2 kairos init
 
@@ -56,9 +56,9 @@ cp worse.so better.so # a state would say another name than the program
 run 3 kairos conform ./better.so --only entry
 has 'its id is "wake_up" and its file is called better.so'
 run 5 kairos conform ./nothing.so
-run 1 kairos conform ./worse.so --config '{'
-has '^kairos: --config: '
-run 1 kairos conform ./worse.so --config '[1]'
+run 2 kairos conform ./worse.so --config '{'
+has '^kairos conform: --config: '
+run 2 kairos conform ./worse.so --config '[1]'
 has 'config: expected a JSON object, got \[1\]'
 run 5 kairos conform ./worse.so --only predict/sngle
 has 'did you mean "predict/single"?'

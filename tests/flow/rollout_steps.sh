@@ -47,7 +47,7 @@ start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
 run 6 "$KAIROS" rollout advance carefully
 has 'needs 2 approvals and has 0.*kairos rollout approve carefully .*--by NAME'
-run 1 "$KAIROS" rollout approve carefully
+run 2 "$KAIROS" rollout approve carefully
 has 'who approves?.*--by anna'
 expect_call 400 POST /v1/rollouts/carefully/approve '{"by":7}'
 grep -q 'expected the name of who approves.*, got 7' "$work/answer" || say "what came is not said: $(cat "$work/answer")"

@@ -74,6 +74,9 @@ has 'kairos programs show live rules/skip.lua'
 run 0 "$KAIROS" programs show live rules/skip.lua
 run 5 "$KAIROS" programs publish "$work/nodir"
 has 'nor is there a directory "'"$work/nodir"'"'
+mkdir -p "$work/empty"
+run 5 "$KAIROS" programs publish "$work/empty"
+has "empty holds no rules: expected a program's directory, with .lua files in rules/, interventions/ or models/"
 for words in 'programs list zz' 'programs undo zz' 'programs discard abcdef zz'; do
   run 2 "$KAIROS" $words
   has 'nothing takes "zz"'
@@ -100,14 +103,21 @@ experiment "evening" {
 metric "m" { per = "decision", measure = "count", of = "ping" }
 $1
 END
-  run 3 "$KAIROS" ${3:-check} "$work/program"
-  has "$2"
+  for verb in check ${3:-}; do
+    run 3 "$KAIROS" $verb "$work/program"
+    has "$2"
+  done
 }
 trigger() { echo "trigger \"t\" { why = \"x\", on = \"ping\", when = \"$1\", offer = \"walk\" }"; }
 scenario() { echo "scenario \"s\" { event = { type = \"ping\", data = { n = 2 } }, expect = { $1 } }"; }
 slip "$(trigger "segment.newcmer")" 'did you mean "newcomer"?'
 slip "$(trigger "arm.evenin == 'a'")" 'no experiment has this name (did you mean "arm.evening"?)'
 slip 'rollout "r" { why = "x", gates = "experiment:evning", stages = { { name = "s", share = 1 } } }' 'did you mean "evening"?'
+slip "$(scenario 'sned = "walk"')" '^rules/slip.lua:10: error: scenario "s": expect: unknown field "sned" (did you mean "send"?)$'
+slip "$(scenario 'sned = "walk"')" 'expect: unknown field "sned" (did you mean "send"?)' test
+slip 'scenario "s" { event = { type = "ping", dta = { n = 2 } }, expect = { send = nothing } }' 'event: unknown field "dta" (did you mean "data"?)' test
+slip 'scenario "s" { given = { consnt = "given" }, event = { type = "ping" }, expect = { send = nothing } }' 'did you mean "consent"?' test
+slip 'scenario "s" { given = { events = { { type = "ping", agoo = 5 } } }, event = { type = "ping" }, expect = { send = nothing } }' 'did you mean "ago"?' test
 slip "$(scenario 'because = "quiet_hour"')" 'expect.because: no reason is "quiet_hour" (did you mean "quiet_hours"?)' test
 slip "$(scenario 'outcome = "silend"')" 'did you mean "silent"?' test
 slip "$(scenario 'arm = "aa"')" 'expect.arm: no arm of any experiment is named "aa" (did you mean "a"?)' test
@@ -115,6 +125,16 @@ slip "$(scenario 'trigger = "helo"')" 'no trigger is named "helo" (did you mean 
 slip "$(scenario 'send = "walks"')" 'no intervention is named "walks" (did you mean "walk"?)' test
 slip "$(scenario 'options = { walk = "eligable" }')" 'did you mean "eligible"?' test
 slip "$(scenario 'options = { wolk = "eligible" }')" 'did you mean "walk"?' test
+
+# ---- a model that nobody named: which there are ----
+for verb in train evaluate; do
+  run 2 "$KAIROS" $verb --program "$KAIROS_SOURCE"
+  has "^kairos $verb: MODEL is missing: expected one of .*adherence.*, trees"
+  hasnt 'step_goals' # it learns from nothing
+  [ ! -s "$work/out" ] || say "$verb without MODEL writes on stdout"
+  run 2 "$KAIROS" $verb --program "$work/nowhere"
+  has 'MODEL is missing: .*nowhere does not exist.*--program DIR'
+done
 
 # ---- numbers out of their bounds: which option, what came ----
 for verb in train evaluate; do

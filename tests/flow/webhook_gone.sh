@@ -23,6 +23,7 @@ stress() { # who: is sent something
   expect_call 200 PUT "/v1/users/$1" "{\"timezone\":\"$(noon_zone)\",\"age\":40}"
   run 0 "$KAIROS" user opt-in "$1"
   expect_call 200 POST /v1/events "{\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
+  sent=$(sed -n 's/.*"\(d[0-9]*-[0-9]*\)".*/\1/p' "$work/answer")
   grep -q '"interventions_triggered":1,' "$work/answer" || { cat "$work/answer" >&2; say "nothing is sent to $1"; }
 }
 stress u1
@@ -33,14 +34,27 @@ hasnt 'nextTry'
 stress u2
 listed '^waiting: 2$'
 has '^failed: 0$'
+run 0 "$KAIROS" why "$sent"
+has '^  delivery: waiting, attempts 0$'
+has "^    endpoint $hook: disabled since 20[^ ]*Z, because HTTP 410, the endpoint is gone; what waits goes out after .kairos webhooks enable.\$"
+run 0 "$KAIROS" why "$sent" --language ru
+has "^    адрес доставки $hook: отключён с 20[^ ]*Z, причина: HTTP 410"
+run 0 "$KAIROS" why "$sent" --json
+has '"delivery":{"end":"waiting",.*"endpoints":\[{"name":"'"$hook"'","breaker":"disabled","why":"HTTP 410, the endpoint is gone","since":"20[^"]*"}\]'
 equal "requests" "$(grep -c verified "$work/got")" 1
 run 0 "$KAIROS" webhooks enable
-has 'breaker: closed'
-has 'enabled: true'
+equal "what enabling says" "$(sed 's/^http[^ ]*: /ENDPOINT: /' "$work/out")" 'ENDPOINT: enabled
+2 messages wait and will be sent now'
 listed '^delivered: 2$'
 has '^failed: 0$'
 has 'breaker: closed'
 hasnt 'why: '
+run 0 "$KAIROS" why "$sent"
+has '^  delivery: delivered, attempts 1$'
+hasnt 'endpoint '
 run 0 "$KAIROS" webhooks enable
-has 'enabled: false'
+equal "what enabling again says" "$(sed 's/^http[^ ]*: /ENDPOINT: /' "$work/out")" 'ENDPOINT: was enabled already
+no message waits'
+run 0 "$KAIROS" webhooks enable --json
+has '"enabled":false}\],"waiting":0}$'
 stop

@@ -55,8 +55,8 @@ mkdir "$work/before"
 cp -r "$p/." "$work/before"
 cp "$work/trial" "$work/before/rules/trial.lua"
 run 3 "$KAIROS" check "$p" --against "$work/before" --json
-has '"errors":1,.*"line":1,"level":"error","text":"experiment .*raise its revision'
-run 0 "$KAIROS" check "$work/before" --against "$url"
+has '"errors":1,.*"line":1,"rule":"experiment \\"breath\\"","level":"error","text":"experiment .*raise its revision'
+run 0 "$KAIROS" check "$work/before" --against "$url/"
 run 5 "$KAIROS" check "$p" --against "$work/nowhere"
 run 4 "$KAIROS" check "$p" --against http://127.0.0.1:9
 was_refused 'rules/trial.lua:1: error: experiment "breath" runs with revision 1 and is otherwise here: raise its revision (live: .*breathe 0.5 breathe.*here: .*breathe 0.6 breathe'

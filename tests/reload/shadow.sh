@@ -47,7 +47,17 @@ hasnt '  shadow  '
 run 6 "$KAIROS" programs shadow live
 expect_call 200 POST /v1/programs '{"files":{"rules/other.lua":"event \"ping\" {}"}}'
 run 0 "$KAIROS" programs discard "$(sed -n 's/.*"digest":"\([0-9a-f]*\)".*/\1/p' "$work/answer")"
-[ "$(cat "$work/out")" = discarded ] || say "expected a word, got $(cat "$work/out")"
+[ "$(cat "$work/out")" = 'discarded: not listed any more' ] || say "expected a sentence, got $(cat "$work/out")"
+mkdir -p "$work/wrong/rules" # what is refused is listed once, however often it was sent; discarded by its directory or its digest it is gone
+echo 'trigger "x" {}' >"$work/wrong/rules/all.lua"
+run 3 "$KAIROS" programs publish "$work/wrong"
+run 3 "$KAIROS" programs publish "$work/wrong"
+run 0 "$KAIROS" programs list
+equal "refused programs that are listed" "$(grep -c '  refused  ' "$work/out")" 1
+run 0 "$KAIROS" programs discard "$work/wrong"
+run 0 "$KAIROS" programs list
+hasnt '  refused  '
+run 5 "$KAIROS" programs discard "$work/wrong"
 run 5 "$KAIROS" programs shadow 0123456789ab
 cp -r "$work/p" "$work/twin"
 echo '-- the same rules' >>"$work/twin/rules/all.lua"

@@ -21,7 +21,7 @@ has ", 0 failed"
 count=$(grep -c '^ok ' "$work/out")
 [ "$count" -ge 50 ] || say "only $count scenarios ran"
 expect_code 0 "$KAIROS" test "$KAIROS_SOURCE" --format junit
-has "<testsuite name=\"kairos\" tests=\"$count\" failures=\"0\">"
+has "<testsuite name=\"kairos\" tests=\"$count\" failures=\"0\" errors=\"0\">"
 expect_code 0 "$KAIROS" test "$KAIROS_SOURCE" --format json
 has "\"scenarios\":$count,\"failed\":0"
 
@@ -71,3 +71,19 @@ expect_code 3 "$KAIROS" test "$work/broken"
 has "no scenario was run"
 expect_code 3 "$KAIROS" check "$work/broken" --json
 has '"level":"error"'
+
+# … and says so in the form that was asked for: whole JSON, whole JUnit, and a file that is not an older run's.
+found='"file":"rules/x.lua","line":1,"rule":"trigger \\"x\\"","level":"error","text":"trigger \\"x\\": unknown field'
+expect_code 3 "$KAIROS" check "$work/broken" --json
+has "$found"
+echo old >"$work/report.xml"
+expect_code 3 "$KAIROS" test "$work/broken" --json --junit "$work/report.xml"
+has "^{\"scenarios\":0,\"failed\":0,\"results\":\[\],\"errors\":[1-9].*$found.*}\$"
+[ "$(wc -l <"$work/out")" = 1 ] || say "more than one line of JSON"
+expect_code 3 "$KAIROS" test "$work/broken" --format junit
+cmp -s "$work/out" "$work/report.xml" || say "--junit and --format junit say two things of a program with an error"
+errors=$(grep -c '<error ' "$work/out")
+has "<testsuite name=\"kairos\" tests=\"$errors\" failures=\"0\" errors=\"$errors\">"
+has '<testcase classname="rules/x.lua" name="trigger &quot;x&quot;" line="1"><error message="trigger &quot;x&quot;: unknown field &quot;wen&quot;'
+has '^</testsuite>$'
+! command -v xmllint >"$work/which" || xmllint --noout "$work/report.xml" || say "the report is no XML"
