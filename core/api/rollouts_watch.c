@@ -21,7 +21,7 @@ struct step { /* in its fact's arena */
   int32_t from, to;
   int64_t at;
   double holdback;
-  struct str why;
+  struct str stage, why; /* `stage`: its name; of a halt none */
 };
 
 /* When its turn has come: an operator may have moved or held the rollout meanwhile. */
@@ -44,6 +44,14 @@ static bool say_step(struct fact *f) {
   return false;
 }
 
+/* Once it is so: whoever reads this line and asks finds the rollout where the line has it. */
+static void tell_moved(const struct fact *f, const struct step *step) {
+  if (step->to < 0) log_error("rollout", STR_FORMAT " is halted: " STR_FORMAT, STR_ARG(f->name), STR_ARG(step->why));
+  else
+    log_info("rollout", STR_FORMAT " goes on to stage " STR_FORMAT ": " STR_FORMAT, STR_ARG(f->name), STR_ARG(step->stage),
+             STR_ARG(step->why));
+}
+
 static void moved(struct fact *f, bool is_written) {
   const struct step *step = f->data;
   struct api_stage *s = stage_of(f->api, f->name);
@@ -52,15 +60,18 @@ static void moved(struct fact *f, bool is_written) {
   s->holdback = step->holdback;
   forget_approvals(s);
   stage_moved(s, step->at, step->why);
+  tell_moved(f, step);
 }
 
 static void move(struct api *a, const struct noun_rollout *n, const struct api_stage *s, const char *author, int32_t stage,
                  struct str why) {
   struct fact *f = fact_unasked(a, author, "rollout", n->at.name);
   struct step *step = f ? ARENA_NEW(&f->own, struct step) : NULL;
+  const struct str name = stage < 0 ? STR("none") : n->stages[stage].name;
   const char *copy = step ? arena_text(&f->own, why.at, why.len) : NULL;
-  if (copy) {
-    *step = (struct step){s->stage, stage, clock_now(), stage_holdback(n, stage), {copy, why.len}};
+  const char *called = copy ? arena_text(&f->own, name.at, name.len) : NULL;
+  if (called) {
+    *step = (struct step){s->stage, stage, clock_now(), stage_holdback(n, stage), {called, name.len}, {copy, why.len}};
     messages_note(a);
     f->data = step;
     f->begin = say_step;
@@ -100,15 +111,12 @@ static void look_at(struct api *a, uint32_t rollout, struct arena *scratch) {
   if (!n->halt.len && !n->advance.len) return;
   rollout_figures(a, rollout, s, &f, &first, scratch);
   if (rollout_halts(r, rollout, &f, scratch, &why) == TRUTH_TRUE) {
-    log_error("rollout", STR_FORMAT " is halted: " STR_FORMAT, STR_ARG(n->at.name), STR_ARG(why));
     move(a, n, s, "halt", -1, why);
     return;
   }
   if (!f.counted || !may_advance(a, n, s, first) || rollout_waits_for(a, n) ||
       rollout_advances(r, rollout, &f, scratch, &why) != TRUTH_TRUE)
     return;
-  log_info("rollout", STR_FORMAT " goes on to stage " STR_FORMAT ": " STR_FORMAT, STR_ARG(n->at.name),
-           STR_ARG(n->stages[s->stage + 1].name), STR_ARG(why));
   move(a, n, s, "advance", s->stage + 1, why);
 }
 
