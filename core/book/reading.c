@@ -89,7 +89,7 @@ static bool no_decision(uint64_t id, struct err *e) {
 }
 
 bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e) {
-  if (!works(v, e) || (v->deferred_count && !pending_write(v, e))) return false;
+  if (!works(v, e) || (v->pending.decision_count && !pending_write(v, e))) return false;
   sqlite3_stmt *select = volume_statement(v, SELECT_DECISION);
   sqlite3_bind_int64(select, 1, (int64_t)id);
   const int got = sql_row(select, "reading a decision", e);

@@ -40,13 +40,9 @@ bool volume_append(struct volume *v, struct user *u, struct entry *entry, struct
   entry->previous = u ? u->head : v->control_head[entry->partition];
   entry->count = u ? u->events + 1 : 0;
   entry->decisions = 0;
-  struct pending *p = pending_row(v, u, entry, e);
-  if (!p) return turn_fail(v);
-  p->seq = entry->seq = v->next_seq++;
-  p->user = entry->user;
-  p->previous = entry->previous;
-  p->partition = entry->partition;
-  p->kind = (uint8_t)entry->kind;
+  entry->seq = v->next_seq;
+  if (!pending_row(v, u, entry, e)) return turn_fail(v);
+  v->next_seq++;
   v->row_seq = entry->seq;
   v->row_arrived = entry->arrived;
   if (u) {
@@ -90,10 +86,10 @@ bool volume_add_decision(struct volume *v, struct user *u, uint64_t id, int64_t 
   v->has_rows = true;
   if (!pending_decision(v, u, id, seq, record, e)) return turn_fail(v);
   v->decisions[id >> 48] = id & UINT64_C(0xffffffffffff);
-  struct pending *p = pending_of(v, seq);
-  if (!p) return join_written_row(v, seq, id, e) || turn_fail(v);
-  buf_put(&p->decisions, &id, sizeof id);
-  if (!p->decisions.failed) return true;
+  struct pending_row *row = pending_of(v, seq);
+  if (!row) return join_written_row(v, seq, id, e) || turn_fail(v);
+  buf_put(&row->decisions, &id, sizeof id);
+  if (!row->decisions.failed) return true;
   err_set(e, ERR_STORAGE, "memory for a decision is missing");
   return turn_fail(v);
 }

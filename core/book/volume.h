@@ -19,24 +19,28 @@ struct volume_limits {
 };
 extern struct volume_limits volume_limits;
 
-/* What waits to be packed, sealed and written. `from` and `length` say where it lies: in pending_bytes, then in `packed`, then in `sealed`.
- */
-struct waiting {
+/* What the open turn has appended and not written yet. A piece lies in `bytes` first, then in the volume's `packed`, then in `sealed`. */
+struct pending_piece {
   struct user *user; /* NULL: a control fact. In memory until it is written: users who are dirty stay. */
   struct seal_place place;
   size_t from, length;
 };
-struct pending {
-  struct waiting waiting;
-  int64_t seq, user, previous;
+struct pending_row {
+  struct pending_piece piece;
+  int64_t seq, previous;
   uint32_t partition;
-  uint8_t kind;
   struct buf decisions; /* ids, 8 bytes each */
 };
 struct pending_decision {
-  struct waiting waiting;
-  uint64_t id;
-  int64_t seq;
+  struct pending_piece piece; /* its place counts by its id */
+  int64_t seq;                /* of its row */
+};
+struct pending {
+  struct pending_row *rows; /* their seqs are without a gap */
+  size_t row_count, row_cap;
+  struct pending_decision *decisions;
+  size_t decision_count, decision_cap;
+  struct buf bytes; /* of both, plain */
 };
 
 enum statement {
@@ -106,11 +110,7 @@ struct volume {
   bool in_turn;                 /* a transaction is open */
   bool has_rows;                /* something of the caller's is in it, not only states written behind */
   struct wal *wal;              /* of the connection; NULL: what it writes is not gathered */
-  struct pending *pending;
-  size_t pending_count, pending_cap;
-  struct pending_decision *deferred;
-  size_t deferred_count, deferred_cap;
-  struct buf pending_bytes;         /* of both, plain */
+  struct pending pending;
   struct buf plain, packed, sealed; /* scratch */
   int64_t row_seq, row_arrived;     /* the row appended or read last: whose arrival volume_remember asks for */
   /* counters */
@@ -152,12 +152,12 @@ struct volume *volume_open_raw(struct book *b, uint32_t number, struct err *e);
 bool turn_begin(struct volume *v, struct err *e); /* lazily; refuses a failed volume */
 bool turn_fail(struct volume *v);                 /* marks the volume failed; always false */
 
-/* pending.c: rows and decisions of the open turn. NULL and false: memory is missing, or the row is too large. */
-struct pending *pending_row(struct volume *v, struct user *u, const struct entry *entry, struct err *e); /* seq and what follows: unset */
+/* pending.c: rows and decisions of the open turn. False: memory is missing, or the row is too large. */
+bool pending_row(struct volume *v, struct user *u, const struct entry *entry, struct err *e);
 bool pending_decision(struct volume *v, struct user *u, uint64_t id, int64_t seq, struct str record, struct err *e);
-struct pending *pending_of(struct volume *v, int64_t seq); /* NULL: not there, or written already */
-bool pending_room(struct volume *v, struct err *e);        /* writes what is pending when it has grown large */
-bool pending_write(struct volume *v, struct err *e);       /* … in any case; a failure is the turn's */
+struct pending_row *pending_of(struct volume *v, int64_t seq); /* NULL: not there, or written already */
+bool pending_room(struct volume *v, struct err *e);            /* writes what is pending when it has grown large */
+bool pending_write(struct volume *v, struct err *e);           /* … in any case; a failure is the turn's */
 void pending_forget(struct volume *v);
 void pending_free(struct volume *v);
 
