@@ -38,15 +38,22 @@ static size_t list_formats(const struct trained *m, bool reading, const char *na
   return count;
 }
 
+size_t model_formats(const struct trained *m, bool reading, struct buf *names) {
+  const char *list[FORMATS_MOST];
+  const size_t count = list_formats(m, reading, list);
+  for (size_t i = 0; i < count; i++) buf_printf(names, "%s%s", i ? ", " : "", list[i]);
+  return count;
+}
+
 /* The place of `format` in the list; NULL stands for the only one, if there is only one. */
 static bool find_format(const struct trained *m, const char *format, bool reading, size_t *place, struct err *e) {
   const char *names[FORMATS_MOST], *doing = reading ? "reads" : "writes";
-  const size_t count = list_formats(m, reading, names);
   struct buf all = {0};
+  const size_t count = list_formats(m, reading, names);
+  model_formats(m, reading, &all);
   bool found = !format && count == 1;
   *place = 0;
   for (size_t i = 0; i < count; i++) {
-    buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
     if (found || !format || strcmp(names[i], format) != 0) continue;
     found = true;
     *place = i;

@@ -65,7 +65,8 @@ bool model_inputs(const struct trained *m, const struct plugin_field **fields, s
  * one that the plugin reads. And back, into such a file. What the plugin cannot do is refused with what it can. [builder] */
 bool model_import(struct trained *m, const char *format, struct str file, struct err *e);
 bool model_export(const struct trained *m, const char *format, struct buf *file, struct err *e);
-size_t model_memory(const struct trained *m); /* bytes held now, sessions included [any] */
+size_t model_formats(const struct trained *m, bool reading, struct buf *names); /* how many it reads, or writes; "a, b" [builder] */
+size_t model_memory(const struct trained *m);                                   /* bytes held now, sessions included [any] */
 void model_free(struct trained *m);
 /* How a hosted model's process fares. False: it runs in this process. [any] */
 struct model_host {

@@ -15,6 +15,61 @@ static bool is_option(const struct argument *a) {
   return a->name[0] == '-';
 }
 
+/* ---- what goes with what ---- */
+
+#define GIVEN_MOST 64
+static const struct argument *given[GIVEN_MOST]; /* options of the command line itself: the environment's are for whoever takes them */
+static size_t given_count;
+
+static bool is_given(const char *option) {
+  for (size_t i = 0; i < given_count; i++)
+    if (strcmp(given[i]->name, option) == 0) return true;
+  return false;
+}
+
+/* NULL: with everything. */
+static const char *goes_with(const struct usage *u, const char *option) {
+  for (size_t i = 0; i < u->fit_count; i++)
+    if (strcmp(u->fits[i].option, option) == 0) return u->fits[i].with;
+  return NULL;
+}
+
+static bool is_for_verb(const char *with, const char *verb) {
+  struct str rest = str_from(with), one;
+  while (str_split(&rest, ',', &one))
+    if (str_is(str_trim(one), verb)) return true;
+  return false;
+}
+
+static bool takes_all(const struct usage *u, const char *verb) {
+  const char *wrong = NULL;
+  for (size_t i = 0; i < u->fit_count && !wrong; i++)
+    if (u->fits[i].with[0] != '-' && is_given(u->fits[i].option) && !is_for_verb(u->fits[i].with, verb)) wrong = u->fits[i].option;
+  if (!wrong) return true;
+  fprintf(stderr, "kairos %s: %s takes no %s: it is for %s; %s takes", u->name, verb, wrong, goes_with(u, wrong), verb);
+  const char *before = " ";
+  for (size_t i = 0; i < u->count; i++) {
+    const char *with = goes_with(u, u->arguments[i].name);
+    if (!is_option(&u->arguments[i]) || (with && !is_for_verb(with, verb))) continue;
+    fprintf(stderr, "%s%s", before, u->arguments[i].name);
+    before = ", ";
+  }
+  fprintf(stderr, "\nkairos %s --help tells more.\n", u->name);
+  return false;
+}
+
+static int check_pairs(const struct usage *u) {
+  for (size_t i = 0; i < u->fit_count; i++) {
+    const struct argument_fit *f = &u->fits[i];
+    if (f->with[0] != '-' || !is_given(f->option) || is_given(f->with)) continue;
+    fprintf(stderr, "kairos %s: %s goes with %s, which is not there\nkairos %s --help tells more.\n", u->name, f->option, f->with, u->name);
+    return EXIT_USAGE;
+  }
+  return 0;
+}
+
+/* ---- help and complaints ---- */
+
 static void print_help(const struct usage *u) {
   printf("%s\n\nExamples:\n%s\n", u->summary, u->examples);
   printf("Usage: kairos %s", u->name);
@@ -25,7 +80,8 @@ static void print_help(const struct usage *u) {
     const struct argument *a = &u->arguments[i];
     char left[64];
     snprintf(left, sizeof left, "%s%s%s", a->name, a->value ? " " : "", a->value ? a->value : "");
-    printf("  %-28s %s", left, a->help);
+    const char *with = goes_with(u, a->name);
+    printf("  %-28s %s%s%s%s", left, with && with[0] == '-' ? "with " : "", with ? with : "", with ? ": " : "", a->help);
     if (a->environment) printf(" (environment: %s)", a->environment);
     putchar('\n');
   }
@@ -117,6 +173,7 @@ static int read_option(const struct usage *u, int argc, char **argv, int *i) {
   const char *text = argv[*i], *equals = strchr(text, '=');
   const struct argument *a = find_option(u, text, equals ? (size_t)(equals - text) : strlen(text));
   if (!a) return usage_error(u, "unknown option %s", text);
+  if (given_count < GIVEN_MOST) given[given_count++] = a;
   if (a->kind == ARGUMENT_FLAG) return equals ? usage_error(u, "%s takes no value", text) : set_value(u, a, NULL);
   if (equals) return equals[1] ? set_value(u, a, equals + 1) : no_value(u, a, "nothing");
   if (*i + 1 >= argc || !argv[*i + 1][0]) return no_value(u, a, "nothing");
@@ -197,6 +254,7 @@ int arguments_parse_settings(const struct usage *u, int argc, char **argv) {
 int arguments_parse(const struct usage *u, int argc, char **argv) {
   size_t place = 0;
   int code = read_environment(u);
+  given_count = 0;
   for (int i = 1; i < argc && code == 0; i++) {
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
       print_help(u);
@@ -209,14 +267,14 @@ int arguments_parse(const struct usage *u, int argc, char **argv) {
     const struct argument *a = next_place(u, &place);
     code = a ? set_value(u, a, argv[i]) : too_many(u, argv[i]);
   }
-  return code;
+  return code ? code : check_pairs(u);
 }
 
 int arguments_word(const struct usage *u, const char *place, const char *word, const char *const *words) {
   size_t count = 0;
   if (!arguments_given(u, place, word)) return -1;
   for (; words[count]; count++)
-    if (strcmp(word, words[count]) == 0) return (int)count;
+    if (strcmp(word, words[count]) == 0) return place[0] == '-' || takes_all(u, word) ? (int)count : -1;
   const char *near = str_nearest(str_from(word), words, count);
   fprintf(stderr, "kairos %s: expected ", u->name);
   for (size_t i = 0; i < count; i++) fprintf(stderr, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", words[i]);

@@ -25,19 +25,27 @@ struct argument {
   const char *help;
   const char *environment; /* used when the option is not given; NULL: none */
 };
+/* An option that only some verbs take, or that says nothing without another one: its help begins with that, and elsewhere it is refused. */
+struct argument_fit {
+  const char *option, *with; /* "--from", "advance, back"; "--files", "--data" */
+};
 struct usage {
   const char *name, *summary;
   const char *examples; /* shown first */
   const struct argument *arguments;
   size_t count;
+  const struct argument_fit *fits;
+  size_t fit_count;
 };
 /* 0: parsed; otherwise the exit code to leave with (--help printed: −1 means leave with 0). Options may be written --name value or
  * --name=value; everything else fills the places in order. */
 int arguments_parse(const struct usage *u, int argc, char **argv);
 /* The same, with the file of settings below the environment: kairos.lua where it is there, or what KAIROS_CONFIG names. */
 int arguments_parse_settings(const struct usage *u, int argc, char **argv);
-#define ARGUMENTS(list) (list), sizeof(list) / sizeof *(list)
-/* The place of `word` among `words` (NULL-terminated), or -1 after a sentence with "did you mean": for verbs like `user show`. */
+#define ARGUMENTS(list)          (list), sizeof(list) / sizeof *(list), NULL, 0
+#define ARGUMENTS_FIT(list, fit) (list), sizeof(list) / sizeof *(list), (fit), sizeof(fit) / sizeof *(fit)
+/* The place of `word` among `words` (NULL-terminated), or -1 after a sentence with "did you mean": for verbs like `user show`, and then
+ * also when an option of the command line is not for that verb. */
 int arguments_word(const struct usage *u, const char *place, const char *word, const char *const *words);
 /* True when the place was filled; otherwise says so. Leave with EXIT_USAGE then. */
 bool arguments_given(const struct usage *u, const char *place, const char *value);

@@ -111,9 +111,10 @@ int tool_check(int argc, char **argv) {
                                    "also what may not change beside what runs there: a running engine's address, or a directory", NULL},
                                   {"--key", ARGUMENT_TEXT, &key, "KEY", "the API key of that engine", "KAIROS_KEY"},
                                   {"--json", ARGUMENT_FLAG, &json, NULL, "the findings as JSON", NULL}};
+  static const struct argument_fit fits[] = {{"--key", "--against"}};
   const struct usage usage = {"check", "Checks a program: unknown words, broken conditions, models that do not open.",
                               "  kairos check\n  kairos check myprogram --json\n  kairos check myprogram --against " LIVE_URL "\n",
-                              ARGUMENTS(list)};
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct workshop shop;

@@ -70,13 +70,14 @@ int tool_evaluate(int argc, char **argv) {
       {"--state", ARGUMENT_TEXT, &o.state, "FILE", "another state than the model's file names", NULL},
       {"--folds", ARGUMENT_NUMBER, &o.folds, "K",
        "train on K - 1 of K groups of people and judge by the last, in turn; no state is needed or made", NULL},
-      {"--seconds", ARGUMENT_NUMBER, &o.seconds, "S", "with --folds: limit of each training child (600)", NULL},
+      {"--seconds", ARGUMENT_NUMBER, &o.seconds, "S", "limit of each training child (600)", NULL},
       {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL},
       {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON (default: as a model card)", NULL}};
+  static const struct argument_fit fits[] = {{"--seconds", "--folds"}};
   const struct usage usage = {"evaluate", "Says what a model's predictions are worth, beside the base rate and simpler models.",
                               "  kairos evaluate adherence --data data\n  kairos evaluate adherence --seed 8 --json\n  kairos evaluate "
                               "adherence --data data --folds 10\n",
-                              ARGUMENTS(list)};
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};

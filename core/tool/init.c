@@ -107,10 +107,11 @@ int tool_init(int argc, char **argv) {
       {"DIR", ARGUMENT_TEXT, &directory, NULL, "where the program goes", NULL},
       {"--data", ARGUMENT_TEXT, &data, "DIR", "makes an empty data directory instead", NULL},
       {"--plugin", ARGUMENT_TEXT, &plugin, "NAME", "the template of a model plugin instead, in DIR (default: NAME)", NULL},
-      {"--files", ARGUMENT_NUMBER, &files, "N", "with --data: how many files it has, 1 to 16 (default: 1)", NULL}};
+      {"--files", ARGUMENT_NUMBER, &files, "N", "how many files it has, 1 to 16 (default: 1)", NULL}};
+  static const struct argument_fit fits[] = {{"--files", "--data"}};
   const struct usage usage = {"init", "A program to start from: rules, interventions, models and scenarios; or an empty data directory.",
                               "  kairos init myprogram\n  kairos init --data data --files 2\n  kairos init --plugin wake_up\n",
-                              ARGUMENTS(list)};
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};

@@ -63,11 +63,13 @@ int tool_key(int argc, char **argv) {
   const struct argument list[] = {
       {"VERB", ARGUMENT_TEXT, &verb, NULL, "add, list or revoke", NULL},
       {"NAME", ARGUMENT_TEXT, &name, NULL, "the key's name (not for list)", NULL},
-      {"--scopes", ARGUMENT_TEXT, &scopes, "LIST", "add: what it may do, out of track, ingest, decide, read, operate, admin", NULL},
+      {"--scopes", ARGUMENT_TEXT, &scopes, "LIST", "what it may do, out of track, ingest, decide, read, operate, admin", NULL},
       {"--data", ARGUMENT_TEXT, &data, "DIR", "data directory (default: data)", "KAIROS_DATA"},
       {"--json", ARGUMENT_FLAG, &json, NULL, "as JSON, one key a line", NULL}};
+  static const struct argument_fit fits[] = {{"--scopes", "add"}, {"--json", "add, list"}};
   const struct usage usage = {"key", "API keys: with the first one, the engine asks for a key at every door.",
-                              "  kairos key add app --scopes ingest,read\n  kairos key list\n  kairos key revoke app\n", ARGUMENTS(list)};
+                              "  kairos key add app --scopes ingest,read\n  kairos key list\n  kairos key revoke app\n",
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);

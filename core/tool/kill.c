@@ -79,7 +79,7 @@ int tool_kill(int argc, char **argv) {
       "  kairos kill all\n  kairos kill trigger high_stress\n  kairos kill trigger high_stress --lift\n  kairos kill\n", ARGUMENTS(list)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
-  if (!kind && lift) return arguments_given(&usage, "KIND", kind) ? EXIT_OK : EXIT_USAGE;
+  if (!kind && (lift || force)) return arguments_given(&usage, "KIND", kind) ? EXIT_OK : EXIT_USAGE;
   if (kind && arguments_word(&usage, "KIND", kind, kinds) < 0) return EXIT_USAGE;
   bool all = kind && strcmp(kind, "all") == 0;
   if (all && name) {

@@ -60,11 +60,10 @@ static bool import_model(const struct options *o, struct one_model *m, struct er
 static bool export_model(const struct options *o, struct one_model *m, struct err *e) {
   struct buf file = {0};
   char room[80];
-  const char *path = o->file ? o->file : o->out;
   bool fine = one_model_load(m, o->state, e) && model_export(m->model, format_of(o, room, sizeof room), &file, e);
-  if (fine && path) fine = file_write_atomic(path, buf_view(&file), 0644, e);
+  if (fine && o->file) fine = file_write_atomic(o->file, buf_view(&file), 0644, e);
   else if (fine) fwrite(file.at, 1, file.len, stdout);
-  if (fine && path) fprintf(stderr, "%s: %zu bytes\n", path, file.len);
+  if (fine && o->file) fprintf(stderr, "%s: %zu bytes\n", o->file, file.len);
   buf_free(&file);
   return fine;
 }
@@ -177,10 +176,23 @@ static bool show_model(const struct options *o, struct one_model *m, struct err 
   return fine;
 }
 
-static bool run(const struct options *o, int verb, struct err *e) {
+/* A plugin with one format needs no word for it; of several none is taken by chance. */
+static bool is_format_said(const struct options *o, int verb, const struct one_model *m, struct err *e) {
+  struct buf names = {0};
+  const bool reads = verb == 0, said = verb == 2 || o->format || model_formats(m->model, reads, &names) < 2;
+  if (!said)
+    err_set(e, ERR_INPUT, "--format is missing: the plugin of %s %s " STR_FORMAT, o->model, reads ? "reads" : "writes",
+            STR_ARG(buf_view(&names)));
+  buf_free(&names);
+  return said;
+}
+
+static bool run(const struct options *o, int verb, bool *unsaid, struct err *e) {
   static bool (*const verbs[])(const struct options *, struct one_model *, struct err *) = {import_model, export_model, show_model};
   struct one_model m;
-  bool fine = one_model_open(&m, o->program, o->model, o->plugins, e) && verbs[verb](o, &m, e);
+  bool fine = one_model_open(&m, o->program, o->model, o->plugins, e);
+  *unsaid = fine && !is_format_said(o, verb, &m, e);
+  fine = fine && !*unsaid && verbs[verb](o, &m, e);
   one_model_close(&m);
   return fine;
 }
@@ -195,20 +207,25 @@ int tool_model(int argc, char **argv) {
       {"--format", ARGUMENT_TEXT, &o.format, "F", "safetensors, libsvm, xgboost, lightgbm: what the model's plugin knows", NULL},
       {"--layout", ARGUMENT_TEXT, &o.layout, "L", "of the format's variants: keras (default for safetensors: PyTorch's)", NULL},
       {"--program", ARGUMENT_TEXT, &o.program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
-      {"--state", ARGUMENT_TEXT, &o.state, "FILE", "export, show: the weights (default: the model's state, in models/)", NULL},
-      {"--out", ARGUMENT_TEXT, &o.out, "FILE", "import: where the state goes (default: the model's, in models/)", NULL},
-      {"--json", ARGUMENT_FLAG, &o.json, NULL, "show: everything, as one line of JSON", NULL},
+      {"--state", ARGUMENT_TEXT, &o.state, "FILE", "the weights (default: the model's state, in models/)", NULL},
+      {"--out", ARGUMENT_TEXT, &o.out, "FILE", "where the state goes (default: the model's, in models/)", NULL},
+      {"--json", ARGUMENT_FLAG, &o.json, NULL, "everything, as one line of JSON", NULL},
       {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL}};
+  static const struct argument_fit fits[] = {
+      {"--format", "import, export"}, {"--layout", "import, export"}, {"--state", "export, show"}, {"--out", "import"}, {"--json", "show"}};
   const struct usage usage = {"model",
                               "Takes a model's weights from another program's file, or writes them into one; shows what a state holds.",
                               "  kairos model import adherence net.safetensors --format safetensors\n"
                               "  kairos model export adherence net.safetensors --format safetensors\n  kairos model show adherence\n",
-                              ARGUMENTS(list)};
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int verb = arguments_word(&usage, "VERB", o.verb, verbs);
   if (verb < 0 || !arguments_given(&usage, "MODEL", o.model) || (verb == 0 && !arguments_given(&usage, "FILE", o.file))) return EXIT_USAGE;
   if (verb == 2 && !arguments_unused(&usage, o.file)) return EXIT_USAGE;
+  if (o.layout && !arguments_given(&usage, "--format", o.format)) return EXIT_USAGE;
   struct err e = {0};
-  return run(&o, verb, &e) ? EXIT_OK : tool_fail(&e);
+  bool unsaid;
+  if (run(&o, verb, &unsaid, &e)) return EXIT_OK;
+  return unsaid ? arguments_refuse(&usage, &e) : tool_fail(&e);
 }

@@ -280,6 +280,7 @@ int tool_programs(int argc, char **argv) {
        NULL},
       {"OTHER", ARGUMENT_TEXT, &k.other, NULL, "diff: compare WHAT with this; show: only this file", NULL},
       LIVE_ARGUMENTS(k.live)};
+  static const struct argument_fit fits[] = {{"--json", "list, show, publish, shadow, undo, discard"}};
   const struct usage usage = {
       "programs",
       "What runs, what ran, and what is to run. In a list: live decides; previous is what undo returns to; shadow\n"
@@ -292,7 +293,7 @@ int tool_programs(int argc, char **argv) {
       "  kairos programs publish myprogram\n"
       "  kairos programs undo\n"
       "  kairos programs show live rules/skip.lua    as it runs, whatever lies in the directory\n",
-      ARGUMENTS(list)};
+      ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   const int verb = arguments_word(&usage, "VERB", k.verb, verbs);

@@ -223,7 +223,6 @@ static const char *misplaced(const struct against_options *o, bool recompute, bo
   if (!o->program && o->file) return "a FILE of events needs --program DIR";
   if (o->file && strcmp(o->against, "stored") == 0)
     return "--against stored: a file holds no decisions; name live, a digest or a directory";
-  if (!o->program && (o->by || o->since)) return "--by and --since need --program DIR";
   return NULL;
 }
 
@@ -238,17 +237,19 @@ int tool_replay(int argc, char **argv) {
       {"--recompute", ARGUMENT_FLAG, &r.recompute, NULL, "ask the models again, too", NULL},
       {"--print", ARGUMENT_FLAG, &print, NULL, "only prints the stored decisions, one record a line", NULL},
       {"--program", ARGUMENT_TEXT, &o.program, "DIR", "another program: what would it have decided otherwise?", NULL},
-      {"--against", ARGUMENT_TEXT, &o.against, "WHAT", "… than live, stored, a digest or a directory (default: live)", NULL},
-      {"--by", ARGUMENT_TEXT, &o.by, "NAME", "… by a feature or profile field: profile.tier", NULL},
-      {"--since", ARGUMENT_TIME, &o.since, "TIME", "… only decisions from then on", NULL},
-      {"--most", ARGUMENT_NUMBER, &o.most, "N", "… how many changes are listed (default: 20)", NULL},
+      {"--against", ARGUMENT_TEXT, &o.against, "WHAT", "than live, stored, a digest or a directory (default: live)", NULL},
+      {"--by", ARGUMENT_TEXT, &o.by, "NAME", "how it differs by a feature or profile field: profile.tier", NULL},
+      {"--since", ARGUMENT_TIME, &o.since, "TIME", "only decisions from then on", NULL},
+      {"--most", ARGUMENT_NUMBER, &o.most, "N", "how many changes are listed (default: 20)", NULL},
       {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON", NULL}};
+  static const struct argument_fit fits[] = {
+      {"--against", "--program"}, {"--by", "--program"}, {"--since", "--program"}, {"--most", "--program"}};
   const struct usage usage = {"replay", "Re-derives every decision from the journal and compares it with what is stored, byte for byte.",
                               "  kairos replay --verify --data data\n  kairos replay --recompute --verify --data data\n"
                               "  kairos replay --program . --against live --by profile.tier --data data\n"
                               "  kairos replay events.ndjson --program new --against old\n"
                               "  kairos replay --print --data data > decisions.ndjson\n",
-                              ARGUMENTS(list)};
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   if (o.most < 0) {

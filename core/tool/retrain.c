@@ -6,7 +6,6 @@
 #include "live.h"
 #include "tools_list.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -52,40 +51,29 @@ static int ask_engine(const struct live *live, const char *model, bool wait) {
   return !fine ? tool_fail(&e) : failed ? EXIT_FAILED : EXIT_OK;
 }
 
-/* What only a training here takes: without --out nobody would look at it. What the environment says is for every command. */
-static bool goes_with_out(const struct retrain_work *work) {
-  const struct {
-    const char *name, *given, *environment;
-  } list[] = {{"--from", work->file, NULL},
-              {"--program", work->program, getenv("KAIROS_PROGRAM")},
-              {"--data", work->data, getenv("KAIROS_DATA")},
-              {"--plugins", work->plugins, NULL}};
-  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
-    if (list[i].given && (!list[i].environment || strcmp(list[i].given, list[i].environment) != 0)) {
-      fprintf(stderr, "kairos retrain: %s goes with --out: without it the engine trains, on its own program and data\n", list[i].name);
-      return false;
-    }
-  return true;
-}
-
 int tool_retrain(int argc, char **argv) {
   struct live live = {.client = {.url = LIVE_URL}};
   bool no_wait = false;
-  struct retrain_work work = {.seconds = 3600};
+  struct retrain_work work = {.program = ".", .data = "data", .seconds = 3600};
   const struct argument list[] = {
       {"MODEL", ARGUMENT_TEXT, &work.model, NULL, "name of the model in the program", NULL},
       {"--no-wait", ARGUMENT_FLAG, &no_wait, NULL, "ask the engine and leave", NULL},
       {"--out", ARGUMENT_TEXT, &work.out, "FILE", "train here, beside or without an engine, and write the state when it is better", NULL},
-      {"--program", ARGUMENT_TEXT, &work.program, "DIR", "with --out: the program (default: .)", "KAIROS_PROGRAM"},
-      {"--data", ARGUMENT_TEXT, &work.data, "DIR", "with --out: the data directory (default: data)", "KAIROS_DATA"},
-      {"--from", ARGUMENT_TEXT, &work.file, "FILE", "with --out: events as NDJSON instead", NULL},
-      {"--plugins", ARGUMENT_TEXT, &work.plugins, "DIR", "with --out: where plugins lie (default: KAIROS_PLUGINS, then the engine's)",
-       NULL},
+      {"--program", ARGUMENT_TEXT, &work.program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
+      {"--data", ARGUMENT_TEXT, &work.data, "DIR", "the data directory (default: data)", "KAIROS_DATA"},
+      {"--from", ARGUMENT_TEXT, &work.file, "FILE", "events as NDJSON instead", NULL},
+      {"--plugins", ARGUMENT_TEXT, &work.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL},
       {"--seconds", ARGUMENT_NUMBER, &work.seconds, "S", "limit of the training (3600)", NULL},
       LIVE_ARGUMENTS(live)};
+  static const struct argument_fit fits[] = {/* what only a training here takes */
+                                             {"--program", "--out"},
+                                             {"--data", "--out"},
+                                             {"--from", "--out"},
+                                             {"--plugins", "--out"},
+                                             {"--seconds", "--out"}};
   const struct usage usage = {
       "retrain", "Trains a model again on the last 90 days; a state that is better lies beside the served one as a candidate.",
-      "  kairos retrain adherence\n  kairos retrain adherence --data data --program . --out new.state\n", ARGUMENTS(list)};
+      "  kairos retrain adherence\n  kairos retrain adherence --data data --program . --out new.state\n", ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   if (!arguments_given(&usage, "MODEL", work.model)) return EXIT_USAGE;
@@ -93,9 +81,10 @@ int tool_retrain(int argc, char **argv) {
     fprintf(stderr, "kairos retrain: --seconds: expected 1 to 86400, got %lld\n", (long long)work.seconds);
     return EXIT_USAGE;
   }
-  if (!work.out && !goes_with_out(&work)) return EXIT_USAGE;
-  if (!work.program) work.program = ".";
-  if (!work.data) work.data = "data";
+  if (work.out && no_wait) {
+    fprintf(stderr, "kairos retrain: --no-wait is for the engine: with --out the training is here, and there is nobody to leave it to\n");
+    return EXIT_USAGE;
+  }
   work.json = live.json;
   if (work.out) return retrain_work(&work);
   return ask_engine(&live, work.model, !no_wait);

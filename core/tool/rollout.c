@@ -194,18 +194,19 @@ int tool_rollout(int argc, char **argv) {
   const struct argument list[] = {
       {"VERB", ARGUMENT_TEXT, &verb, NULL, "list, show, advance, approve, back, hold, resume or halt", NULL},
       {"NAME", ARGUMENT_TEXT, &name, NULL, "the rollout (with list only this one)", NULL},
-      {"--by", ARGUMENT_TEXT, &by, "NAME", "who approves, of an engine without keys; otherwise the key says it", NULL},
+      {"--by", ARGUMENT_TEXT, &by, "NAME", "who it is, of an engine without keys; otherwise the key says it", NULL},
       {"--from", ARGUMENT_TEXT, &from.said, "STAGE",
-       "advance, back: the stage that you saw, its name or number; when another one took this step already, none is taken (default: where "
+       "the stage that you saw, its name or number; when another one took this step already, none is taken (default: where "
        "it stands when you ask)",
        NULL},
       LIVE_ARGUMENTS(live)};
+  static const struct argument_fit fits[] = {{"--by", "approve"}, {"--from", "advance, back"}};
   const struct usage usage = {
       "rollout", "Where each rollout stands; moves one by hand.",
       "  kairos rollout list\n  kairos rollout show first_interventions\n  kairos rollout advance "
       "first_interventions\n  kairos rollout advance first_interventions --from alpha_testing\n  kairos rollout approve "
       "first_interventions --by anna\n  kairos rollout halt first_interventions\n",
-      ARGUMENTS(list)};
+      ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);
@@ -213,9 +214,5 @@ int tool_rollout(int argc, char **argv) {
   if (place == 0 && !name) return live_ask(&live, "GET", "/v1/rollouts", (struct str){0}, show);
   if (!arguments_given(&usage, "NAME", name)) return EXIT_USAGE;
   if (place <= 1) return show_named(&live, name);
-  if (from.said && place != 2 && place != 4) {
-    fprintf(stderr, "kairos rollout: --from is for advance and back\n");
-    return EXIT_USAGE;
-  }
   return move(&live, verb, name, by, &from);
 }

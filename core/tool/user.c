@@ -94,15 +94,16 @@ int tool_user(int argc, char **argv) {
   const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "show, timeline, export, erase, opt-in, opt-out or merge", NULL},
                                   {"U", ARGUMENT_TEXT, &user, NULL, "the user's id", NULL},
                                   {"INTO", ARGUMENT_TEXT, &into, NULL, "merge: the user who stays", NULL},
-                                  {"--limit", ARGUMENT_NUMBER, &limit, "N", "timeline: how many events (default: 50)", NULL},
-                                  {"--all", ARGUMENT_FLAG, &all, NULL, "show: everything that is known, not only a page", NULL},
+                                  {"--limit", ARGUMENT_NUMBER, &limit, "N", "how many events (default: 50)", NULL},
+                                  {"--all", ARGUMENT_FLAG, &all, NULL, "everything that is known, not only a page", NULL},
                                   LIVE_ARGUMENTS(live)};
+  static const struct argument_fit fits[] = {{"--limit", "timeline"}, {"--all", "show"}};
   const struct usage usage = {
       "user", "Looks at one person; exports or erases everything about them; takes their consent or its end; merges two ids.",
       "  kairos user show u1\n  kairos user show u1 --all\n  kairos user timeline u1 --limit 10\n  kairos user export u1 > u1.ndjson\n"
       "  kairos user erase u1\n  kairos user opt-out u1\n"
       "  kairos user merge anonymous-17 u1\n",
-      ARGUMENTS(list)};
+      ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 int tool_version(int argc, char **argv) {
-  const struct usage usage = {"version", "Says which engine this is.", "  kairos version\n", NULL, 0};
+  const struct usage usage = {"version", "Says which engine this is.", "  kairos version\n", NULL, 0, NULL, 0};
   const int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   printf("kairos %s\n", KAIROS_VERSION);

@@ -47,20 +47,17 @@ int tool_webhooks(int argc, char **argv) {
   struct live live = {.client = {.url = LIVE_URL}};
   const char *verb = NULL, *from = NULL, *to = NULL;
   const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "list, replay or enable", NULL},
-                                  {"--from", ARGUMENT_TIME, &from, "TIME", "replay: what failed from then on (default: everything)", NULL},
-                                  {"--to", ARGUMENT_TIME, &to, "TIME", "replay: … and before then (default: now)", NULL},
+                                  {"--from", ARGUMENT_TIME, &from, "TIME", "what failed from then on (default: everything)", NULL},
+                                  {"--to", ARGUMENT_TIME, &to, "TIME", "… and before then (default: now)", NULL},
                                   LIVE_ARGUMENTS(live)};
+  static const struct argument_fit fits[] = {{"--from", "replay"}, {"--to", "replay"}};
   const struct usage usage = {"webhooks", "Endpoints and what was delivered; sends failed messages again that are not too late.",
                               "  kairos webhooks list\n  kairos webhooks replay --from 2026-03-01T18:00:00Z\n  kairos webhooks enable\n",
-                              ARGUMENTS(list)};
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);
   if (place < 0) return EXIT_USAGE;
-  if (place != 1 && (from || to)) {
-    fprintf(stderr, "kairos webhooks: %s takes no %s: it is for replay\n", verb, from ? "--from" : "--to");
-    return EXIT_USAGE;
-  }
   if (place == 0) return live_ask(&live, "GET", "/v1/webhooks", (struct str){0}, live_show_tree);
   if (place == 2) return live_ask(&live, "POST", "/v1/webhooks/enable", STR("{}"), show_enabled);
   struct buf body = {0};

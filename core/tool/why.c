@@ -42,11 +42,12 @@ int tool_why(int argc, char **argv) {
                                   {"--language", ARGUMENT_TEXT, &q.language, "en|ru", "of the explanation (default: en)", NULL},
                                   {"--lang", ARGUMENT_TEXT, &q.lang, "en|ru", "the same", NULL},
                                   LIVE_ARGUMENTS(live)};
+  static const struct argument_fit fits[] = {{"--trigger", "--user"}, {"--at", "--user"}};
   const struct usage usage = {
       "why", "Explains a decision, or why triggers do not fire for a user, now or at a time.",
       "  kairos why d3-17\n  kairos why d3-17 --language ru\n  kairos why --user u1 --trigger high_stress\n  kairos "
       "why --user u1 --at 2026-03-01T18:00:00Z\n",
-      ARGUMENTS(list)};
+      ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   if (q.lang) q.language = q.lang;

@@ -144,7 +144,50 @@ expected a date such as 2025-01-06, got "soon"|simulate --start soon
 expected at least 1, got 0|train x --seconds 0
 --folds: expected 2 to 1000, got 1|evaluate x --folds 1
 expected at least 4 digits of a version, got "ab"|models deploy x ab
+--from and --data|train x --from a --data b
+--from and --data|evaluate x --from a --data b
+--format is missing|model export x y --layout keras
 END
+
+# ---- an option that is not for the verb, or says nothing without another one: the help itself tells which those are ----
+refused=0
+while read -r name; do
+  run 0 "$KAIROS" "$name" --help
+  verbs=$(sed -n 's/^  VERB  *//p' "$work/out" | sed 's/([^)]*)//g; s/ or / /; s/,//g')
+  sed -n 's/^  \(--[a-z-]*\) \([A-Z]*\) *\([a-z-]*\(, [a-z-]*\)*\): .*/\1|\2|\3/p
+    s/^  \(--[a-z-]*\) \([A-Z]*\) *\(with --[a-z-]*\): .*/\1|\2|\3/p' "$work/out" >"$work/bound"
+  while IFS='|' read -r option value with; do
+    case $value in N | S) value=5 ;; TIME) value=2025-01-15T22:40:00Z ;; esac
+    case $with in
+    'with '*)
+      wrong "^kairos $name: $option goes with ${with#with }, which is not there\$" "$name" "$option" $value
+      refused=$((refused + 1))
+      continue
+      ;;
+    esac
+    for word in $(echo "$with" | tr -d ,); do
+      case " $verbs " in *" $word "*) ;; *) say "$name --help: $option is for $word, which is no verb: $verbs" ;; esac
+    done
+    for verb in $verbs; do
+      case ", $with," in
+      *", $verb,"*)
+        said=$("$KAIROS" "$name" "$verb" "$option" $value 2>&1 </dev/null) || true
+        case $said in *'takes no --'*) say "$name $verb refuses $option: $said" ;; esac
+        ;;
+      *)
+        wrong "^kairos $name: $verb takes no $option: it is for $with; $verb takes --[a-z, -]*\$" "$name" "$verb" "$option" $value
+        ! grep -q "; .*$option[,$]" "$work/err" || say "$name $verb both takes and refuses $option"
+        refused=$((refused + 1))
+        ;;
+      esac
+    done
+  done <"$work/bound"
+done <"$work/subcommands"
+[ $refused -ge 50 ] || say "only $refused options were tried where they do not belong"
+run 5 env KAIROS_KEY=x "$KAIROS" check "$work/nowhere" # the environment is for all
+run 4 "$KAIROS" rollout list
+wrong 'KIND is missing' kill --force
+wrong 'no-wait is for the engine' retrain x --no-wait --out y
 unset KAIROS_URL
 
 # ---- what is not there ----

@@ -77,8 +77,13 @@ for format in safetensors safetensors-keras; do
   run 0 "$KAIROS" predict weekly "$work/rows" --program "$program"
   cmp "$work/out" "$work/answers" || say "weights that went through $format answer otherwise"
 done
-run 1 "$KAIROS" model export weekly --program "$program"
-has 'which format? This plugin writes safetensors, safetensors-keras'
+mv "$program/models/weekly.state" "$work/kept" # what is wrong with a command line is told before anything else
+for verb in 'export weekly' "import weekly $work/nowhere"; do
+  run 2 "$KAIROS" model $verb --program "$program"
+  has '^kairos model: --format is missing: the plugin of weekly [a-z]* safetensors, safetensors-keras$'
+done
+run 2 "$KAIROS" model export weekly --layout keras --program "$program"
+mv "$work/kept" "$program/models/weekly.state"
 run 1 "$KAIROS" model import weekly "$work/safetensors-keras" --format safetensors --program "$program"
 has "safetensors: tensor '.*': its name ends in none of"
 head -c 3000 "$work/safetensors" >"$work/cut"
