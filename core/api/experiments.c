@@ -115,11 +115,16 @@ static const char *end_of(const struct noun_experiment *n, const struct trial *t
   return NULL;
 }
 
-/* Not written, nothing of it acts: again in a second. */
+/* Not written, nothing of it acts: again in a second. Said once it is so: whoever reads the line and asks finds it ended. */
 static void end_is_written(struct fact *f, bool is_written) {
   struct api_ended *e = f->data;
-  if (is_written) remember(f->api, e);
-  else ended_free(e);
+  if (!is_written) {
+    ended_free(e);
+    return;
+  }
+  remember(f->api, e);
+  const enum log_level level = strcmp(f->author, "stop") == 0 ? LOG_INFO : LOG_WARN; /* planned, or harm done */
+  log_say(level, "experiment", "%s has ended, everybody gets its control arm: %s", e->name, e->why);
 }
 
 static void end(struct api *a, const struct noun_experiment *n, const char *author, const char *why) {
@@ -137,8 +142,6 @@ static void end(struct api *a, const struct noun_experiment *n, const char *auth
     if (f) fact_free(f);
     return;
   }
-  const enum log_level level = strcmp(author, "stop") == 0 ? LOG_INFO : LOG_WARN; /* planned, or harm done */
-  log_say(level, "experiment", STR_FORMAT " has ended, everybody gets its control arm: %s", STR_ARG(n->at.name), why);
   f->data = ended;
   f->written = end_is_written;
   fact_queue(f);

@@ -58,8 +58,23 @@ arm second silence >"$work/twice"
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
 come
+# As long as an end cannot be written down it is none, and nobody says that it is.
+mkfifo "$work/hold"
+sqlite3 "$work/data/control.db" <"$work/hold" >"$work/held" &
+holder=$!
+helpers="$helpers $holder"
+exec 3>"$work/hold"
+echo "BEGIN IMMEDIATE; SELECT 'held';" >&3
+wait_for "$work/held" held
 list "$work/rested" rest relaxed '{"minutes":8}'
+wait_for "$work/serve.log" ' error *control .*database is locked'
+if grep 'has ended' "$work/serve.log" >&2; then say "an end is told that is not written down"; fi
+expect_call 200 GET /v1/experiments
+grep -q '"ended":false' "$work/answer" || say "an end is shown that is not written down: $(cat "$work/answer")"
+exec 3>&-
+wait $holder
 wait_for "$work/serve.log" ' warn *experiment *each has ended, everybody gets its control arm: rest 0\.[0-9]* in arm walk ([0-9]* decisions of [0-9]* people), 0\.[0-9]* in silence ([0-9]*): worse by more than 0\.1'
+equal "how often the end is told" "$(grep -c 'has ended' "$work/serve.log")" 1
 shows() { # PATTERN: sooner or later
   tries=0
   until expect_call 200 GET /v1/experiments && grep -q "$1" "$work/answer"; do
