@@ -26,7 +26,6 @@ cp "$work/new.lua" "$work/new/rules/new.lua"
 digest() { "$real" check "$1" --json | sed 's/^{"program":"\([0-9a-f]*\)".*/\1/'; }
 old=$(digest "$work/p")
 new=$(digest "$work/new")
-live() { "$real" programs list --json | sed 's/^\[{"digest":"\([0-9a-f]*\)".*/\1/'; }
 
 # People in many partitions of two files.
 zone=$(noon_zone)

@@ -7,8 +7,6 @@ set -eu
 small_program "$work/program"
 start "$work/data" --program "$work/program"
 zone=$(noon_zone)
-in_answer() { grep -q -e "$1" "$work/answer" || { head -c 2000 "$work/answer" >&2; say "expected \"$1\" in the answer"; }; }
-not_in_answer() { if grep -q -e "$1" "$work/answer"; then head -c 2000 "$work/answer" >&2; say "did not expect \"$1\" in the answer"; fi; }
 event() { printf '{"userId":"%s","eventType":"%s","timestamp":"%s","data":{%s}%s}' "$1" "$2" "${4:-$(now)}" "$3" "${5:-}"; }
 
 # ---- why: what the last event said is still said when a profile and consent came behind it ----

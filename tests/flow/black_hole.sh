@@ -22,10 +22,6 @@ unreceive() {
 }
 serve() { start "$work/data" --program "$work/program" --webhook "http://127.0.0.1:$hole_port/hook" --webhook-secret "$secret" --allow-http --allow-private; }
 seen() { grep -c " $2\$" "$work/$1" || true; }
-figure() {
-  expect_call 200 GET /metrics
-  sed -n "s/^$1 //p" "$work/answer"
-}
 stress() { # who: the decision's id on stdout
   expect_call 200 POST /v1/events "{\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
   sed -n 's/.*"decisions":\[{"id":"\([^"]*\)".*"outcome":"sent".*/\1/p' "$work/answer"
@@ -70,7 +66,7 @@ until [ "$(seen hole nothing)" -ge 8 ]; do
   [ $tries -lt 1200 ] || say "the hole has seen $(seen hole nothing) messages"
   sleep 0.05
 done
-[ "$(figure kairos_webhooks_in_flight)" -le 8 ] || say "more than 8 requests are open to one endpoint"
+[ "$(metric kairos_webhooks_in_flight)" -le 8 ] || say "more than 8 requests are open to one endpoint"
 
 # Everything else goes on, and an opt-out is answered though the endpoint is not.
 expect_call 200 POST "/v1/users/u$((people - 1))/opt-out"

@@ -6,11 +6,12 @@ engine= # process number of the engine that runs, and its port
 port=
 url=
 helpers=
+caller= # of calls_begin
 script=${0##*/}
 finish() {
   code=$?
   [ -z "$engine" ] || kill -9 "$engine" 2>/dev/null || true
-  for helper in $helpers; do kill "$helper" 2>/dev/null || true; done
+  for helper in $helpers $caller; do kill "$helper" 2>/dev/null || true; done
   rm -rf "$work"
   exit $code
 }
@@ -45,6 +46,24 @@ wait_for() {
   done
 }
 
+# becomes WHAT CONDITION…: until it is so (a minute at most; of a condition that asks the engine, longer)
+becomes() {
+  what=$1
+  shift
+  tries=0
+  until "$@"; do
+    tries=$((tries + 1))
+    [ $tries -lt 600 ] || never "$what" "$@"
+    sleep 0.1
+  done
+}
+never() { # WHAT CONDITION…
+  for seen in out answer; do [ ! -s "$work/$seen" ] || { echo "-- $seen" && head -c 2000 "$work/$seen"; } >&2; done
+  what=$1
+  shift
+  say "$what: never came true: $*"
+}
+
 # start DATA [options]: the engine answers at $url when this returns
 start() {
   data_directory=$1
@@ -71,6 +90,52 @@ stop_hard() {
   kill -9 "$engine"
   wait "$engine" 2>/dev/null || true
   engine=
+}
+
+# ---- what an engine is asked; the commands want KAIROS_URL ----
+in_answer() { grep -q -e "$1" "$work/answer" || { head -c 3000 "$work/answer" >&2; say "expected \"$1\" in the answer"; }; }
+not_in_answer() { if grep -q -e "$1" "$work/answer"; then head -c 3000 "$work/answer" >&2; say "did not expect \"$1\" in the answer"; fi; }
+# answer_has PATH PATTERN, prints PATTERN COMMAND…: for becomes; what came lies in $work/answer, $work/out
+answer_has() { expect_call 200 GET "$1" && grep -q -e "$2" "$work/answer"; }
+prints() {
+  pattern=$1
+  shift
+  run 0 "$@" && grep -q -e "$pattern" "$work/out"
+}
+metric() { # NAME
+  expect_call 200 GET /metrics
+  sed -n "s/^$1 //p" "$work/answer"
+}
+live() { "$KAIROS" programs list --json | sed 's/^\[{"digest":"\([0-9a-f]*\)".*/\1/'; } # the live program's digest
+is_live() { [ "$(live)" = "$1" ]; }
+isnt_live() { [ "$(live)" != "$1" ]; }
+programs_list_has() { prints "$1" "$KAIROS" programs list; }
+programs_list_hasnt() { run 0 "$KAIROS" programs list && ! grep -q -e "$1" "$work/out"; }
+
+# ---- who stands beside the engine ----
+# sink NAME [options]: listens at $sink_port; what it says lies in $work/NAME.out
+sink() {
+  name=$1
+  shift
+  "$KAIROS" sink --port 0 "$@" >"$work/$name.out" 2>"$work/$name.log" &
+  helpers="$helpers $!"
+  wait_for "$work/$name.log" 'listens on port'
+  sink_port=$(sed -n 's/.*listens on port \([0-9]*\).*/\1/p' "$work/$name.log")
+}
+# calls_begin CONNECTIONS [RATE [PEOPLE]]: so many requests a second, 0 as many as can be, until calls_end; each must be answered 2xx
+calls_begin() {
+  "$KAIROS_BUILD/tests/calling" "$port" "$@" >"$work/calling.out" 2>&1 &
+  caller=$!
+}
+calls_fail() {
+  cat "$work/calling.out" >&2
+  say "requests failed"
+}
+calls_go_on() { kill -0 "$caller" 2>/dev/null || calls_fail; }
+calls_end() {
+  kill -TERM "$caller" 2>/dev/null || true # if it has ended already, it says why
+  wait "$caller" || calls_fail
+  caller=
 }
 
 # A program of one rule that sends whenever somebody who may be disturbed checks in with stress.
@@ -130,6 +195,18 @@ post_many() {
   moment=$(now)
   for n in $(seq "$1"); do many="$many,{\"userId\":\"$3$((n % $2))\",\"eventType\":\"$4\",\"timestamp\":\"$moment\",\"data\":$5}"; done
   expect_call 200 POST /v1/events "[${many#,}]"
+}
+# each_sends FILE TYPE DATA [ID]: an event of everybody in the file in one request, whose ids begin with ID
+each_sends() {
+  awk -v id="${4:-$2}" -v type="$2" -v data="$3" -v now="$(now)" 'BEGIN { printf "[" }
+    { printf "%s{\"id\":\"%s-%s\",\"userId\":\"%s\",\"eventType\":\"%s\",\"timestamp\":\"%s\",\"data\":%s}", (NR > 1 ? "," : ""), id, $1, $1, type, now, data }
+    END { printf "]" }' "$1" >"$work/events"
+  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+}
+# stressed_people FILE: everybody in it, adults in whose zone it is noon, with stress. The program has the event profile_updated.
+stressed_people() {
+  each_sends "$1" profile_updated "{\"timezone\":\"$(noon_zone)\",\"age\":30}"
+  each_sends "$1" check_in '{"stressLevel":9}'
 }
 expect_call() { # STATUS METHOD PATH [BODY] [header]
   wanted=$1

@@ -31,10 +31,6 @@ trigger "asks_all" {
 }
 LUA
 number() { sed "s/.*\"$1\":\([0-9.]*\).*/\1/" "$work/out"; }
-metric() {
-  expect_call 200 GET /metrics
-  sed -n "s/^$1 //p" "$work/answer"
-}
 
 start "$work/data" --program "$program"
 zygote=$(pgrep -P "$engine")
@@ -50,11 +46,11 @@ until [ "$(metric kairos_models_suspended)" -ge 12 ] && [ $accepted -ge 4000 ]; 
 done
 crashes=$(metric kairos_plugin_host_crashes)
 [ "$crashes" -ge 30 ] || say "expected three ends of each of ten processes, there were $crashes"
-left=$(metric kairos_plugin_hosts)
-[ "$left" -le 3 ] || say "only the honest one and the liars should live: $left do"
+few_live() { [ "$(metric kairos_plugin_hosts)" -le 3 ]; } # what hung is killed a moment after it was given up
+becomes "that only the honest one and the liars live" few_live
 equal "events" "$(metric kairos_events_total)" "$accepted"
 for mode in $crashing $lying; do
-  grep -q "model \"$mode\" is suspended" "$work/serve.log" || say "nobody said that \"$mode\" is suspended"
+  wait_for "$work/serve.log" "model \"$mode\" is suspended"
 done
 [ -n "${KAIROS_SANITIZE:-}" ] || grep -q 'the last time it tried to open a socket, which a plugin may not' "$work/serve.log" || say "why was not said"
 stop

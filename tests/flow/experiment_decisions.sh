@@ -31,17 +31,11 @@ wrong 's/guardrails = { rest/guardrails = { calm/' 'guardrails.calm guards nothi
 wrong 's/silence = { weight = 0.5/silence = { weight = 0.995/
 s/walk = { weight = 0.5/walk = { weight = 0.005/' 'guardrails cannot hold arm "walk": its weight must be from 0.01 to 0.99'
 
-list() { # FILE ID TYPE DATA: an event of everybody in the file
-  awk -v id="$2" -v type="$3" -v data="$4" -v now="$(now)" 'BEGIN { printf "[" }
-    { printf "%s{\"id\":\"%s-%s\",\"userId\":\"%s\",\"eventType\":\"%s\",\"timestamp\":\"%s\",\"data\":%s}", (NR > 1 ? "," : ""), id, $1, $1, type, now, data }
-    END { printf "]" }' "$1" >"$work/events"
-  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
-}
 seq 1 320 | sed 's/^/u/' >"$work/everybody"
 come() { # twice: who was sent nothing the first time is drawn for again
-  list "$work/everybody" p profile_updated "{\"timezone\":\"$(noon_zone)\",\"age\":30}"
-  list "$work/everybody" first check_in '{"stressLevel":9}'
-  list "$work/everybody" second check_in '{"stressLevel":9}'
+  each_sends "$work/everybody" profile_updated "{\"timezone\":\"$(noon_zone)\",\"age\":30}" p
+  each_sends "$work/everybody" check_in '{"stressLevel":9}' first
+  each_sends "$work/everybody" check_in '{"stressLevel":9}' second
 }
 start "$work/first" --program "$work/program"
 come
@@ -66,7 +60,7 @@ helpers="$helpers $holder"
 exec 3>"$work/hold"
 echo "BEGIN IMMEDIATE; SELECT 'held';" >&3
 wait_for "$work/held" held
-list "$work/rested" rest relaxed '{"minutes":8}'
+each_sends "$work/rested" relaxed '{"minutes":8}' rest
 wait_for "$work/serve.log" ' error *control .*database is locked'
 if grep 'has ended' "$work/serve.log" >&2; then say "an end is told that is not written down"; fi
 expect_call 200 GET /v1/experiments
@@ -76,12 +70,7 @@ wait $holder
 wait_for "$work/serve.log" ' warn *experiment *each has ended, everybody gets its control arm: rest 0\.[0-9]* in arm walk ([0-9]* decisions of [0-9]* people), 0\.[0-9]* in silence ([0-9]*): worse by more than 0\.1'
 equal "how often the end is told" "$(grep -c 'has ended' "$work/serve.log")" 1
 shows() { # PATTERN: sooner or later
-  tries=0
-  until expect_call 200 GET /v1/experiments && grep -q "$1" "$work/answer"; do
-    tries=$((tries + 1))
-    [ $tries -lt 300 ] || say "$1 is not to be seen: $(cat "$work/answer")"
-    sleep 0.1
-  done
+  becomes "what the experiments say" answer_has /v1/experiments "$1"
 }
 figures='"ended":true,"ended_on":"rest .*"metrics":{"rest":{"margin":0.1,"arms":{"silence":{"n":[12][0-9]*,"people":1[0-9]*,"mean":0\.[0-9]*},"walk":{'
 shows "$figures"

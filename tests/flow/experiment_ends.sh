@@ -53,25 +53,10 @@ sed 's/metrics = { "breaks"/metrics = { "brakes"/' "$work/program/rules/ends.lua
 run 0 "$KAIROS" check "$work/wrong"
 has 'metrics: no metric is named "brakes" (did you mean "breaks"?)'
 
-list() { # FILE TYPE DATA: an event of everybody in the file
-  awk -v type="$2" -v data="$3" -v now="$(now)" 'BEGIN { printf "[" }
-    { printf "%s{\"id\":\"%s-%s\",\"userId\":\"%s\",\"eventType\":\"%s\",\"timestamp\":\"%s\",\"data\":%s}", (NR > 1 ? "," : ""), type, $1, $1, type, now, data }
-    END { printf "]" }' "$1" >"$work/events"
-  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
-}
-come() {
-  list "$1" profile_updated "{\"timezone\":\"$(noon_zone)\",\"age\":30}"
-  list "$1" check_in '{"stressLevel":9}'
-}
 seq 1 320 | sed 's/^/u/' >"$work/everybody"
 start "$work/first" --program "$work/program"
-come "$work/everybody"
-tries=0
-until run 0 "$KAIROS" experiments --url "$url" && grep -q ' 320 people' "$work/out"; do # figures are those of the last look, once a second
-  tries=$((tries + 1))
-  [ $tries -lt 300 ] || say "nobody is counted: $(cat "$work/out")"
-  sleep 0.1
-done
+stressed_people "$work/everybody"
+becomes "the count" prints ' 320 people' "$KAIROS" experiments --url "$url" # figures are those of the last look, once a second
 has '^harms  *running  *320 people  *320 draws$'
 has '^counts  *running  *0 people  *0 draws$'
 run 0 "$KAIROS" experiments show harms --url "$url"
@@ -96,16 +81,16 @@ equal "people in the silent arm" "$drawn" "$(wc -l <"$work/silent")"
 
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
-come "$work/everybody"
-list "$work/calm" relaxed '{"minutes":8}'
+stressed_people "$work/everybody"
+each_sends "$work/calm" relaxed '{"minutes":8}'
 wait_for "$work/serve.log" ' warn *experiment *harms has ended, everybody gets its control arm: calm 0\.[0-9]* in arm walk ([0-9]* people), 0\.[0-9]* in silence ([0-9]*): worse by more than 0\.1'
 head -30 "$work/silent" >"$work/more"
-list "$work/more" asked '{"n":1}'
+each_sends "$work/more" asked '{"n":1}'
 wait_for "$work/serve.log" ' info *experiment *counts has ended, everybody gets its control arm: decisions [0-9]* of 20'
 ended() { # who comes now, and what the API says
   expect_call 200 GET /v1/experiments
   grep -q '"name":"harms","why":"Does it help?","revision":1,"control":"silence","ended":true,"ended_on":"calm 0' "$work/answer" || say "the end is not shown: $(cat "$work/answer")"
-  come "$1"
+  stressed_people "$1"
   "$KAIROS" replay --print --data "$work/data" >"$work/decisions" 2>/dev/null
   for user in $(cat "$1"); do
     grep "\"user\":\"$user\"" "$work/decisions" | grep '"outcome":"silent","reason":"experiment_ended"' | grep -q '"ended":true}' || say "$user did not get the control arm"
@@ -134,7 +119,7 @@ has '^  experiment harms, ended (rules/ends.lua:[0-9]*)$'
 has '^  not possible: the experiment has ended, and its control arm is silence (harms)$'
 run 0 "$KAIROS" why --user v401 --trigger stress --json
 has '"experiment":{"name":"harms",.*"ended":true},"obstacles":\[.*{"reason":"experiment_ended"'
-list "$work/later" asked '{"n":1}' # here the control arm sends
+each_sends "$work/later" asked '{"n":1}' # here the control arm sends
 "$KAIROS" replay --print --data "$work/data" >"$work/decisions" 2>/dev/null
 equal "messages of the control arm" "$(grep '"user":"v4' "$work/decisions" | grep '"trigger":"other"' | grep -c '"outcome":"sent".*"ended":true},.*"option":"pause"')" 20
 stop_hard
@@ -142,18 +127,13 @@ start "$work/data" --program "$work/program"
 export KAIROS_URL="$url"
 seq 421 430 | sed 's/^/v/' >"$work/later"
 ended "$work/later"
-tries=0
-until expect_call 200 GET /v1/experiments && grep -q '"breaks":{' "$work/answer"; do
-  tries=$((tries + 1))
-  [ $tries -lt 300 ] || say "the figures are not there after a restart"
-  sleep 0.1
-done
+becomes "the figures after a restart" answer_has /v1/experiments '"breaks":{'
 grep -q '"calm":{"margin":0.1,"arms":{"silence":{"n":1[0-9]*,"mean":0.[0-9]*},"walk":{"n":1[0-9]*,' "$work/answer" || say "$(cat "$work/answer")"
 # Another revision is another question.
 sed -i '/^experiment "harms"/,/^}/s/revision = 1/revision = 2/' "$work/program/rules/ends.lua"
 run 0 "$KAIROS" programs publish "$work/program"
 seq 431 450 | sed 's/^/v/' >"$work/later"
-come "$work/later"
+stressed_people "$work/later"
 expect_call 200 GET /v1/experiments
 grep -q '"name":"harms","why":"Does it help?","revision":2,"control":"silence","ended":false' "$work/answer" || say "$(cat "$work/answer")"
 "$KAIROS" replay --print --data "$work/data" >"$work/decisions" 2>/dev/null

@@ -14,26 +14,16 @@ experiment "harms" {
   arms = { silence = { weight = 0.5, send = nothing }, walk = { weight = 0.5, send = "breathe" } },
 }
 END
-list() { # FILE TYPE DATA: an event of everybody in the file
-  awk -v type="$2" -v data="$3" -v now="$(now)" 'BEGIN { printf "[" }
-    { printf "%s{\"id\":\"%s-%s\",\"userId\":\"%s\",\"eventType\":\"%s\",\"timestamp\":\"%s\",\"data\":%s}", (NR > 1 ? "," : ""), type, $1, $1, type, now, data }
-    END { printf "]" }' "$1" >"$work/events"
-  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
-}
-come() {
-  list "$1" profile_updated "{\"timezone\":\"$(noon_zone)\",\"age\":30}"
-  list "$1" check_in '{"stressLevel":9}'
-}
 seq 1 440 | sed 's/^/u/' >"$work/everybody"
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
-come "$work/everybody"
+stressed_people "$work/everybody"
 "$KAIROS" replay --print --data "$work/data" >"$work/decisions" 2>/dev/null
 sed -n 's/.*"user":"\([^"]*\)".*"arm":"silence".*/\1/p' "$work/decisions" | sort -u >"$work/silent"
 [ "$(wc -l <"$work/silent")" -gt 190 ] && [ "$(wc -l <"$work/silent")" -lt 250 ] || say "$(wc -l <"$work/silent") of 440 are in the silent arm"
 keep=105 # of those who are silent: enough to be compared, and half of what the weights say
 head -n "$keep" "$work/silent" | grep -v '7$' >"$work/calm"
-list "$work/calm" relaxed '{"minutes":8}'
+each_sends "$work/calm" relaxed '{"minutes":8}'
 tail -n "+$((keep + 1))" "$work/silent" | while read -r user; do "$KAIROS" user erase "$user" >/dev/null </dev/null || say "$user was not erased"; done
 stop
 
@@ -48,7 +38,7 @@ start "$work/data" --program "$work/program"
 export KAIROS_URL="$url"
 wait_for "$work/serve.log" ' warn *experiment *harms: its arms are not filled as their weights say (p = .*): no guardrail ends it'
 seq 1 4 | sed 's/^/v/' >"$work/later"
-come "$work/later"
+stressed_people "$work/later"
 tries=0
 until expect_call 200 GET /v1/experiments && grep -q '"difference":{"estimate":-0\.[0-9]*,"low":-[01]\.[0-9]*,"high":-0\.[1-9]' "$work/answer" &&
   expect_call 200 GET /v1/rollouts && grep -q '"users":4,' "$work/answer"; do
@@ -81,12 +71,7 @@ rollout "waits" {
 }
 END
 run 0 "$KAIROS" programs publish "$work/program"
-tries=0
-until expect_call 200 GET /v1/rollouts && grep -q '"name":"waits",.*"waits_for_ratio_of":"harms"' "$work/answer"; do
-  tries=$((tries + 1))
-  [ $tries -lt 300 ] || say "the new rollout waits for no ratio: $(cat "$work/answer")"
-  sleep 0.1
-done
+becomes "that the new rollout waits" answer_has /v1/rollouts '"name":"waits",.*"waits_for_ratio_of":"harms"'
 run 0 "$KAIROS" why --user v1 --trigger stress
 has '^  the rollout waits does not go on by itself while the arms are not filled as their weights say in the experiment harms$'
 sed -i 's/^  guardrails = /  stop = { users = 10 }, guardrails = /' "$work/program/rules/ratio.lua"

@@ -8,16 +8,7 @@ cd "$work"
 run 0 "$KAIROS" init myprogram
 start "$work/data" --program myprogram
 export KAIROS_URL="$url"
-live() { "$KAIROS" programs list | head -n 1 | cut -c1-16; }
 first=$(live)
-other_than() { # DIGEST: within a minute another program is live
-  tries=0
-  until [ "$(live)" != "$1" ]; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || { "$KAIROS" programs list >&2; say "nothing else came to be live"; }
-    sleep 0.1
-  done
-}
 
 # What the page says of features holds in the program that a newcomer has: of two workouts, 39 and 49 minutes in seconds, and no stress said.
 cp -r myprogram features
@@ -59,7 +50,7 @@ has 'no errors'
 run 0 "$KAIROS" test myprogram
 has 'ok .*stress at six in the evening'
 has ', 0 failed'
-other_than "$first"
+becomes "the rule" isnt_live "$first"
 second=$(live)
 run 0 "$KAIROS" programs list
 has 'rules/late_stress.lua'
@@ -69,17 +60,12 @@ mv wrong.lua myprogram/rules/late_stress.lua
 run 3 "$KAIROS" check myprogram
 has '^rules/late_stress.lua:1: error: trigger "late_stress": unknown field "wen" (did you mean "when"?)$'
 tr '\n' ' ' <"$page" | grep -q 'rules/late_stress.lua:1: error: trigger "late_stress": unknown field "wen" (did you mean "when"?)' || say "the page promises something else"
-tries=0
-until "$KAIROS" programs list | grep -q 'unknown field "wen"'; do
-  tries=$((tries + 1))
-  [ $tries -lt 600 ] || say "the engine does not say what is wrong"
-  sleep 0.1
-done
+becomes "what is wrong" programs_list_has 'unknown field "wen"'
 equal "the live program" "$(live)" "$second"
 
 sed 's/>= 7/>= 6/' rule.lua >better.lua
 mv better.lua myprogram/rules/late_stress.lua
-other_than "$second"
+becomes "the mended rule" isnt_live "$second"
 third=$(live)
 run 0 "$KAIROS" programs undo
 equal "the live program" "$(live)" "$second"

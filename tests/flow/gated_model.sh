@@ -72,12 +72,7 @@ told bob asked 'who was in before the step back'
 meet cid false
 told cid 'model gated' 'who was not'
 came_in() { # HOW MANY WHEN: people in this stage, as the journal says
-  tries=0
-  until expect_call 200 GET /v1/rollouts && grep -q "\"opt_out_rate\":{\"bad\":0,\"of\":$1}" "$work/answer"; do
-    tries=$((tries + 1))
-    [ $tries -lt 300 ] || say "$2: expected $1 who came in, got $(cat "$work/answer")"
-    sleep 0.1
-  done
+  becomes "$1 who came in, $2" answer_has /v1/rollouts "\"opt_out_rate\":{\"bad\":0,\"of\":$1}"
 }
 meet dan true
 told dan asked 'who is staff and comes now'

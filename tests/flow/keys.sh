@@ -7,8 +7,8 @@ run 0 "$KAIROS" init --data "$work/data"
 start "$work/data" --program "$KAIROS_SOURCE"
 expect_call 200 GET /v1/programs
 
-# becomes STATUS METHOD PATH BODY KEY: the engine looks twice a second, and takes a second at most; a busy machine may take its time
-becomes() {
+# call_becomes STATUS METHOD PATH BODY KEY: the engine looks twice a second, and takes a second at most; a busy machine may take its time
+call_becomes() {
   wanted=$1
   shift
   tries=0
@@ -25,7 +25,7 @@ has 'did you mean "read"?'
 run 0 "$KAIROS" key add app --scopes ingest,read --data "$work/data"
 app=$(cat "$work/out")
 expr "$app" : 'kx_app_[A-Za-z0-9_-]\{43\}$' >/dev/null || say "the key looks wrong: $app"
-becomes 401 GET /v1/programs
+call_becomes 401 GET /v1/programs
 expect_call 200 GET /v1/programs "" "Authorization: Bearer $app"
 expect_call 403 PUT /v1/kill/all "" "Authorization: Bearer $app"
 expect_call 401 GET /v1/programs "" "Authorization: Bearer ${app}x"
@@ -35,7 +35,7 @@ run 6 "$KAIROS" key add app --scopes read --data "$work/data"
 has 'already'
 run 0 "$KAIROS" key add boss --scopes operate,read --data "$work/data" --json
 boss=$(sed -n 's/.*"key":"\([^"]*\)".*/\1/p' "$work/out")
-becomes 200 PUT /v1/kill/all "" "Authorization: Bearer $boss"
+call_becomes 200 PUT /v1/kill/all "" "Authorization: Bearer $boss"
 expect_call 200 DELETE /v1/kill/all "" "Authorization: Bearer $boss"
 run 7 "$KAIROS" kill --url "$url"
 run 7 "$KAIROS" kill all --url "$url" --key "$app"
@@ -48,12 +48,12 @@ run 0 "$KAIROS" key list --data "$work/data"
 has '^app  *ingest,read  *valid'
 hasnt "$app"
 run 0 "$KAIROS" key revoke app --data "$work/data"
-becomes 401 GET /v1/programs "" "Authorization: Bearer $app"
+call_becomes 401 GET /v1/programs "" "Authorization: Bearer $app"
 run 5 "$KAIROS" key revoke nobody --data "$work/data"
 run 0 "$KAIROS" key list --data "$work/data"
 has '^app .*revoked'
 run 0 "$KAIROS" key revoke boss --data "$work/data"
-becomes 401 GET /v1/programs "" "Authorization: Bearer $boss"
+call_becomes 401 GET /v1/programs "" "Authorization: Bearer $boss"
 stop
 
 # Taking the last key away does not throw the door open, and a start remembers.

@@ -56,6 +56,7 @@ start "$work/data2" --program "$program"
 KAIROS_URL=$url
 run 0 "$KAIROS" models add trees "$work/elsewhere.state"
 wait_for "$work/serve.log" 'is live (trees: candidate: by hand'
+becomes "what lies beside" prints '    beside: candidate [0-9a-f]\{12\}' "$KAIROS" models # the list follows the programs
 run 0 "$KAIROS" models deploy trees
 has 'trees: deployed: by hand'
 run 0 "$KAIROS" models list
@@ -86,8 +87,7 @@ done
 run 0 "$KAIROS" retrain trees
 has 'trees: candidate: log loss'
 wait_for "$work/serve.log" 'is live (trees: candidate: log loss'
-run 0 "$KAIROS" models
-has '    beside: candidate [0-9a-f]\{12\}'
+becomes "what lies beside" prints '    beside: candidate [0-9a-f]\{12\}' "$KAIROS" models
 equal "the served version" "$(served)" "$old"
 run 6 "$KAIROS" retrain trees # a candidate is watched
 has 'candidate of trees is beside the served state'

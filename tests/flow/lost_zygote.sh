@@ -22,14 +22,8 @@ trigger "stood_in" { why = "A test.", on = { "check_in" }, when = "careful_said 
 LUA
 export KAIROS_WEBHOOK_SECRET=nobody-may-know
 start "$work/data" --program "$work/p"
-"$KAIROS_BUILD/tests/calling" "$port" 4 300 >"$work/calling.out" 2>&1 &
-caller=$!
-helpers="$helpers $caller"
+calls_begin 4 300
 
-metric() {
-  expect_call 200 GET /metrics
-  sed -n "s/^$1 //p" "$work/answer"
-}
 asked=0
 decided_by() { # what was decided on an event of a new user
   asked=$((asked + 1))
@@ -41,7 +35,7 @@ wait_decided_by() {
   until [ "$(decided_by)" = "$1" ]; do
     tries=$((tries + 1))
     [ $tries -lt 1200 ] || { cat "$work/answer" >&2; say "nothing is decided by \"$1\""; }
-    kill -0 "$caller" 2>/dev/null || { cat "$work/calling.out" >&2; say "requests failed"; }
+    calls_go_on
     sleep 0.05
   done
 }
@@ -70,8 +64,7 @@ wait_decided_by models_spoke
 equal "processes of plugins" "$(metric kairos_plugin_hosts)" 2
 equal "models suspended" "$(metric kairos_models_suspended)" 0
 ! tr '\0' '\n' <"/proc/$(pgrep -P "$engine")/environ" | grep -q 'nobody-may-know\|^KAIROS_' || say "secrets were handed on"
-kill -TERM "$caller"
-wait "$caller" || { cat "$work/calling.out" >&2; say "requests failed"; }
+calls_end
 cat "$work/calling.out"
 zygote=$(pgrep -P "$engine")
 stop

@@ -10,8 +10,6 @@ run 0 "$KAIROS" init --data "$work/data" --files 4
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url"
 zone=$(noon_zone)
-in_answer() { grep -q -e "$1" "$work/answer" || { head -c 3000 "$work/answer" >&2; say "expected \"$1\" in the answer"; }; }
-not_in_answer() { if grep -q -e "$1" "$work/answer"; then head -c 3000 "$work/answer" >&2; say "did not expect \"$1\" in the answer"; fi; }
 person() { # ID AGE: may be sent to
   expect_call 200 PUT "/v1/users/$1" "{\"timezone\":\"$zone\",\"age\":$2,\"note\":\"canary-profile-$1\"}"
   expect_call 200 POST "/v1/users/$1/opt-in"

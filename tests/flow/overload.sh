@@ -9,10 +9,6 @@ export KAIROS_URL="$url"
 expect_call 200 PUT /v1/users/calm '{"timezone":"Europe/Berlin"}'
 number() { sed "s/.*\"$1\":\([0-9.]*\).*/\1/" "$work/out"; }
 resident() { awk '/^VmHWM:/ { print int($2 / 1024) }' "/proc/$engine/status"; }
-taken() {
-  expect_call 200 GET /metrics
-  sed -n 's/^kairos_events_total //p' "$work/answer"
-}
 accepted=0
 flood() { # options of the generator
   run 0 timeout 300 "$KAIROS_BUILD/bench/overload" --port "$port" --seconds 5 "$@"
@@ -22,11 +18,11 @@ flood() { # options of the generator
   [ "$(number urgent)" -gt 0 ] || say "opt-out and kill were not answered: $(cat "$work/out")"
   accepted=$((accepted + $(number events_accepted)))
 }
-before=$(taken)
+before=$(metric kairos_events_total)
 flood --rate 200000 --connections 1000 --depth 16
 flood --rate 20000 --batch 100 --connections 500 --depth 4
 flood --rate 2000 --batch 1200 --connections 200 --depth 2
-grown=$(($(taken) - before))
+grown=$(($(metric kairos_events_total) - before))
 [ "$grown" -ge "$accepted" ] || say "$accepted events were answered 200, $grown are there"
 most=$([ -z "${KAIROS_SANITIZE:-}" ] && echo 1024 || echo 3072) # bodies being read may take 256 MiB, what waits for a lane 96
 [ "$(resident)" -le "$most" ] || say "the engine took $(resident) MB"

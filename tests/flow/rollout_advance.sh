@@ -26,12 +26,6 @@ rollout "waits" {
 END
 run 0 "$KAIROS" check "$work/program"
 start "$work/first" --program "$work/program"
-list() { # FILE TYPE DATA: an event of everybody in the file
-  awk -v type="$2" -v data="$3" -v now="$(now)" 'BEGIN { printf "[" }
-    { printf "%s{\"id\":\"%s-%s\",\"userId\":\"%s\",\"eventType\":\"%s\",\"timestamp\":\"%s\",\"data\":%s}", (NR > 1 ? "," : ""), type, $1, $1, type, now, data }
-    END { printf "]" }' "$1" >"$work/events"
-  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
-}
 rollout() { # NAME: what the API says of it
   expect_call 200 GET /v1/rollouts
   sed 's/},{"name":"\(goes\|doubts\|asks\|waits\)"/\n{"name":"\1"/g' "$work/answer" | grep "\"name\":\"$1\"" >"$work/out"
@@ -45,11 +39,7 @@ shows() { # NAME PATTERN: sooner or later
   done
 }
 seq 1 400 | sed 's/^/u/' >"$work/everybody"
-come() {
-  list "$work/everybody" profile_updated "{\"timezone\":\"$(noon_zone)\",\"age\":30}"
-  list "$work/everybody" check_in '{"stressLevel":9}'
-}
-come
+stressed_people "$work/everybody"
 stop
 # Who is in hangs on the names alone, so it is the same in another directory; there nobody has to hurry.
 "$KAIROS" replay --print --data "$work/first" >"$work/decisions" 2>/dev/null
@@ -61,9 +51,9 @@ grep -v '3$' "$work/outside" >"$work/restless"
 
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
-come
-list "$work/calm" relaxed '{"minutes":8}'
-list "$work/restless" relaxed '{"minutes":3}' # too short to count
+stressed_people "$work/everybody"
+each_sends "$work/calm" relaxed '{"minutes":8}'
+each_sends "$work/restless" relaxed '{"minutes":3}' # too short to count
 wait_for "$work/serve.log" 'goes goes on to stage more: users [0-9]*, decisions [0-9]*, calm.difference at least 0\.[0-9]* with 95 % confidence (0\.[0-9]* of [0-9]* people, 0\.[0-9]* of [0-9]* not reached)'
 shows goes '"stage":1,.*"users":0,' # of this stage
 rollout asks

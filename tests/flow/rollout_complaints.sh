@@ -17,14 +17,8 @@ run 0 "$KAIROS" check "$work/program"
 [ ! -s "$work/out" ] || say "a rollout in order was warned of: $(cat "$work/out")"
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
-printf '[' >"$work/events"
-for i in $(seq 1 30); do
-  [ "$i" = 1 ] || printf ',' >>"$work/events"
-  printf '{"id":"p%s","userId":"u%s","eventType":"profile_updated","timestamp":"%s","data":{"timezone":"%s","age":30}},' "$i" "$i" "$(now)" "$(noon_zone)" >>"$work/events"
-  printf '{"id":"e%s","userId":"u%s","eventType":"check_in","timestamp":"%s","data":{"stressLevel":9}}' "$i" "$i" "$(now)" >>"$work/events"
-done
-printf ']' >>"$work/events"
-expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+seq 30 | sed 's/^/u/' >"$work/people"
+stressed_people "$work/people"
 "$KAIROS" replay --print --data "$work/data" 2>/dev/null | sed -n 's/^{"id":"\(d[0-9-]*\)","user":"u\([0-9]*\)".*"outcome":"sent".*/\2 \1/p' >"$work/sent"
 equal "messages" "$(wc -l <"$work/sent")" 30
 says() { # FROM TO WORD
@@ -33,17 +27,7 @@ says() { # FROM TO WORD
     expect_call 200 POST /v1/events "{\"userId\":\"u$i\",\"eventType\":\"intervention_response\",\"timestamp\":\"$(now)\",\"data\":{\"decisionId\":\"$id\",\"response\":\"$3\"}}"
   done
 }
-rates_are() { # WHAT FIGURES: once the journal was read as far
-  tries=0
-  while :; do
-    expect_call 200 GET /v1/rollouts
-    rates=$(sed 's/.*"complaint_rate":{\([^}]*\)}.*/\1/' "$work/answer")
-    [ "$rates" != "$2" ] || return 0
-    tries=$((tries + 1))
-    [ $tries -lt 300 ] || say "$1: expected $2, got $rates"
-    sleep 0.1
-  done
-}
+rates_are() { becomes "$1" answer_has /v1/rollouts "\"complaint_rate\":{$2}"; } # WHAT FIGURES: once the journal was read as far
 says 20 30 dismissed
 rates_are "complaints of those who only disliked it" '"bad":0,"of":30'
 says 1 4 spam

@@ -35,27 +35,11 @@ hasnt 'never be true'
 start "$work/data" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/data"
 enter() { # FROM TO: people come into the rollout
-  printf '[' >"$work/events"
-  for i in $(seq "$1" "$2"); do
-    [ "$i" = "$1" ] || printf ',' >>"$work/events"
-    printf '{"id":"p%s","userId":"u%s","eventType":"profile_updated","timestamp":"%s","data":{"timezone":"%s","age":30}},' "$i" "$i" "$(now)" "$(noon_zone)" >>"$work/events"
-    printf '{"id":"e%s","userId":"u%s","eventType":"check_in","timestamp":"%s","data":{"stressLevel":9}}' "$i" "$i" "$(now)" >>"$work/events"
-  done
-  printf ']' >>"$work/events"
-  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+  seq "$1" "$2" | sed 's/^/u/' >"$work/people"
+  stressed_people "$work/people"
 }
 leave() { for i in $(seq "$1" "$2"); do expect_call 200 POST "/v1/users/u$i/opt-out" '{}'; done; }
-rates_are() { # WHAT FIGURES: once the journal was read as far
-  tries=0
-  while :; do
-    expect_call 200 GET /v1/rollouts
-    rates=$(sed 's/.*"opt_out_rate":{\([^}]*\)}.*/\1/' "$work/answer")
-    [ "$rates" != "$2" ] || return 0
-    tries=$((tries + 1))
-    [ $tries -lt 300 ] || say "$1: expected $2, got $rates"
-    sleep 0.1
-  done
-}
+rates_are() { becomes "$1" answer_has /v1/rollouts "\"opt_out_rate\":{$2}"; } # WHAT FIGURES: once the journal was read as far
 enter 1 30
 leave 1 8
 rates_are "the rates" '"bad":8,"of":30'
@@ -120,25 +104,14 @@ start "$work/again" --program "$work/program"
 export KAIROS_URL="$url" KAIROS_DATA="$work/again"
 drawn() { # NAME: all 30 ping; who is let through goes to the file NAME
   ping=$1
-  printf '[' >"$work/events"
-  for i in $(seq 30); do
-    [ "$i" = 1 ] || printf ',' >>"$work/events"
-    printf '{"id":"%s%s","userId":"u%s","eventType":"check_in","timestamp":"%s","data":{"stressLevel":9}}' "$ping" "$i" "$i" "$(now)" >>"$work/events"
-  done
-  printf ']' >>"$work/events"
   "$KAIROS" replay --print --data "$KAIROS_DATA" >"$work/before" 2>/dev/null
-  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+  each_sends "$work/thirty" check_in '{"stressLevel":9}' "$ping"
   "$KAIROS" replay --print --data "$KAIROS_DATA" 2>/dev/null | { grep -vxF -f "$work/before" || true; } >"$work/now"
   equal "the decisions of ping $ping" "$(wc -l <"$work/now")" 30
   { grep -v '"reason":"\(not_in_rollout\|rollout_halted\)"' "$work/now" || true; } | sed 's/.*"user":"\([^"]*\)".*/\1/' | sort >"$work/$ping"
 }
-printf '[' >"$work/events"
-for i in $(seq 30); do
-  [ "$i" = 1 ] || printf ',' >>"$work/events"
-  printf '{"id":"p%s","userId":"u%s","eventType":"profile_updated","timestamp":"%s","data":{"timezone":"%s","age":30}}' "$i" "$i" "$(now)" "$(noon_zone)" >>"$work/events"
-done
-printf ']' >>"$work/events"
-expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+seq 30 | sed 's/^/u/' >"$work/thirty"
+each_sends "$work/thirty" profile_updated "{\"timezone\":\"$(noon_zone)\",\"age\":30}"
 drawn first
 few=$(wc -l <"$work/first")
 [ "$few" -gt 0 ] && [ "$few" -lt 15 ] || say "$few of 30 are in at 10 %"

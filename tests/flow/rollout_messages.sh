@@ -21,25 +21,13 @@ rollout "only_shown" { why = "Acts on nothing.", gates = "trigger:stress", stage
 END
 export KAIROS_DATA="$work/data"
 
-sink() { # a name, its secret: $sink_port
-  "$KAIROS" sink --port 0 --secret "$2" >"$work/$1.out" 2>"$work/$1.log" &
-  helpers="$helpers $!"
-  wait_for "$work/$1.log" 'listens on port'
-  sink_port=$(sed -n 's/.*listens on port \([0-9]*\).*/\1/p' "$work/$1.log")
-}
 up() { # PORT of the receiver
   start "$work/data" --program "$work/program" --webhook "http://127.0.0.1:$1/hook" --webhook-secret "$secret" --allow-http --allow-private
   export KAIROS_URL="$url"
 }
 enter() { # FROM TO: people who are sent a message
-  printf '[' >"$work/events"
-  for i in $(seq "$1" "$2"); do
-    [ "$i" = "$1" ] || printf ',' >>"$work/events"
-    printf '{"id":"p%s","userId":"u%s","eventType":"profile_updated","timestamp":"%s","data":{"timezone":"%s","age":30}},' "$i" "$i" "$(now)" "$(noon_zone)" >>"$work/events"
-    printf '{"id":"e%s","userId":"u%s","eventType":"check_in","timestamp":"%s","data":{"stressLevel":9}}' "$i" "$i" "$(now)" >>"$work/events"
-  done
-  printf ']' >>"$work/events"
-  expect_call 200 POST /v1/events "@$work/events" 'Content-Type: application/json'
+  seq "$1" "$2" | sed 's/^/u/' >"$work/people"
+  stressed_people "$work/people"
   equal "the messages" "$(grep -o '"outcome":"sent"' "$work/answer" | wc -l)" $(($2 - $1 + 1))
 }
 messages_are() { # ROLLOUT FIGURES: once they were counted
@@ -54,7 +42,7 @@ messages_are() { # ROLLOUT FIGURES: once they were counted
   done
 }
 
-sink good "$secret"
+sink good --secret "$secret"
 up "$sink_port"
 enter 1 4
 messages_are never_moved '"bad":0,"of":4'
@@ -63,7 +51,7 @@ messages_are moved '"bad":0,"of":0'
 stop_hard
 
 # ---- nothing has failed yet, and what was delivered is known ----
-sink wrong "$other"
+sink wrong --secret "$other"
 up "$sink_port"
 messages_are never_moved '"bad":0,"of":4'
 messages_are only_shown '"bad":0,"of":4'

@@ -7,14 +7,6 @@ secret=whsec_$(head -c 24 /dev/urandom | base64)
 small_program "$work/program"
 run 0 "$KAIROS" check "$work/program"
 
-sink() { # a name, its options: $sink_port
-  name=$1
-  shift
-  "$KAIROS" sink --port 0 "$@" >"$work/$name.out" 2>"$work/$name.log" &
-  helpers="$helpers $!"
-  wait_for "$work/$name.log" 'listens on port'
-  sink_port=$(sed -n 's/.*listens on port \([0-9]*\).*/\1/p' "$work/$name.log")
-}
 sink good --secret "$secret"
 good=$sink_port
 run 6 "$KAIROS" sink --port "$good"
@@ -38,12 +30,7 @@ person u1
 stressed u1 e1 1
 decision=$(sed -n 's/.*"decisions":\[{"id":"\([^"]*\)".*/\1/p' "$work/answer")
 wait_for "$work/good.out" "^verified  intervention.sent  $decision u1: stress -> breathe  \"Stress is 8.5. Breathe out slowly.\""
-tries=0
-until run 0 "$KAIROS" why "$decision" && grep -q delivered "$work/out"; do
-  tries=$((tries + 1))
-  [ $tries -lt 600 ] || say "the decision does not say that it was delivered"
-  sleep 0.1
-done
+becomes "the delivery" prints delivered "$KAIROS" why "$decision"
 stressed u1 e1 0 # the same event again
 stressed u1 e2 0 # within the hour
 grep -q '"reason":"too_soon"' "$work/answer" || say "two within an hour"

@@ -17,13 +17,11 @@ stress() { # who: $decision
   decision=$(sed -n 's/.*"decisions":\[{"id":"\([^"]*\)".*"outcome":"sent".*/\1/p' "$work/answer")
   [ -n "$decision" ] || { cat "$work/answer" >&2; say "nothing is sent to $1"; }
 }
-taken() { # COUNT: $id, the webhook-id of the last one
-  tries=0
-  until [ "$(grep -c ' verified ' "$work/got")" -ge "$1" ]; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || say "$1 messages did not come"
-    sleep 0.1
-  done
+come() { [ "$(grep -c ' verified ' "$work/got")" -ge "$1" ]; } # COUNT
+# taken COUNT DECISION: $id, the webhook-id of the last one, the decision's; the engine has written it down, or would send it again
+taken() {
+  becomes "$1 messages" come "$1"
+  becomes "the delivery of $2" answer_has "/v1/decisions/$2" '"delivery":{"end":"delivered"'
   equal "messages" "$(grep -c ' verified ' "$work/got")" "$1"
   id=$(sed -n 's/^[0-9]* \(msg_[^ ]*\) verified .*/\1/p' "$work/got" | tail -n 1)
 }
@@ -41,12 +39,12 @@ run 0 "$KAIROS" backup "$work/backup" --data "$work/data"
 stop
 [ ! -e "$work/backup/origin" ] || say "the backup holds the origin"
 serve "$work/data"
-taken 1
+taken 1 "$waiting"
 first=$id
 case $first in msg_"$(cat "$work/data/origin")"_"$waiting") ;; *) say "the id $first does not name the directory and the decision $waiting" ;; esac
 stress u2
 later=$decision
-taken 2
+taken 2 "$later"
 second=$id
 stop
 
@@ -54,11 +52,11 @@ stop
 cp "$work/data/master.key" "$work/key"
 run 0 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/key"
 serve "$work/restored"
-taken 3
+taken 3 "$waiting"
 equal "the id of what waited" "$id" "$first"
 stress u2
 equal "the decision, counted on from the backup" "$decision" "$later"
-taken 4
+taken 4 "$decision"
 [ "$id" != "$second" ] || say "something else was sent under $id"
 stop
 run 0 "$KAIROS" replay --verify --data "$work/restored"
@@ -70,7 +68,7 @@ hasnt BAD
 rm "$work/data/origin"
 serve "$work/data"
 stress u3
-taken 5
+taken 5 "$decision"
 equal "the id in a directory without an origin" "$id" "msg_$decision"
 stop
 echo nonsense >"$work/data/origin"

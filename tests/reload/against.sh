@@ -20,23 +20,12 @@ END
 few='{ name = "few", share = 1 * percent }'
 some='{ name = "some", share = 10 * percent }'
 all='{ name = "all", share = 1 }'
-live() { "$KAIROS" programs list | head -n 1 | cut -c1-16; }
 was_refused() { # PATTERN: within a minute, and what was live stays so
-  tries=0
-  until "$KAIROS" programs list >"$work/out" 2>&1 && grep -q -e "$1" "$work/out"; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || { cat "$work/out" >&2; say "expected a finding \"$1\""; }
-    sleep 0.1
-  done
+  becomes "the finding" programs_list_has "$1"
   equal "the live program" "$(live)" "$now"
 }
 was_taken() {
-  tries=0
-  until [ "$(live)" != "$now" ]; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || { "$KAIROS" programs list >&2; say "the change was not taken"; }
-    sleep 0.1
-  done
+  becomes "the change" isnt_live "$now"
   now=$(live)
 }
 

@@ -30,11 +30,9 @@ cp -r "$base" "$p"
 "$KAIROS" test "$p" >"$work/out" 2>&1 || { cat "$work/out" >&2; say "the program to be broken is broken"; }
 start "$work/data" --program "$p"
 export KAIROS_URL="$url"
-good=$("$KAIROS" programs list --json | sed 's/^\[{"digest":"\([0-9a-f]*\)".*/\1/')
+good=$(live)
 calls=${KAIROS_CALLS:-400} # requests a second; connections enough for a stall of 40 ms
-"$KAIROS_BUILD/tests/calling" "$port" "$((calls > 6400 ? 256 : calls < 200 ? 8 : calls / 25))" "$calls" >"$work/calling.out" 2>&1 &
-caller=$!
-helpers="$helpers $caller"
+calls_begin $((calls > 6400 ? 256 : calls < 200 ? 8 : calls / 25)) "$calls"
 
 cases=0
 # fresh: the good program again, beside the directory, as $work/next; put: it takes the directory's place
@@ -51,15 +49,10 @@ put() {
 # refused PATTERN: the directory is refused for this within a minute, and the log says the same
 refused() {
   cases=$((cases + 1))
-  tries=0
-  until "$KAIROS" programs list >"$work/out" 2>&1 && grep -q -e "$1" "$work/out"; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || { cat "$work/out" >&2; say "expected a finding \"$1\""; }
-    sleep 0.1
-  done
+  becomes "the finding" programs_list_has "$1"
   head -n 1 "$work/out" | grep -q "^$(printf %.16s "$good")  live" || { cat "$work/out" >&2; say "\"$1\": the good program is not live any more"; }
   grep -q -e "program $(echo "$1" | sed 's/^  *//; s/: error: /: /')" "$work/serve.log" || say "the log does not say \"$1\""
-  kill -0 "$caller" 2>/dev/null || { cat "$work/calling.out" >&2; say "\"$1\": requests failed"; }
+  calls_go_on
   [ -z "${KAIROS_SHOW:-}" ] || grep ': error: ' "$work/out" | cut -c 1-200 | head -n 2 >&2
 }
 rule() { # FILE TEXT PATTERN: one more file
@@ -195,12 +188,7 @@ done
 # ---- the good one again: no change ----
 fresh
 put
-tries=0
-while "$KAIROS" programs list | grep -q '  refused  '; do
-  tries=$((tries + 1))
-  [ $tries -lt 600 ] || say "the good program is refused"
-  sleep 0.1
-done
+becomes "the good program" programs_list_hasnt '  refused  '
 
 # ---- a live plugin's file under a storm ----
 cp "$plugins/svr.so" "$work/svr.so"
@@ -216,16 +204,10 @@ done
 head -c 5000 "$work/svr.so" >"$plugins/svr.so"
 refused '    models/adherence.lua:[0-9]*: error: .*svr.so: it is cut off'
 cp "$work/svr.so" "$plugins/svr.so"
-tries=0
-while "$KAIROS" programs list | grep -q '  refused  '; do
-  tries=$((tries + 1))
-  [ $tries -lt 600 ] || say "the mended plugin is refused"
-  sleep 0.1
-done
+becomes "the mended plugin" programs_list_hasnt '  refused  '
 
 # ---- and all the while ----
-kill -TERM "$caller"
-wait "$caller" || { cat "$work/calling.out" >&2; say "requests failed"; }
+calls_end
 cat "$work/calling.out"
 [ "$cases" -ge 30 ] || say "only $cases broken programs"
 equal "activations by broken programs" "$(grep -c ' is live (' "$work/serve.log" || true)" 0

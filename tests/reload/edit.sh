@@ -6,24 +6,6 @@ set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 export KAIROS_URL
 
-field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$work/out" | head -n 1; }
-live() {
-  run 0 "$KAIROS" programs list --json
-  sed -i 's/},{"digest"/}\n{"digest"/g' "$work/out" # a program a line; the live one is the first
-  field digest
-}
-# until CONDITION…: a minute at most
-until_true() {
-  tries=0
-  until "$@"; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || say "never came true: $*"
-    sleep 0.1
-  done
-}
-live_is_other_than() { [ "$(live)" != "$1" ]; }
-listed() { "$KAIROS" programs list >"$work/out" && grep -q -e "$1" "$work/out"; }
-not_listed() { "$KAIROS" programs list >"$work/out" && ! grep -q -e "$1" "$work/out"; }
 # decides NAME: the live program has this trigger
 decides() {
   expect_call 200 POST /v1/decide "{\"userId\":\"anna\",\"dryRun\":true,\"trigger\":\"$1\"}"
@@ -41,7 +23,7 @@ expect_call 404 POST /v1/decide '{"userId":"anna","trigger":"late"}'
 
 # ---- edited: by hand, and as editors do, through another file ----
 echo 'trigger "late" { why = "A test.", on = { "check_in" }, when = "event.stressLevel > 3", offer = { "breathe" } }' >>"$work/p/rules/all.lua"
-until_true live_is_other_than "$first"
+becomes "the edited rule" isnt_live "$first"
 second=$(live)
 decides late
 has_change() { run 0 "$KAIROS" programs diff && has '^+trigger "late"' && hasnt '^-trigger'; }
@@ -51,7 +33,7 @@ has '  ready  previous  2 files, live until 20'
 has '^    not live any more: the directory changed$'
 sed 's/> 3/> 4/' "$work/p/rules/all.lua" >"$work/p/rules/.all.lua.swp"
 mv "$work/p/rules/.all.lua.swp" "$work/p/rules/all.lua"
-until_true live_is_other_than "$second"
+becomes "the rule edited through another file" isnt_live "$second"
 third=$(live)
 run 0 "$KAIROS" programs diff
 has '^-trigger "late".*> 3'
@@ -62,7 +44,7 @@ cmp "$work/out" "$work/p/rules/all.lua" || say "the source shown is not the one 
 # ---- broken ----
 cp "$work/p/rules/all.lua" "$work/good.lua"
 printf 'trigger "half" {\n  why = "A test.",\n  on = { "check_' >>"$work/p/rules/all.lua"
-until_true listed refused
+becomes "the broken directory" programs_list_has refused
 has 'rules/all.lua:[0-9]*: error: unfinished string'
 grep -q 'error program rules/all.lua:[0-9]*: unfinished string' "$work/serve.log" || say "the log does not say what is wrong"
 equal "the live program beside a broken directory" "$(live)" "$third"
@@ -82,16 +64,16 @@ decides late
 
 # ---- mended: the same as before is no change; another one is ----
 cp "$work/good.lua" "$work/p/rules/all.lua"
-until_true not_listed refused
+becomes "the mended directory" programs_list_hasnt refused
 equal "the program of the mended directory" "$(live)" "$third"
 sed -i 's/> 4/> 2/' "$work/p/rules/all.lua"
-until_true live_is_other_than "$third"
+becomes "the changed rule" isnt_live "$third"
 fourth=$(live)
 
 # ---- undone, and that stands although the directory says otherwise, over a restart too ----
 run 0 "$KAIROS" programs undo
 equal "the program after an undo" "$(live)" "$third"
-tail -n 1 "$work/serve.log" | grep -q 'is live (.*): 1 file changed: rules/all.lua;' || say "the log does not say what the undo changed"
+grep ' is live (' "$work/serve.log" | tail -n 1 | grep -q 'is live (.*): 1 file changed: rules/all.lua;' || say "the log does not say what the undo changed"
 stop
 start "$work/data" --program "$work/p"
 KAIROS_URL=$url
@@ -112,7 +94,8 @@ run 0 "$KAIROS" programs publish "$work/other"
 has '  live  '
 fifth=$(live)
 [ "$fifth" != "$third" ] || say "what was published is not live"
-equal "its author" "$(field author)" local
+run 0 "$KAIROS" programs list --json
+equal "its author" "$(sed 's/},{"digest".*//; s/.*"author":"\([^"]*\)".*/\1/' "$work/out")" local # the live one is the first
 echo 'trigger "y" { why = "A test.", on = { "check_in" }, ofer = { "breathe" } }' >>"$work/other/rules/all.lua"
 run 3 "$KAIROS" programs publish "$work/other"
 has 'rules/all.lua:[0-9]*: error: .*ofer.*did you mean'
@@ -140,7 +123,7 @@ KAIROS_URL=$url
 equal "the program of a directory that is gone" "$(live)" "$first"
 cp -r "$work/other" "$work/p"
 cp "$work/good.lua" "$work/p/rules/all.lua"
-until_true live_is_other_than "$first"
+becomes "the directory that came back" isnt_live "$first"
 equal "a directory that came back" "$(live)" "$third"
 stop
 run 0 "$KAIROS" replay --verify --data "$work/data"

@@ -22,34 +22,25 @@ rm "$work/p/rules/scenarios.lua"
 start "$work/data" --program "$work/p"
 KAIROS_URL=$url
 # Caches of pages fill first: they are bounded, and no program's.
-"$KAIROS_BUILD/tests/calling" "$port" 64 0 40 >"$work/filling.out" 2>&1 &
-filler=$!
-helpers="$filler"
+calls_begin 64 0 40
 tries=0
 until [ "$(find "$work/data" -name 'volume-00.db' -size "+${filled}k" | wc -l)" = 1 ]; do
   tries=$((tries + 1))
   [ $tries -lt 4000 ] || say "the journal does not grow"
   sleep 0.1
 done
-kill -TERM "$filler"
-wait "$filler" || { cat "$work/filling.out" >&2; say "requests failed"; }
+calls_end
 # One connection: a second one that is never needed is closed as silent, by which the caller would end.
-"$KAIROS_BUILD/tests/calling" "$port" 1 50 40 >"$work/calling.out" 2>&1 &
-caller=$!
-helpers=$caller
+calls_begin 1 50 40
 
 # Over the API, without a process for each: another program each time, and every third time the one before comes back by undo.
 cp -r "$work/p" "$work/q"
 zygote=$(pgrep -o -P "$engine") # the oldest: a training may run beside it
 resident() { awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"; }
-programs_held() {
-  expect_call 200 GET /metrics
-  sed -n 's/^kairos_programs_held \([0-9]*\)/\1/p' "$work/answer"
-}
 # What it needs between two reloads: the least of two seconds in which no program comes or goes, for those that wait for the builder come
 # after the last publish is answered. `held` says how many there are then.
 memory() {
-  held=$(programs_held)
+  held=$(metric kairos_programs_held)
   still=0
   looks=0
   while [ $still -lt 10 ] && [ $looks -lt 300 ]; do
@@ -57,7 +48,7 @@ memory() {
     looks=$((looks + 1))
     now=$(resident "$engine")
     was=$held
-    held=$(programs_held)
+    held=$(metric kairos_programs_held)
     [ "$held" = "$was" ] || still=0
     [ $still -gt 0 ] && [ "$least" -le "$now" ] || least=$now
     still=$((still + 1))
@@ -90,7 +81,7 @@ tries=0
 while [ "$held" -gt 12 ] && [ $tries -lt 600 ]; do # the builder frees them when it has nothing else to do
   tries=$((tries + 1))
   sleep 0.1
-  held=$(programs_held)
+  held=$(metric kairos_programs_held)
 done
 hosts=$(pgrep -P "$zygote" | wc -l)
 echo "after $warm reloads $before kB, after $((warm + reloads)) ($(grep -c ' is live (' "$work/serve.log") activations) $after kB ($held_before and $held_after programs held); what forks hosts" \
@@ -104,6 +95,5 @@ if [ -z "${KAIROS_SANITIZE:-}" ]; then
   [ $(((after - more * 2048) * 100)) -le $((before * 105)) ] || say "memory grew from $before kB to $after kB in $reloads reloads"
   [ $((fork_after - fork_before)) -le 512 ] || say "what forks hosts grew from $fork_before kB to $fork_after kB in $reloads reloads"
 fi
-kill -TERM "$caller" 2>/dev/null || true # if it has ended already, it says why
-wait "$caller" || { cat "$work/calling.out" >&2; say "requests failed"; }
+calls_end
 stop

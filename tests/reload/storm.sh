@@ -10,24 +10,15 @@ small_program "$p"
 more_triggers "$p" 60
 start "$work/data" --program "$p"
 KAIROS_URL=$url
-"$KAIROS_BUILD/tests/calling" "$port" 4 300 200 >"$work/calling.out" 2>&1 &
-caller=$!
-helpers=$caller
+calls_begin 4 300 200
 
 lives() { grep -c ' is live (' "$work/serve.log" || true; }
 wanted() { "$KAIROS" check "$p" --json 2>/dev/null | sed 's/^{"program":"\([0-9a-f]*\)".*/\1/'; }
-live() { "$KAIROS" programs list --json | sed 's/^\[{"digest":"\([0-9a-f]*\)".*/\1/'; }
 # settled WHAT MOST: the directory's state is live, after at most so many activations, and one more for each silence of 200 ms that there
 # can have been on a machine that was busy with other things meanwhile
 settled() {
   most=$(($2 + ($(date +%s%N) - begun) / 200000000))
-  tries=0
-  digest=$(wanted)
-  until [ "$(live)" = "$digest" ]; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || say "$1: what lies in the directory is not live"
-    sleep 0.1
-  done
+  becomes "$1" is_live "$(wanted)"
   sleep 0.5
   more=$(($(lives) - before))
   [ $more -le "$most" ] || say "$1: $more activations, expected at most $most"
@@ -94,8 +85,7 @@ text 1 6.5 >"$p/rules/t1.lua"
 cp "$work/q/rules/t1.lua" "$p/rules/t1.lua"
 settled "there and back" 0
 
-kill -TERM "$caller"
-wait "$caller" || { cat "$work/calling.out" >&2; say "requests failed"; }
+calls_end
 cat "$work/calling.out"
 stop
 run 0 "$KAIROS" replay --verify --data "$work/data"

@@ -18,21 +18,15 @@ LUA
 export KAIROS_PLUGINS="$work/own" # of two directories, files of the second are replaced, then of the first
 start "$work/data" --program "$work/p"
 export KAIROS_URL="$url"
-"$KAIROS_BUILD/tests/calling" "$port" 16 ${KAIROS_CALLS:-400} >"$work/calling.out" 2>&1 &
-caller=$!
-helpers="$helpers $caller"
+calls_begin 16 ${KAIROS_CALLS:-400}
 
-metric() {
-  expect_call 200 GET /metrics
-  sed -n "s/^$1 //p" "$work/answer"
-}
 # wait_metric NAME VALUE: within a minute
 wait_metric() {
   tries=0
   until [ "$(metric "$1")" -ge "$2" ]; do
     tries=$((tries + 1))
     [ $tries -lt 600 ] || say "$1 stays $(metric "$1"), expected $2 at least"
-    kill -0 "$caller" 2>/dev/null || { cat "$work/calling.out" >&2; say "requests failed"; }
+    calls_go_on
     sleep 0.1
   done
 }
@@ -89,8 +83,7 @@ for mended in 1 2; do
   wait_metric kairos_program_activations_total "$live"
   equal "plugin processes of the live program" "$(metric kairos_plugin_hosts)" 1
 done
-kill -TERM "$caller"
-wait "$caller" || { cat "$work/calling.out" >&2; say "requests failed"; }
+calls_end
 cat "$work/calling.out"
 echo "$swap swaps: $grown KiB and $more descriptors more after the last than after the sixth"
 

@@ -14,22 +14,14 @@ start "$work/data" --program "$p"
 KAIROS_URL=$url
 cp -r "$p" "$work/q"
 
-call() { # FILE
-  "$KAIROS_BUILD/tests/calling" "$port" "$((calls > 6400 ? 256 : calls < 200 ? 8 : calls / 25))" "$calls" 500 >"$1" 2>&1 &
-  caller=$!
-  helpers=$caller
-}
-enough() {
-  kill -TERM "$caller"
-  wait "$caller" || { cat "$1" >&2; say "requests failed"; }
-  helpers=
-}
+connections=$((calls > 6400 ? 256 : calls < 200 ? 8 : calls / 25))
 p99() { sed 's/.*p99 \([0-9.]*\) ms.*/\1/' "$1"; }
-call "$work/alone"
+calls_begin $connections "$calls" 500
 sleep 2
-enough "$work/alone"
+calls_end
+cp "$work/calling.out" "$work/alone"
 
-call "$work/reloading"
+calls_begin $connections "$calls" 500
 i=0
 while [ $i -lt "$reloads" ]; do
   i=$((i + 1))
@@ -37,7 +29,8 @@ while [ $i -lt "$reloads" ]; do
   run 0 "$KAIROS" programs publish "$work/q"
   has '  live'
 done
-enough "$work/reloading"
+calls_end
+cp "$work/calling.out" "$work/reloading"
 grep -c ' is live (' "$work/serve.log" >"$work/lives"
 [ "$(cat "$work/lives")" -ge "$reloads" ] || say "$(cat "$work/lives") programs became live, expected $reloads"
 stop

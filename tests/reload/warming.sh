@@ -9,18 +9,6 @@ people=120
 each=60
 [ -z "${KAIROS_SANITIZE:-}" ] || people=40
 
-until_true() {
-  tries=0
-  until "$@"; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || say "never came true: $*"
-    sleep 0.1
-  done
-}
-metric() {
-  expect_call 200 GET /metrics
-  sed -n "s/^kairos_features_$1 //p" "$work/answer"
-}
 user() { # NAME KEY: a feature's value, or why it is missing
   expect_call 200 GET "/v1/users/$1"
   sed -n "s/.*\"$2\":\(\"[a-z ]*\"\|[0-9.-]*\)[,}].*/\1/p" "$work/answer"
@@ -58,9 +46,9 @@ run 0 "$KAIROS" import "$work/events.ndjson" --data "$work/whole" --program "$wo
 # ---- it was always there: nothing to fill, now and after a start ----
 start "$work/whole" --program "$work/always"
 KAIROS_URL=$url
-filled() { [ "$(metric warming)" = 0 ]; }
-until_true filled
-equal "filled where it was always there" "$(metric filled_total)" 0
+filled() { [ "$(metric kairos_features_warming)" = 0 ]; }
+becomes "the filling" filled
+equal "filled where it was always there" "$(metric kairos_features_filled_total)" 0
 everyone "$work/wanted"
 grep -q '"calm":[0-9]' "$work/wanted" || say "nobody has a value"
 stop
@@ -86,7 +74,7 @@ start "$work/data" --program "$work/p"
 KAIROS_URL=$url
 expect_call 200 POST /v1/events "{\"userId\":\"newcomer\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":6}}"
 equal "a new user's feature" "$(user newcomer hard)" 1
-until_true filled
+becomes "the filling" filled
 everyone "$work/got"
 cmp "$work/wanted" "$work/got" || { diff "$work/wanted" "$work/got" | head >&2; say "filled is not what it would have been"; }
 run 0 "$KAIROS" programs list
@@ -109,8 +97,8 @@ stop
 # ---- done is done: a start does not look again; the row is in the person's timeline, once ----
 start "$work/data" --program "$work/p"
 KAIROS_URL=$url
-until_true filled
-equal "filled after a start" "$(metric filled_total)" 0
+becomes "the filling" filled
+equal "filled after a start" "$(metric kairos_features_filled_total)" 0
 expect_call 200 GET '/v1/users/u0/timeline?limit=1000'
 equal "rows that filled u0" "$(grep -o '"features.filled"' "$work/answer" | wc -l)" 1
 grep -q '"features":\["calm","hard"\]' "$work/answer" || say "the timeline does not say what was filled"

@@ -6,19 +6,6 @@ set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 export KAIROS_URL
 
-live() { "$KAIROS" programs list --json | sed 's/^\[{"digest":"\([0-9a-f]*\)".*/\1/'; }
-becomes() { # WHAT CONDITION…: a minute at most
-  what=$1
-  shift
-  tries=0
-  until "$@"; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || { "$KAIROS" programs list >&2; say "$what never came true"; }
-    sleep 0.1
-  done
-}
-is_live() { [ "$(live)" = "$1" ]; }
-isnt_live() { [ "$(live)" != "$1" ]; }
 events() { post_many "$1" 10 sim-000 mood "{\"stress\":$2}"; } # COUNT STRESS: moods of people with a past
 
 mkdir "$work/p"
