@@ -3,8 +3,8 @@
  * Called by volumes and readers, each packer on one thread.
  *
  * A packed piece is the tag, the length of what it unpacks to, and one LZ4 block. Engines before wrote zstd frames, which begin with
- * another byte: those are read as they are. zstd at its fastest packs no better than LZ4 here, and with what it evicts from the processor's
- * nearest memory it costs an event a tenth more (docs/PERFORMANCE.md). */
+ * another byte: those are read as they are. zstd at its fastest packs no better than LZ4 here and costs an event more
+ * (docs/PERFORMANCE.md). */
 #include "packer.h"
 #include "kit/arena.h"
 #include <string.h>
