@@ -62,7 +62,7 @@ stop_hard
 
 # ---- eight minutes and four attempts later ----
 for volume in "$work"/data/volume-*.db; do
-  sqlite3 "$volume" "UPDATE outbox SET fate=2, attempts=5, due=$(date +%s)000 WHERE fate=0"
+  sqlite3 "$volume" "UPDATE outbox SET fate=2, attempts=5, due=$(date +%s%3N) WHERE fate=0"
 done
 up "$sink_port"
 for name in never_moved moved; do
