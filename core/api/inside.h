@@ -39,6 +39,11 @@ void lifecycle_tick(struct api *a);  /* now and then */
 void lifecycle_stop(struct api *a);  /* a training ends: before the builder does */
 void lifecycle_close(struct api *a); /* after the loop has closed what is on it */
 void api_nouns(struct request *r, void *context);
+/* Names that are kept: each once, in their own memory. False: no memory. */
+char *name_keep(struct str s); /* with a closing NUL; NULL: no memory */
+bool names_have(const struct str *names, size_t count, struct str name);
+bool names_add(struct str **names, size_t *count, struct str name);
+void names_free(struct str *names, size_t count);
 /* " (did you mean …?)", or "", for a name of which the program has no trigger, intervention, experiment, rollout or model (`kind`); NULL
  * when it has. [main] [lane] */
 const char *name_meant(struct arena *a, const struct program *p, struct str kind, struct str wanted);
@@ -177,7 +182,15 @@ void fact_queue(struct fact *f);
 void facts_again(struct api *api);  /* to the volumes that did not take what nobody waits for: now and then [main] */
 void facts_forget(struct api *api); /* after lanes_close: the next start has them from control.db [main] */
 
+/* ---- kills ---- */
+bool is_killed(const struct api *a, const char *kind, struct str name); /* by itself, or with all */
+bool kill_restore(struct api *a, struct str name);                      /* known, nobody told yet; false: no memory */
+void kill_forget(struct api *a, struct str name);
+bool kills_tell(struct api *a, struct err *e); /* the courier: all that is killed */
+
 /* ---- rollouts ---- */
+bool rollout_restore(struct api *a, const struct control_fact *fact); /* a step or an approval; false: no memory, or no such fact */
+void rollouts_close(struct api *a);
 struct api_stage *stage_of(struct api *a, struct str name); /* NULL: no memory */
 void forget_approvals(struct api_stage *s);                 /* what was agreed to is done, or no longer meant */
 /* What a fact says of where a rollout is; `is_anew`: it comes back from a halt now. NULL: no memory. */
@@ -214,8 +227,7 @@ const struct api_ended *experiment_end(const struct api *a, const struct noun_ex
 void put_moments(struct json_writer *w, const struct moments *s); /* "n", "people" of decisions, "mean": into an open object */
 void api_experiments(struct request *r, void *context);
 void api_experiment(struct request *r, void *context);
-bool is_killed(const struct api *a, const char *kind, struct str name); /* by itself, or with all */
-bool experiment_is_mismatched(const struct api *a, uint32_t number);    /* of the live program; its arms are not filled as they should be */
+bool experiment_is_mismatched(const struct api *a, uint32_t number); /* of the live program; its arms are not filled as they should be */
 struct ratios_held ratios_held(const struct api *a, struct arena *arena); /* as of the last look; without memory none */
 bool experiment_restore(struct api *a, const struct control_fact *fact);  /* false: no memory, or no such fact */
 void experiments_watch(struct api *a);                                    /* once a second */
