@@ -1,9 +1,10 @@
 /* Backup and restore. A backup is a data directory without the master key: ciphertext without the key to it. Promises that a backup is
  * checked and counted before it is called good and is no data directory before it is whole (its layout comes last); that a restore replays
- * every erasure that the backup, the directory restored into or a newer list that is named knows of, before the layout makes it a data
- * directory; that it changes nothing else; and that a restored directory has an origin of its own, because it counts its decisions again
- * from where the backup was and must not send something else under an id that was sent before. Of erasures after the backup it knows from
- * such a list only. Called by tools and the analyst. */
+ * every erasure that the backup, the directory restored into or a newer list that is named knows of, and revokes the keys that those know
+ * as revoked, before the layout makes it a data directory; that it changes nothing else, but for the fact that its caller has to say; and
+ * that a restored directory has an origin of its own, because it counts its decisions again from where the backup was and must not send
+ * something else under an id that was sent before. Of what happened after the backup it knows from such a list only. Called by tools and
+ * the analyst. */
 #include "copy.h"
 #include "kit/arena.h"
 #include "kit/file.h"
@@ -58,6 +59,7 @@ bool book_backup(const char *directory, const char *target, struct err *e) {
 struct erasures {
   struct erasure *list;
   size_t count, cap;
+  struct buf revoked; /* names of keys, each with its NUL */
   bool failed;
 };
 
@@ -75,6 +77,18 @@ static bool erasures_add(void *context, const struct erasure *erasure) {
   return true;
 }
 
+static bool revoked_add(struct book *bare, struct erasures *all, struct err *e) {
+  struct arena a = {0};
+  struct api_key *keys;
+  size_t count = 0;
+  const bool done = control_keys(bare, &a, &keys, &count, e);
+  for (size_t i = 0; done && i < count; i++)
+    if (keys[i].revoked) buf_put(&all->revoked, keys[i].name, strlen(keys[i].name) + 1);
+  all->failed |= all->revoked.failed;
+  arena_free(&a);
+  return done;
+}
+
 /* The erasures in a control.db that lies in `directory` without being a data directory yet. Its log is brought into it first: the restored
  * control.db takes its place under the same name, and a log left behind would be taken for the new one's. */
 static bool erasures_read(const char *directory, struct erasures *all, struct err *e) {
@@ -84,7 +98,8 @@ static bool erasures_read(const char *directory, struct erasures *all, struct er
   if (!file_exists(path)) return true;
   bare.control = sql_open(path, SQL_WRITER, e);
   if (!bare.control) return false;
-  const bool done = sql_exec(bare.control, "PRAGMA wal_checkpoint(TRUNCATE)", e) && control_erasures(&bare, erasures_add, all, e);
+  const bool done = sql_exec(bare.control, "PRAGMA wal_checkpoint(TRUNCATE)", e) && control_erasures(&bare, erasures_add, all, e) &&
+                    revoked_add(&bare, all, e);
   sql_close(&bare.control);
   return done && (!all->failed || err_set(e, ERR_STORAGE, "memory for the erasures is missing"));
 }
@@ -107,7 +122,7 @@ static bool erasures_of(const char *from, const struct layout *l, struct erasure
   if (stat(path, &about) != 0 || !S_ISREG(about.st_mode))
     return err_set(e, ERR_MISSING, "%s: expected a data directory, a backup or a control.db, which say who was erased", from);
   if (!(bare.control = sql_open(path, SQL_READER, e))) return false;
-  const bool done = control_erasures(&bare, erasures_add, all, e);
+  const bool done = control_erasures(&bare, erasures_add, all, e) && revoked_add(&bare, all, e);
   sql_close(&bare.control);
   if (!done) return err_wrap(e, "reading who was erased from %s", from);
   return !all->failed || err_set(e, ERR_STORAGE, "memory for the erasures is missing");
@@ -125,6 +140,21 @@ static bool erase_again(struct book *b, const struct erasures *all, struct err *
     if (!done) return false;
   }
   return true;
+}
+
+/* Keys that the newer list knows as revoked, by name: a name is given once. */
+static bool revoke_again(struct book *b, struct str names, struct err *e) {
+  for (size_t at = 0; at < names.len; at += strlen(names.at + at) + 1) {
+    struct err why = {0};
+    if (control_revoke_key(b, names.at + at, &why) || why.kind == ERR_MISSING) continue;
+    *e = why;
+    return false;
+  }
+  return true;
+}
+
+static bool say_first(struct book *b, const struct control_fact *f, struct err *e) {
+  return !f || control_append(b, f->author, f->kind, f->name, f->body, NULL, e);
 }
 
 #define PUBLISHING "publishing" /* in the staging folder: its files are on their way out */
@@ -172,7 +202,7 @@ static bool publish(const char *staging, const char *directory, const struct lay
 }
 
 static bool restore_into(const char *backup, const char *staging, const struct layout *l, const unsigned char master[SEAL_KEY],
-                         struct erasures *all, struct err *e) {
+                         struct erasures *all, const struct control_fact *first, struct err *e) {
   char path[BOOK_PATH];
   book_file(staging, "master.key", path);
   if (!file_write_atomic(path, (struct str){(const char *)master, SEAL_KEY}, 0600, e)) return false;
@@ -180,13 +210,13 @@ static bool restore_into(const char *backup, const char *staging, const struct l
   if (!erasures_read(staging, all, e)) return false; /* the backup's own, made while it was copied */
   const int lock = directory_lock(staging, e);
   struct book *b = lock < 0 ? NULL : book_open_with(staging, lock, master, e);
-  const bool done = b && erase_again(b, all, e) && control_doubt_merges(b, e);
+  const bool done =
+      b && erase_again(b, all, e) && revoke_again(b, buf_view(&all->revoked), e) && control_doubt_merges(b, e) && say_first(b, first, e);
   book_close(b);
   return done;
 }
 
-bool book_restore(const char *backup, const char *directory, const char *master_key_file, const char *erased_by, bool *since,
-                  struct err *e) {
+bool book_restore(const char *backup, const char *directory, const char *master_key_file, struct restore *r, struct err *e) {
   char staging[BOOK_PATH], left[BOOK_PATH];
   unsigned char master[SEAL_KEY];
   struct layout l;
@@ -199,14 +229,16 @@ bool book_restore(const char *backup, const char *directory, const char *master_
               err_set(e, ERR_DENIED, "%s is not the master key that %s was made with", master_key_file, backup);
   book_file(directory, STAGING, staging);
   book_file(directory, "control.db", left);
-  *since = erased_by || (file_exists(left) && !file_exists(staging)); /* or it may be the one that a restore cut short has put there */
+  r->listed =
+      r->erased_by || (file_exists(left) && !file_exists(staging)); /* or it may be the one that a restore cut short has put there */
   /* A restore that was cut short is begun anew; a control.db put there says who was erased since the backup. */
   done = done && take_back(staging, directory, e) && (!file_exists(staging) || file_remove_tree(staging, e)) &&
          must_be_empty(directory, "control.db", e);
-  done = done && erasures_read(directory, &all, e) && (!erased_by || erasures_of(erased_by, &l, &all, e));
+  done = done && erasures_read(directory, &all, e) && (!r->erased_by || erasures_of(r->erased_by, &l, &all, e));
   done = done && file_make_directory(staging, 0700, e);
-  done = done && restore_into(backup, staging, &l, master, &all, e) && publish(staging, directory, &l, e);
+  done = done && restore_into(backup, staging, &l, master, &all, r->first, e) && publish(staging, directory, &l, e);
   sodium_memzero(master, sizeof master);
   kit_free(all.list);
+  buf_free(&all.revoked);
   return done || err_wrap(e, "restoring %s", backup);
 }

@@ -45,11 +45,15 @@ bool book_move(const char *directory, uint32_t volumes, void (*progress)(void *,
                struct err *e); /* offline: re-homes partitions in order, rewrites the chains' pointers */
 bool book_backup(const char *directory, const char *target,
                  struct err *e); /* online, by SQLite's backup API from a reader; opened, checked, counted before true */
-/* Into a directory that is not there, empty, or holds only the lost one's control.db (and its log). Its erasures, and those that
- * `erased_by` knows of (a data directory, a backup or a control.db; NULL: none), are replayed as the backup's own are, before the layout
- * makes it a data directory. `since`: whether there was such a list; without one whoever was erased after the backup is back. */
-bool book_restore(const char *backup, const char *directory, const char *master_key_file, const char *erased_by, bool *since,
-                  struct err *e);
+struct control_fact;
+struct restore {
+  const char *erased_by;            /* a data directory, a backup or a control.db newer than the backup; NULL: none */
+  const struct control_fact *first; /* said in control.db before anything can be served; NULL: nothing is */
+  bool listed;                      /* out: whether there was a newer list; without one whoever was erased since is back */
+};
+/* Into a directory that is not there, empty, or holds only the lost one's control.db (and its log). What that, and the newer list that is
+ * named, know of erasures and of revoked keys holds here too, before the layout makes it a data directory. */
+bool book_restore(const char *backup, const char *directory, const char *master_key_file, struct restore *r, struct err *e);
 struct doctor_line {
   const char *check;
   bool ok;

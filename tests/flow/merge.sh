@@ -200,7 +200,7 @@ has ' 0 different'
 # ---- restored: as it was, and the erased stay erased ----
 mkdir "$work/restored"
 cp "$work/data/control.db" "$work/restored/"
-run 0 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/data/master.key"
+run 0 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/data/master.key" --nothing-since
 start "$work/restored"
 export KAIROS_URL="$url"
 stressed anon-1

@@ -71,7 +71,7 @@ grep -q trimmed "$work/never.said" && say "who learns is told that something is 
 
 # A backup, a restore and a move keep all of it; then life goes on in every directory in the same way.
 run 0 "$KAIROS" backup "$work/backup" --data "$work/data"
-run 0 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/data/master.key"
+run 0 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/data/master.key" --nothing-since
 cp -r "$work/data" "$work/moved"
 run 0 "$KAIROS" move --files 3 --data "$work/moved"
 verified "$work/moved"

@@ -50,7 +50,7 @@ stop
 
 # The backup does not know that the first was delivered: sent again under its id, so that the receiver can drop it. The next is another.
 cp "$work/data/master.key" "$work/key"
-run 0 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/key"
+run 0 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/key" --nothing-since
 serve "$work/restored"
 taken 3 "$waiting"
 equal "the id of what waited" "$id" "$first"

@@ -336,12 +336,12 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   close_all(&f, volumes);
   tell(&f, f.directory, &before);
 
-  bool since;
-  assert_false(book_restore(backup, f.directory, key, NULL, &since, &f.e)); /* not over a live one */
+  struct restore how = {0};
+  assert_false(book_restore(backup, f.directory, key, &how, &f.e)); /* not over a live one */
   assert_int_equal(f.e.kind, ERR_CONFLICT);
   snprintf(control, sizeof control, "%s/wrong.key", f.directory);
   fine(&f.e, file_write_atomic(control, STR("0123456789abcdef0123456789abcdef"), 0600, &f.e));
-  assert_false(book_restore(backup, restored.directory, control, NULL, &since, &f.e));
+  assert_false(book_restore(backup, restored.directory, control, &how, &f.e));
   assert_int_equal(f.e.kind, ERR_DENIED);
   /* The live control.db, saved from the lost machine, tells who was erased since. */
   book_close(f.book);
@@ -351,8 +351,8 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   fine(&f.e, file_read(control, &bytes, 1 << 24, &f.e) && file_make_directory(restored.directory, 0700, &f.e));
   snprintf(lost, sizeof lost, "%s/control.db", restored.directory);
   fine(&f.e, file_write_atomic(lost, buf_view(&bytes), 0600, &f.e));
-  fine(&f.e, book_restore(backup, restored.directory, key, NULL, &since, &f.e));
-  assert_true(since);
+  fine(&f.e, book_restore(backup, restored.directory, key, &how, &f.e));
+  assert_true(how.listed);
   tell(&f, restored.directory, &after);
   assert_true(before.len > 1000 && str_eq(buf_view(&before), buf_view(&after)));
   restored.book = book_open(restored.directory, true, &f.e);
@@ -389,10 +389,10 @@ static int restored_in_a_child(const char *backup, const char *directory, const 
   int status;
   const pid_t child = fork();
   if (!child) {
-    bool since;
+    struct restore how = {0};
     struct err e = {0};
     renames_left = renames;
-    const bool done = book_restore(backup, directory, key, NULL, &since, &e);
+    const bool done = book_restore(backup, directory, key, &how, &e);
     if (!done) fprintf(stderr, "%s\n", e.text);
     _exit(done ? 0 : 1);
   }
