@@ -193,11 +193,12 @@ bool lifecycle_needs_scan(const struct lifecycle *l) {
 
 /* ---- steps ---- */
 
+/* The line of the program that becomes live by it says what and why, or a warning that it did not. */
 static void step(struct lifecycle *l, struct episode *e, const char *event, const char *served, const char *beside, enum model_role role,
                  const char *why) {
   if (clock_now() < e->not_before) return;
   const struct change_ask ask = {.event = event, .served = served, .beside = beside, .role = role, .author = LIFECYCLE_NAME, .why = why};
-  if (change_begin(l, e, &ask)) log_info("models", "%s: %s: %s", e->name, event, why);
+  change_begin(l, e, &ask);
 }
 
 static bool watched_long_enough(const struct episode *e) {

@@ -113,7 +113,7 @@ static void take_verdict(struct training_job *j) {
     if (!better) conclude(j, "kept", words, said);
     else if (!current) conclude(j, "kept", "another state is served by now than it was compared with", said);
     else if (change_begin(l, e, &ask)) {
-      log_info("models", "%s: candidate: %s", j->model, words);
+      log_info("models", "%s: trained because of %s: better: %s", j->model, j->why, words);
       snprintf(e->last, sizeof e->last, "candidate: %s", words);
     } else conclude(j, "kept", "another change of this model is under way", said);
   }

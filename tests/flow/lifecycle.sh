@@ -56,7 +56,6 @@ start "$work/data2" --program "$program"
 KAIROS_URL=$url
 run 0 "$KAIROS" models add trees "$work/elsewhere.state"
 wait_for "$work/serve.log" 'is live (trees: candidate: by hand'
-becomes "what lies beside" prints '    beside: candidate [0-9a-f]\{12\}' "$KAIROS" models # the list follows the programs
 run 0 "$KAIROS" models deploy trees
 has 'trees: deployed: by hand'
 run 0 "$KAIROS" models list
@@ -87,7 +86,8 @@ done
 run 0 "$KAIROS" retrain trees
 has 'trees: candidate: log loss'
 wait_for "$work/serve.log" 'is live (trees: candidate: log loss'
-becomes "what lies beside" prints '    beside: candidate [0-9a-f]\{12\}' "$KAIROS" models
+run 0 "$KAIROS" models
+has '    beside: candidate [0-9a-f]\{12\}'
 equal "the served version" "$(served)" "$old"
 run 6 "$KAIROS" retrain trees # a candidate is watched
 has 'candidate of trees is beside the served state'
@@ -129,6 +129,7 @@ has ' kept  by lifecycle: '
 has ' deployed  .* by local: by hand'
 has ' returned  '
 equal "states served, in order" "$(grep -c '  served  version' "$work/out")" 4
+if grep -v ' is live (' "$work/serve.log" | grep 'trees: \(candidate\|deployed\|returned\)' >&2; then say "what is not live yet is told as if it were"; fi
 stop
 run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'
