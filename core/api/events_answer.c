@@ -109,8 +109,9 @@ static void put_undeclared(struct json_writer *w, const struct answering *a) {
   if (told) json_close_array(w);
 }
 
-/* Why nothing was learned of a response. The lane knows only the person's newest sends, and that is all that is said: not whose else's. */
-static const char *response_fault(const struct item *item, struct arena *a) {
+/* Why nothing was learned of a response. The lane knows only the person's newest sends, and that is all that is said: not whose else's; and
+ * to whom no decision is told it is not said either, NULL, since who may name any id and any person would find out who was sent what. */
+static const char *response_fault(const struct item *item, bool tells, struct arena *a) {
   const struct json *j = &item->event.json;
   const uint32_t at = json_get(j, item->event.data, "decisionId");
   uint64_t id;
@@ -119,21 +120,24 @@ static const char *response_fault(const struct item *item, struct arena *a) {
   if (at == JSON_NONE) return "without a decisionId in data it belongs to no message: stored, and nothing was learned of it";
   const struct str text = json_text(j, at, a);
   const int shown = text.len < 40 ? (int)text.len : 40;
+  const bool is_id = decision_id_parse(text, &id);
+  if (is_id && !tells) return NULL;
   const char *said =
-      decision_id_parse(text, &id)
-          ? arena_printf(a, "%.*s is no message of the newest of this user: stored, and nothing was learned of it", shown, text.at)
-          : "expected a decision's id as text, like \"d3-17\": stored, and nothing was learned of it";
+      is_id ? arena_printf(a, "%.*s is no message of the newest of this user: stored, and nothing was learned of it", shown, text.at)
+            : "expected a decision's id as text, like \"d3-17\": stored, and nothing was learned of it";
   return said ? said : "it belongs to no message of this user";
 }
 
-static void put_warnings(struct json_writer *w, const struct answering *a) {
+static void put_warnings(struct json_writer *w, const struct answering *a, bool tells) {
   int told = 0;
   for (size_t i = 0; i < a->count && told < TOLD_MOST; i++) {
     const struct item *item = taken_at(a, i);
     if (!item || item->learned || !str_is(item->event.type, "intervention_response")) continue;
+    const char *fault = response_fault(item, tells, &a->posting->request->arena);
+    if (!fault) continue;
     if (told++ == 0) json_key(w, "warnings"), json_open_array(w);
     json_open_object(w);
-    put_place(w, i, "/data/decisionId", response_fault(item, &a->posting->request->arena));
+    put_place(w, i, "/data/decisionId", fault);
     json_close_object(w);
   }
   if (told) json_close_array(w);
@@ -194,10 +198,10 @@ static void answer_batch(const struct answering *a) {
   json_pair_int(&w, "duplicates", t.duplicates);
   put_rejected(&w, a);
   put_undeclared(&w, a);
-  put_warnings(&w, a);
+  put_warnings(&w, a, tells);
   json_pair_bool(&w, "state_updated", t.accepted > 0);
   if (tells) json_pair_int(&w, "interventions_triggered", t.sends);
-  json_pair_bool(&w, "learning_updated", t.learned);
+  if (tells) json_pair_bool(&w, "learning_updated", t.learned);
   if (tells) put_decisions(&w, a);
   put_given_ids(&w, a);
   json_close_object(&w);

@@ -90,11 +90,28 @@ static void no_other_door(void) {
 static void answer_with(const char *key, const char *body, bool told) {
   struct reply r = client_ask(stage.port, "POST", "/v1/events", key, "application/json", str_from(body));
   if (r.status != 200) client_fail("an event: got %d", r.status);
-  static const char *const words[] = {"\"decisions\"", "\"interventions_triggered\""};
-  for (size_t i = 0; i < 2; i++)
+  static const char *const words[] = {"\"decisions\"", "\"interventions_triggered\"", "\"learning_updated\""};
+  for (size_t i = 0; i < 3; i++)
     if ((memmem(r.body.at, r.body.len, words[i], strlen(words[i])) != NULL) != told)
       client_fail("%s, and it should %s: %.*s", words[i], told ? "be there" : "not", (int)r.body.len, r.body.at);
   buf_free(&r.text);
+}
+
+/* Whoever may send answers about anybody could try decision ids, and would learn who was sent which message; slips are told to everybody.
+ */
+static void answers_with(const char *key, bool told) {
+  char body[400], time[32];
+  const int length = (int)clock_format(clock_now(), time);
+  static const char *const ids[] = {"d0-1", "nonsense"};
+  for (size_t i = 0; i < 2; i++) {
+    snprintf(body, sizeof body,
+             "{\"userId\":\"eve\",\"eventType\":\"intervention_response\",\"timestamp\":\"%.*s\",\"data\":{\"decisionId\":\"%s\"}}", length,
+             time, ids[i]);
+    struct reply r = client_ask(stage.port, "POST", "/v1/events", key, "application/json", str_from(body));
+    const bool warned = memmem(r.body.at, r.body.len, "\"warnings\"", 10) != NULL;
+    if (r.status != 200 || warned != (told || i == 1)) client_fail("an answer to %s: %.*s", ids[i], (int)r.body.len, r.body.at);
+    buf_free(&r.text);
+  }
 }
 
 /* Why somebody got nothing says that they are ill, a minor or have opted out: no public write key is told; nor does it lift a health flag.
@@ -111,6 +128,8 @@ static void what_track_is_not_told(void) {
   if (!memmem(r.body.at, r.body.len, "\"pregnant\":true", 15)) client_fail("track has lifted a flag: %.*s", (int)r.body.len, r.body.at);
   buf_free(&r.text);
   answer_with(keys[1], body, true);
+  answers_with(keys[0], false);
+  answers_with(keys[1], true);
 }
 
 /* track may send events and traits, but moves neither zone, age nor consent of anybody, and never past time. */
