@@ -11,7 +11,6 @@
 
 #define STEP_PAGES 2048
 #define TRIES      5
-#define STORE_MOST ((size_t)1 << 30)
 
 bool check_integrity(sqlite3 *db, bool quick, struct err *e) {
   sqlite3_stmt *check = sql_prepare(db, quick ? "PRAGMA quick_check(1)" : "PRAGMA integrity_check(1)", e);
@@ -109,18 +108,12 @@ bool copy_database(const char *from, const char *to, const char *const *tables, 
   return check_copy(to, tables, counts, e);
 }
 
-static bool copy_stored(const char *from, const char *to, const char *name, struct err *e) {
+static bool copy_stored(const char *from, const char *to, const char *name, bool plugin, struct err *e) {
   char path[BOOK_PATH + 80];
-  unsigned char hash[32];
-  char hex[65];
   struct buf bytes = {0};
-  snprintf(path, sizeof path, "%s/%s", from, name);
-  bool done = file_read(path, &bytes, STORE_MOST, e);
-  hash_sha256(buf_view(&bytes), hash);
-  hash_hex(hash, sizeof hash, hex);
-  if (done && strcmp(hex, name) != 0) done = err_set(e, ERR_STORAGE, "%s is damaged: its bytes do not match its name", path);
+  bool done = store_read(from, name, &bytes, e);
   snprintf(path, sizeof path, "%s/%s", to, name);
-  done = done && (file_exists(path) || file_write_atomic(path, buf_view(&bytes), 0400, e));
+  done = done && (file_exists(path) || file_write_atomic(path, buf_view(&bytes), plugin ? 0500 : 0400, e));
   buf_free(&bytes);
   return done;
 }
@@ -133,8 +126,10 @@ bool copy_store(const char *from_directory, const char *to_directory, struct err
   book_file(from_directory, "store", from);
   book_file(to_directory, "store", to);
   bool done = file_make_directory(to, 0700, e) && file_list(from, &a, &entries, &count, e);
-  for (size_t i = 0; done && i < count; i++)
-    if (entries[i].kind == 'f' && strlen(entries[i].name) == 64) done = copy_stored(from, to, entries[i].name, e);
+  for (size_t i = 0; done && i < count; i++) {
+    bool plugin;
+    if (entries[i].kind == 'f' && store_keeps(entries[i].name, &plugin)) done = copy_stored(from, to, entries[i].name, plugin, e);
+  }
   arena_free(&a);
   return done;
 }

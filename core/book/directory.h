@@ -56,6 +56,11 @@ int directory_lock(const char *directory, struct err *e);
 /* Opens with a master key from elsewhere (restore); book_open reads the directory's own. Takes over `lock` (−1 = reader). */
 struct book *book_open_with(const char *directory, int lock, const unsigned char master[SEAL_KEY], struct err *e);
 
+/* The store, from inside. Is it the name of something kept: the SHA-256 of its bytes, with .so behind it of a plugin's copy? What has
+ * another name is a write under way. */
+bool store_keeps(const char *name, bool *plugin);
+bool store_read(const char *store, const char *name, struct buf *out, struct err *e); /* such a name; verifies the hash */
+
 /* control.db, from inside */
 bool control_open(struct book *b, struct err *e);
 void control_close(struct book *b);

@@ -74,9 +74,9 @@ static bool check_store(struct report *r, struct book *b) {
   bool done = file_list(path, r->arena, &entries, &count, &e);
   struct buf bytes = {0};
   for (size_t i = 0; done && i < count; i++) {
-    unsigned char hash[32];
-    if (!hash_unhex(str_from(entries[i].name), hash, sizeof hash)) continue; /* a temporary name of a write under way */
-    done = store_get(b, hash, &bytes, &e);
+    bool plugin;
+    if (!store_keeps(entries[i].name, &plugin)) continue;
+    done = store_read(path, entries[i].name, &bytes, &e);
     good++;
   }
   buf_free(&bytes);

@@ -26,6 +26,7 @@ struct replaying {
   size_t stored_count;
   struct difference first; /* in the order of the journal */
   bool recompute, asked;   /* asked: the models, for this row */
+  bool told;               /* why models of some program could not be opened; of the first one */
   struct models_again again;
   char store[4096];
   struct arena kept; /* the volume's checkpoints, and which of them comes next */
@@ -54,10 +55,21 @@ static bool compare(void *context, const struct kept *k, struct err *e) {
   return true;
 }
 
+/* A model whose code or state is not there says nothing again: why is in the findings, and the difference alone would not tell it. */
+static void tell_unopened(struct replaying *r, const struct program *p) {
+  if (p->findings.errors == 0 || r->told) return;
+  r->told = true;
+  for (size_t i = 0; i < p->findings.count; i++) {
+    const struct finding *f = &p->findings.at[i];
+    if (f->level == FINDING_ERROR) fprintf(stderr, "kairos: program %s: %s:%d: %s\n", p->brief, f->file, f->line, f->text);
+  }
+}
+
 static void believe(void *context, const struct belief_ask *ask, struct recorded *recorded, struct arena *a) {
   struct replaying *r = context;
   const struct program *p = ask->program;
   struct value *said = ARENA_ARRAY(a, struct value, beliefs_count(p->models) + 1);
+  tell_unopened(r, p);
   r->asked = true;
   r->beliefs += recorded->belief_count;
   if (!said || !models_ask_again(&r->again, ask, flow_controls(r->flow, ask->partition), recorded->clock, said, a)) return;

@@ -55,8 +55,8 @@ has 'WARNING: no list of erasures newer than the backup'
 equal "rows restored" "$(counts "$work/restored")" "$in_backup"
 run 0 "$KAIROS" doctor --data "$work/restored"
 hasnt BAD
-run 0 "$KAIROS" replay --verify --data "$work/restored"
-has ' 0 different'
+run 0 "$KAIROS" replay --verify --recompute --data "$work/restored" # the plugins that ran came along
+has ' [1-9][0-9]* beliefs, 0 different'
 "$KAIROS" replay --print --data "$work/restored" >"$work/decisions"
 [ -s "$work/decisions" ] || say "no decisions were restored"
 run 6 "$KAIROS" restore "$work/backup" --data "$work/restored" --master-key "$work/key"

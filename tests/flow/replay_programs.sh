@@ -26,6 +26,7 @@ mkdir "$work/bin" "$work/bin/plugins"
 cp "$KAIROS" "$work/bin/kairos"
 run 3 "$work/bin/kairos" replay --recompute --verify --data "$work/bare"
 has '^first difference: user "sim-[0-9]*", row [0-9]*: [a-z_]* was [0-9.]*, now it is missing'
+has '^kairos: program [0-9a-f]*: models/adherence.lua:[0-9]*: model "adherence": .*/store/[0-9a-f]*\.so.*No such file' # and why
 run 3 "$work/bin/kairos" replay --recompute --verify --json --data "$work/bare"
 has '"first":{"user":"sim-[0-9]*","seq":[0-9]*,"name":"[a-z_]*","recorded":"[0-9.]*","derived":"missing'
 run 0 "$work/bin/kairos" replay --verify --data "$work/bare" # what was said is recorded: no plugin is needed for that

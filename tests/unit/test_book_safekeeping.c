@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define USERS 40
@@ -309,13 +310,34 @@ static void a_killed_move_is_before_or_after(void **state) {
   file_remove_tree(f.directory, NULL);
 }
 
+/* As the loader of plugins leaves it there: what ran is asked again by `replay --recompute`, and an undo runs it. */
+static void put_plugin(struct fixture *f, char name[72]) {
+  const struct str bytes = STR("the code of a plugin");
+  unsigned char sha256[32];
+  char path[600], hex[65];
+  hash_sha256(bytes, sha256);
+  hash_hex(sha256, sizeof sha256, hex);
+  snprintf(name, 72, "%s.so", hex);
+  snprintf(path, sizeof path, "%s/store/%s", f->directory, name);
+  fine(&f->e, file_write_atomic(path, bytes, 0500, &f->e));
+}
+
+static void has_plugin(const char *directory, const char *name) {
+  char path[600];
+  struct stat about;
+  snprintf(path, sizeof path, "%s/store/%s", directory, name);
+  assert_int_equal(stat(path, &about), 0);
+  assert_int_equal(about.st_mode & 07777, 0500);
+}
+
 static void a_backup_comes_back_without_the_erased(void **state) {
   (void)state;
   struct fixture f, restored;
   struct volume *volumes[2];
   struct buf before = {0}, after = {0};
-  char backup[450], key[450], control[450], lost[450], name[32];
+  char backup[450], key[450], control[450], lost[450], name[32], plugin[72];
   fixture_open(&f, "book-backup", 2);
+  put_plugin(&f, plugin);
   fixture_names(&restored, "book-restored");
   const uint64_t origin = book_origin(f.book);
   assert_true(origin != 0);
@@ -329,6 +351,7 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   assert_int_equal(f.e.kind, ERR_CONFLICT);
   snprintf(control, sizeof control, "%s/master.key", backup);
   assert_false(file_exists(control));
+  has_plugin(backup, plugin);
   name_of(0, name);
   assert_int_equal(found_in_files(backup, "canary-user", 11), 0);
   struct volume *v = toy_home(&f, volumes, name);
@@ -353,6 +376,7 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   fine(&f.e, file_write_atomic(lost, buf_view(&bytes), 0600, &f.e));
   fine(&f.e, book_restore(backup, restored.directory, key, &how, &f.e));
   assert_true(how.listed);
+  has_plugin(restored.directory, plugin);
   tell(&f, restored.directory, &after);
   assert_true(before.len > 1000 && str_eq(buf_view(&before), buf_view(&after)));
   restored.book = book_open(restored.directory, true, &f.e);
@@ -477,6 +501,14 @@ static void the_doctor_sees_what_is_wrong(void **state) {
   book_volume_path(f.book, 0, path);
   book_close(f.book);
   if (bad_lines(&f, which, sizeof which)) fail_msg("%s", which);
+  char plugin[72], changed[600];
+  put_plugin(&f, plugin);
+  assert_int_equal(bad_lines(&f, which, sizeof which), 0);
+  snprintf(changed, sizeof changed, "%s/store/%s", f.directory, plugin);
+  fine(&f.e, file_write_atomic(changed, STR("other code"), 0500, &f.e));
+  assert_int_equal(bad_lines(&f, which, sizeof which), 1);
+  assert_non_null(strstr(which, "do not match its name"));
+  assert_int_equal(remove(changed), 0);
   const struct {
     const char *harm, *cure, *expected;
   } harms[] = {
