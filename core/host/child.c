@@ -65,7 +65,7 @@ static void set_limit(__rlimit_resource_t which, rlim_t value) {
 }
 
 void child_limit(size_t memory) {
-  set_limit(RLIMIT_CORE, 0);
+  set_limit(RLIMIT_CORE, 1); /* 0 does not keep the kernel from piping a dump to a program, 1 does */
 #ifndef KAIROS_SANITIZED
   set_limit(RLIMIT_NPROC, 0);
   set_limit(RLIMIT_FSIZE, 0);

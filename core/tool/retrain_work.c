@@ -69,7 +69,6 @@ static bool is_orphan(void) {
 static void step_back(int64_t seconds) {
   const size_t now = address_space();
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICER);
-  limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, (rlim_t)seconds);
   if (now) limit(RLIMIT_AS, (rlim_t)(now + MEMORY_MOST));
   prctl(PR_SET_PDEATHSIG, SIGKILL);
