@@ -2,6 +2,7 @@
  * what is read from it, and that opening refuses a newer or damaged file with a sentence. The turn is in turn.c, users in users.c, recovery
  * in tail.c. A volume belongs to one lane; a reader to one thread. */
 #include "kit/clock.h"
+#include "kit/file.h"
 #include "kit/log.h"
 #include "retaining.h"
 #include "wal.h"
@@ -319,6 +320,12 @@ void volume_close(struct volume *v) {
 }
 
 struct volume *volume_reader(struct book *b, uint32_t number, struct err *e) {
+  char path[BOOK_PATH];
+  book_volume_path(b, number, path);
+  if (!file_exists(path)) {
+    err_set(e, ERR_MISSING, "%s is not there: no engine has run on this directory yet, and nothing was imported", path);
+    return NULL;
+  }
   struct volume *v = volume_new(b, number, false, e);
   if (!v) return NULL;
   if (volume_prepare(v, e)) return v;

@@ -355,6 +355,7 @@ int tool_serve(int argc, char **argv) {
   }
   if (!engine_open(&s, &e)) {
     code = tool_fail(&e);
+    if (s.chosen.refused && !s.chosen.live && e.kind == ERR_INPUT) code = EXIT_FINDINGS; /* the program's, as of check */
     engine_close(&s);
     return code;
   }

@@ -13,6 +13,17 @@ has 'name one with --program'
 [ ! -e "$work/new" ] || say "a slip left a data directory behind"
 run 2 "$KAIROS" move --data "$work/new"
 has '--files is missing'
+# A program that is refused takes nothing; and what no engine ran on has nothing to read, which is said so.
+mkdir -p "$work/wrong/rules"
+echo 'trigger "x" { wen = "true" }' >"$work/wrong/rules/x.lua"
+run 3 "$KAIROS" serve --data "$work/unused" --program "$work/wrong" --listen 127.0.0.1:0
+has 'did you mean "when"'
+run 3 "$KAIROS" import /dev/null --data "$work/unused" --program "$work/wrong"
+has 'no event was taken'
+for words in "replay --verify" "replay --print" "export --sqlite $work/tables" "retention --dry-run" "train adherence --program $KAIROS_SOURCE"; do
+  run 5 "$KAIROS" $words --data "$work/unused"
+  has 'unused/volume-00.db is not there: no engine has run on this directory yet'
+done
 
 run 0 "$KAIROS" predict --help # the example that is shown does what it says
 sed -n "s/.*echo '\(.*\)' | kairos predict trees$/\1/p" "$work/out" >"$work/row"
