@@ -17,12 +17,7 @@ learned() {
   run 0 "$KAIROS" models list --json
   for name in $kept; do of "$name" | grep -q '"live":{"outcomes":[1-9]' || return 1; done
 }
-tries=0
-until learned; do
-  tries=$((tries + 1))
-  [ $tries -lt 600 ] || { cat "$work/out" >&2; say "not every model has outcomes"; }
-  sleep 0.1
-done
+becomes "that every model has outcomes" learned
 for name in $kept; do
   of "$name" | grep -q '"retrain":{"at":"03:00","lookback_days":90,"samples":10000,"gain":0.05,' || say "$name is not kept: $(of "$name")"
   of "$name" | grep -q '"drift":{"rows":[0-9]*,"score":[^,]*,"threshold":0.3,' || say "$name has no drift: $(of "$name")"

@@ -22,13 +22,9 @@ number() { # KEY of the drift
   sed -n "s/.*\"drift\":{[^[]*\"$1\":\([0-9.]*\)[,}].*/\1/p" "$work/out"
 }
 counted() { # POINTS WHAT
-  tries=0
-  until run 0 "$KAIROS" models list --json && [ "$(number points)" = "$1" ]; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || say "$2: expected $1 points, got $(number points)"
-    sleep 0.1
-  done
+  becomes "$1 points $2" points_are "$1"
 }
+points_are() { run 0 "$KAIROS" models list --json && [ "$(number points)" = "$1" ]; }
 point() { # NUMBER [BASE]: that many are counted then
   days $((10 + 5 * $1)) "${2:-1}" >"$work/days"
   send "$work/days"
@@ -70,12 +66,7 @@ equal "rows of it as well" "$(number rows)" 2500
 point 6
 
 # ---- a kill: what was counted some seconds before is there ----
-tries=0
-until grep -q '"points":\[\[[^]]*\],\[[^]]*\],\[[^]]*\],\[[^]]*\],\[[^]]*\],\[[^]]*\]\]' "$work/data/drift.json"; do
-  tries=$((tries + 1))
-  [ $tries -lt 600 ] || say "six points were not kept"
-  sleep 0.1
-done
+becomes "what is kept of six points" grep -q '"points":\[\[[^]]*\],\[[^]]*\],\[[^]]*\],\[[^]]*\],\[[^]]*\],\[[^]]*\]\]' "$work/data/drift.json"
 stop_hard
 start "$work/data" --program "$program"
 KAIROS_URL=$url

@@ -39,16 +39,11 @@ wait_decided_by() {
     sleep 0.05
   done
 }
+next_is_there() { zygote_now=$(pgrep -P "$engine") && [ "$zygote_now" != "$zygote" ]; }
 kill_zygote() { # and waits for the next one
   zygote=$(pgrep -P "$engine")
   kill -9 "$zygote"
-  tries=0
-  while next=$(pgrep -P "$engine"); [ -z "$next" ] || [ "$next" = "$zygote" ]; do
-    tries=$((tries + 1))
-    [ $tries -lt 1200 ] || say "nobody took the place of the process that starts plugin hosts"
-    sleep 0.05
-  done
-  zygote_now=$next
+  becomes "the next process that starts plugin hosts" next_is_there
 }
 
 wait_decided_by models_spoke

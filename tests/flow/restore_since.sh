@@ -19,13 +19,9 @@ stress() { # WHO WANTED: what becomes of it
   expect_call 200 POST /v1/events "{\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}" "$key"
   grep -q "\"decisions\":\[{[^}]*$2" "$work/answer" || { cat "$work/answer" >&2; say "$1: expected $2"; }
 }
+came() { [ "$(sent)" -ge "$1" ]; }
 arrive() { # COUNT
-  tries=0
-  until [ "$(sent)" -ge "$1" ]; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || say "$1 messages did not come"
-    sleep 0.1
-  done
+  becomes "$1 messages" came "$1"
   equal messages "$(sent)" "$1"
 }
 
@@ -73,12 +69,7 @@ for who in opts_out child stays; do stress $who '"reason":"killed"'; done
 stop
 serve "$work/restored"
 stress stays '"reason":"killed"'
-tries=0
-until run 0 "$KAIROS" why "$decision" --json && grep -q '"end":"withdrawn"' "$work/out"; do
-  tries=$((tries + 1))
-  [ $tries -lt 600 ] || say "what waited in the backup did not end"
-  sleep 0.1
-done
+becomes "the end of what waited in the backup" prints '"end":"withdrawn"' "$KAIROS" why "$decision" --json
 equal "messages before anybody looked" "$(sent)" 0
 sqlite3 "$work/restored/control.db" "SELECT author, kind, name FROM facts WHERE kind='kill'" >"$work/out"
 has '^restore|kill|all'

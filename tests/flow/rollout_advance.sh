@@ -30,14 +30,8 @@ rollout() { # NAME: what the API says of it
   expect_call 200 GET /v1/rollouts
   sed 's/},{"name":"\(goes\|doubts\|asks\|waits\)"/\n{"name":"\1"/g' "$work/answer" | grep "\"name\":\"$1\"" >"$work/out"
 }
-shows() { # NAME PATTERN: sooner or later
-  tries=0
-  until rollout "$1" && grep -q "$2" "$work/out"; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || say "$2 is not to be seen of $1: $(cat "$work/out")"
-    sleep 0.1
-  done
-}
+shown() { rollout "$1" && grep -q "$2" "$work/out"; }
+shows() { becomes "what is to be seen of $1" shown "$1" "$2"; } # NAME PATTERN: sooner or later
 seq 1 400 | sed 's/^/u/' >"$work/everybody"
 stressed_people "$work/everybody"
 stop

@@ -31,12 +31,6 @@ send() { # FILE, in parts that a request may hold
 }
 served() { run 0 "$KAIROS" models list --json && sed -n 's/.*"model":"trees","version":"\([0-9a-f]*\)".*/\1/p' "$work/out"; }
 
-serves() { # VERSION WHAT: in a moment, since the list follows the programs
-  tries=0
-  until [ "$(served)" = "$1" ]; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || say "$2: expected $1, got $(served)"
-    sleep 0.1
-  done
-}
+is_served() { [ "$(served)" = "$1" ]; }
+serves() { becomes "$2" is_served "$1"; } # VERSION WHAT: in a moment, since the list follows the programs
 version_of() { sha256sum "$1" | cut -c1-64; }
