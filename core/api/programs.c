@@ -315,9 +315,10 @@ static void take_chosen(struct programs *s, struct chosen *c) {
   const char *identity = s->live->draft->identity;
   const bool same = c->last.identity && strcmp(c->last.identity, identity) == 0;
   const char *before = same ? c->last.before : c->last.identity;
-  if (!same) watch_begin(s->live, s->live->since);
-  else if (!c->last.returned) watch_begin(s->live, c->last.since);
+  if (!same) watch_begin(s, s->live->since, c->announced);
+  else if (!c->last.returned) watch_begin(s, c->last.since, c->last.change);
   if (same) s->earlier = c->last.earlier;
+  probation_read(s);
   if (before && strcmp(before, identity) != 0) remember_previous(s, before);
 }
 
@@ -364,6 +365,7 @@ void programs_answer(struct api *a) {
 void programs_close(struct api *a) {
   struct programs *s = a->programs;
   if (!s) return;
+  probation_end(s);
   lifecycle_close(a);
   trials_close(a);
   while (s->edition_count) remove_at(s, s->edition_count - 1);

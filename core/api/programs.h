@@ -3,6 +3,7 @@
  *   programs.c        editions and labels, what the builder found
  *   programs_live.c   a change: control.db, then every volume, then the labels
  *   programs_watch.c  the way back when a new program fares badly
+ *   programs_kept.c   … over a restart
  *   programs_shadow.c a candidate beside the live program
  *   programs_show.c   as JSON
  *   programs_ask.c    the handlers */
@@ -31,6 +32,14 @@ struct edition {
   struct program_health at_start; /* when that began */
 };
 #define EDITIONS_MOST 48
+
+struct probation {               /* the live program's */
+  int64_t fact;                  /* number of the one in control.db that began it */
+  struct program_health carried; /* counted in earlier runs of the engine; nothing of its models */
+  uint64_t kept;                 /* events, when the file was written last */
+  int64_t kept_at;               /* monotonic ns */
+  bool writing, failed;
+};
 
 struct activation {     /* one program on its way to being live */
   struct errand errand; /* first: control.db */
@@ -63,6 +72,7 @@ struct programs {
   struct edition *editions[EDITIONS_MOST]; /* newest last */
   size_t edition_count;
   struct edition *live, *previous, *shadow;
+  struct probation probation;
   struct program_health earlier;  /* how the previous one had fared in the engine's last run, while it is only a name */
   struct shadow_run *shadow_runs; /* newest first */
   struct state_of_files files;
@@ -91,8 +101,15 @@ bool activations_hold(const struct programs *s, const struct edition *e);
 const struct activation *activation_to(const struct programs *s, const struct edition *e);
 void activations_retry(uv_timer_t *timer);
 /* programs_watch.c */
-void watch_begin(struct edition *e, int64_t since); /* UTC ms: when it became live, which may be in an earlier run of the engine */
-void programs_watch(struct programs *s);            /* now and then: is the live program worse than the one before? */
+/* Of the live program: when it became live, UTC ms, which may be in an earlier run of the engine; and the number of the fact. */
+void watch_begin(struct programs *s, int64_t since, int64_t fact);
+void programs_watch(struct programs *s); /* now and then: is the live program worse than the one before? */
+/* programs_kept.c */
+#define PROBATION_KEPT "probation.json"                           /* in the data directory */
+struct program_health probation_counts(const struct programs *s); /* of the live program, since its probation began */
+void probation_read(struct programs *s);                          /* after watch_begin of one that was on probation when the engine ended */
+void probation_tick(struct programs *s);
+void probation_end(struct programs *s);
 /* programs_shadow.c */
 void shadow_set(struct programs *s, struct edition *e, struct request *request); /* NULL: nobody any more; answers */
 void shadow_end(struct programs *s);                                             /* when there is one */

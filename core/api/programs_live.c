@@ -68,7 +68,7 @@ static void move_labels(struct programs *s, struct activation *c) {
                                                       : arena_printf(&before->arena, "%s: %s", c->author, c->why);
   if (dropped && dropped != s->live && dropped != before) edition_state(dropped, EDITION_DRAINING);
   if (s->shadow == s->live) shadow_end(s);
-  if (strcmp(c->from, "watch") != 0) watch_begin(s->live, s->live->since);
+  if (strcmp(c->from, "watch") != 0) watch_begin(s, s->live->since, c->number);
 }
 
 static void finish(struct programs *s, struct activation *c) {

@@ -1,7 +1,7 @@
 /* programs_watch: watches over a program that has just become live. Promises that one under which events are refused, or models fail, more
  * than the guard allows and far more than under the program before, is replaced by that one within seconds, with the figures as the reason;
  * that nothing goes back and forth: what was returned to is not watched over itself; and that a restart ends no probation: when it began,
- * what was live before and how that had fared are in control.db. What is counted of the new one begins anew with each start. Whoever fixes
+ * what was live before and how that had fared are in control.db, what was counted of the new one is kept by programs_kept.c. Whoever fixes
  * the directory is live again, since only the sources that failed stand decided. Main thread. */
 #include "kit/clock.h"
 #include "kit/log.h"
@@ -24,11 +24,9 @@ static bool is_past_guard(const struct count *now, const struct count *before) {
   return now->bad >= LEAST_BAD && share > SHARE_MOST && share > TIMES_WORSE * was;
 }
 
-static void counts_of(const struct program_health *h, const struct program_health *from, struct count out[2]) {
-  static const struct program_health none;
-  if (!from) from = &none;
-  out[0] = (struct count){h->rows_failed - from->rows_failed, h->rows - from->rows, "rows of its models failed"};
-  out[1] = (struct count){h->events_refused - from->events_refused, h->events - from->events, "events were refused"};
+static void counts_of(const struct program_health *h, struct count out[2]) {
+  out[0] = (struct count){h->rows_failed, h->rows, "rows of its models failed"};
+  out[1] = (struct count){h->events_refused, h->events, "events were refused"};
 }
 
 /* ---- going back ---- */
@@ -106,10 +104,11 @@ static void give_up(struct programs *s, const struct count *bad) {
 
 /* ---- watching ---- */
 
-void watch_begin(struct edition *e, int64_t since) {
+void watch_begin(struct programs *s, int64_t since, int64_t fact) {
   const int64_t now = clock_now();
-  e->watched_until = (since < now ? since : now) + PROBATION_MS; /* a clock that went back makes no probation longer */
-  e->at_start = program_health(e->draft->program);
+  s->live->watched_until = (since < now ? since : now) + PROBATION_MS; /* a clock that went back makes no probation longer */
+  s->live->at_start = program_health(s->live->draft->program);
+  s->probation = (struct probation){.fact = fact, .writing = s->probation.writing};
 }
 
 void programs_watch(struct programs *s) {
@@ -117,11 +116,12 @@ void programs_watch(struct programs *s) {
   struct count now[2], before[2];
   if (!live->watched_until || s->activations || s->closing) return;
   if (clock_now() > live->watched_until) live->watched_until = 0;
-  const struct program_health h = program_health(live->draft->program);
+  const struct program_health h = probation_counts(s);
   const struct draft *previous = s->previous ? s->previous->draft : NULL;
   const struct program_health was = previous && previous->program ? program_health(previous->program) : s->earlier;
-  counts_of(&h, &live->at_start, now);
-  counts_of(&was, NULL, before);
+  counts_of(&h, now);
+  counts_of(&was, before);
   for (size_t i = 0; i < sizeof now / sizeof *now && live->watched_until; i++)
     if (is_past_guard(&now[i], &before[i])) give_up(s, &now[i]);
+  probation_tick(s);
 }

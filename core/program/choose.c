@@ -36,6 +36,7 @@ static uint64_t counted(const struct json *j, uint32_t list, const char *key) {
 static void note_change(struct last_program *last, const struct control_fact *fact, const struct json *j) {
   const uint32_t before = json_get(j, 0, "before");
   last->since = fact->at;
+  last->change = fact->number;
   last->returned = json_text_is(j, json_get(j, 0, "from"), "watch");
   last->earlier = (struct program_health){.events = counted(j, before, "events"),
                                           .events_refused = counted(j, before, "events_refused"),

@@ -9,7 +9,7 @@ struct last_program {
   char directory[65];            /* the sources that lay in the directory then: they have been acted on, whatever is live */
   char plugins[65];              /* of state_of_files */
   int64_t number;                /* of the fact */
-  int64_t since;                 /* UTC ms: of the fact that made it live in the place of another one */
+  int64_t since, change;         /* UTC ms and number: of the fact that made it live in the place of another one */
   bool returned;                 /* the watch went back to it */
   struct program_health earlier; /* how the one before had fared until then */
 };
@@ -19,6 +19,8 @@ struct chosen {
   struct state_of_files files;
   struct last_program last;
   char acted[65]; /* the directory's sources that stand decided: the same again change nothing */
+  int64_t
+      announced; /* number of the fact that makes `live` live in the place of another one; 0: it was live already. By whoever starts it */
 };
 /* Every program that control.db names becomes known to the library. Then: the directory's, if it is good and other than what was acted on;
  * else the last one, with the code that it ran with. What is wrong with the directory is in refused->findings and does not keep an

@@ -47,7 +47,7 @@ static bool choose_program(struct engine *s, struct err *e) {
 }
 
 static bool announce_program(struct engine *s, int64_t *number, struct err *e) {
-  const struct chosen *c = &s->chosen;
+  struct chosen *c = &s->chosen;
   *number = c->last.number;
   if (c->last.identity && strcmp(c->last.identity, c->live->program->identity) == 0) return true;
   const struct announcement a = {.program = c->live->program,
@@ -56,7 +56,9 @@ static bool announce_program(struct engine *s, int64_t *number, struct err *e) {
                                  .why = "the engine started",
                                  .acted = c->acted,
                                  .plugins = c->files.plugins};
-  return program_announce(s->book, &a, number, e);
+  if (!program_announce(s->book, &a, number, e)) return false;
+  c->announced = *number;
+  return true;
 }
 
 /* ---- boot ---- */

@@ -78,15 +78,17 @@ static void publish(struct starts *s, const char *digest) {
   publish_as(s, digest, "undo", (struct program_health){0});
 }
 
-/* What the watch goes by after a start. */
-static void knows(struct starts *s, int64_t since, bool returned, struct program_health earlier) {
+/* What the watch goes by after a start; the number of the fact that began the probation. */
+static int64_t knows(struct starts *s, int64_t since, bool returned, struct program_health earlier) {
   open_book(s);
   fine(&s->e, program_choose(s->library, &nothing, s->files.root, &s->chosen, &s->e));
   const struct last_program *last = &s->chosen.last;
   assert_int_equal(last->since, since);
   assert_int_equal(last->returned, returned);
   assert_memory_equal(&last->earlier, &earlier, sizeof earlier);
+  const int64_t change = last->change;
   close_book(s);
+  return change;
 }
 
 static void teardown(struct starts *s) {
@@ -219,12 +221,12 @@ static void test_a_start_knows_the_probation(void **state) {
   assert_true(start(&s, true));
   memcpy(second, s.live, sizeof second);
   publish_as(&s, first, "undo", fared);
-  knows(&s, begun + 1000, false, fared);
+  const int64_t change = knows(&s, begun + 1000, false, fared);
   clock_freeze(begun + 2000);
   publish(&s, first);
-  knows(&s, begun + 1000, false, fared);
+  assert_int_equal(knows(&s, begun + 1000, false, fared), change); /* it was live already: no other probation */
   publish_as(&s, second, "watch", (struct program_health){.events = 1});
-  knows(&s, begun + 2000, true, (struct program_health){.events = 1});
+  assert_int_equal(knows(&s, begun + 2000, true, (struct program_health){.events = 1}), change + 2);
   publish(&s, first);
   knows(&s, begun + 2000, false, (struct program_health){0}); /* without the figures, as older engines wrote it */
   clock_thaw();
