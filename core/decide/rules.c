@@ -220,15 +220,13 @@ static void build_experiment(struct building *b, const struct noun_experiment *n
     x->arms[k].silence = n->arms[k].silence;
     x->arms[k].option = n->arms[k].send.len ? option_or_finding(b, &n->at, "experiment", n->arms[k].send) : NO_ONE;
   }
-  struct str point = n->at_point;
-  if (str_starts(point, "trigger:")) {
-    point = (struct str){point.at + 8, point.len - 8};
-    x->trigger = find_trigger(b->nouns, point);
-  }
+  if (!str_starts(n->at_point, "trigger:")) return; /* said where the field was read */
+  const struct str point = {n->at_point.at + 8, n->at_point.len - 8};
+  x->trigger = find_trigger(b->nouns, point);
   if (x->trigger == NO_ONE) {
     findings_add(b->findings, FINDING_ERROR, n->at.file, n->at.line,
-                 "experiment \"" STR_FORMAT "\": at = \"" STR_FORMAT "\" names no trigger (write \"trigger:NAME\")%s", STR_ARG(n->at.name),
-                 STR_ARG(n->at_point), trigger_meant(b, point));
+                 "experiment \"" STR_FORMAT "\": at = \"" STR_FORMAT "\" names no trigger%s", STR_ARG(n->at.name), STR_ARG(n->at_point),
+                 trigger_meant(b, point));
     return;
   }
   struct trigger *t = &b->rules->triggers[x->trigger];

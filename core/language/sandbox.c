@@ -320,7 +320,8 @@ static void report(struct sandbox *s, int status) {
     message = s->text_too_long ? STR("a text may have at most 65536 bytes") : STR("the load needs more than 64 MiB of memory");
   if (message.len > 400) message.len = 400;
   while (message.len && !str_utf8(message)) message.len--;
-  findings_add(s->findings, FINDING_ERROR, s->file, line > 0 ? line : 1, STR_FORMAT, STR_ARG(message));
+  const char *hint = status == LUA_ERRMEM || s->spent ? "" : sandbox_hint(message);
+  findings_add(s->findings, FINDING_ERROR, s->file, line > 0 ? line : 1, STR_FORMAT "%s", STR_ARG(message), hint);
 }
 
 static int run_chunk(lua_State *L) {

@@ -71,6 +71,7 @@ bool sandbox_pay(struct sandbox *s, long instructions);
 void sandbox_step(struct sandbox *s); /* ipairs and pairs go one step on, which an uncounted call pays for */
 /* Cuts Lua's "rule:12: " off a message. */
 struct str sandbox_message(struct str message, int *line);
+const char *sandbox_hint(struct str message); /* what the author of such a sentence's cause most likely meant, or nothing */
 
 struct sandbox *sandbox_of(lua_State *L);
 /* Takes `amount` off the fuel; raises when it is spent. Every word that works in a loop calls it. */

@@ -65,8 +65,10 @@ static int every_at(lua_State *L) {
   const struct moment_word *day = moment_of(L, 1);
   if (!day || !day->needs_time) return luaL_error(L, "at follows every: every \"day\":at \"07:30\"");
   int32_t minute;
-  if (!read_time(lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL, &minute))
-    return luaL_error(L, "at needs a time of day from \"00:00\" to \"23:59\"");
+  const char *said = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+  if (!read_time(said, &minute) && said)
+    return luaL_error(L, "at needs a time of day from \"00:00\" to \"23:59\", two digits each, got \"%s\"", said);
+  if (!said) return luaL_error(L, "at needs a time of day from \"00:00\" to \"23:59\"");
   struct moment_word *m = push_moment(L, MOMENT_SCHEDULE);
   m->moment.weekdays = day->moment.weekdays;
   m->moment.minute = minute;

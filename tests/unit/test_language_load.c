@@ -373,7 +373,7 @@ static void a_broken_file_hides_no_other(void **state) {
   struct loaded l = load_files(files, 6);
   struct buf b = {0};
   print_findings(&l, &b);
-  assert_string_equal(b.at, "rules/a.lua:3: '}' expected (to close '{' at line 1) near 'on'\n"
+  assert_string_equal(b.at, "rules/a.lua:3: '}' expected (to close '{' at line 1) near 'on' (is a comma missing before it?)\n"
                             "rules/b.lua:1: trigger \"t\": unknown field \"wen\" (did you mean \"when\"?)\n"
                             "rules/d.lua:2: attempt to index a nil value (field 'x')\n"
                             "rules/e.lua:2: this line is not UTF-8\n");

@@ -246,6 +246,15 @@ static void errors_name_their_line(void **state) {
   refused("local t = trigger \"x\"\nt { why = \"a\", on = \"b\" }\nt {}", 3, "has its table already");
   refused("local e = every \"fryday\"", 1, "every knows no \"fryday\" (did you mean \"friday\"?)");
   refused("local e = every \"day\":at \"25:00\"", 1, "at needs a time of day from \"00:00\" to \"23:59\"");
+  refused("local e = every \"day\":at \"7:30\"", 1, "two digits each, got \"7:30\"");
+  /* What Lua says of the commonest slips, and what was most likely meant. */
+  refused("trigger \"t\" { when = event.n > 1 }", 1, "(a condition is a text: when = \"event.steps > 5\")");
+  refused("trigger \"t\" { when = segment.new }", 1, "(a condition is a text: when = ");
+  refused("trigger \"t\" { cooldown = 2 hours }", 1, "near 'hours' (a number of them is written 2 * hours)");
+  refused("trigger \"t\" { on = every \"day\" at \"07:30\" }", 1, "near 'at' (a moment is written every \"day\":at \"07:30\")");
+  refused("trigger \"t\" { why = \"a\" on = \"b\" }", 1, "near 'on' (is a comma missing before it?)");
+  refused("trigger \"t\" { on = { \"a\" \"b\" } }", 1, "(is a comma missing before it?)");
+  refused("trigger t { why = \"a\" }", 1, "near 't' (names and texts stand in quotes: ");
   refused("local e = every \"day\":at \"07:30\":at \"08:00\"", 1, "at follows every");
   refused("local e = silence(0)", 1, "silence needs a duration above 0");
   refused("local e = follow_up { of = \"x\", after = 5 }", 1, "follow_up needs of = ");
