@@ -193,6 +193,7 @@ static bool meet(struct flow *f, struct step *s, struct err *e) {
   if (!taken) refuse(f, s, &why);
   else if (!s->user && !(s->user = find_user(f, ev->user, true, e))) return false;
   if (taken) s->user->wave = f->wave;
+  if (taken && !s->item->recorded) s->recorded.returned = f->volume && !s->user->head && volume_was_erased(f->volume, s->user);
   return true;
 }
 

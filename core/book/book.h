@@ -188,6 +188,8 @@ bool volume_settle(struct volume *v, bool idle, struct err *e);
  * key, so that a crash between leaves nothing readable, and the next start goes on. `u` is gone afterwards. When a reader holds the log,
  * its truncation is owed (figures) and every volume_settle tries again. Only between turns. */
 bool volume_erase(struct volume *v, struct user *u, struct err *e);
+/* Whether somebody of this id was erased here, or is being erased; of writers. */
+bool volume_was_erased(const struct volume *v, const struct user *u);
 
 /* Duplicates [lane]: looks up (source, id) within the window, verifies against the row. A row that retention has removed counts as the
  * same. */

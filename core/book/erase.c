@@ -100,6 +100,7 @@ bool volume_erase(struct volume *v, struct user *u, struct err *e) {
   must(!v->has_rows);
   struct erasure erasure;
   erasure_of(u, &erasure);
+  if (!map_set(&v->erased, erasure.digest.low, 1)) return err_set(e, ERR_BUSY, "memory for an erasure is missing");
   /* First the record: a deletion without it would come back with the next restored backup. */
   return control_add_erasure(v->book, &erasure, e) && erase_recorded(v, u, u->head, e);
 }

@@ -227,6 +227,10 @@ uint64_t user_closed_key(void) {
   return mark_key("user", STR("merged"));
 }
 
+uint64_t user_returned_key(void) {
+  return mark_key("user", STR("returned"));
+}
+
 struct send *user_send(struct user *u, uint64_t decision) {
   for (uint16_t i = u->send_count; i-- > 0;)
     if (u->sends[i].decision == decision) return &u->sends[i];

@@ -149,7 +149,8 @@ uint32_t user_health(const struct user *u, struct arena *a);
 /* The engine's own few keys, which protect the person: whoever filled the profile to its bound cannot keep them out. */
 bool user_merge_own(struct user *u, struct str json_object, struct err *e);
 
-uint64_t user_closed_key(void); /* of the mark that closes a user */
+uint64_t user_closed_key(void);   /* of the mark that closes a user */
+uint64_t user_returned_key(void); /* of the mark of somebody new under the id of somebody who was erased */
 
 /* Codec of everything stored. Same content, same bytes. */
 bool user_encode(const struct user *u, struct buf *out);

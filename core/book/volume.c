@@ -256,12 +256,35 @@ static void volume_free(struct volume *v) {
   buf_free(&v->sealed);
   map_free(&v->by_id);
   map_free(&v->by_number);
+  map_free(&v->erased);
   sodium_memzero(v, sizeof *v);
   kit_free(v);
 }
 
 static bool start(struct volume *v, struct err *e) {
   return volume_prepare(v, e) && erase_resume(v, e) && (v->raw || tail_apply(v, e));
+}
+
+struct reading_erased {
+  struct volume *volume;
+  bool failed;
+};
+
+static bool note_erased(void *context, const struct erasure *erasure) {
+  struct reading_erased *r = context;
+  r->failed = !map_set(&r->volume->erased, erasure->digest.low, 1);
+  return !r->failed;
+}
+
+/* Of all volumes: an erasure does not say of which it was, and few are erased. */
+static bool read_erased(struct volume *v, struct err *e) {
+  struct reading_erased r = {.volume = v};
+  return control_erasures(v->book, note_erased, &r, e) && (!r.failed || err_set(e, ERR_STORAGE, "memory for who was erased is missing"));
+}
+
+bool volume_was_erased(const struct volume *v, const struct user *u) {
+  uint64_t one;
+  return map_get(&v->erased, u->digest.low, &one);
 }
 
 static struct volume *open_writer(struct book *b, uint32_t number, const struct volume_replay *replay, bool raw, struct err *e) {
@@ -273,7 +296,7 @@ static struct volume *open_writer(struct book *b, uint32_t number, const struct 
   if (!v) return NULL;
   if (replay) v->replay = *replay;
   v->raw = raw;
-  if (start(v, e)) return v;
+  if ((raw || read_erased(v, e)) && start(v, e)) return v;
   err_wrap(e, "volume %u", number);
   volume_free(v);
   return NULL;

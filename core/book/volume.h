@@ -121,6 +121,7 @@ struct volume {
   int64_t watermark; /* rows up to here are in stored states */
   /* users */
   struct map by_id, by_number;
+  struct map erased;            /* digests of whoever was erased here; of writers */
   struct user *newest, *oldest; /* recently used */
   struct user *dirty_first, *dirty_last;
   uint64_t dirty;

@@ -48,12 +48,17 @@ static const char *guard_gap(const struct rules *r, const struct guard_figures *
   return REASON_TOO_SOON;
 }
 
+/* Who was erased and is somebody new under the same id has been enrolled by nobody. */
+static bool is_enrolled(const struct rules *r, const struct user *u) {
+  return r->policy.enrolled && !(u && user_mark(u, user_returned_key()));
+}
+
 /* Who may be disturbed, in the order in which it is asked; what no figure says needs the user. */
 static const char *guard_who(const struct rules *r, const struct user *u, const struct guard_figures *g, int check, struct arena *a,
                              struct str *detail) {
   switch (check) {
   case 0: return g->consent == CONSENT_WITHDRAWN ? REASON_OPTED_OUT : NULL;
-  case 1: return g->consent == CONSENT_UNKNOWN && !r->policy.enrolled ? REASON_CONSENT_UNKNOWN : NULL;
+  case 1: return g->consent == CONSENT_UNKNOWN && !is_enrolled(r, u) ? REASON_CONSENT_UNKNOWN : NULL;
   case 2: return u ? guard_age(r, u, a, detail) : NULL;
   default: return u && rules_hold_out(r, u) ? REASON_HOLDOUT : NULL;
   }

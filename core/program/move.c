@@ -14,6 +14,11 @@ static bool mark_history(struct user *u, const struct recorded *r) {
   return true;
 }
 
+/* Who asked to be erased is enrolled no more, whatever an application goes on sending: consent is theirs to give anew (decide/guard.c). */
+static bool mark_returned(struct user *u, const struct recorded *r) {
+  return !r->returned || user_set_mark(u, user_returned_key(), r->clock, 0);
+}
+
 /* Before anything of the program moves: what is refused leaves no row, so it leaves nothing in the state. Merged once more below it is the
  * same. */
 static bool profile_fits(struct user *u, enum entry_kind kind, const struct event *ev, const struct recorded *r, struct err *e) {
@@ -36,7 +41,7 @@ bool program_move(const struct program *p, struct user *u, enum entry_kind kind,
   if (!reward_join(u, ev, r->clock, scratch, learned)) return err_set(e, ERR_INTERNAL, "no memory for a complaint");
   if (kind != ENTRY_TICK && kind != ENTRY_MERGE) u->last_event = r->clock;
   if (r->clock > u->clock) u->clock = r->clock;
-  if ((!user_mark(u, since) && !user_set_mark(u, since, r->clock, 0)) || !mark_history(u, r))
+  if ((!user_mark(u, since) && !user_set_mark(u, since, r->clock, 0)) || !mark_history(u, r) || !mark_returned(u, r))
     return err_set(e, ERR_INTERNAL, "no memory for a mark");
   return true;
 }

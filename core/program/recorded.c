@@ -5,12 +5,12 @@
 #define RECORDED_VERSION 1
 #define BELIEFS_MOST     4096
 #define CLOCK_MOST       (INT64_C(1) << 52) /* ms: far beyond the year 9999 */
-enum { FLAG_HISTORY = 1, FLAG_IDENTIFY = 2, FLAG_DECIDES = 4, FLAG_FILLED = 8, FLAG_TRACED = 16 };
+enum { FLAG_HISTORY = 1, FLAG_IDENTIFY = 2, FLAG_DECIDES = 4, FLAG_FILLED = 8, FLAG_TRACED = 16, FLAG_RETURNED = 32 };
 
 void recorded_pack(const struct recorded *r, struct buf *out) {
   pack_u64(out, RECORDED_VERSION);
   pack_u64(out, (r->history ? FLAG_HISTORY : 0u) | (r->may_identify ? FLAG_IDENTIFY : 0u) | (r->decides ? FLAG_DECIDES : 0u) |
-                    (r->filled.len ? FLAG_FILLED : 0u) | (r->trace.there ? FLAG_TRACED : 0u));
+                    (r->filled.len ? FLAG_FILLED : 0u) | (r->trace.there ? FLAG_TRACED : 0u) | (r->returned ? FLAG_RETURNED : 0u));
   pack_i64(out, r->clock);
   pack_i64(out, r->received - r->clock);
   pack_str(out, r->source);
@@ -51,6 +51,7 @@ bool recorded_unpack(struct str bytes, struct arena *a, struct recorded *out, st
   out->history = flags & FLAG_HISTORY;
   out->may_identify = flags & FLAG_IDENTIFY;
   out->decides = flags & FLAG_DECIDES;
+  out->returned = flags & FLAG_RETURNED;
   const int64_t clock = unpack_i64(&u), since = unpack_i64(&u);
   if (clock < -CLOCK_MOST || clock > CLOCK_MOST || since < -CLOCK_MOST || since > CLOCK_MOST)
     return err_set(e, ERR_STORAGE, "journal record: %lld ms is no time", (long long)clock);

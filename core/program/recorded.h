@@ -17,6 +17,7 @@ struct recorded {
   bool history;      /* ?clock=event or import */
   bool may_identify; /* the sender's scope may change zone and age */
   bool decides;      /* false: too late to be a decision point */
+  bool returned;     /* the first row of somebody new under the id of somebody who was erased */
   struct str source;
   struct str given_id; /* the id that was given when the sender sent none; empty otherwise */
   uint64_t first_decision;
