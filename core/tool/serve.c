@@ -250,6 +250,13 @@ static bool read_secrets(struct engine *s, const struct argument_list *texts, co
                  *count);
 }
 
+/* What an endpoint is called in lists, logs and explanations: whoever may read those need not know what stands behind the "?", which is
+ * often a secret. NULL: no memory. */
+static const char *endpoint_name(struct engine *s, const char *url) {
+  const char *query = strchr(url, '?');
+  return query ? arena_printf(&s->arena, "%.*s?…", (int)(query - url), url) : url;
+}
+
 static bool set_endpoints(struct engine *s, const struct argument_list *urls, const struct argument_list *texts, bool allow_http,
                           bool allow_private, struct err *e) {
   const char *secrets[2] = {NULL, NULL};
@@ -259,11 +266,12 @@ static bool set_endpoints(struct engine *s, const struct argument_list *urls, co
   struct endpoint *list = ARENA_ARRAY(&s->arena, struct endpoint, urls->count + 1);
   if (!list) return err_set(e, ERR_INTERNAL, "no memory for %zu webhook endpoints", urls->count);
   for (size_t i = 0; i < urls->count; i++) {
-    list[i] = (struct endpoint){.name = urls->at[i],
+    list[i] = (struct endpoint){.name = endpoint_name(s, urls->at[i]),
                                 .url = urls->at[i],
                                 .secrets = {secrets[0], secrets[1]},
                                 .allow_http = allow_http,
                                 .allow_private = allow_private};
+    if (!list[i].name) return err_set(e, ERR_INTERNAL, "no memory for a webhook endpoint");
     if (!endpoint_check(&list[i], e)) return false;
   }
   s->options.endpoints = list;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # An endpoint that says 410 is disabled: what is meant for it waits, an operator is told why and since when, and what is still in time is
-# sent once the endpoint is enabled; nothing has failed.
+# sent once the endpoint is enabled; nothing has failed. What stands behind the "?" of its URL, often a secret, is shown nowhere.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 secret=whsec_$(head -c 24 /dev/urandom | base64)
@@ -9,8 +9,9 @@ small_program "$work/program"
 helpers=$!
 wait_for "$work/got" '^port '
 hook="http://127.0.0.1:$(sed -n 's/^port //p' "$work/got")/hook"
-start "$work/data" --program "$work/program" --webhook "$hook" --webhook-secret "$secret" --allow-http --allow-private
+start "$work/data" --program "$work/program" --webhook "$hook?token=canary" --webhook-secret "$secret" --allow-http --allow-private
 export KAIROS_URL="$url"
+shown="$hook?…"
 listed() { becomes "webhooks list" prints "$1" "$KAIROS" webhooks list; } # PATTERN: what it comes to say
 stress() { # who: is sent something
   expect_call 200 PUT "/v1/users/$1" "{\"timezone\":\"$(noon_zone)\",\"age\":40}"
@@ -29,11 +30,11 @@ listed '^waiting: 2$'
 has '^failed: 0$'
 run 0 "$KAIROS" why "$sent"
 has '^  delivery: waiting, attempts 0$'
-has "^    endpoint $hook: disabled since 20[^ ]*Z, because HTTP 410, the endpoint is gone; what waits goes out after .kairos webhooks enable.\$"
+has "^    endpoint $shown: disabled since 20[^ ]*Z, because HTTP 410, the endpoint is gone; what waits goes out after .kairos webhooks enable.\$"
 run 0 "$KAIROS" why "$sent" --language ru
-has "^    адрес доставки $hook: отключён с 20[^ ]*Z, причина: HTTP 410"
+has "^    адрес доставки $shown: отключён с 20[^ ]*Z, причина: HTTP 410"
 run 0 "$KAIROS" why "$sent" --json
-has '"delivery":{"end":"waiting",.*"endpoints":\[{"name":"'"$hook"'","breaker":"disabled","why":"HTTP 410, the endpoint is gone","since":"20[^"]*"}\]'
+has '"delivery":{"end":"waiting",.*"endpoints":\[{"name":"'"$shown"'","breaker":"disabled","why":"HTTP 410, the endpoint is gone","since":"20[^"]*"}\]'
 equal "requests" "$(grep -c verified "$work/got")" 1
 run 0 "$KAIROS" webhooks enable
 equal "what enabling says" "$(sed 's/^http[^ ]*: /ENDPOINT: /' "$work/out")" 'ENDPOINT: enabled
@@ -49,4 +50,9 @@ equal "what enabling again says" "$(sed 's/^http[^ ]*: /ENDPOINT: /' "$work/out"
 no message waits'
 run 0 "$KAIROS" webhooks enable --json
 has '"enabled":false}\],"waiting":0}$'
+hasnt canary
+run 0 "$KAIROS" webhooks list
+hasnt canary
 stop
+grep -qF "$shown" "$work/serve.log" || say "the log does not name the endpoint"
+! grep canary "$work/serve.log" || say "the log holds what may be a secret"
