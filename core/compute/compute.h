@@ -81,6 +81,8 @@ struct models_from {            /* where plugins and states come from */
   bool (*file)(void *context, const char *path, struct str *bytes);
   void *context;
 };
+/* Where the plugin of this id lies in such directories; else what was looked for, and where. [any] */
+bool model_plugin_file(struct arena *a, const char *directories, struct str id, const char **path, struct err *e);
 /* Opens plugins, loads states, runs golden rows; everything wrong becomes a finding and the program is refused. [builder] */
 struct models *models_build(struct arena *a, const struct noun_model *declared, size_t count, const struct features *features,
                             const struct models_from *from, struct findings *f);

@@ -94,7 +94,7 @@ static bool pinned_plugin(struct arena *a, const struct models_from *from, struc
   return false;
 }
 
-static bool find_plugin(struct arena *a, const char *directories, struct str id, const char **path) {
+bool model_plugin_file(struct arena *a, const char *directories, struct str id, const char **path, struct err *e) {
   struct str rest = str_from(directories), directory;
   while (str_split(&rest, ':', &directory)) {
     *path = arena_printf(a, STR_FORMAT "/" STR_FORMAT ".so", STR_ARG(directory), STR_ARG(id));
@@ -102,7 +102,10 @@ static bool find_plugin(struct arena *a, const char *directories, struct str id,
     *path = arena_printf(a, STR_FORMAT "/" STR_FORMAT "/" STR_FORMAT ".so", STR_ARG(directory), STR_ARG(id), STR_ARG(id));
     if (file_exists(*path)) return true;
   }
-  return false;
+  return err_set(e, ERR_MISSING,
+                 "plugin: neither " STR_FORMAT ".so nor " STR_FORMAT "/" STR_FORMAT
+                 ".so is in %s (KAIROS_PLUGINS names further directories)",
+                 STR_ARG(id), STR_ARG(id), STR_ARG(id), directories);
 }
 
 struct model_spec model_spec_of(const struct models *all, uint32_t model, struct arena *a) {
@@ -188,8 +191,12 @@ static bool find_output(const struct noun_model_output *o, const struct plugin_f
   uint32_t c = 0;
   while (c < count && !str_is(wanted, fields[c].name)) c++;
   *column = c;
-  return c < count || err_set(e, ERR_INPUT, "output \"" STR_FORMAT "\": the plugin has no output of this name; it has \"%s\"%s",
-                              STR_ARG(wanted), count ? fields[0].name : "none", count > 1 ? " and others" : "");
+  if (c < count) return true;
+  char meant[200] = ""; /* the usual slip: a belief has a name of its own */
+  if (count == 1 && o->from.len == 0)
+    snprintf(meant, sizeof meant, ": write outputs = { " STR_FORMAT " = { from = \"%s\" } }", STR_ARG(o->name), fields[0].name);
+  return err_set(e, ERR_INPUT, "output \"" STR_FORMAT "\": the plugin has no output of this name; it has \"%s\"%s%s", STR_ARG(wanted),
+                 count ? fields[0].name : "none", count > 1 ? " and others" : "", meant);
 }
 
 bool model_has_outputs(const struct noun_model *n, const struct trained *t, struct err *e) {
@@ -229,10 +236,8 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
   const char *path;
   struct plugin *plugin;
   struct err e = {0};
-  if (!pinned_plugin(a, from, m->noun->plugin, &path) && !find_plugin(a, from->plugin_directory, m->noun->plugin, &path)) {
-    complain(f, m->noun,
-             "plugin: neither " STR_FORMAT ".so nor " STR_FORMAT "/" STR_FORMAT ".so is in %s (KAIROS_PLUGINS names further directories)",
-             STR_ARG(m->noun->plugin), STR_ARG(m->noun->plugin), STR_ARG(m->noun->plugin), from->plugin_directory);
+  if (!pinned_plugin(a, from, m->noun->plugin, &path) && !model_plugin_file(a, from->plugin_directory, m->noun->plugin, &path, &e)) {
+    complain(f, m->noun, "%s", e.text);
     return;
   }
   struct model_spec spec = model_spec_of(all, (uint32_t)(m - all->at), a);

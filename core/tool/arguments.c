@@ -270,15 +270,21 @@ int arguments_parse(const struct usage *u, int argc, char **argv) {
   return code ? code : check_pairs(u);
 }
 
+static void print_words(const char *const *words, const char *got) {
+  fprintf(stderr, "expected ");
+  for (size_t i = 0; words[i]; i++) fprintf(stderr, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
+  if (got) fprintf(stderr, ", got \"%s\"", got);
+}
+
 int arguments_word(const struct usage *u, const char *place, const char *word, const char *const *words) {
   size_t count = 0;
-  if (!arguments_given(u, place, word)) return -1;
+  const bool said = word && word[0];
   for (; words[count]; count++)
-    if (strcmp(word, words[count]) == 0) return place[0] == '-' || takes_all(u, word) ? (int)count : -1;
-  const char *near = str_nearest(str_from(word), words, count);
-  fprintf(stderr, "kairos %s: expected ", u->name);
-  for (size_t i = 0; i < count; i++) fprintf(stderr, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", words[i]);
-  fprintf(stderr, ", got \"%s\"", word);
+    if (said && strcmp(word, words[count]) == 0) return place[0] == '-' || takes_all(u, word) ? (int)count : -1;
+  const char *near = said ? str_nearest(str_from(word), words, count) : NULL;
+  fprintf(stderr, "kairos %s: ", u->name);
+  if (!said) fprintf(stderr, "%s is missing: ", place);
+  print_words(words, said ? word : NULL);
   if (near) fprintf(stderr, " (did you mean \"%s\"?)", near);
   fprintf(stderr, "\nkairos %s --help tells more.\n", u->name);
   return -1;

@@ -36,7 +36,7 @@ static bool find_model(struct one_model *m, const char *name, struct err *e) {
 }
 
 static bool open_plugin(struct one_model *m, const char *plugins, struct err *e) {
-  char path[4096] = "";
+  const char *path;
   if (m->noun->combine)
     return err_set(e, ERR_INPUT, "%s combines other models and has no weights of its own; ask or train those",
                    model_name(m->program->models, m->index));
@@ -45,11 +45,8 @@ static bool open_plugin(struct one_model *m, const char *plugins, struct err *e)
     m->store[0] = 0;
     return err_set(e, ERR_STORAGE, "%s: no temporary directory could be made", P_tmpdir);
   }
-  struct str rest = str_from(plugins ? plugins : tool_plugin_directory()), directory;
-  do {
-    if (!str_split(&rest, ':', &directory)) break;
-    snprintf(path, sizeof path, STR_FORMAT "/" STR_FORMAT ".so", STR_ARG(directory), STR_ARG(m->noun->plugin));
-  } while (!file_exists(path));
+  if (!model_plugin_file(&m->arena, plugins ? plugins : tool_plugin_directory(), m->noun->plugin, &path, e))
+    return err_wrap(e, "%s:%d: model \"%s\"", m->noun->at.file, m->noun->at.line, model_name(m->program->models, m->index));
   if (str_is(m->noun->isolate, "process")) return plugin_open_hosted(path, m->store, &m->plugin, e);
   if (str_is(m->noun->isolate, "none")) return plugin_open_unlisted(path, m->store, &m->plugin, e);
   return plugin_open(path, m->store, &m->plugin, e);

@@ -55,6 +55,8 @@ int tool_main(int argc, char **argv) {
   leave_no_core();
   host_reborn(argc, argv);
   if (argc < 2) return print_overview(stderr);
+  char help[] = "--help", *of[] = {argv[0], argc > 2 ? argv[2] : NULL, help, NULL}; /* `kairos help why` */
+  if (argc == 3 && strcmp(argv[1], "help") == 0) argv = of;
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) return print_overview(stdout);
   const char *wanted = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
   for (size_t i = 0; i < TOOL_COUNT; i++)

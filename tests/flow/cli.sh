@@ -40,6 +40,13 @@ run 2 "$KAIROS" user shwo u1
 has 'did you mean "show"?'
 run 2 "$KAIROS" user show
 has 'U is missing'
+run 2 "$KAIROS" rollout
+has 'VERB is missing: expected list, show, advance, .* or halt$'
+"$KAIROS" why --help >"$work/why"
+run 0 "$KAIROS" help why
+cmp -s "$work/why" "$work/out" || say "help why is not what why --help says"
+run 2 "$KAIROS" help whhy
+has 'no subcommand "whhy" (did you mean "why"?)'
 run 2 "$KAIROS" rollout advnace x
 has 'did you mean "advance"?'
 run 2 "$KAIROS" kill triger x

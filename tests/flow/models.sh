@@ -156,6 +156,9 @@ has 'models/level_svr.lua:1: output "likelihood": the plugin has no output of th
 [ ! -f "$program/models/level_svr.state" ] || say "a model whose outputs are not the plugin's was trained"
 run 3 "$KAIROS" check "$program"
 has 'models/level_svr.lua:1: .*output "likelihood": the plugin has no output of this name; it has "level_of_svr"$'
+sed -i 's/likelihood" }/level_of_svr" }/; s/level_of_svr = {/likelihood = {/; s/{ from = "level_of_svr" }/{}/' "$program/models/level_svr.lua"
+run 3 "$KAIROS" check "$program"
+has 'has "level_of_svr": write outputs = { likelihood = { from = "level_of_svr" } }$'
 rm "$program"/models/level_* "$program/rules/level.lua"
 run 2 "$KAIROS" evaluate
 run 5 "$KAIROS" evaluate nobody --program "$program"

@@ -32,6 +32,18 @@ sed -i '$d' program/models/wake_up.lua
 run 0 kairos check program
 hasnt "wake_up.*golden"
 
+# A directory of folders, one a plugin, is one as well: for whoever trains just as for whoever checks.
+(
+  export KAIROS_PLUGINS="$PWD"
+  run 0 kairos check program
+  run 0 kairos evaluate wake_up --data data --program program
+)
+(
+  unset KAIROS_PLUGINS
+  run 5 kairos train wake_up --data data --program program
+  has 'models/wake_up.lua:[0-9]*: model "wake_up": plugin: neither wake_up.so nor wake_up/wake_up.so is in .*KAIROS_PLUGINS'
+)
+
 # Nothing is written over, and names are names.
 run 6 kairos init --plugin wake_up
 has "is there already"
