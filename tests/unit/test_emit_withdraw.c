@@ -38,11 +38,10 @@ static void watch_request(const char *bytes, size_t length) {
 
 typedef ssize_t send_function(int, const void *, size_t, int);
 __attribute__((visibility("default"))) ssize_t send(int descriptor, const void *bytes, size_t length, int flags) {
-  static union {
+  union {
     void *pointer;
     send_function *function;
-  } real;
-  if (!real.pointer) real.pointer = dlsym(RTLD_NEXT, "send");
+  } real = {dlsym(RTLD_NEXT, "send")}; /* courier and receivers call it at once: kept nowhere */
   watch_request(bytes, length);
   return real.function(descriptor, bytes, length, flags);
 }

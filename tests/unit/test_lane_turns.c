@@ -292,8 +292,9 @@ static void test_a_held_log_is_waited_for(void **state) {
     assert_int_equal(e.kind, ERR_NONE);
     assert_int_equal(what, i < n - 5 || i == n - 1 ? ITEM_DUPLICATE : ITEM_TAKEN);
   }
-  volume_limits = usual;
-  world_free(fleet_close(f));
+  struct world *world = fleet_close(f);
+  volume_limits = usual; /* no lane looks any more */
+  world_free(world);
   clock_thaw();
 }
 
