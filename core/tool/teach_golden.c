@@ -1,5 +1,6 @@
-/* teach_golden: the golden rows that a state carries itself, as JSON among its figures. Promises rows in the form of a model's file, which
- * stand in place of that file's: those belong to the state that they were made from. Called by train and retrain, main thread. */
+/* teach_golden: the golden rows that a state carries itself, as JSON among its figures. Promises rows in the form of a model's file, of
+ * which none is any person's (teach.c), which stand in place of that file's: those belong to the state that they were made from. Called by
+ * train and retrain, main thread. */
 #include "report.h"
 #include "teach.h"
 

@@ -17,7 +17,7 @@ struct options {
   struct learning_from from;
 };
 
-/* ---- golden rows: a few test rows, inputs rounded to what a person can read, answers asked for the rounded ones ---- */
+/* ---- golden rows: values of test rows, shuffled and rounded to what a person can read, and what is answered to them ---- */
 static void print_input(const struct training_rows *rows, uint32_t c, uint32_t r, const char *name) {
   const uint32_t width = rows->widths[c];
   const size_t end = ((size_t)r + 1) * width;
