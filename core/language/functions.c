@@ -111,8 +111,10 @@ static struct str first_line(struct str sentence) {
   return sentence;
 }
 
-/* A replay (`again`), which scenarios are as well, keeps what was said; it counts and stops nothing. */
-static void note_failure(struct functions *f, struct function *x, enum missing_reason reason, int line, struct str sentence, bool again) {
+/* A replay (`again`), which scenarios are as well, keeps what was said; it counts and stops nothing. The log is told where, and what the
+ * engine says of it; the author's own sentence (`authors`) may hold what was read of a person. */
+static void note_failure(struct functions *f, struct function *x, enum missing_reason reason, int line, struct str sentence, bool authors,
+                         bool again) {
   atomic_uint_fast64_t *counter = reason == MISSING_SPENT    ? &x->spent
                                   : reason == MISSING_MEMORY ? &x->memory
                                   : reason == MISSING_LATE   ? &x->late
@@ -125,7 +127,7 @@ static void note_failure(struct functions *f, struct function *x, enum missing_r
   if (again) return;
   atomic_fetch_add(counter, 1);
   if (atomic_fetch_add(&x->in_row, 1) + 1 < FUNCTION_FAILURES_MOST || atomic_exchange(&x->stopped, true)) return;
-  const bool told = reason == MISSING_RAISED; /* of the other ends the word says all */
+  const bool told = reason == MISSING_RAISED && !authors; /* of the other ends the word says all */
   log_error("language", STR_FORMAT " is stopped after %d failures in a row; the last: %s, %s:%d%s" STR_FORMAT, STR_ARG(x->noun->name),
             FUNCTION_FAILURES_MOST, missing_word(reason), x->noun->at->file, line, told ? ": " : "", told ? (int)said.len : 0, said.at);
 }
@@ -145,12 +147,12 @@ static struct value failed(struct functions *f, struct function *x, struct runne
   if (r->sandbox.spent) reason = r->sandbox.spent == SPENT_TIME ? MISSING_LATE : MISSING_SPENT;
   else if (status == LUA_ERRMEM && r->sandbox.text_too_long) sentence = STR("a text may have at most 4096 bytes");
   else if (status == LUA_ERRMEM) reason = MISSING_MEMORY, sentence = STR("the function needs more than 1 MiB");
-  note_failure(f, x, reason, line, sentence, again);
+  note_failure(f, x, reason, line, sentence, r->sandbox.authors, again);
   return value_missing(reason);
 }
 
 static struct value raised(struct functions *f, struct function *x, bool again, const char *sentence) {
-  note_failure(f, x, MISSING_RAISED, x->noun->line, str_from(sentence), again);
+  note_failure(f, x, MISSING_RAISED, x->noun->line, str_from(sentence), false, again);
   return value_missing(MISSING_RAISED);
 }
 

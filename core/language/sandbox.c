@@ -130,7 +130,7 @@ void sandbox_arm(struct sandbox *s, const struct pace *pace) {
   s->deadline = 0;
   s->spent = SPENT_NOTHING;
   s->spent_line = 0;
-  s->text_too_long = false;
+  s->text_too_long = s->authors = false;
   set_hook(s, !pace);
 }
 

@@ -52,6 +52,7 @@ struct sandbox {
   int line;           /* where the last error was raised */
   int last_line;      /* the last that ran */
   bool text_too_long; /* the allocator refused a text */
+  bool authors;       /* error or assert was called: what was raised is the author's sentence, with whatever was read of a person */
   struct body *bodies;
   size_t body_count, body_cap;
   uint32_t function_count; /* captured so far */

@@ -188,6 +188,7 @@ static int word_type(lua_State *L) {
 }
 
 static int word_error(lua_State *L) {
+  sandbox_of(L)->authors = true;
   int level = (int)luaL_optinteger(L, 2, 1);
   lua_settop(L, 1);
   if (lua_type(L, 1) == LUA_TSTRING && level > 0) {
@@ -201,6 +202,7 @@ static int word_error(lua_State *L) {
 static int word_assert(lua_State *L) {
   if (lua_toboolean(L, 1)) return lua_gettop(L);
   luaL_checkany(L, 1);
+  sandbox_of(L)->authors = true;
   const char *said = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "assertion failed";
   return luaL_error(L, "%s", said);
 }

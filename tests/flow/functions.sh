@@ -47,6 +47,10 @@ trigger "keen_ones" { why = "A function behind a name.", on = "ping", when = "se
 -- What must not happen to anybody else: a loop, an error, a change of the file's own table.
 trigger "endless" { why = "Never ends.", on = "ping", offer = "rest", needs = {}, when = function() while true do end end } -- luacheck: ignore
 trigger "raises" { why = "Raises.", on = "ping", offer = "rest", needs = { "event.n" }, when = function(_, e) return e.m > 1 end }
+trigger "tells" { why = "Raises what it read.", on = "ping", offer = "rest", needs = { "event.tags" },
+  when = function(_, e) error("hurts: " .. e.tags[1]) end }
+trigger "asserts" { why = "Tells it, too.", on = "ping", offer = "rest", needs = { "event.tags" },
+  when = function(_, e) assert(#e.tags == 0, "hurts: " .. e.tags[1]) return true end }
 trigger "writes" { why = "Writes.", on = "ping", offer = "rest", needs = {}, when = function() limits.soft = 0 return true end }
 
 policy "paper" { why = "signed on paper", consent = "by_enrolment" }
@@ -185,4 +189,9 @@ grep -q 'kairos_function_failures_total{function="trigger endless.when (rules/pe
 grep -q 'kairos_function_failures_total{function="trigger raises.when (rules/people.lua:[0-9]*)",end="raised"} [1-9]' "$work/answer" || say "nobody counts errors"
 grep -q 'kairos_function_stopped{function="trigger endless.when (rules/people.lua:[0-9]*)"} 1' "$work/answer" || say "the endless function was not stopped"
 grep -q 'trigger raises.when (rules/people.lua:[0-9]*) is stopped after 8 failures in a row; the last: function raised an error, rules/people.lua:[0-9]*: .*"m" is not in needs' "$work/serve.log" || say "the log says nothing of a stop"
+for name in tells asserts; do # what a rule says of a person is for its author's tests, not for a log
+  grep -q "trigger $name.when (rules/people.lua:[0-9]*) is stopped after 8 failures in a row; the last: function raised an error, rules/people.lua:[0-9]*$" \
+    "$work/serve.log" || { grep "$name" "$work/serve.log" >&2 || true; say "the log does not say where $name stopped, or says more"; }
+done
+! grep knee "$work/serve.log" || say "the log holds what was read of a person"
 stop
