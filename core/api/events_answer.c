@@ -96,6 +96,7 @@ static void put_rejected(struct json_writer *w, const struct answering *a) {
 
 /* A type that no event noun has is stored and decides nothing, which is nearly always a slip: so whoever sends it is told. */
 static void put_undeclared(struct json_writer *w, const struct answering *a) {
+  const struct vocabulary *v = a->posting->api->program->vocabulary;
   int told = 0;
   for (size_t i = 0; i < a->count && told < TOLD_MOST; i++) {
     const struct item *item = taken_at(a, i);
@@ -104,6 +105,8 @@ static void put_undeclared(struct json_writer *w, const struct answering *a) {
     json_open_object(w);
     json_pair_int(w, "index", (int64_t)i);
     json_pair_str(w, "type", item->event.type);
+    const char *meant = vocabulary_nearest_type(v, item->event.type);
+    if (meant) json_pair_text(w, "meant", meant);
     json_close_object(w);
   }
   if (told) json_close_array(w);
@@ -128,16 +131,32 @@ static const char *response_fault(const struct item *item, bool tells, struct ar
   return said ? said : "it belongs to no message of this user";
 }
 
+struct warning {
+  const char *pointer, *detail; /* NULL: there is none */
+};
+
+static struct warning warning_of(const struct answering *a, const struct item *item, bool tells, int *looked) {
+  struct arena *arena = &a->posting->request->arena;
+  const struct vocabulary *v = a->posting->api->program->vocabulary;
+  if (!item->learned && str_is(item->event.type, "intervention_response"))
+    return (struct warning){"/data/decisionId", response_fault(item, tells, arena)};
+  const struct event_type *type = item->undeclared ? NULL : vocabulary_type(v, item->event.type);
+  struct str came;
+  const char *meant;
+  if (!type || *looked >= TOLD_MOST || !vocabulary_slip(v, type, &item->event, &came, &meant, looked)) return (struct warning){0};
+  return (struct warning){arena_printf(arena, "/data/%.*s", (int)came.len, came.at),
+                          arena_printf(arena, "kept, but the program declares no such field (did you mean \"%s\"?)", meant)};
+}
+
 static void put_warnings(struct json_writer *w, const struct answering *a, bool tells) {
-  int told = 0;
+  int told = 0, looked = 0;
   for (size_t i = 0; i < a->count && told < TOLD_MOST; i++) {
     const struct item *item = taken_at(a, i);
-    if (!item || item->learned || !str_is(item->event.type, "intervention_response")) continue;
-    const char *fault = response_fault(item, tells, &a->posting->request->arena);
-    if (!fault) continue;
+    const struct warning warning = item ? warning_of(a, item, tells, &looked) : (struct warning){0};
+    if (!warning.detail || !warning.pointer) continue;
     if (told++ == 0) json_key(w, "warnings"), json_open_array(w);
     json_open_object(w);
-    put_place(w, i, "/data/decisionId", fault);
+    put_place(w, i, warning.pointer, warning.detail);
     json_close_object(w);
   }
   if (told) json_close_array(w);

@@ -45,6 +45,10 @@ const struct event_type *vocabulary_type(const struct vocabulary *v, struct str 
 /* Wrong types and values out of [low, high] are refused: the error starts with the JSON pointer ("/data/completionRate: …"). Unknown fields
  * pass. [lane] */
 bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct err *err);
+/* Among the first fields of `data` that the event's noun does not declare: one whose name is nearly that of a declared field which is not
+ * there. Such fields are kept, and nearly always a slip. `looked` counts events that had undeclared fields. [any] */
+bool vocabulary_slip(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct str *came, const char **meant,
+                     int *looked);
 /* For symbols.find: the declared type, unit and default of `event.x` in any event noun; false when no noun declares it. [builder] */
 bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol *out);
 /* "Did you mean": the field that a condition may read nearest to `event.x`, without its "event."; NULL when none is near. [builder] */

@@ -300,3 +300,34 @@ bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, co
   if (!ok && err) *err = all;
   return ok;
 }
+
+/* ---- slips ---- */
+#define SLIPS_LOOKED 4  /* undeclared fields of one event: who sends many of them means it */
+#define SLIPS_NAMES  64 /* declared fields that they are held to */
+
+/* Of the declared fields that the event does not have. */
+static const char *nearest_absent(const struct field_set *s, const struct json *j, uint32_t object, struct str name) {
+  const char *names[SLIPS_NAMES];
+  size_t count = 0;
+  for (uint32_t i = 0; i < s->count && count < SLIPS_NAMES; i++)
+    if (json_get_str(j, object, s->fields[i].name) == JSON_NONE) names[count++] = s->fields[i].name.at; /* texts of nouns end in NUL */
+  return str_nearest(name, names, count);
+}
+
+bool vocabulary_slip(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct str *came, const char **meant,
+                     int *looked) {
+  const struct field_set *s = &v->types[t->number].data;
+  const struct json *j = &e->json;
+  if (s->count == 0 || e->data == JSON_NONE || json_type(j, e->data) != JSON_OBJECT) return false;
+  uint32_t key = e->data + 1, undeclared = 0;
+  for (uint32_t i = 0; i < j->tokens[e->data].count && undeclared < SLIPS_LOOKED; i++) {
+    const struct json_token *token = &j->tokens[key];
+    key = j->tokens[key + 1].next;
+    *came = (struct str){j->text + token->start, token->end - token->start};
+    const bool plain = !token->escaped && !memchr(came->at, '/', came->len) && !memchr(came->at, '~', came->len); /* in a pointer */
+    if (!plain || keys_find(&s->keys, came->at, came->len) != KEYS_NONE) continue;
+    *looked += undeclared++ == 0;
+    if ((*meant = nearest_absent(s, j, e->data, *came))) return true;
+  }
+  return false;
+}

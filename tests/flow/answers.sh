@@ -40,6 +40,12 @@ in_answer '{"index":3,"pointer":"#/data/decisionId","detail":"expected a decisio
 expect_call 200 POST /v1/events "$good"
 not_in_answer '"warnings"' # said twice, it is an answer still
 
+# ---- slips in what is sent: kept, and said ----
+expect_call 200 POST /v1/events "[$(event anna check_in '"stressLevl":4,"mine":1'),$(event anna check_in '"stressLevel":4,"stressLevl":4'),$(
+  event anna chek_in '"stressLevl":4'),$(event anna check_in '"of_our_own":1,"stressLevel":4')]"
+in_answer '"accepted":4,"duplicates":0,"rejected":\[\],"undeclared":\[{"index":2,"type":"chek_in","meant":"check_in"}\]'
+in_answer '"warnings":\[{"index":0,"pointer":"#/data/stressLevl","detail":"kept, but the program declares no such field (did you mean .\?"stressLevel.\?"?)"}\]'
+
 # ---- consent of the past ----
 past() { event "$1" check_in '"stressLevel":9' "$2"; }
 consent() { expect_call "$1" POST "/v1/users/$2/opt-in?clock=event" "{\"timestamp\":\"$3\"}"; }

@@ -181,7 +181,7 @@ while [ $n -lt 20 ]; do
   expect_call 200 POST /v1/events "{\"id\":\"l$n\",\"userId\":\"x\",\"timestamp\":\"$(now)\",\"eventType\":\"ping\",\"data\":{\"n\":$((n % 6)),\"tags\":[\"knee\"]}}"
 done
 expect_call 200 POST /v1/events "{\"userId\":\"x\",\"timestamp\":\"$(now)\",\"eventType\":\"pnig\",\"data\":{\"n\":5}}"
-grep -q '"accepted":1,.*"undeclared":\[{"index":0,"type":"pnig"}\]' "$work/answer" || { cat "$work/answer" >&2; say "nobody says that the type is undeclared"; }
+grep -q '"accepted":1,.*"undeclared":\[{"index":0,"type":"pnig","meant":"ping"}\]' "$work/answer" || { cat "$work/answer" >&2; say "nobody says that the type is undeclared"; }
 expect_call 200 GET /metrics
 grep -q '^kairos_events_undeclared_total 1$' "$work/answer" || say "the undeclared event is not counted"
 grep -q 'kairos_function_failures_total{function="trigger endless.when (rules/people.lua:[0-9]*)",end="\(fuel\|time\)"} [1-9]' "$work/answer" ||
