@@ -94,6 +94,8 @@ static void answer_bytes(struct buf *to, const struct exchange *x, int status, c
   put_status(to, status);
   buf_text(to, x->door->date);
   if (name && value) put_header(to, name, value);
+  /* What may be asked for with X-Api-Key, a shared cache would keep and give to others. Of POST it keeps nothing by itself. */
+  if (x->request.route && x->request.route->method == METHOD_GET) buf_str(to, STR("Cache-Control: no-store\r\n"));
   if (x->closes) buf_str(to, STR("Connection: close\r\n"));
   else if (x->old) buf_str(to, STR("Connection: keep-alive\r\n"));
   if (!bodiless) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # API keys: made and revoked beside a running engine, which takes a change over within a second (S5); scopes are kept to; the secret is
-# stored nowhere.
+# stored nowhere; and no proxy keeps an answer for whoever asks next.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 run 0 "$KAIROS" init --data "$work/data"
@@ -30,6 +30,11 @@ expect_call 200 GET /v1/programs "" "Authorization: Bearer $app"
 expect_call 403 PUT /v1/kill/all "" "Authorization: Bearer $app"
 expect_call 401 GET /v1/programs "" "Authorization: Bearer ${app}x"
 expect_call 200 GET /livez
+# A shared cache knows Authorization as a reason not to keep an answer, but not X-Api-Key.
+for path in /v1/programs /v1/users/nobody; do
+  curl -s -D "$work/head" -o "$work/answer" -H "X-Api-Key: $app" "$url$path"
+  grep -qi '^cache-control: no-store' "$work/head" || { cat "$work/head" >&2; say "$path may be kept by a proxy"; }
+done
 
 run 6 "$KAIROS" key add app --scopes read --data "$work/data"
 has 'already'
