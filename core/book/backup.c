@@ -48,10 +48,26 @@ static bool copy_files(const char *from, const struct layout *l, const char *to,
   return copy_store(from, to, e);
 }
 
+/* What was copied of a backup that failed is of no use: it fills the disk that may be why, and would be in the way of the next try. */
+static void empty_again(const char *directory) {
+  char path[BOOK_PATH];
+  struct arena a = {0};
+  struct file_entry *entries;
+  size_t count;
+  const bool read = file_list(directory, &a, &entries, &count, NULL);
+  for (size_t i = 0; read && i < count; i++) {
+    book_file(directory, entries[i].name, path);
+    file_remove_tree(path, NULL);
+  }
+  arena_free(&a);
+}
+
 bool book_backup(const char *directory, const char *target, struct err *e) {
   struct layout l;
   if (!layout_read(directory, &l, e) || !must_be_empty(target, NULL, e)) return false;
-  return (copy_files(directory, &l, target, e) && layout_write(target, &l, e)) || err_wrap(e, "backup to %s", target);
+  if (copy_files(directory, &l, target, e) && layout_write(target, &l, e)) return true;
+  empty_again(target);
+  return err_wrap(e, "backup to %s", target);
 }
 
 /* ---- restore ---- */

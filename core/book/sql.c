@@ -98,15 +98,22 @@ void sql_close(sqlite3 **db) {
   *db = NULL;
 }
 
+/* A sentence has room for the beginning of a schema, and for what is wrong behind it. */
+static bool fail_at(struct err *e, sqlite3 *db, int rc, const char *text) {
+  char beginning[64];
+  snprintf(beginning, sizeof beginning, "%.56s%s", text, strlen(text) > 56 ? " …" : "");
+  return sql_fail(e, db, rc, beginning);
+}
+
 bool sql_exec(sqlite3 *db, const char *text, struct err *e) {
   const int rc = sqlite3_exec(db, text, NULL, NULL, NULL);
-  return rc == SQLITE_OK || sql_fail(e, db, rc, text);
+  return rc == SQLITE_OK || fail_at(e, db, rc, text);
 }
 
 sqlite3_stmt *sql_prepare(sqlite3 *db, const char *text, struct err *e) {
   sqlite3_stmt *statement = NULL;
   const int rc = sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
-  if (rc != SQLITE_OK) sql_fail(e, db, rc, text);
+  if (rc != SQLITE_OK) fail_at(e, db, rc, text);
   return statement;
 }
 

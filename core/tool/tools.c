@@ -33,6 +33,14 @@ static int print_overview(FILE *out) {
   return out == stdout ? EXIT_OK : EXIT_USAGE;
 }
 
+/* What went to a full disk is not there, and whoever reads the exit code must know. */
+static int after_printing(int code) {
+  const bool printed = fflush(stdout) == 0 && !ferror(stdout);
+  if (printed) return code;
+  fprintf(stderr, "kairos: not all could be written to standard output\n");
+  return code == EXIT_OK ? EXIT_FAILED : code;
+}
+
 /* What starts plugin hosts is forked here, while there is one thread and little memory. A system that cannot is told so; a tool that
  * needs no plugin does not care. */
 static int run(size_t tool, int argc, char **argv) {
@@ -40,7 +48,7 @@ static int run(size_t tool, int argc, char **argv) {
   if (!host_begin(argc, argv, &e)) log_warn("tool", "%s", e.text);
   const int code = table[tool].run(argc - 1, argv + 1);
   host_end();
-  return code;
+  return after_printing(code);
 }
 
 /* Keys, events and profiles lie in memory in clear: no crash may leave a copy of them in a file. A limit of 1 instead of 0, because the

@@ -47,6 +47,10 @@ run 0 "$KAIROS" help why
 cmp -s "$work/why" "$work/out" || say "help why is not what why --help says"
 run 2 "$KAIROS" help whhy
 has 'no subcommand "whhy" (did you mean "why"?)'
+code=0
+"$KAIROS" completion bash >/dev/full 2>"$work/err" || code=$?
+equal "the exit code of what could not be printed" $code 1
+has 'not all could be written to standard output'
 run 2 "$KAIROS" rollout advnace x
 has 'did you mean "advance"?'
 run 2 "$KAIROS" kill triger x

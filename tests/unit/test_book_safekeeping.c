@@ -346,6 +346,11 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   file_remove_tree(backup, NULL);
   open_all(&f, volumes);
   fill(&f, volumes, 300);
+  snprintf(lost, sizeof lost, "%s/store/%s", f.directory, plugin);
+  fine(&f.e, file_write_atomic(lost, STR("other code"), 0500, &f.e));
+  assert_false(book_backup(f.directory, backup, &f.e)); /* and what was copied before is no more in the way of the next one */
+  assert_int_equal(remove(lost), 0);
+  put_plugin(&f, plugin);
   fine(&f.e, book_backup(f.directory, backup, &f.e)); /* beside a running engine, states not yet written */
   assert_false(book_backup(f.directory, backup, &f.e));
   assert_int_equal(f.e.kind, ERR_CONFLICT);
