@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DESCRIBE_MS  10
@@ -335,7 +336,12 @@ bool plugin_conform(const char *path, const struct conform_options *options, voi
   const char *unable = NULL;
   size_t tried = 0;
   char *whole = realpath(path, NULL);
+  struct stat about;
   if (!whole) return err_set(e, ERR_MISSING, "%s: there is no such file", path);
+  if (stat(whole, &about) == 0 && S_ISDIR(about.st_mode)) {
+    free(whole);
+    return err_set(e, ERR_INPUT, "%s is a directory: expected a plugin's file, like %s/NAME.so", path, path);
+  }
   const char *slash = strrchr(path, '/');
   c.trial.path = whole;
   c.trial.who = slash ? slash + 1 : path;

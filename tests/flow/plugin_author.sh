@@ -67,6 +67,8 @@ has '"failed":0'
 cp worse.so better.so # a state would say another name than the program
 run 3 kairos conform ./better.so --only entry
 has 'its id is "wake_up" and its file is called better.so'
+run 1 kairos conform wake_up
+has "wake_up is a directory: expected a plugin's file, like wake_up/NAME.so"
 run 5 kairos conform ./nothing.so
 run 2 kairos conform ./worse.so --config '{'
 has '^kairos conform: --config: '
