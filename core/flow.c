@@ -107,9 +107,9 @@ static bool known_words(struct flow *f, struct step *s, struct err *why) {
   if (str_is(ev->type, "profile_updated") && s->item->may_identify &&
       !profile_zone_fine(&ev->json, ev->data, "/data/timezone", &f->scratch, why)) {
     struct err more = {0}; /* whoever sent it hears of all of it at once */
-    return (!t || vocabulary_check(p->vocabulary, t, ev, &more)) ? false : err_also(why, &more);
+    return (!t || vocabulary_check(p->vocabulary, t, ev, NULL, &more)) ? false : err_also(why, &more);
   }
-  if (t) return vocabulary_check(p->vocabulary, t, ev, why);
+  if (t) return vocabulary_check(p->vocabulary, t, ev, &s->item->fields, why);
   s->item->undeclared = !p->strict;
   if (!p->strict) return true;
   return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is not in the vocabulary, and the program is strict", STR_ARG(ev->type));

@@ -32,8 +32,9 @@ struct item {
   enum item_state state;
   struct err err; /* REFUSED */
   bool learned;
-  bool recalled;   /* TAKEN, and the user's waiting messages were withdrawn */
-  bool undeclared; /* TAKEN, but no event noun has its type: stored, counted, decides nothing */
+  bool recalled;            /* TAKEN, and the user's waiting messages were withdrawn */
+  bool undeclared;          /* TAKEN, but no event noun has its type: stored, counted, decides nothing */
+  struct undeclared fields; /* TAKEN, and not declared though the type is */
   struct told *told;
   size_t told_count;
   struct str *records; /* the decisions' records, as many as told */

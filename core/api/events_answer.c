@@ -3,6 +3,7 @@
  * nobody declared, a response that belongs to no message) is said; and that a key which may not know is told of no decision. Main thread.
  */
 #include "events.h"
+#include "kit/hash.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -94,9 +95,27 @@ static void put_rejected(struct json_writer *w, const struct answering *a) {
   json_close_array(w);
 }
 
+/* Most senders send the same few names over and over that are near nothing: they are looked at once. By hash: one that falls on another's
+ * costs a hint. [main] */
+static uint64_t never_meant[256];
+
+static bool is_never_meant(uint64_t hash) {
+  return never_meant[hash % 256] == hash;
+}
+
+static void note_never_meant(uint64_t hash) {
+  never_meant[hash % 256] = hash;
+}
+
+static const char *type_meant(const struct program *p, struct str type) {
+  const uint64_t hash = hash_64_seed(type, p->stamp);
+  const char *meant = is_never_meant(hash) ? NULL : vocabulary_nearest_type(p->vocabulary, type);
+  if (!meant) note_never_meant(hash);
+  return meant;
+}
+
 /* A type that no event noun has is stored and decides nothing, which is nearly always a slip: so whoever sends it is told. */
 static void put_undeclared(struct json_writer *w, const struct answering *a) {
-  const struct vocabulary *v = a->posting->api->program->vocabulary;
   int told = 0;
   for (size_t i = 0; i < a->count && told < TOLD_MOST; i++) {
     const struct item *item = taken_at(a, i);
@@ -105,7 +124,7 @@ static void put_undeclared(struct json_writer *w, const struct answering *a) {
     json_open_object(w);
     json_pair_int(w, "index", (int64_t)i);
     json_pair_str(w, "type", item->event.type);
-    const char *meant = vocabulary_nearest_type(v, item->event.type);
+    const char *meant = type_meant(a->posting->api->program, item->event.type);
     if (meant) json_pair_text(w, "meant", meant);
     json_close_object(w);
   }
@@ -135,24 +154,40 @@ struct warning {
   const char *pointer, *detail; /* NULL: there is none */
 };
 
-static struct warning warning_of(const struct answering *a, const struct item *item, bool tells, int *looked) {
+/* `looks`: how many more may be looked at in this request, which nobody's long list of names outgrows. */
+static struct warning slip_of(const struct answering *a, const struct item *item, int *looks) {
   struct arena *arena = &a->posting->request->arena;
-  const struct vocabulary *v = a->posting->api->program->vocabulary;
+  const struct program *p = a->posting->api->program;
+  const struct event *e = &item->event;
+  const struct event_type *type = item->fields.count ? vocabulary_type(p->vocabulary, e->type) : NULL;
+  for (uint32_t i = 0; type && *looks > 0 && i < item->fields.count; i++) {
+    const struct json_token *key = &e->json.tokens[item->fields.keys[i]];
+    const struct str came = {e->json.text + key->start, key->end - key->start};
+    const uint64_t hash = hash_64_seed(came, p->stamp << 16 | (type->number + 1));
+    if (key->escaped || is_never_meant(hash) || memchr(came.at, '/', came.len) || memchr(came.at, '~', came.len)) continue;
+    bool never;
+    --*looks;
+    const char *meant = vocabulary_slip(p->vocabulary, type, e, came, &never);
+    if (never) note_never_meant(hash);
+    if (meant)
+      return (struct warning){arena_printf(arena, "/data/%.*s", (int)came.len, came.at),
+                              arena_printf(arena, "kept, but the program declares no such field (did you mean \"%s\"?)", meant)};
+  }
+  return (struct warning){0};
+}
+
+static struct warning warning_of(const struct answering *a, const struct item *item, bool tells, int *looks) {
+  struct arena *arena = &a->posting->request->arena;
   if (!item->learned && str_is(item->event.type, "intervention_response"))
     return (struct warning){"/data/decisionId", response_fault(item, tells, arena)};
-  const struct event_type *type = item->undeclared ? NULL : vocabulary_type(v, item->event.type);
-  struct str came;
-  const char *meant;
-  if (!type || *looked >= TOLD_MOST || !vocabulary_slip(v, type, &item->event, &came, &meant, looked)) return (struct warning){0};
-  return (struct warning){arena_printf(arena, "/data/%.*s", (int)came.len, came.at),
-                          arena_printf(arena, "kept, but the program declares no such field (did you mean \"%s\"?)", meant)};
+  return slip_of(a, item, looks);
 }
 
 static void put_warnings(struct json_writer *w, const struct answering *a, bool tells) {
-  int told = 0, looked = 0;
+  int told = 0, looks = TOLD_MOST;
   for (size_t i = 0; i < a->count && told < TOLD_MOST; i++) {
     const struct item *item = taken_at(a, i);
-    const struct warning warning = item ? warning_of(a, item, tells, &looked) : (struct warning){0};
+    const struct warning warning = item ? warning_of(a, item, tells, &looks) : (struct warning){0};
     if (!warning.detail || !warning.pointer) continue;
     if (told++ == 0) json_key(w, "warnings"), json_open_array(w);
     json_open_object(w);

@@ -42,13 +42,18 @@ struct err;
 struct vocabulary *vocabulary_build(struct arena *a, const struct noun_event *events, size_t count, struct findings *f);
 /* [any] NULL when no event noun has that name. */
 const struct event_type *vocabulary_type(const struct vocabulary *v, struct str name);
+/* The first keys of `data` that the event's noun does not declare, as tokens. */
+#define UNDECLARED_NOTED 4
+struct undeclared {
+  uint32_t count, keys[UNDECLARED_NOTED];
+};
 /* Wrong types and values out of [low, high] are refused: the error starts with the JSON pointer ("/data/completionRate: …"). Unknown fields
- * pass. [lane] */
-bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct err *err);
-/* Among the first fields of `data` that the event's noun does not declare: one whose name is nearly that of a declared field which is not
- * there. Such fields are kept, and nearly always a slip. `looked` counts events that had undeclared fields. [any] */
-bool vocabulary_slip(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct str *came, const char **meant,
-                     int *looked);
+ * pass, and are noted (NULL: nobody asks). [lane] */
+bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct undeclared *noted,
+                      struct err *err);
+/* A field that was noted is kept, and nearly always a slip when it is nearly called like a declared one which is not there: that one's
+ * name, or NULL. `never`: no declared field is called like it. Costs an edit distance for each declared field. [any] */
+const char *vocabulary_slip(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct str came, bool *never);
 /* For symbols.find: the declared type, unit and default of `event.x` in any event noun; false when no noun declares it. [builder] */
 bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol *out);
 /* "Did you mean": the field that a condition may read nearest to `event.x`, without its "event."; NULL when none is near. [builder] */

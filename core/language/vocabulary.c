@@ -268,7 +268,12 @@ static bool check_value(const struct noun_event_field *field, const struct json 
   return came != JSON_STRING || field->one_of_count == 0 || check_one_of(field, j, token, at, err);
 }
 
-static bool check_object(const struct field_set *s, const struct json *j, uint32_t object, const char *name, struct err *err) {
+static void note(struct undeclared *noted, uint32_t key) {
+  if (noted && noted->count < UNDECLARED_NOTED) noted->keys[noted->count++] = key;
+}
+
+static bool check_object(const struct field_set *s, const struct json *j, uint32_t object, const char *name, struct undeclared *noted,
+                         struct err *err) {
   if (s->count == 0 || object == JSON_NONE || json_type(j, object) != JSON_OBJECT) return true;
   uint32_t pairs = j->tokens[object].count, key = object + 1;
   bool ok = true;
@@ -280,8 +285,9 @@ static bool check_object(const struct field_set *s, const struct json *j, uint32
     if (t->escaped) /* rare: declared names need no escapes, but a sender may write them so */
       for (uint32_t k = 0; k < s->count; k++)
         if (json_get_str(j, object, s->fields[k].name) == value) number = k;
+    if (number == KEYS_NONE) note(noted, key);
+    else if (!check_value(&s->fields[number], j, value, name, &one)) ok = err_also(err, &one);
     key = j->tokens[value].next;
-    if (number != KEYS_NONE && !check_value(&s->fields[number], j, value, name, &one)) ok = err_also(err, &one);
   }
   for (uint32_t i = 0; i < s->dotted_count; i++) {
     const struct noun_event_field *field = &s->fields[s->dotted[i]];
@@ -291,43 +297,29 @@ static bool check_object(const struct field_set *s, const struct json *j, uint32
   return ok;
 }
 
-bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct err *err) {
+bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct undeclared *noted,
+                      struct err *err) {
   const struct type_entry *entry = &v->types[t->number];
   struct err all; /* everything that is wrong, whatever the caller's says already */
   all.kind = ERR_NONE;
-  bool ok = check_object(&entry->data, &e->json, e->data, "data", &all);
-  ok = check_object(&entry->context, &e->json, e->context, "context", &all) && ok;
+  bool ok = check_object(&entry->data, &e->json, e->data, "data", noted, &all);
+  ok = check_object(&entry->context, &e->json, e->context, "context", NULL, &all) && ok;
   if (!ok && err) *err = all;
   return ok;
 }
 
 /* ---- slips ---- */
-#define SLIPS_LOOKED 4  /* undeclared fields of one event: who sends many of them means it */
-#define SLIPS_NAMES  64 /* declared fields that they are held to */
+#define SLIPS_NAMES 64 /* declared fields that one is held to */
 
-/* Of the declared fields that the event does not have. */
-static const char *nearest_absent(const struct field_set *s, const struct json *j, uint32_t object, struct str name) {
+const char *vocabulary_slip(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct str came, bool *never) {
+  const struct field_set *s = &v->types[t->number].data;
   const char *names[SLIPS_NAMES];
   size_t count = 0;
+  for (uint32_t i = 0; i < s->count && count < SLIPS_NAMES; i++) names[count++] = s->fields[i].name.at; /* texts of nouns end in NUL */
+  *never = !str_nearest(came, names, count);
+  if (*never) return NULL;
+  count = 0;
   for (uint32_t i = 0; i < s->count && count < SLIPS_NAMES; i++)
-    if (json_get_str(j, object, s->fields[i].name) == JSON_NONE) names[count++] = s->fields[i].name.at; /* texts of nouns end in NUL */
-  return str_nearest(name, names, count);
-}
-
-bool vocabulary_slip(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct str *came, const char **meant,
-                     int *looked) {
-  const struct field_set *s = &v->types[t->number].data;
-  const struct json *j = &e->json;
-  if (s->count == 0 || e->data == JSON_NONE || json_type(j, e->data) != JSON_OBJECT) return false;
-  uint32_t key = e->data + 1, undeclared = 0;
-  for (uint32_t i = 0; i < j->tokens[e->data].count && undeclared < SLIPS_LOOKED; i++) {
-    const struct json_token *token = &j->tokens[key];
-    key = j->tokens[key + 1].next;
-    *came = (struct str){j->text + token->start, token->end - token->start};
-    const bool plain = !token->escaped && !memchr(came->at, '/', came->len) && !memchr(came->at, '~', came->len); /* in a pointer */
-    if (!plain || keys_find(&s->keys, came->at, came->len) != KEYS_NONE) continue;
-    *looked += undeclared++ == 0;
-    if ((*meant = nearest_absent(s, j, e->data, *came))) return true;
-  }
-  return false;
+    if (json_get_str(&e->json, e->data, s->fields[i].name) == JSON_NONE) names[count++] = s->fields[i].name.at;
+  return str_nearest(came, names, count);
 }

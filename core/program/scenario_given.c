@@ -168,7 +168,7 @@ static bool parse_event(struct scene *s, const struct node *n, struct str type, 
   json_close_object(&w);
   if (!event_parse(s->arena, keep(s->arena, &b), at, STR("scenario"), true, out, e)) return false;
   const struct event_type *known = vocabulary_type(s->program->vocabulary, type);
-  if (known) return vocabulary_check(s->program->vocabulary, known, out, e);
+  if (known) return vocabulary_check(s->program->vocabulary, known, out, NULL, e);
   return !s->program->strict || err_set(e, ERR_INPUT, "\"" STR_FORMAT "\" is not in the vocabulary", STR_ARG(type));
 }
 

@@ -155,7 +155,7 @@ bool side_ticks(struct side *s, int64_t until, struct arena *step, struct err *e
 static bool speaks(const struct side *s, const struct happening *h) {
   struct err why;
   const struct event_type *type = h->kind == ENTRY_EVENT ? vocabulary_type(s->program->vocabulary, h->event.type) : NULL;
-  if (type) return vocabulary_check(s->program->vocabulary, type, &h->event, &why);
+  if (type) return vocabulary_check(s->program->vocabulary, type, &h->event, NULL, &why);
   return h->kind != ENTRY_EVENT || !s->program->strict;
 }
 

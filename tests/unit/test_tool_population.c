@@ -113,7 +113,7 @@ static void every_line_is_taken_in_order(void **state) {
     if (!line.len) continue;
     if (!event_parse(&a, line, INT64_C(1900000000000), STR("test"), true, &event, &e)) fail_msg("%s", e.text);
     const struct event_type *type = vocabulary_type(w->vocabulary, event.type);
-    if (!type || !vocabulary_check(w->vocabulary, type, &event, &e)) fail_msg(STR_FORMAT ": %s", STR_ARG(line), e.text);
+    if (!type || !vocabulary_check(w->vocabulary, type, &event, NULL, &e)) fail_msg(STR_FORMAT ": %s", STR_ARG(line), e.text);
     assert_true(event.timestamp >= last);
     last = event.timestamp;
     planned += str_is(event.type, "workout_planned");
