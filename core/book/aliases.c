@@ -270,7 +270,7 @@ bool control_doubt_merges(struct book *b, struct err *e) {
 }
 
 static void put_digest(const struct book *b, struct str id, char hex[33]) {
-  const struct hash_128 digest = seal_digest(b->layout.secret, id);
+  const struct hash_128 digest = seal_digest(b->secret, id);
   hash_hex((const unsigned char *)&digest, sizeof digest, hex);
 }
 

@@ -15,7 +15,7 @@
 #include "kit/err.h"
 
 #define BOOK_PARTITIONS   16
-#define BOOK_FORMAT       1
+#define BOOK_FORMAT       2
 #define BOOK_VOLUMES_MOST 16
 
 /* ---- the directory ---- */

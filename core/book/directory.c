@@ -221,6 +221,15 @@ static bool sweep(struct book *b, struct err *e) {
   return done;
 }
 
+/* In a directory of format 1 digests hang on the layout's secret alone, which lies in each of its backups. */
+static void derive_secret(struct book *b, const unsigned char master[SEAL_KEY]) {
+  unsigned char people[SEAL_KEY];
+  seal_derive(master, "kairos: people", people);
+  if (b->layout.format < 2) memcpy(b->secret, b->layout.secret, sizeof b->secret);
+  else seal_join(people, b->layout.secret, b->secret);
+  sodium_memzero(people, sizeof people);
+}
+
 struct book *book_open_with(const char *directory, int lock, const unsigned char master[SEAL_KEY], struct err *e) {
   struct book *b = kit_alloc(sizeof *b);
   unsigned char check[16], seed[SEAL_KEY];
@@ -238,7 +247,8 @@ struct book *book_open_with(const char *directory, int lock, const unsigned char
     done = err_set(e, ERR_DENIED, "the master key is not the one that %s was made with", directory);
   seal_derive(master, "kairos: wrap", b->wrap_key);
   seal_derive(master, "kairos: control", b->control_key);
-  seal_derive(b->layout.secret, "kairos: events", seed);
+  derive_secret(b, master);
+  seal_derive(b->secret, "kairos: events", seed);
   memcpy(&b->event_seed, seed, sizeof b->event_seed);
   done = done && load_dictionary(b, e) && (!b->writer || sweep(b, e)) && control_open(b, e);
   if (done) return b;

@@ -14,7 +14,7 @@ struct layout {
   uint32_t format;
   uint32_t generation; /* counts moves; part of the volumes' file names */
   uint32_t volumes;
-  unsigned char secret[SEAL_KEY];     /* for user digests and event ids */
+  unsigned char secret[SEAL_KEY];     /* for user digests and event ids; from format 2 on with the master key's (book.secret) */
   unsigned char key_check[16];        /* recognises the master key */
   unsigned char dictionary[32];       /* SHA-256 of the packing dictionary in the store */
   uint8_t volume_of[BOOK_PARTITIONS]; /* partition → volume */
@@ -34,6 +34,7 @@ struct book {
   struct layout layout;
   uint64_t origin;
   unsigned char wrap_key[SEAL_KEY];    /* wraps users' data keys */
+  unsigned char secret[SEAL_KEY];      /* for user digests and event ids: with a backup alone nobody can try who is in it */
   unsigned char control_key[SEAL_KEY]; /* seals control facts in journals */
   uint64_t event_seed;                 /* for digests of (source, event id) */
   struct dictionary dictionary;

@@ -77,6 +77,10 @@ void seal_derive(const unsigned char key[SEAL_KEY], const char *purpose, unsigne
   crypto_generichash(out, SEAL_KEY, (const unsigned char *)purpose, strlen(purpose), key, SEAL_KEY);
 }
 
+void seal_join(const unsigned char key[SEAL_KEY], const unsigned char other[SEAL_KEY], unsigned char out[SEAL_KEY]) {
+  crypto_generichash(out, SEAL_KEY, other, SEAL_KEY, key, SEAL_KEY);
+}
+
 struct hash_128 seal_digest(const unsigned char secret[SEAL_KEY], struct str text) {
   struct hash_128 digest;
   crypto_generichash((unsigned char *)&digest, sizeof digest, (const unsigned char *)text.at, text.len, secret, SEAL_KEY);

@@ -34,6 +34,8 @@ bool unseal(const unsigned char key[SEAL_KEY], struct seal_cache *cache, const s
             struct buf *out);
 /* A key for one purpose from another key. */
 void seal_derive(const unsigned char key[SEAL_KEY], const char *purpose, unsigned char out[SEAL_KEY]);
+/* A key of both, of which neither alone says anything. */
+void seal_join(const unsigned char key[SEAL_KEY], const unsigned char other[SEAL_KEY], unsigned char out[SEAL_KEY]);
 struct hash_128 seal_digest(const unsigned char secret[SEAL_KEY], struct str text);
 /* For tables in memory: a tenth of the time, and still nobody without the secret can make two texts meet (SipHash-2-4). */
 uint64_t seal_short_digest(const unsigned char secret[SEAL_KEY], struct str text);

@@ -31,7 +31,7 @@ static uint64_t number_key(int64_t number) {
 }
 
 static uint64_t id_key(const struct volume *v, struct str id) {
-  return seal_short_digest(v->book->layout.secret, id);
+  return seal_short_digest(v->book->secret, id);
 }
 
 /* Takes the user into memory; frees it when there is no room. */
@@ -267,7 +267,7 @@ struct user *volume_user(struct volume *v, struct str id, bool create, struct er
     list_front(v, u);
     return u;
   }
-  const struct hash_128 digest = seal_digest(v->book->layout.secret, id);
+  const struct hash_128 digest = seal_digest(v->book->secret, id);
   struct err why = {0};
   sqlite3_stmt *select = volume_statement(v, SELECT_USER_DIGEST);
   sqlite3_bind_blob(select, 1, &digest, sizeof digest, SQLITE_STATIC);

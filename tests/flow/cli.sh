@@ -371,7 +371,7 @@ newer() { # the file to change, how
   run 6 "$KAIROS" replay --data "$work/newer"
   has 'this engine reads'
 }
-newer layout 'sed -i "s/^kairos-layout 1/kairos-layout 2/" "$work/newer/layout"'
+newer layout 'sed -i "s/^kairos-layout 2/kairos-layout 3/" "$work/newer/layout"'
 newer control.db 'sqlite3 "$work/newer/control.db" "PRAGMA user_version=99"'
 newer volume-01.db 'sqlite3 "$work/newer/volume-01.db" "PRAGMA user_version=99"'
 

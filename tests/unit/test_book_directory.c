@@ -50,7 +50,7 @@ static void refusals_are_sentences(void **state) {
   const struct {
     const char *text, *expected;
     enum err_kind kind;
-  } wrong[] = {{"kairos-layout 2\n", "newer engine", ERR_CONFLICT},
+  } wrong[] = {{"kairos-layout 3\n", "newer engine", ERR_CONFLICT},
                {"hello\n", "first line", ERR_INPUT},
                {"kairos-layout 1\nvolumes 2\nvolumes 2\n", "line 3", ERR_INPUT},
                {"kairos-layout 1\nvolumes 2\n", "not whole", ERR_INPUT}};

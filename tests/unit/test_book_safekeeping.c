@@ -57,6 +57,20 @@ static int found_in_files(const char *directory, const void *needle, size_t leng
   return found;
 }
 
+/* Of how many people whoever has these files and no master key, and tries ids, can say that they are in there. */
+static int people_told_by(struct fixture *f, const char *directory) {
+  struct layout l;
+  char name[32];
+  int told = 0;
+  fine(&f->e, layout_read(directory, &l, &f->e));
+  for (int i = 0; i < USERS; i++) {
+    name_of(i, name);
+    const struct hash_128 digest = seal_digest(l.secret, str_from(name));
+    told += found_in_files(directory, &digest, sizeof digest) > 0;
+  }
+  return told;
+}
+
 /* The sealed bytes of a user's rows, decisions and key, as they lie in the file. */
 static void stored_bytes(struct volume *v, int64_t number, struct buf *pieces) {
   const char *texts[] = {"SELECT substr(body, 10, 24) FROM journal WHERE user=?", "SELECT substr(body, 1, 24) FROM decisions WHERE user=?",
@@ -359,6 +373,7 @@ static void a_backup_comes_back_without_the_erased(void **state) {
   has_plugin(backup, plugin);
   name_of(0, name);
   assert_int_equal(found_in_files(backup, "canary-user", 11), 0);
+  assert_int_equal(people_told_by(&f, backup), 0);
   struct volume *v = toy_home(&f, volumes, name);
   fine(&f.e, volume_erase(v, volume_user(v, str_from(name), false, &f.e), &f.e));
   close_all(&f, volumes);
@@ -535,6 +550,39 @@ static void the_doctor_sees_what_is_wrong(void **state) {
   file_remove_tree(f.directory, NULL);
 }
 
+/* Digests of an older engine's directory hang on the secret in its layout alone: its people are found under them as ever. */
+static void an_older_directory_keeps_its_people(void **state) {
+  (void)state;
+  struct fixture f;
+  struct volume *volumes[2];
+  struct layout l;
+  char name[32], path[450];
+  fixture_names(&f, "book-older");
+  fine(&f.e, book_create(f.directory, 2, &f.e) && layout_read(f.directory, &l, &f.e));
+  l.format = 1;
+  fine(&f.e, layout_write(f.directory, &l, &f.e));
+  for (int round = 0; round < 2; round++) {
+    f.book = book_open(f.directory, true, &f.e);
+    assert_non_null(f.book);
+    open_all(&f, volumes);
+    if (round == 0) fill(&f, volumes, 100);
+    for (int i = 0; i < USERS; i++) {
+      name_of(i, name);
+      assert_non_null(volume_user(toy_home(&f, volumes, name), str_from(name), false, &f.e));
+    }
+    close_all(&f, volumes);
+    book_close(f.book);
+    f.book = NULL;
+    snprintf(path, sizeof path, "%s", f.directory);
+    assert_int_equal(people_told_by(&f, path), USERS); /* the search of the test above would find them */
+    if (round == 0) fine(&f.e, book_move(f.directory, 1, NULL, NULL, &f.e));
+    if (round == 0) fine(&f.e, book_move(f.directory, 2, NULL, NULL, &f.e));
+  }
+  fine(&f.e, layout_read(f.directory, &l, &f.e));
+  assert_int_equal(l.format, 1);
+  file_remove_tree(f.directory, NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(erasure_leaves_no_byte),
@@ -543,6 +591,7 @@ int main(void) {
       cmocka_unit_test(a_move_changes_only_where_things_lie),
       cmocka_unit_test(a_killed_move_is_before_or_after),
       cmocka_unit_test(a_backup_comes_back_without_the_erased),
+      cmocka_unit_test(an_older_directory_keeps_its_people),
       cmocka_unit_test(a_restore_cut_short_is_begun_anew),
       cmocka_unit_test(the_doctor_sees_what_is_wrong),
   };
