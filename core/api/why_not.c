@@ -59,7 +59,8 @@ static bool explain_one(struct looking *l, struct job *j, struct flow *f, uint32
   if (!program_look(l->program, flow_controls(f, l->user->partition), l->user, trigger, l->last, l->at, &j->arena, &slots, &j->err))
     return false;
   struct speech speech = {.program = l->program, .user = l->user, .slots = slots, .scratch = &j->arena};
-  struct why_not_input in = {.trigger = trigger, .language = l->question->language, .held = l->question->held};
+  struct why_not_input in = {
+      .trigger = trigger, .language = l->question->language, .held = l->question->held, .behind = program_behind, .names = l->program};
   in.moment = (struct moment_input){.rules = l->program->rules,
                                     .controls = flow_controls(f, l->user->partition),
                                     .user = l->user,

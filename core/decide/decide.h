@@ -320,11 +320,18 @@ bool why_json(const struct why_input *in, struct arena *a, struct buf *out, stru
 /* Why not, now: the trigger's `when` over slots as they are, each term with what was missing and the nearest change; then what would stand
  * in its way all the same: the person's safeguards, rollout, cooldown, and each option's own conditions. Draws nothing, changes nothing.
  * [lane] */
+struct behind {                       /* what a name stands for that conditions read: a segment's own condition, and where it stands */
+  const struct expression *condition; /* NULL: nothing that could be said term by term */
+  const struct declared *at;
+  struct str source;
+};
 struct why_not_input {
   struct moment_input moment; /* as for deciding; first_decision unused */
   uint32_t trigger;
   const char *language;
   struct ratios_held held;
+  struct behind (*behind)(const void *names, struct str name); /* NULL: nobody knows */
+  const void *names;
 };
 bool why_not_text(struct why_not_input *in, struct arena *a, struct buf *out);
 bool why_not_json(struct why_not_input *in, struct arena *a, struct buf *out);

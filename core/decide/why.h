@@ -46,8 +46,9 @@ struct speaking {
   const char *language;
   struct arena *arena;
   struct buf *out;
-  const char *indent; /* of a change */
-  enum word begin;    /* NEAREST, or POSSIBLE_IF: how the first change of several begins */
+  const char *indent;                /* of a change */
+  enum word begin;                   /* NEAREST, or POSSIBLE_IF: how the first change of several begins */
+  const struct why_not_input *names; /* whom to ask what is behind a segment's name; NULL: nobody */
   bool *also; /* true: something else stands in the way already, so that the next change is needed as well; NULL: each stands by itself */
 };
 struct speaking speak(const char *language, struct arena *a, struct buf *out);

@@ -277,6 +277,7 @@ bool why_not_text(struct why_not_input *in, struct arena *a, struct buf *out) {
   buf_printf(out, STR_FORMAT ": %s\n", STR_ARG(n.trigger->noun->at.name), s.word[truths[n.truth]]);
   bool also = false;
   s.also = &also;
+  s.names = in;
   say_rule(&s, n.trigger);
   say_silences(&s, &n);
   say_when(&s, &n);

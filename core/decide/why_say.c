@@ -19,11 +19,11 @@ static const char *const words[2][W_CONSENT_GIVEN + 1] = {
 
 struct speaking speak(const char *language, struct arena *a, struct buf *out) {
   bool russian = language && strcmp(language, "ru") == 0;
-  return (struct speaking){words[russian], russian ? "ru" : "en", a, out, "  ", W_NEAREST, NULL};
+  return (struct speaking){words[russian], russian ? "ru" : "en", a, out, "  ", W_NEAREST, NULL, NULL};
 }
 
 struct speaking of_option(const struct speaking *s, bool *also) {
-  return (struct speaking){s->word, s->language, s->arena, s->out, "      ", W_POSSIBLE_IF, also};
+  return (struct speaking){s->word, s->language, s->arena, s->out, "      ", W_POSSIBLE_IF, s->names, also};
 }
 
 const char *in_time(const struct speaking *s, int64_t ms) {
@@ -89,6 +89,21 @@ static void say_operand(const struct speaking *s, struct str name, const struct 
   say_value(s, v);
 }
 
+/* A segment's name says little; its own condition does, where that is what made it so and not another of its family. */
+static void say_behind(const struct speaking *s, struct str name, const struct value *v, const char *indent) {
+  const struct why_not_input *in = s->names;
+  if (!in || !in->behind || !str_starts(name, "segment.")) return;
+  const struct behind b = in->behind(in->names, name);
+  if (!b.condition) return;
+  const enum truth truth = expression_truth(b.condition, in->moment.slots);
+  if (v->kind == VALUE_MISSING ? truth != TRUTH_UNKNOWN : truth != (v->number != 0 ? TRUTH_TRUE : TRUTH_FALSE)) return;
+  struct why_condition own;
+  why_condition_read(b.condition, in->moment.slots, s->arena, &own);
+  const char *deeper = arena_printf(s->arena, "%s    ", indent);
+  buf_printf(s->out, "%s  " STR_FORMAT ": " STR_FORMAT " (%s:%d)\n", indent, STR_ARG(name), STR_ARG(b.source), b.at->file, b.at->line);
+  if (deeper) say_terms(s, &own, deeper); /* segments never read themselves */
+}
+
 static void say_term(const struct speaking *s, const struct term *t, const char *indent) {
   static const char marks[] = {[TRUTH_FALSE] = '-', [TRUTH_TRUE] = '+', [TRUTH_UNKNOWN] = '?'};
   static const enum word truths[] = {[TRUTH_FALSE] = W_FALSE, [TRUTH_TRUE] = W_TRUE, [TRUTH_UNKNOWN] = W_UNKNOWN};
@@ -132,7 +147,10 @@ static void say_all_changes(const struct speaking *s, const char *begin, const s
 }
 
 void say_terms(const struct speaking *s, const struct why_condition *c, const char *indent) {
-  for (size_t i = 0; i < c->count; i++) say_term(s, &c->terms[i], indent);
+  for (size_t i = 0; i < c->count; i++) {
+    say_term(s, &c->terms[i], indent);
+    say_behind(s, c->terms[i].left_name, &c->terms[i].left, indent);
+  }
 }
 
 void say_condition(const struct speaking *s, const struct why_condition *c, const char *indent) {

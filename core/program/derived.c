@@ -143,6 +143,15 @@ static bool find_segment(struct program *p, struct str name, struct symbol *out,
   return marks && set_reads(p, marks, out, e) && only_the_user(p, name, out, e);
 }
 
+struct behind program_behind(const void *program, struct str name) {
+  const struct program *p = program;
+  const size_t number = str_starts(name, "segment.") ? segment_number(p, (struct str){name.at + 8, name.len - 8}) : p->nouns.segment_count;
+  if (number == p->nouns.segment_count) return (struct behind){0};
+  const struct noun_segment *n = &p->nouns.segments[number];
+  if (str_starts(n->when, FUNCTION_WORD)) return (struct behind){0};
+  return (struct behind){p->segments[number].when, &n->at, n->when};
+}
+
 /* A feature that a function works out: its name stands for the function's value. */
 static const struct noun_feature *function_feature(const struct program *p, struct str name) {
   for (size_t i = 0; i < p->nouns.feature_count; i++)

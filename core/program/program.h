@@ -72,6 +72,8 @@ bool fact_numbered(struct str fact, int64_t number,
 void program_hold_to(struct program *p, const struct program *live);
 bool program_store(const struct program *p, struct book *b, struct err *e); /* every source and the manifest, by their hashes */
 void program_free(struct program *p);
+/* What stands behind "segment.NAME" (decide.h); nothing of a family, nor where a function says it. `program` is one. [any] */
+struct behind program_behind(const void *program, struct str name);
 void program_print_findings(const struct program *p, struct buf *out); /* file:line: level: text */
 
 /* ---- values for one user and event [lane] ---- */

@@ -163,7 +163,7 @@ static void explain(struct outcome_of *o, const struct decision *d) {
 static void explain_silence(struct outcome_of *o, uint32_t trigger) {
   struct buf words = {0};
   struct str line;
-  struct why_not_input in = {.moment = o->in, .trigger = trigger, .language = "en"};
+  struct why_not_input in = {.moment = o->in, .trigger = trigger, .language = "en", .behind = program_behind, .names = o->scene.program};
   why_not_text(&in, o->scene.arena, &words);
   struct str rest = buf_view(&words);
   while (str_split(&rest, '\n', &line))

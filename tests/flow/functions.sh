@@ -182,6 +182,21 @@ while [ $n -lt 20 ]; do
 done
 expect_call 200 POST /v1/events "{\"userId\":\"x\",\"timestamp\":\"$(now)\",\"eventType\":\"pnig\",\"data\":{\"n\":5}}"
 grep -q '"accepted":1,.*"undeclared":\[{"index":0,"type":"pnig","meant":"ping"}\]' "$work/answer" || { cat "$work/answer" >&2; say "nobody says that the type is undeclared"; }
+# What the engine itself reads is none, whatever the program declares; a segment's own condition is told where a
+# condition reads it, and only where that is what made it so.
+expect_call 200 POST /v1/events "[{\"userId\":\"x\",\"timestamp\":\"$(now)\",\"eventType\":\"intervention_response\",\"data\":{\"decisionId\":\"d3-1\"}},{
+  \"userId\":\"x\",\"timestamp\":\"$(now)\",\"eventType\":\"profile_updated\",\"data\":{\"note\":1}}]"
+in_answer '"accepted":2,'
+not_in_answer undeclared
+expect_call 200 GET "/v1/users/x/why?trigger=experts"
+in_answer '^    - segment.expert: false'
+not_in_answer '^      segment.expert: ' # "newcomer" comes first in its family
+expect_call 200 PUT /v1/users/x '{"level":3}'
+expect_call 200 GET "/v1/users/x/why?trigger=experts"
+in_answer '^      segment.expert: profile.level > 5 (rules/people.lua:[0-9]*)$'
+in_answer '^        - profile.level > 5: false  (profile.level = 3)$'
+expect_call 200 GET "/v1/users/x/why?trigger=keen_ones" # a function says it: nothing behind the name has terms
+not_in_answer '^      segment.keen: '
 expect_call 200 GET /metrics
 grep -q '^kairos_events_undeclared_total 1$' "$work/answer" || say "the undeclared event is not counted"
 grep -q 'kairos_function_failures_total{function="trigger endless.when (rules/people.lua:[0-9]*)",end="\(fuel\|time\)"} [1-9]' "$work/answer" ||
