@@ -102,8 +102,23 @@ static bool is_loopback_name(struct str host) {
   return i == host.len || host.at[i] == ':';
 }
 
+/* A proxy on this machine that says so: whoever asks it may be anybody. One look at the lines: each request without a key comes by here. */
+static bool is_passed_on(struct str head) {
+  static const char *const names[] = {"x-forwarded-", "x-real-ip:", "forwarded:", "via:"};
+  struct str line;
+  while (str_split(&head, '\n', &line)) {
+    if (!line.len || !strchr("xXfFvV", line.at[0])) continue;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+      if (line.len >= strlen(names[i]) && strncasecmp(line.at, names[i], strlen(names[i])) == 0) return true;
+  }
+  return false;
+}
+
 static bool ask_origin(struct exchange *x, const struct http_head *head) {
   if (!x->door->keyless) return true;
+  if (is_passed_on(x->head))
+    return refuse(x, head, 403, "foreign-origin",
+                  "without keys only this machine is served, and a proxy passes this on from elsewhere; set a key (kairos key add)");
   struct str origin = head->origin;
   for (const char *const *scheme = (const char *const[]){"http://", "https://", NULL}; *scheme; scheme++) {
     if (str_starts(origin, *scheme)) origin = (struct str){origin.at + strlen(*scheme), origin.len - strlen(*scheme)};

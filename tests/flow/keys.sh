@@ -6,6 +6,11 @@ set -eu
 run 0 "$KAIROS" init --data "$work/data"
 start "$work/data" --program "$KAIROS_SOURCE"
 expect_call 200 GET /v1/programs
+# What a proxy on this machine passes on comes from elsewhere, though it comes from this machine and to this machine's name.
+for header in 'X-Forwarded-For: 203.0.113.9' 'Forwarded: for=203.0.113.9' 'X-Real-IP: 203.0.113.9' 'Via: 1.1 proxy'; do
+  expect_call 403 GET /v1/programs "" "$header"
+  grep -q 'foreign-origin.*proxy' "$work/answer" || { cat "$work/answer" >&2; say "$header: nobody says why"; }
+done
 
 # call_becomes STATUS METHOD PATH BODY KEY: the engine looks twice a second, and takes a second at most; a busy machine may take its time
 call_becomes() {
