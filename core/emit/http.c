@@ -256,6 +256,7 @@ static bool transfer_setup(struct transfer *t) {
   SET(CURLOPT_CONNECTTIMEOUT_MS, (long)h->options.connect_ms);
   SET(CURLOPT_TIMEOUT_MS, (long)h->options.total_ms);
   SET(CURLOPT_MAXAGE_CONN, (long)IDLE_MOST);
+  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* at least; libcurl's own default is 1.0 */
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
   if (o->ca_file) SET(CURLOPT_CAINFO, o->ca_file), SET(CURLOPT_CAPATH, NULL);

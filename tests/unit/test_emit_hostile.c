@@ -260,7 +260,8 @@ static void a_connection_closed_in_between(void **state) {
 
 /* ---- TLS, with the openssl command that ca-certificates brings ---- */
 
-static pid_t tls_server(const char *directory, int port, int *input) {
+/* `old`: it speaks TLS 1.1 alone, with a cipher by which who has its key later can read all. */
+static pid_t tls_server(const char *directory, int port, bool old, int *input) {
   char accept_at[32], key[256], certificate[256];
   int pipes[2];
   snprintf(accept_at, sizeof accept_at, "127.0.0.1:%d", port);
@@ -272,7 +273,8 @@ static pid_t tls_server(const char *directory, int port, int *input) {
     dup2(pipes[0], 0);
     close(pipes[1]);
     if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) _exit(1);
-    execlp("openssl", "openssl", "s_server", "-quiet", "-accept", accept_at, "-key", key, "-cert", certificate, (char *)NULL);
+    execlp("openssl", "openssl", "s_server", "-quiet", "-accept", accept_at, "-key", key, "-cert", certificate,
+           old ? "-tls1_1" : (char *)NULL, "-cipher", "AES128-SHA:@SECLEVEL=0", (char *)NULL);
     _exit(1);
   }
   close(pipes[0]);
@@ -301,7 +303,7 @@ static bool certificate_make(const char *directory, const char *names) {
   return system(command) == 0;
 }
 
-static struct attempt_result tls_attempt(const char *directory, const char *names, bool trusted) {
+static struct attempt_result tls_attempt(const char *directory, const char *names, bool trusted, bool old) {
   struct receiver *r = receiver_start(answer_204, NULL); /* only to find a free port */
   struct desk d;
   int input, port = r->port;
@@ -314,7 +316,7 @@ static struct attempt_result tls_attempt(const char *directory, const char *name
   d.endpoints[0].allow_http = false;
   d.endpoints[0].ca_file = trusted ? ca : NULL;
   d.options.connect_ms = d.options.total_ms = 10000;
-  pid_t child = tls_server(directory, port, &input);
+  pid_t child = tls_server(directory, port, old, &input);
   const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
   assert_int_equal(write(input, answer, sizeof answer - 1), sizeof answer - 1);
   desk_open(&d);
@@ -333,13 +335,16 @@ static void tls_is_verified(void **state) {
   (void)state;
   char directory[] = "/tmp/kairos-tls-XXXXXX", path[256];
   assert_non_null(mkdtemp(directory));
-  struct attempt_result a = tls_attempt(directory, "IP:127.0.0.1", false);
+  struct attempt_result a = tls_attempt(directory, "IP:127.0.0.1", false, false);
   assert_int_equal(a.end, LETTER_AGAIN); /* signed by nobody we know */
   assert_non_null(strstr(a.reason, "certificate refused"));
-  a = tls_attempt(directory, "DNS:example.com", true);
+  a = tls_attempt(directory, "DNS:example.com", true, false);
   assert_int_equal(a.end, LETTER_AGAIN); /* known, but for another name */
   assert_non_null(strstr(a.reason, "certificate refused"));
-  a = tls_attempt(directory, "IP:127.0.0.1", true);
+  a = tls_attempt(directory, "IP:127.0.0.1", true, true);
+  assert_int_equal(a.end, LETTER_AGAIN); /* known, but what it speaks protects nothing */
+  assert_non_null(strstr(a.reason, "TLS failed"));
+  a = tls_attempt(directory, "IP:127.0.0.1", true, false);
   assert_int_equal(a.end, LETTER_DELIVERED);
   static const char *const names[] = {"key.pem", "certificate.pem"};
   for (size_t i = 0; i < 2; i++) snprintf(path, sizeof path, "%s/%s", directory, names[i]), unlink(path);
