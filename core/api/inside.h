@@ -107,8 +107,8 @@ bool elsewhere_look(struct elsewhere *l, struct arena *a);
 int64_t person_now(const struct user *u); /* as of when people are looked at [lane] */
 void person_put(struct json_writer *w, struct flow *f, struct user *u, struct arena *a);
 
-/* The attempts and the end of a send, as an object; empty when nothing was to be sent. [lane] */
-/* `endpoints`: of endpoints_in_the_way, for what waits; empty: nobody asks. */
+/* The attempts and the end of a send, as an object; empty when nothing was to be sent. `endpoints`: of endpoints_in_the_way, for what
+ * waits; empty: nobody asks. [lane] */
 struct str delivery_json(struct volume *v, uint64_t id, struct str endpoints, struct arena *a);
 /* The endpoints and why each does not work, as JSON, when none does; else empty. [main] */
 struct str endpoints_in_the_way(const struct api *a, struct arena *arena);

@@ -45,6 +45,8 @@ expect_call 200 POST /v1/events "[$(event anna check_in '"stressLevl":4,"mine":1
   event anna chek_in '"stressLevl":4'),$(event anna check_in '"of_our_own":1,"stressLevel":4')]"
 in_answer '"accepted":4,"duplicates":0,"rejected":\[\],"undeclared":\[{"index":2,"type":"chek_in","meant":"check_in"}\]'
 in_answer '"warnings":\[{"index":0,"pointer":"#/data/stressLevl","detail":"kept, but the program declares no such field (did you mean .\?"stressLevel.\?"?)"}\]'
+expect_call 200 POST /v1/events "$(event anna check_in '"stressLevl":4')"
+in_answer '"pointer":"#/data/stressLevl"' # also after one that had both
 
 # ---- consent of the past ----
 past() { event "$1" check_in '"stressLevel":9' "$2"; }

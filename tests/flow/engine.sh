@@ -122,6 +122,14 @@ sink() {
   wait_for "$work/$name.log" 'listens on port'
   sink_port=$(sed -n 's/.*listens on port \([0-9]*\).*/\1/p' "$work/$name.log")
 }
+# receiver HOW: listens at $hook for messages signed with $secret, and answers as it is told (--good, --gone, …); what it says lies in $work/got
+receiver() {
+  secret=whsec_$(head -c 24 /dev/urandom | base64)
+  "$KAIROS_BUILD/tests/test_delivery_receiver" "$secret" "$@" >"$work/got" &
+  helpers="$helpers $!"
+  wait_for "$work/got" '^port '
+  hook="http://127.0.0.1:$(sed -n 's/^port //p' "$work/got")/hook"
+}
 # calls_begin CONNECTIONS [RATE [PEOPLE]]: so many requests a second, 0 as many as can be, until calls_end; each must be answered 2xx
 calls_begin() {
   "$KAIROS_BUILD/tests/calling" "$port" "$@" >"$work/calling.out" 2>&1 &

@@ -4,12 +4,8 @@
 # knows as revoked stays revoked. Where nothing happened since, whoever restores may say so.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
-secret=whsec_$(head -c 24 /dev/urandom | base64)
 small_program "$work/program"
-"$KAIROS_BUILD/tests/test_delivery_receiver" "$secret" --good >"$work/got" &
-helpers=$!
-wait_for "$work/got" '^port '
-hook="http://127.0.0.1:$(sed -n 's/^port //p' "$work/got")/hook"
+receiver --good
 serve() { # DATA: it sends
   start "$1" --program "$work/program" --webhook "$hook" --webhook-secret "$secret" --allow-http --allow-private
   export KAIROS_URL="$url"

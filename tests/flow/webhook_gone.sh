@@ -3,12 +3,8 @@
 # sent once the endpoint is enabled; nothing has failed. What stands behind the "?" of its URL, often a secret, is shown nowhere.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
-secret=whsec_$(head -c 24 /dev/urandom | base64)
 small_program "$work/program"
-"$KAIROS_BUILD/tests/test_delivery_receiver" "$secret" --gone >"$work/got" &
-helpers=$!
-wait_for "$work/got" '^port '
-hook="http://127.0.0.1:$(sed -n 's/^port //p' "$work/got")/hook"
+receiver --gone
 start "$work/data" --program "$work/program" --webhook "$hook?token=canary" --webhook-secret "$secret" --allow-http --allow-private
 export KAIROS_URL="$url"
 shown="$hook?…"
