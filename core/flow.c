@@ -110,11 +110,9 @@ static bool known_words(struct flow *f, struct step *s, struct err *why) {
     return (!t || vocabulary_check(p->vocabulary, t, ev, NULL, &more)) ? false : err_also(why, &more);
   }
   if (t) return vocabulary_check(p->vocabulary, t, ev, &s->item->fields, why);
-  /* The engine itself reads these, whatever a program declares: to send them is no slip. */
-  if (str_is(ev->type, "profile_updated") || str_is(ev->type, "intervention_response")) return true;
-  s->item->undeclared = !p->strict;
-  if (!p->strict) return true;
-  return err_set(why, ERR_INPUT, "/eventType: \"" STR_FORMAT "\" is not in the vocabulary, and the program is strict", STR_ARG(ev->type));
+  struct err refusal = {0};
+  s->item->undeclared = !p->strict && !program_declares(p, ev->type);
+  return program_takes(p, ev->type, &refusal) || err_set(why, ERR_INPUT, "/eventType: %s", refusal.text);
 }
 
 /* Drops what was seen before. False: storage failed, and nobody knows. */

@@ -244,6 +244,7 @@ struct noun_policy { /* every field can only lower what the engine allows; NAN o
   double gap;                   /* seconds between sends */
   double holdout;               /* share of users who get nothing, 0–1 */
   bool minors_nothing;          /* nothing at all to minors */
+  bool strict;                  /* events of types that no event noun declares are refused */
   struct str consent;           /* "explicit" (default), or "by_enrolment": who enrolled the users took their consent, and `why` says so */
   struct str why;
 };

@@ -152,6 +152,7 @@ FIELD("policy", noun_policy, "per_week", KIND_COUNT, NO, per_week, "sends in 7 d
 FIELD("policy", noun_policy, "gap", KIND_DURATION, NO, gap, "seconds between two sends, at least 1 hour")
 FIELD("policy", noun_policy, "holdout", KIND_SHARE, NO, holdout, "the share of users who get nothing")
 FIELD("policy", noun_policy, "minors_nothing", KIND_BOOL, NO, minors_nothing, "nothing at all to minors")
+FIELD("policy", noun_policy, "strict", KIND_BOOL, NO, strict, "refuses events of types that no event noun declares")
 CHOICE("policy", noun_policy, "consent", KIND_CHOICE, NO, consent, "explicit|by_enrolment",
        "by_enrolment: who enrolled the users took their consent")
 

@@ -108,9 +108,16 @@ static bool build_words(struct program *p, const struct program_from *from) {
          (p->templates = templates_build(&p->arena, n->interventions, n->intervention_count, &p->symbols, f));
 }
 
+static bool is_strict(const struct nouns *n) {
+  bool strict = false;
+  for (size_t i = 0; i < n->policy_count; i++) strict |= n->policies[i].strict;
+  return strict;
+}
+
 static bool build_rules(struct program *p) {
   struct rules_needs needs = {message_slots, p};
   derived_check(p);
+  p->strict = is_strict(&p->nouns);
   p->rules = rules_build(&p->arena, &p->nouns, p->vocabulary, &p->symbols, &needs, &p->findings);
   if (!p->rules) return false;
   rules_bind_models(p->rules, models_of_belief, p);

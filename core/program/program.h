@@ -36,7 +36,7 @@ struct program {
   size_t profile_count;
   struct findings findings;
   uint64_t stamp;                /* unique in this process: for users' caches */
-  bool strict;                   /* types without an event noun are refused */
+  bool strict;                   /* a policy says so: events of types without an event noun are refused */
   struct program_health *health; /* what changes in it: counted in lanes, word by word */
   struct failing *failing;       /* whose rows its models failed for */
 };
@@ -44,6 +44,10 @@ bool experiment_acts(const struct program *p, uint32_t number); /* something han
 void program_note(const struct program *p, const struct program_health *more); /* [lane] */
 void program_note_failed(const struct program *p, uint64_t who);               /* a row of this person's failed, who is not 0 [lane] */
 struct program_health program_health(const struct program *p);                 /* a moment's view [any] */
+
+/* Whether an event noun has the type, or the engine itself reads it whatever a program declares: then it is no slip. [any] */
+bool program_declares(const struct program *p, struct str type);
+bool program_takes(const struct program *p, struct str type, struct err *e); /* it does, or the program is not strict [any] */
 
 struct served;
 struct program_from {

@@ -169,7 +169,7 @@ static bool parse_event(struct scene *s, const struct node *n, struct str type, 
   if (!event_parse(s->arena, keep(s->arena, &b), at, STR("scenario"), true, out, e)) return false;
   const struct event_type *known = vocabulary_type(s->program->vocabulary, type);
   if (known) return vocabulary_check(s->program->vocabulary, known, out, NULL, e);
-  return !s->program->strict || err_set(e, ERR_INPUT, "\"" STR_FORMAT "\" is not in the vocabulary", STR_ARG(type));
+  return event_is_own(out) || program_takes(s->program, type, e); /* "ask" brings one of the engine's own */
 }
 
 static bool given_events(struct scene *s, const struct node *given, struct err *e) {

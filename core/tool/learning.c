@@ -41,7 +41,8 @@ static bool refuse(struct learning *l, const char *why) {
 static bool walk(struct learning *l, struct user *u, const struct event *event, int64_t clock, bool may_identify, struct err *e) {
   struct err why = {0};
   const struct event_type *type = vocabulary_type(l->p->vocabulary, event->type);
-  if (type && !vocabulary_check(l->p->vocabulary, type, event, NULL, &why)) return refuse(l, why.text);
+  if (type ? !vocabulary_check(l->p->vocabulary, type, event, NULL, &why) : !program_takes(l->p, event->type, &why))
+    return refuse(l, why.text);
   if (!features_update(l->p->features, u, event, l->p->vocabulary, may_identify, &why)) return refuse(l, why.text);
   l->taken++;
   return training_table_event(l->table, u, event, clock, &l->arena, e);

@@ -156,7 +156,7 @@ static bool speaks(const struct side *s, const struct happening *h) {
   struct err why;
   const struct event_type *type = h->kind == ENTRY_EVENT ? vocabulary_type(s->program->vocabulary, h->event.type) : NULL;
   if (type) return vocabulary_check(s->program->vocabulary, type, &h->event, NULL, &why);
-  return h->kind != ENTRY_EVENT || !s->program->strict;
+  return h->kind != ENTRY_EVENT || program_takes(s->program, h->event.type, &why);
 }
 
 bool side_step(struct side *s, const struct happening *h, struct arena *step, struct err *e) {

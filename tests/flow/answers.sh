@@ -81,3 +81,17 @@ expect_call 403 POST "/v1/users/eva/opt-in?clock=event" '{"timestamp":"2025-03-0
 in_answer 'urn:kairos:problem:scope-missing'
 expect_call 200 POST /v1/users/eva/opt-in '' "Authorization: Bearer $key"
 stop
+
+# ---- a strict policy: what nobody declared is refused, and with what it was nearly called; what is in the journal stays ----
+echo 'policy "house" { strict = true }' >"$work/program/rules/strict.lua"
+start "$work/data" --program "$work/program"
+says='no event noun declares \\"chek_in\\", and a policy is strict (did you mean \\"check_in\\"?)'
+expect_call 400 POST /v1/events "$(event anna chek_in '"stressLevel":4')" "Authorization: Bearer $key"
+in_answer "$says"
+in_answer '"pointer":"#/eventType"'
+expect_call 200 POST /v1/events "[$(event anna chek_in ''),$(event anna check_in '"stressLevel":4'),$(event anna profile_updated '"age":41')]" "Authorization: Bearer $key"
+in_answer '"accepted":2,"duplicates":0,"rejected":\[{"index":0,"pointer":"#/eventType","detail":"'"$says"'","retryable":false}\]'
+not_in_answer '"undeclared"'
+stop
+run 0 "$KAIROS" replay --verify --data "$work/data"
+has ' 0 different'

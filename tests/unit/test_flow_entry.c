@@ -47,7 +47,34 @@ static void test_lists_of_the_profile_are_read(void **state) {
   world_free(w);
 }
 
+/* A policy may say that nothing is stored that nobody declared. What the engine itself reads is no slip. */
+static void test_a_strict_policy_refuses_undeclared_types(void **state) {
+  (void)state;
+  struct world *w = world_new("flow-entry-strict", 1, RULES "policy \"house\" { strict = true }\n");
+  world_person(w, "anna", at("2025-03-03T09:00:00Z"), false);
+  struct item *item = world_say(w, world_event(w, "anna", NULL, "pnig", at("2025-03-03T10:00:00Z"), false, "{\"n\":1}"));
+  assert_int_equal(item->state, ITEM_REFUSED);
+  assert_int_equal(item->err.kind, ERR_INPUT);
+  assert_string_equal(item->err.text, "/eventType: no event noun declares \"pnig\", and a policy is strict (did you mean \"ping\"?)");
+  item = world_say(w, world_event(w, "anna", NULL, "something_else", at("2025-03-03T10:01:00Z"), false, NULL));
+  assert_string_equal(item->err.text, "/eventType: no event noun declares \"something_else\", and a policy is strict");
+  const char *const fine[] = {"ping", "profile_updated", "intervention_response"};
+  for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+    item = world_say(w, world_event(w, "anna", NULL, fine[i], at("2025-03-03T10:02:00Z"), false, NULL));
+    assert_int_equal(item->state, ITEM_TAKEN);
+    assert_false(item->undeclared);
+  }
+  world_activate(w, world_program(w, RULES));
+  item = world_say(w, world_event(w, "anna", NULL, "pnig", at("2025-03-03T10:03:00Z"), false, NULL));
+  assert_true(item->state == ITEM_TAKEN && item->undeclared);
+  world_activate(w, world_program(w, RULES "policy \"house\" { strict = true }\npolicy \"other\" { strict = false }\n"));
+  item = world_say(w, world_event(w, "anna", NULL, "pnig", at("2025-03-03T10:04:00Z"), false, NULL));
+  assert_int_equal(item->state, ITEM_REFUSED); /* a policy takes nothing back that another one says */
+  world_free(w);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_posted_tick_is_refused), cmocka_unit_test(test_lists_of_the_profile_are_read)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_posted_tick_is_refused), cmocka_unit_test(test_lists_of_the_profile_are_read),
+                                     cmocka_unit_test(test_a_strict_policy_refuses_undeclared_types)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,7 +86,7 @@ static const char *const everything =
     "             { name = \"full\", share = 1, hold = 2 * weeks, order = \"risk\" } } }\n"
     "policy { quiet = { from = \"20:30\", to = \"09:00\" }, per_day = 2, per_week = 8, gap = 2 * hours, holdout = 0.1, "
     "minors_nothing = "
-    "true }\n"
+    "true, strict = true }\n"
     "scenario \"quiet hours win over risk\" { given = { profile = { timezone = \"Europe/Berlin\" } }, event = { type = \"app_interaction\" "
     "},\n"
     "  expect = { send = nothing, because = \"quiet_hours\" } }\n";
@@ -169,6 +169,7 @@ static void trials_and_limits_arrive(void **state) {
   assert_str(r->stages[0].only, "profile.staff or false");
   const struct noun_policy *p = &l.nouns.policies[0];
   assert_true(p->quiet_from == 1230 && p->quiet_to == 540 && p->per_day == 2 && p->gap == 7200 && p->holdout == 0.1 && p->minors_nothing);
+  assert_true(p->strict);
   const struct noun_scenario *s = &l.nouns.scenarios[0];
   assert_int_equal(node_get(s->expect, "send")->kind, NODE_NOTHING);
   assert_str(node_get(node_get(s->given, "profile"), "timezone")->text, "Europe/Berlin");
@@ -227,7 +228,7 @@ static void a_policy_left_out_says_nothing(void **state) {
   struct loaded l = load("policy { holdout = 0 }");
   assert_true(l.good && l.nouns.policy_count == 1);
   const struct noun_policy *p = &l.nouns.policies[0];
-  assert_true(p->quiet_from == -1 && isnan(p->per_day) && isnan(p->gap) && p->holdout == 0 && !p->minors_nothing);
+  assert_true(p->quiet_from == -1 && isnan(p->per_day) && isnan(p->gap) && p->holdout == 0 && !p->minors_nothing && !p->strict);
   done(&l);
 }
 

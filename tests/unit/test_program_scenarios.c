@@ -84,6 +84,31 @@ static void test_what_is_misspelt_is_found_without_a_run(void **state) {
   program_free(p);
 }
 
+/* Under a strict policy a scenario may say what an application may, and nothing else. */
+static void test_strict_rules_have_strict_scenarios(void **state) {
+  (void)state;
+#define BEFORE(type) "given = { events = { { type = \"" type "\", ago = 1 * hour, data = {} } } }, "
+  static const struct {
+    const char *scenario, *says; /* NULL: it holds */
+  } cases[] = {
+      {"event = { type = \"chek_in\" }",
+       "scenario \"s\" fails: event: no event noun declares \"chek_in\", and a policy is strict (did you mean \"check_in\"?)"},
+      {BEFORE("chek_in") "event = { type = \"check_in\", data = { level = 1 } }",
+       "scenario \"s\" fails: given.events: no event noun declares \"chek_in\", and a policy is strict (did you mean \"check_in\"?)"},
+      {BEFORE("profile_updated") "event = { type = \"check_in\", data = { level = 1 } }", NULL},
+      {"event = { ask = \"stress\" }", NULL},
+      {BEFORE("intervention_response") "event = { type = \"profile_updated\", data = { age = 40 } }", NULL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char text[1000];
+    snprintf(text, sizeof text, RULES "policy { strict = true }\nscenario \"s\" { %s, expect = { send = nothing } }\n", cases[i].scenario);
+    struct program *p = world_good(text);
+    assert_int_equal(program_test(p), cases[i].says ? 1 : 0);
+    if (cases[i].says) assert_string_equal(p->findings.at[p->findings.count - 1].text, cases[i].says);
+    program_free(p);
+  }
+}
+
 static void test_order_is_of_the_files(void **state) {
   (void)state;
   struct program *p = world_good(RULES SCENARIO("z", "3", "send = nothing") SCENARIO("a", "9", "send = \"breathe\""));
@@ -103,6 +128,7 @@ int main(void) {
       cmocka_unit_test(test_what_fails_is_a_finding),
       cmocka_unit_test(test_a_name_that_nothing_has_is_refused),
       cmocka_unit_test(test_what_is_misspelt_is_found_without_a_run),
+      cmocka_unit_test(test_strict_rules_have_strict_scenarios),
       cmocka_unit_test(test_order_is_of_the_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
