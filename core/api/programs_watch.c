@@ -80,6 +80,47 @@ static const char *suspended_in(const struct program *p, struct model_trouble *t
   return NULL;
 }
 
+/* "name=<sha256>" of a plugin among an identity's; its SHA-256, empty when it is not there. */
+static struct str code_of(const char *identity, struct str plugin) {
+  const char *plugins = identity ? strchr(identity, '/') : NULL;
+  struct str rest = str_from(plugins ? plugins + 1 : ""), pin, name;
+  while (str_split(&rest, ',', &pin))
+    if (str_split(&pin, '=', &name) && str_eq(name, plugin)) return pin;
+  return (struct str){0};
+}
+
+static struct str brief_of(struct str sha256) {
+  return (struct str){sha256.at, sha256.len < 8 ? sha256.len : 8};
+}
+
+/* What is returned to. The same files are another program with other code: their digest alone would name what is left. */
+static void say_before(const struct draft *before, const struct draft *live, struct buf *out) {
+  const char *plugins = before->identity ? strchr(before->identity, '/') : NULL, *link = " with the plugin before: ";
+  struct str rest = str_from(plugins ? plugins + 1 : ""), pin, name;
+  const bool same = strcmp(before->digest, live->digest) == 0;
+  if (same) buf_text(out, "it");
+  else buf_printf(out, "%.16s", before->digest);
+  while (same && str_split(&rest, ',', &pin)) {
+    if (!str_split(&pin, '=', &name) || str_eq(pin, code_of(live->identity, name))) continue;
+    buf_printf(out, "%s" STR_FORMAT " " STR_FORMAT " instead of " STR_FORMAT, link, STR_ARG(name), STR_ARG(brief_of(pin)),
+               STR_ARG(brief_of(code_of(live->identity, name))));
+    link = ", ";
+  }
+  buf_char(out, 0);
+}
+
+static void say_return(const struct programs *s, const char *why, const char *suspended, const struct model_trouble *trouble) {
+  const struct draft *live = s->live->draft, *before = s->previous->draft;
+  struct buf to = {0};
+  say_before(before, live, &to);
+  const char *said = to.failed ? before->digest : to.at;
+  if (suspended)
+    log_error("program", "%s: %s; no return to %s, since its model \"%s\" is suspended: %s", live->program->brief, why, said, suspended,
+              trouble->why);
+  else log_error("program", "%s: %s; returning to %s", live->program->brief, why, said);
+  buf_free(&to);
+}
+
 static void give_up(struct programs *s, const struct count *bad) {
   char why[200];
   struct model_trouble trouble;
@@ -91,12 +132,8 @@ static void give_up(struct programs *s, const struct count *bad) {
     return;
   }
   const char *suspended = suspended_in(s->previous->draft->program, &trouble);
-  if (suspended) {
-    log_error("program", "%s: %s; no return to %.16s, since its model \"%s\" is suspended: %s", s->live->draft->program->brief, why,
-              s->previous->draft->digest, suspended, trouble.why);
-    return;
-  }
-  log_error("program", "%s: %s; returning to %.16s", s->live->draft->program->brief, why, s->previous->draft->digest);
+  say_return(s, why, suspended, &trouble);
+  if (suspended) return;
   s->figures.returned++;
   if (s->previous->draft->program) go_back(s, s->previous, why);
   else fetch_and_go_back(s, why);
