@@ -241,23 +241,34 @@ static void moved(struct fact *f, bool is_written) {
   *s = *after;
 }
 
-/* Who says which stage a step leaves may say it again: the second one finds it done. False: it is answered. */
-static bool leaves(struct request *r, struct api *a, struct str verb, const struct noun_rollout *n, struct api_stage *s) {
+static const char *stage_called(struct arena *a, const struct noun_rollout *n, int64_t stage) {
+  const bool is_one = stage >= 0 && (size_t)stage < n->stage_count;
+  return is_one ? arena_printf(a, "stage %lld, " STR_FORMAT, (long long)stage, STR_ARG(n->stages[stage].name))
+                : arena_printf(a, "stage %lld", (long long)stage);
+}
+
+/* Somebody else took the step, or the same one twice: whoever is answered as if it were theirs counts it twice. */
+static void refuse_elsewhere(struct arena *a, const struct noun_rollout *n, const struct api_stage *s, int64_t from, struct err *e) {
+  char text[32];
+  const char *is = stage_called(a, n, s->stage), *left = stage_called(a, n, from);
+  const char *since = s->since ? arena_printf(a, ", since %.*s", (int)clock_format(s->since, text), text) : "";
+  if (is && left && since) err_set(e, ERR_CONFLICT, "/from: the rollout is at %s%s, not at %s: nothing was moved", is, since, left);
+  else err_set(e, ERR_BUSY, "no memory for this request: send again in a second");
+}
+
+/* Who says which stage a step leaves may say it again: the second one is told where it is and moves nothing. False: it is answered. */
+static bool leaves(struct request *r, struct str verb, const struct noun_rollout *n, const struct api_stage *s) {
   struct err e = {0};
   struct json j;
   int64_t from;
-  const int32_t by = str_is(verb, "advance") ? 1 : str_is(verb, "back") ? -1 : 0;
-  if (!by || !r->body.len) return true;
+  if ((!str_is(verb, "advance") && !str_is(verb, "back")) || !r->body.len) return true;
   if (json_parse(&j, &r->arena, r->body, &json_limits_default, &e)) {
     const uint32_t at = json_get(&j, 0, "from");
     if (at == JSON_NONE) return true;
     if (!json_int(&j, at, &from)) err_set(&e, ERR_INPUT, "/from: expected the number of the stage that the step leaves");
     else if (s->stage < 0) refuse_halted(n, &e);
     else if (from == s->stage) return true;
-    else if (from == s->stage - by) {
-      request_answer(r, 200, "application/json", rollout_answer(r, a, n, s));
-      return false;
-    } else err_set(&e, ERR_CONFLICT, "/from: the rollout is at stage %d, not at %lld", s->stage, (long long)from);
+    else refuse_elsewhere(&r->arena, n, s, from, &e);
   }
   request_refuse(r, &e);
   return false;
@@ -302,7 +313,7 @@ static bool begin_move(struct fact *f) {
     return false;
   }
   if (str_is(r->params[1], "approve")) return approve(f, n, s);
-  return leaves(r, a, r->params[1], n, s) && step(f, r->params[1], n, s);
+  return leaves(r, r->params[1], n, s) && step(f, r->params[1], n, s);
 }
 
 void api_rollout_move(struct request *r, void *context) {

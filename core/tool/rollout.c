@@ -1,5 +1,5 @@
 /* rollout: where each rollout stands, and moving one by hand. A step says which stage it leaves, so that two people who take the same one
- * take it once. Asks a running engine. Main thread. */
+ * take it once, and the second one is told so. Asks a running engine. Main thread. */
 #include "kit/arena.h"
 #include "kit/json.h"
 #include "live.h"
@@ -172,7 +172,6 @@ static int move(const struct live *live, const char *verb, const char *name, con
     const int code = tool_fail(&e);
     return e.kind == ERR_INPUT ? EXIT_USAGE : code;
   }
-  if (from->known) fprintf(stderr, "%s, from stage %lld, %s\n", verb, (long long)from->stage, from->name);
   snprintf(rest, sizeof rest, "/%s", verb);
   live_path(&path, "/v1/rollouts/", str_from(name), rest);
   struct json_writer w = json_to(&body);
@@ -181,6 +180,7 @@ static int move(const struct live *live, const char *verb, const char *name, con
   if (from->known) json_pair_int(&w, "from", from->stage);
   json_close_object(&w);
   const int code = live_ask(live, "POST", path.at, buf_view(&body), show);
+  if (code == EXIT_OK && from->known) fprintf(stderr, "%s, from stage %lld, %s\n", verb, (long long)from->stage, from->name);
   buf_free(&body);
   buf_free(&path);
   return code;
@@ -196,8 +196,9 @@ int tool_rollout(int argc, char **argv) {
       {"NAME", ARGUMENT_TEXT, &name, NULL, "the rollout (with list only this one)", NULL},
       {"--by", ARGUMENT_TEXT, &by, "NAME", "who it is, of an engine without keys; otherwise the key says it", NULL},
       {"--from", ARGUMENT_TEXT, &from.said, "STAGE",
-       "the stage that you saw, its name or number; when another one took this step already, none is taken (default: where "
-       "it stands when you ask)",
+       "the stage that you saw, its name or number; when the rollout is elsewhere by now, nothing is moved and the exit code is 6 "
+       "(default: "
+       "where it stands when you ask)",
        NULL},
       LIVE_ARGUMENTS(live)};
   static const struct argument_fit fits[] = {{"--by", "approve"}, {"--from", "advance, back"}};

@@ -322,12 +322,15 @@ has '-> internal_testing'
 run 0 "$KAIROS" rollout advance first_interventions
 has 'advance, from stage 0, internal_testing'
 has '-> alpha_testing'
-run 0 "$KAIROS" rollout advance first_interventions --from internal_testing # somebody else saw it there, too: one step is one
+run 6 "$KAIROS" rollout advance first_interventions --from internal_testing # somebody else saw it there, too: one step is one
+has 'the rollout is at stage 1, alpha_testing, since 20[0-9T:.-]*Z, not at stage 0, internal_testing: nothing was moved'
+hasnt 'advance, from stage'
+run 0 "$KAIROS" rollout show first_interventions
 has '-> alpha_testing'
 run 0 "$KAIROS" rollout back first_interventions --from 1
 has '-> internal_testing'
 run 6 "$KAIROS" rollout advance first_interventions --from beta_testing
-has 'the rollout is at stage 0, not at 2'
+has 'the rollout is at stage 0, internal_testing, since [^,]*, not at stage 2, beta_testing: nothing was moved'
 run 2 "$KAIROS" rollout advance first_interventions --from 7
 has '--from: expected a stage of the rollout, its name or its number, 0 to 3, got "7"'
 run 2 "$KAIROS" rollout hold first_interventions --from 0
