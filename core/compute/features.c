@@ -13,7 +13,8 @@ const char *const field_names[FIELD_COUNT] = {
 
 static const char *const ring_names[RING_COUNT] = {"any",         "done",  "skipped",       "planned", "screen", "barriers",  "intensity",
                                                    "preparation", "sleep", "sleep_quality", "stress",  "hrv",    "motivation"};
-static const char *const mark_names[MARK_COUNT] = {"first_day", "last_done", "longest_streak", "goal", "expected", "target", "preferred"};
+static const char *const mark_names[MARK_COUNT] = {"first_day", "last_done", "longest_streak", "goal",
+                                                   "expected",  "target",    "preferred",      "run"};
 
 /* ---- the private table of event fields ---- */
 struct field_lookup {

@@ -28,6 +28,7 @@ enum mark_name {
   MARK_EXPECTED,  /* at: when; value: progress expected then */
   MARK_TARGET,    /* at: profile version; value: workouts a week */
   MARK_PREFERRED, /* at: profile version; value: bit h: hour h is preferred */
+  MARK_RUN,       /* at: newest civil day done among the attempts no longer kept; value: days of the streak that ends there */
   MARK_COUNT
 };
 

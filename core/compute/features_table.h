@@ -125,16 +125,19 @@ FEATURE(
     "newest progress by the progress expected then, when both were said in the last 14 days; otherwise workouts of the last 7 days by the "
     "profile's workouts a week (goals.sessionsPerWeek, or the available days of constraints.schedule, or 3)",
     goal_rate(v))
-FEATURE(habit_strength, "share", 28, "C02", "fewer than 7 days since the first event, or fewer than 3 opportunities",
+FEATURE(habit_strength, "share", 28, "C02", "before the seventh day with the engine, or fewer than 3 opportunities",
         ".4 habit_frequency + .4 consistency_score + .2 habit_context_stability, or .5 and .5 of the first two while the third is missing",
         from_part(v, strength_of(v)->strength))
-FEATURE(habit_frequency, "share", 28, "C02", "fewer than 7 days since the first event",
+FEATURE(habit_frequency, "share", 28, "C02", "before the seventh day with the engine",
         "workouts completed by those expected at the profile's workouts a week, at most 1", from_part(v, strength_of(v)->frequency))
 FEATURE(habit_frequency_compat, "share", 0, "C02", "before the first event",
-        "the source document's frequency: attempts kept by days since the first event (at least 1), clamped to 1 (T02)",
+        "the source document's frequency: attempts by days since the first event, the newest 128 by the days that they span (at least 1), "
+        "clamped "
+        "to 1 (T02)",
         from_part(v, strength_of(v)->frequency_compat))
 FEATURE(habit_context_stability, "share", 28, "C02", "fewer than 3 completions",
         "mean of the resultant length of completion times and location_stability; the former alone without places",
         from_part(v, strength_of(v)->context))
 FEATURE(habit_automaticity, "share", 0, "C02", "before the first attempt",
-        "recursion over the attempts' days from .05: done h += .06 (1 - h), missed h -= .03 h", from_part(v, streaks_of(v)->automaticity))
+        "recursion over the days of the newest 128 attempts from .05: done h += .06 (1 - h), missed h -= .03 h",
+        from_part(v, streaks_of(v)->automaticity))

@@ -67,7 +67,8 @@ const struct strength *strength_of(struct view *v) {
   if (!first) return s;
   double since = v->today - first->value;
   int32_t days = since + 1 < STRENGTH_DAYS ? (int32_t)since + 1 : STRENGTH_DAYS, from = v->today - STRENGTH_DAYS + 1;
-  if (since >= 0) s->frequency_compat = math_clamp(v->u->attempt_count / (since > 0 ? since : 1), 0, 1);
+  const double kept = v->u->attempt_count == ATTEMPTS_MOST ? v->today - v->u->attempts->day : since; /* older ones are dropped */
+  if (since >= 0) s->frequency_compat = math_clamp(v->u->attempt_count / (kept > 0 ? kept : 1), 0, 1);
   if (days >= 7) s->frequency = math_clamp(day_sum(v, RING_DONE, days) / (facts_of(v)->target * days / 7), 0, 1);
   uint8_t each[STRENGTH_DAYS], done[STRENGTH_DAYS];
   size_t n = 0;
@@ -80,6 +81,18 @@ const struct strength *strength_of(struct view *v) {
   s->context = context_term(s);
   s->strength = composite(s);
   return s;
+}
+
+/* The streak that leads into the oldest day kept began in attempts that are not. */
+static void run_continue(const struct view *v, const int32_t *day, uint8_t *done, size_t n, uint32_t *run) {
+  const struct mark *gone = user_mark(v->u, v->f->mark[MARK_RUN]);
+  uint32_t before = 0;
+  if (gone && gone->at == day[0]) { /* of one day some are kept and some are not */
+    done[0] = 1;
+    before = (uint32_t)gone->value - 1;
+  } else if (gone && gone->at == (int64_t)day[0] - 1) before = (uint32_t)gone->value;
+  streak_lengths(day, done, n, run);
+  for (size_t i = 0; i < n && run[i] == i + 1; i++) run[i] += before;
 }
 
 /* Days with attempts, oldest first: done when anything was. A miss between two attempts' days is a gap, which ends a streak as well. */
@@ -101,13 +114,13 @@ const struct streaks *streaks_of(struct view *v) {
     if (a->done) done[n - 1] = 1;
   }
   if (n == 0) return &v->streaks;
-  streak_lengths(day, done, n, run);
+  run_continue(v, day, done, n, run);
   for (size_t i = 0; i < n; i++)
     if (run[i] > longest) longest = run[i];
   const struct mark *mark = user_mark(v->u, v->f->mark[MARK_LONGEST]);
   v->streaks.longest = mark && mark->value > longest ? mark->value : longest;
   /* Today may still be done: a skip reported today ends the streak, an open today does not. */
-  v->streaks.current = v->today - day[n - 1] <= 1 ? run[n - 1] : 0;
+  v->streaks.current = (int64_t)v->today - day[n - 1] <= 1 ? run[n - 1] : 0;
   v->streaks.automaticity = hebbian(done, n, .05, .06, .03, NULL);
   return &v->streaks;
 }

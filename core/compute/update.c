@@ -63,6 +63,17 @@ static uint8_t company_of(const struct value *v) {
   return str_is(v->text, "alone") ? 1 : 2;
 }
 
+/* Attempts are bounded and a streak is not: what lies of it in those that are dropped is kept as a number. One that is told later than
+ * all that are kept can only lengthen it. */
+static void remember_run(struct update *up, const struct attempt *coming) {
+  const struct attempt *gone = up->u->attempts;
+  const struct mark *run = marked(up, MARK_RUN);
+  if (up->u->attempt_count < ATTEMPTS_MOST) return;
+  if (coming->day < gone->day) gone = coming;
+  if (!gone->done || (run && gone->day <= run->at)) return;
+  mark(up, MARK_RUN, gone->day, run && gone->day - run->at == 1 ? run->value + 1 : 1);
+}
+
 static void add_attempt(struct update *up, bool done) {
   double completion, hour;
   const struct value *kind = &up->slots[FIELD_WORKOUT_TYPE];
@@ -77,6 +88,7 @@ static void add_attempt(struct update *up, bool done) {
   if (number(up, FIELD_COMPLETION, &completion)) a.completion = (uint16_t)(math_clamp(completion, 0, 1) * 10000 + .5);
   /* a skip is often reported later than the hour it was planned for, and the hour is what patterns are about */
   if (!done && number(up, FIELD_PLANNED_HOUR, &hour)) a.minute = (uint16_t)(math_clamp(hour, 0, 23.99) * 60);
+  remember_run(up, &a);
   up->kept = user_add_attempt(up->u, &a) && up->kept;
 }
 

@@ -159,6 +159,51 @@ static void the_longest_streak_outlives_the_attempts(void **state) {
   world_free(w);
 }
 
+/* A workout on each day from 1 March 2025 on, `times` a day; what was skipped beside it on the same day changes nothing. */
+static void train_daily(struct world *w, int days, int times) {
+  int64_t first;
+  assert_true(clock_parse(STR("2025-03-01T06:00:00Z"), &first));
+  for (int day = 0; day < days; day++)
+    for (int i = 0; i < times; i++) {
+      char when[32];
+      clock_format(first + day * CLOCK_DAY + i * 3 * CLOCK_HOUR, when);
+      world_event(w, "workout_completed", when, NULL, NULL);
+      if (times > 1) world_event(w, "workout_skipped", when, NULL, NULL);
+    }
+}
+
+/* More is done than attempts are kept: what is gone of the streak is remembered, and a gap still ends it. */
+static void a_streak_outgrows_the_attempts(void **state) {
+  (void)state;
+  for (int times = 1; times <= 3; times++) {
+    struct world *w = world_new(NULL, 0, NULL, 0);
+    train_daily(w, 198, times); /* up to 14 September */
+    assert_int_equal(w->user->attempt_count, ATTEMPTS_MOST);
+    assert_near(world_read(w, "streak_length_current", "2025-09-15T12:00:00Z"), 198, 0, "current");
+    assert_near(world_read(w, "streak_length_longest", "2025-09-15T12:00:00Z"), 198, 0, "longest");
+    assert_near(world_read(w, "habit_frequency_compat", "2025-09-15T12:00:00Z"), 1, 0, "events a day, as many as are kept");
+    world_event(w, "workout_completed", "2025-02-28T06:00:00Z", NULL, NULL); /* far too late to be told where it stands */
+    assert_near(world_read(w, "streak_length_current", "2025-09-15T12:00:00Z"), 198, 0, "late word");
+    world_event(w, "workout_completed", "2025-09-16T06:00:00Z", NULL, NULL);
+    assert_near(world_read(w, "streak_length_current", "2025-09-16T12:00:00Z"), 1, 0, "after a gap");
+    assert_near(world_read(w, "streak_length_longest", "2025-09-16T12:00:00Z"), 198, 0, "longest stays");
+    world_event(w, "workout_completed", "2025-09-15T20:00:00Z", NULL, NULL);
+    assert_near(world_read(w, "streak_length_current", "2025-09-16T12:00:00Z"), 200, 0, "the missing day was told late");
+    world_free(w);
+  }
+}
+
+/* West of Greenwich the first day there is lies before day 0. */
+static void the_first_day_of_all_is_a_day(void **state) {
+  (void)state;
+  struct world *w = world_new(NULL, 0, NULL, 0);
+  struct err e = {0};
+  assert_true(world_try(w, "profile_updated", "1970-01-01T00:00:00Z", "{\"timezone\":\"America/New_York\"}", NULL, &e));
+  world_event(w, "workout_completed", "1970-01-01T03:00:00Z", NULL, NULL);
+  assert_near(world_read(w, "streak_length_longest", "1970-01-01T04:00:00Z"), 1, 0, "31 December 1969");
+  world_free(w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(habit_strength_is_the_composite),
@@ -169,6 +214,8 @@ int main(void) {
       cmocka_unit_test(days_are_the_users_own),
       cmocka_unit_test(streaks_follow_the_correct_rule),
       cmocka_unit_test(the_longest_streak_outlives_the_attempts),
+      cmocka_unit_test(a_streak_outgrows_the_attempts),
+      cmocka_unit_test(the_first_day_of_all_is_a_day),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
