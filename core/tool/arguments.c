@@ -18,19 +18,33 @@ static bool is_option(const struct argument *a) {
 /* ---- what goes with what ---- */
 
 #define GIVEN_MOST 64
-static const struct argument *given[GIVEN_MOST]; /* options of the command line itself: the environment's are for whoever takes them */
+static const struct argument *given[GIVEN_MOST]; /* on the command line itself: the environment's options are for whoever takes them */
 static size_t given_count;
 
-static bool is_given(const char *option) {
+static void note_given(const struct argument *a) {
+  if (given_count < GIVEN_MOST) given[given_count++] = a;
+}
+
+bool arguments_said(const char *option) {
   for (size_t i = 0; i < given_count; i++)
     if (strcmp(given[i]->name, option) == 0) return true;
   return false;
 }
 
-/* NULL: with everything. */
-static const char *goes_with(const struct usage *u, const char *option) {
+/* The list behind "without "; NULL: the fit is of another kind. */
+static const char *others_of(const struct argument_fit *f) {
+  static const char without[] = "without ";
+  return strncmp(f->with, without, sizeof without - 1) == 0 ? f->with + sizeof without - 1 : NULL;
+}
+
+static bool names_verbs(const struct argument_fit *f) {
+  return f->with[0] != '-' && !others_of(f);
+}
+
+/* The verbs that take it; NULL: all. */
+static const char *verbs_of(const struct usage *u, const char *option) {
   for (size_t i = 0; i < u->fit_count; i++)
-    if (strcmp(u->fits[i].option, option) == 0) return u->fits[i].with;
+    if (names_verbs(&u->fits[i]) && strcmp(u->fits[i].option, option) == 0) return u->fits[i].with;
   return NULL;
 }
 
@@ -44,12 +58,12 @@ static bool is_for_verb(const char *with, const char *verb) {
 static bool takes_all(const struct usage *u, const char *verb) {
   const char *wrong = NULL;
   for (size_t i = 0; i < u->fit_count && !wrong; i++)
-    if (u->fits[i].with[0] != '-' && is_given(u->fits[i].option) && !is_for_verb(u->fits[i].with, verb)) wrong = u->fits[i].option;
+    if (names_verbs(&u->fits[i]) && arguments_said(u->fits[i].option) && !is_for_verb(u->fits[i].with, verb)) wrong = u->fits[i].option;
   if (!wrong) return true;
-  fprintf(stderr, "kairos %s: %s takes no %s: it is for %s; %s takes", u->name, verb, wrong, goes_with(u, wrong), verb);
+  fprintf(stderr, "kairos %s: %s takes no %s: it is for %s; %s takes", u->name, verb, wrong, verbs_of(u, wrong), verb);
   const char *before = " ";
   for (size_t i = 0; i < u->count; i++) {
-    const char *with = goes_with(u, u->arguments[i].name);
+    const char *with = verbs_of(u, u->arguments[i].name);
     if (!is_option(&u->arguments[i]) || (with && !is_for_verb(with, verb))) continue;
     fprintf(stderr, "%s%s", before, u->arguments[i].name);
     before = ", ";
@@ -58,14 +72,31 @@ static bool takes_all(const struct usage *u, const char *verb) {
   return false;
 }
 
-static int check_pairs(const struct usage *u) {
-  for (size_t i = 0; i < u->fit_count; i++) {
-    const struct argument_fit *f = &u->fits[i];
-    if (f->with[0] != '-' || !is_given(f->option) || is_given(f->with)) continue;
-    fprintf(stderr, "kairos %s: %s goes with %s, which is not there\nkairos %s --help tells more.\n", u->name, f->option, f->with, u->name);
+static int check_beside(const struct usage *u, const struct argument_fit *f) {
+  struct str rest = str_from(others_of(f)), one;
+  while (str_split(&rest, ',', &one)) {
+    char other[64];
+    snprintf(other, sizeof other, STR_FORMAT, STR_ARG(str_trim(one)));
+    if (!arguments_said(other)) continue;
+    fprintf(stderr, "kairos %s: %s does not go with %s\nkairos %s --help tells more.\n", u->name, f->option, other, u->name);
     return EXIT_USAGE;
   }
   return 0;
+}
+
+static int check_pairs(const struct usage *u) {
+  int code = 0;
+  for (size_t i = 0; i < u->fit_count && code == 0; i++) {
+    const struct argument_fit *f = &u->fits[i];
+    if (names_verbs(f) || !arguments_said(f->option)) continue;
+    if (others_of(f)) code = check_beside(u, f);
+    else if (!arguments_said(f->with)) {
+      fprintf(stderr, "kairos %s: %s goes with %s, which is not there\nkairos %s --help tells more.\n", u->name, f->option, f->with,
+              u->name);
+      code = EXIT_USAGE;
+    }
+  }
+  return code;
 }
 
 /* ---- help and complaints ---- */
@@ -80,8 +111,10 @@ static void print_help(const struct usage *u) {
     const struct argument *a = &u->arguments[i];
     char left[64];
     snprintf(left, sizeof left, "%s%s%s", a->name, a->value ? " " : "", a->value ? a->value : "");
-    const char *with = goes_with(u, a->name);
-    printf("  %-28s %s%s%s%s", left, with && with[0] == '-' ? "with " : "", with ? with : "", with ? ": " : "", a->help);
+    printf("  %-28s ", left);
+    for (size_t k = 0; k < u->fit_count; k++)
+      if (strcmp(u->fits[k].option, a->name) == 0) printf("%s%s: ", u->fits[k].with[0] == '-' ? "with " : "", u->fits[k].with);
+    printf("%s", a->help);
     if (a->environment) printf(" (environment: %s)", a->environment);
     putchar('\n');
   }
@@ -173,7 +206,7 @@ static int read_option(const struct usage *u, int argc, char **argv, int *i) {
   const char *text = argv[*i], *equals = strchr(text, '=');
   const struct argument *a = find_option(u, text, equals ? (size_t)(equals - text) : strlen(text));
   if (!a) return usage_error(u, "unknown option %s", text);
-  if (given_count < GIVEN_MOST) given[given_count++] = a;
+  note_given(a);
   if (a->kind == ARGUMENT_FLAG) return equals ? usage_error(u, "%s takes no value", text) : set_value(u, a, NULL);
   if (equals) return equals[1] ? set_value(u, a, equals + 1) : no_value(u, a, "nothing");
   if (*i + 1 >= argc || !argv[*i + 1][0]) return no_value(u, a, "nothing");
@@ -265,6 +298,7 @@ int arguments_parse(const struct usage *u, int argc, char **argv) {
       continue;
     }
     const struct argument *a = next_place(u, &place);
+    if (a) note_given(a);
     code = a ? set_value(u, a, argv[i]) : too_many(u, argv[i]);
   }
   return code ? code : check_pairs(u);

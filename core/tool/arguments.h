@@ -25,9 +25,11 @@ struct argument {
   const char *help;
   const char *environment; /* used when the option is not given; NULL: none */
 };
-/* An option that only some verbs take, or that says nothing without another one: its help begins with that, and elsewhere it is refused. */
+/* An option that only some verbs take, or that says nothing without another one or beside others: its help begins with that, and elsewhere
+ * it is refused. One of two that exclude each other says it. */
 struct argument_fit {
-  const char *option, *with; /* "--from", "advance, back"; "--files", "--data" */
+  const char *option,
+      *with; /* "--from", "advance, back"; "--files", "--data"; "--users", "without --from, --data"; places have names too */
 };
 struct usage {
   const char *name, *summary;
@@ -52,6 +54,7 @@ bool arguments_given(const struct usage *u, const char *place, const char *value
 /* True when the place was left empty, for verbs that have nothing to put there; otherwise says so. Leave with EXIT_USAGE then. */
 bool arguments_unused(const struct usage *u, const char *value);
 
+bool arguments_said(const char *option); /* whether the command line itself has it: an option or a place, by its name in the table */
 /* Says that a value on the command line cannot be; gives EXIT_USAGE. */
 int arguments_refuse(const struct usage *u, const struct err *e);
 

@@ -119,6 +119,10 @@ int tool_check(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   struct workshop shop;
   struct err e = {0};
+  if (against && !is_url(against) && arguments_said("--key")) {
+    err_set(&e, ERR_INPUT, "--key goes with the address of an engine, and --against names a directory, %s", against);
+    return arguments_refuse(&usage, &e);
+  }
   bool ok = workshop_open(&shop, directory, &e) && (!against || hold_to(shop.program, against, key, &e));
   if (ok) program_read_scenarios(shop.program);
   if (ok) name_directory(shop.program, directory);

@@ -97,8 +97,10 @@ int tool_conform(int argc, char **argv) {
       {"--limit", ARGUMENT_NUMBER, &limit, "SECONDS", "for one check (default: 120)", NULL},
       {"--in-process", ARGUMENT_FLAG, &o.in_process, NULL, "without child process and jail, for a debugger", NULL},
       {"--json", ARGUMENT_FLAG, &json, NULL, "the results as JSON", NULL}};
+  static const struct argument_fit fits[] = {{"--limit", "without --in-process"}};
   const struct usage usage = {"conform", "Holds a model plugin against its contract (plugins/kairos_plugin.h), in nine groups of checks.",
-                              "  kairos conform ./my_model.so\n  kairos conform ./my_model.so --only predict --seed 7\n", ARGUMENTS(list)};
+                              "  kairos conform ./my_model.so\n  kairos conform ./my_model.so --only predict --seed 7\n",
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   if (!arguments_given(&usage, "PLUGIN", path)) return EXIT_USAGE;

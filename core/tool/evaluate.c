@@ -64,7 +64,7 @@ int tool_evaluate(int argc, char **argv) {
       {"--program", ARGUMENT_TEXT, &o.program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
       {"--from", ARGUMENT_TEXT, &o.file, "FILE", "events as NDJSON, in order of time", NULL},
       {"--data", ARGUMENT_TEXT, &o.data, "DIR", "a data directory's journal", NULL},
-      {"--users", ARGUMENT_NUMBER, &o.users, "N", "without --from and --data: people of the built-in population (400)", NULL},
+      {"--users", ARGUMENT_NUMBER, &o.users, "N", "people of the built-in population (400)", NULL},
       {"--days", ARGUMENT_NUMBER, &o.days, "D", "days of their lives (84)", NULL},
       {"--seed", ARGUMENT_NUMBER, &o.seed, "S", "their seed (7)", NULL},
       {"--state", ARGUMENT_TEXT, &o.state, "FILE", "another state than the model's file names", NULL},
@@ -73,7 +73,11 @@ int tool_evaluate(int argc, char **argv) {
       {"--seconds", ARGUMENT_NUMBER, &o.seconds, "S", "limit of each training child (600)", NULL},
       {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL},
       {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON (default: as a model card)", NULL}};
-  static const struct argument_fit fits[] = {{"--seconds", "--folds"}};
+  static const struct argument_fit fits[] = {{"--seconds", "--folds"},
+                                             {"--state", "without --folds"},
+                                             {"--users", "without --from, --data"},
+                                             {"--days", "without --from, --data"},
+                                             {"--seed", "without --from, --data"}};
   const struct usage usage = {"evaluate", "Says what a model's predictions are worth, beside the base rate and simpler models.",
                               "  kairos evaluate adherence --data data\n  kairos evaluate adherence --seed 8 --json\n  kairos evaluate "
                               "adherence --data data --folds 10\n",
@@ -83,7 +87,6 @@ int tool_evaluate(int argc, char **argv) {
   struct err e = {0};
   if (!o.model || !o.model[0]) return one_model_missing(&usage, o.program);
   if (o.folds && (o.folds < 2 || o.folds > 1000)) err_set(&e, ERR_INPUT, "--folds: expected 2 to 1000, got %lld", (long long)o.folds);
-  else if (o.folds && o.state) err_set(&e, ERR_INPUT, "--folds trains its own models, so it takes no --state");
   else if (o.seconds < 1) err_set(&e, ERR_INPUT, "--seconds: expected at least 1, got %lld", (long long)o.seconds);
   if (e.kind != ERR_NONE) return arguments_refuse(&usage, &e);
   if (!learning_from_options(&o.from, o.file, o.data, o.users, o.days, o.seed, &e)) return arguments_refuse(&usage, &e);

@@ -68,9 +68,10 @@ int tool_meta(int argc, char **argv) {
                                   {"--force", ARGUMENT_FLAG, &force, NULL, "writes over settings that were changed", NULL},
                                   {"--manual", ARGUMENT_FLAG, &manual, NULL, "prints every field as Markdown instead", NULL},
                                   {"--json", ARGUMENT_FLAG, &json, NULL, "prints every field as JSON instead", NULL}};
+  static const struct argument_fit fits[] = {{"--manual", "without DIR, --force, --json"}, {"--json", "without DIR, --force"}};
   const struct usage usage = {"meta",
                               "Editor files for a program: LuaLS definitions, .luarc.json, .luacheckrc; or every field of the language.",
-                              "  kairos meta myprogram\n  kairos meta --manual\n", ARGUMENTS(list)};
+                              "  kairos meta myprogram\n  kairos meta --manual\n", ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   if (manual) return print(meta_manual);

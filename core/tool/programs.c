@@ -158,6 +158,10 @@ static int show_sources(const struct asking *k, struct str answer) {
       struct str path = json_text(&j, json_get(&j, s, "path"), &a), bytes = json_text(&j, text, &a);
       if (k->other && !str_is(path, k->other)) continue;
       any = true;
+      if (k->live.json) {
+        printf(STR_FORMAT "\n", STR_ARG(json_raw(&j, s)));
+        continue;
+      }
       if (!k->other) printf("-- " STR_FORMAT " (" STR_FORMAT " bytes)\n", STR_ARG(path), STR_ARG(json_raw(&j, json_get(&j, s, "bytes"))));
       if (bytes.len) fwrite(bytes.at, 1, bytes.len, stdout);
       if (json_type(&j, text) != JSON_STRING) printf("(no text)\n");
@@ -182,7 +186,7 @@ static int verb_show(const struct asking *k) {
     return EXIT_USAGE;
   }
   int code = get_program(k, k->what ? k->what : "live", &answer);
-  if (code == EXIT_OK && k->live.json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&answer)));
+  if (code == EXIT_OK && k->live.json && !k->other) printf(STR_FORMAT "\n", STR_ARG(buf_view(&answer)));
   else if (code == EXIT_OK) code = show_sources(k, buf_view(&answer));
   buf_free(&answer);
   return code;

@@ -230,8 +230,7 @@ static int rederive(struct replaying *r, const char *data, bool print, bool json
 }
 
 /* Which of the two ways is meant; a word that belongs to the other one is a mistake, not a wish to be ignored. */
-static const char *misplaced(const struct against_options *o, bool recompute, bool print) {
-  if (o->program && (recompute || print)) return "--program shows a difference; --recompute and --print look at what is stored";
+static const char *misplaced(const struct against_options *o) {
   if (!o->program && o->file) return "a FILE of events needs --program DIR";
   if (o->file && strcmp(o->against, "stored") == 0)
     return "--against stored: a file holds no decisions; name live, a digest or a directory";
@@ -254,8 +253,12 @@ int tool_replay(int argc, char **argv) {
       {"--since", ARGUMENT_TIME, &o.since, "TIME", "only decisions from then on", NULL},
       {"--most", ARGUMENT_NUMBER, &o.most, "N", "how many changes are listed (default: 20)", NULL},
       {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON", NULL}};
-  static const struct argument_fit fits[] = {
-      {"--against", "--program"}, {"--by", "--program"}, {"--since", "--program"}, {"--most", "--program"}};
+  static const struct argument_fit fits[] = {{"--against", "--program"},
+                                             {"--by", "--program"},
+                                             {"--since", "--program"},
+                                             {"--most", "--program"},
+                                             {"--recompute", "without --program"},
+                                             {"--print", "without --program, --verify, --recompute, --json"}};
   const struct usage usage = {"replay", "Re-derives every decision from the journal and compares it with what is stored, byte for byte.",
                               "  kairos replay --verify --data data\n  kairos replay --recompute --verify --data data\n"
                               "  kairos replay --program . --against live --by profile.tier --data data\n"
@@ -268,7 +271,7 @@ int tool_replay(int argc, char **argv) {
     fprintf(stderr, "kairos replay: --most: expected 0 or more, got %lld\n", (long long)o.most);
     return EXIT_USAGE;
   }
-  const char *wrong = misplaced(&o, r.recompute, print);
+  const char *wrong = misplaced(&o);
   if (wrong) fprintf(stderr, "kairos replay: %s\n", wrong);
   if (wrong) return EXIT_USAGE;
   return o.program ? against_run(&o) : rederive(&r, o.data, print, o.json, o.verify);

@@ -70,7 +70,11 @@ int tool_retrain(int argc, char **argv) {
                                              {"--data", "--out"},
                                              {"--from", "--out"},
                                              {"--plugins", "--out"},
-                                             {"--seconds", "--out"}};
+                                             {"--seconds", "--out"},
+                                             /* … and what only an engine does */
+                                             {"--no-wait", "without --out"},
+                                             {"--url", "without --out"},
+                                             {"--key", "without --out"}};
   const struct usage usage = {
       "retrain", "Trains a model again on the last 90 days; a state that is better lies beside the served one as a candidate.",
       "  kairos retrain adherence\n  kairos retrain adherence --data data --program . --out new.state\n", ARGUMENTS_FIT(list, fits)};
@@ -79,10 +83,6 @@ int tool_retrain(int argc, char **argv) {
   if (!arguments_given(&usage, "MODEL", work.model)) return EXIT_USAGE;
   if (work.seconds < 1 || work.seconds > 86400) {
     fprintf(stderr, "kairos retrain: --seconds: expected 1 to 86400, got %lld\n", (long long)work.seconds);
-    return EXIT_USAGE;
-  }
-  if (work.out && no_wait) {
-    fprintf(stderr, "kairos retrain: --no-wait is for the engine: with --out the training is here, and there is nobody to leave it to\n");
     return EXIT_USAGE;
   }
   work.json = live.json;

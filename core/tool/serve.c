@@ -295,20 +295,6 @@ static bool options_fine(struct engine *s, struct err *e) {
          count_fine("--webhook-queue", "messages", 1 << 24, &s->options.letters, e) && door_address_fine(s->options.listen, e);
 }
 
-/* Settings may name a directory for the engine; whoever names one on the command line believes that the demo uses it. */
-static bool is_for_demo(int argc, char **argv, struct err *e) {
-  static const char *const others[] = {"--data", "--listen", "--webhook"};
-  for (int i = 1; i < argc; i++)
-    for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
-      const size_t len = strlen(others[k]);
-      if (strncmp(argv[i], others[k], len) != 0 || (argv[i][len] && argv[i][len] != '=')) continue;
-      return err_set(e, ERR_INPUT,
-                     "--demo plays into a fresh directory that it removes again, with a receiver and a port of its own: %s is not for it",
-                     others[k]);
-    }
-  return true;
-}
-
 int tool_serve(int argc, char **argv) {
   struct engine s = {.options = {.data = "data", .listen = "127.0.0.1:8080", .lanes = NOT_SAID, .letters = NOT_SAID}};
   struct argument_list urls = {0}, secrets = {0};
@@ -340,18 +326,22 @@ int tool_serve(int argc, char **argv) {
        "plays a small population into a fresh engine with the shipped program, or --program; shows what its receiver gets; ends", NULL},
       {"--log-json", ARGUMENT_FLAG, &json_log, NULL, "log lines as JSON", NULL},
   };
+  /* The demo plays into a fresh directory that it removes again, with a receiver and a port of its own. Settings may name others for the
+   * engine; whoever names one on the command line believes that the demo uses it. */
+  static const struct argument_fit fits[] = {{"--demo", "without --data, --listen, --webhook, --webhook-secret, --allow-http, "
+                                                        "--allow-private, --keep-events, --keep-decisions, --keep-messages"}};
   const struct usage usage = {"serve", "The engine: takes events, decides, sends, learns.",
                               "  kairos serve --program . --data data\n"
                               "  kairos serve --demo\n"
                               "  kairos serve --program . --webhook https://app.example/hooks --webhook-secret whsec_…\n",
-                              ARGUMENTS(list)};
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse_settings(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   log_setup(LOG_INFO, json_log);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk, and no reason to die */
   struct err e = {0};
-  if ((demo && !is_for_demo(argc, argv, &e)) || !options_fine(&s, &e)) return arguments_refuse(&usage, &e);
+  if (!options_fine(&s, &e)) return arguments_refuse(&usage, &e);
   char shipped[4096];
   if (demo && !s.options.program) {
     if (!tool_default_program(shipped, sizeof shipped, &e)) return tool_fail(&e);

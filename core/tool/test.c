@@ -178,9 +178,10 @@ int tool_test(int argc, char **argv) {
       {"--json", ARGUMENT_FLAG, &t.json, NULL, "the same as --format json", NULL},
       {"--junit", ARGUMENT_TEXT, &t.junit, "FILE", "also as JUnit XML into that file", NULL},
       {"--coverage", ARGUMENT_FLAG, &t.coverage, NULL, "which rules and terms no scenario holds to anything", NULL}};
-  const struct usage usage = {"test",
-                              "Runs a program's scenarios through the code that decides in production; leaves with 3 when one fails.",
-                              "  kairos test\n  kairos test myprogram --junit scenarios.xml\n  kairos test --coverage\n", ARGUMENTS(list)};
+  static const struct argument_fit fits[] = {{"--json", "without --format"}};
+  const struct usage usage = {
+      "test", "Runs a program's scenarios through the code that decides in production; leaves with 3 when one fails.",
+      "  kairos test\n  kairos test myprogram --junit scenarios.xml\n  kairos test --coverage\n", ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int place = t.json ? 2 : arguments_word(&usage, "--format", t.format, formats);

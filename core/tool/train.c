@@ -154,16 +154,18 @@ int tool_train(int argc, char **argv) {
       {"--program", ARGUMENT_TEXT, &o.program, "DIR", "the program (default: .)", "KAIROS_PROGRAM"},
       {"--from", ARGUMENT_TEXT, &o.file, "FILE", "learn from events as NDJSON, in order of time", NULL},
       {"--data", ARGUMENT_TEXT, &o.data, "DIR", "learn from a data directory's journal", NULL},
-      {"--users", ARGUMENT_NUMBER, &o.users, "N", "without --from and --data: people of the built-in population (400)", NULL},
+      {"--users", ARGUMENT_NUMBER, &o.users, "N", "people of the built-in population (400)", NULL},
       {"--days", ARGUMENT_NUMBER, &o.days, "D", "days of their lives (84)", NULL},
       {"--seed", ARGUMENT_NUMBER, &o.seed, "S", "their seed (7)", NULL},
       {"--out", ARGUMENT_TEXT, &o.out, "FILE", "where the state goes (default: the model's, in models/)", NULL},
       {"--plugins", ARGUMENT_TEXT, &o.plugins, "DIR", "where plugins lie (default: KAIROS_PLUGINS, then the engine's)", NULL},
       {"--seconds", ARGUMENT_NUMBER, &o.seconds, "S", "limit of the training child (600)", NULL},
       {"--json", ARGUMENT_FLAG, &o.json, NULL, "the figures as JSON, no golden rows (default: as a model card, and the rows)", NULL}};
+  static const struct argument_fit fits[] = {
+      {"--users", "without --from, --data"}, {"--days", "without --from, --data"}, {"--seed", "without --from, --data"}};
   const struct usage usage = {"train", "Trains a model of the program and says what its predictions are worth.",
                               "  kairos train adherence --data data\n  kairos train adherence --from events.ndjson --out adherence.state\n",
-                              ARGUMENTS(list)};
+                              ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};

@@ -42,7 +42,8 @@ int tool_why(int argc, char **argv) {
                                   {"--language", ARGUMENT_TEXT, &q.language, "en|ru", "of the explanation (default: en)", NULL},
                                   {"--lang", ARGUMENT_TEXT, &q.lang, "en|ru", "the same", NULL},
                                   LIVE_ARGUMENTS(live)};
-  static const struct argument_fit fits[] = {{"--trigger", "--user"}, {"--at", "--user"}};
+  static const struct argument_fit fits[] = {
+      {"--user", "without DECISION"}, {"--trigger", "--user"}, {"--at", "--user"}, {"--lang", "without --language"}};
   const struct usage usage = {
       "why", "Explains a decision, or why triggers do not fire for a user, now or at a time.",
       "  kairos why d3-17\n  kairos why d3-17 --language ru\n  kairos why --user u1 --trigger high_stress\n  kairos "
@@ -52,7 +53,7 @@ int tool_why(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   if (q.lang) q.language = q.lang;
   if (arguments_word(&usage, "--language", q.language, languages) < 0) return EXIT_USAGE;
-  if (!q.decision == !q.user) {
+  if (!q.decision && !q.user) {
     fprintf(stderr, "kairos why: expected either a DECISION, or --user\n");
     return EXIT_USAGE;
   }

@@ -157,6 +157,16 @@ expected at least 1, got 0|train x --seconds 0
 expected at least 4 digits of a version, got "ab"|models deploy x ab
 --from and --data|train x --from a --data b
 --from and --data|evaluate x --from a --data b
+--users does not go with --from|train x --from a --users 9
+--seed does not go with --data|evaluate x --data a --seed 9
+--json does not go with --format|test x --json --format junit
+--manual does not go with DIR|meta x --manual
+--lang does not go with --language|why d0-1 --language en --lang ru
+--print does not go with --verify|replay --print --verify
+--recompute does not go with --program|replay --recompute --program x
+--state does not go with --folds|evaluate x --folds 5 --state y
+--limit does not go with --in-process|conform x.so --in-process --limit 5
+--key goes with the address of an engine|check x --against y --key z
 --format is missing|model export x y --layout keras
 END
 
@@ -194,11 +204,37 @@ while read -r name; do
     done
   done <"$work/bound"
 done <"$work/subcommands"
+# ---- … and options that cannot both be meant ----
+beside=0
+while read -r name; do
+  run 0 "$KAIROS" "$name" --help
+  cp "$work/out" "$work/help"
+  sed -n 's/^  \(--[a-z-]*\) \([A-Z]*\) *\([a-z, -]*: \)\{0,1\}without \([A-Za-z, -]*\): .*/\1|\2|\4/p' "$work/help" >"$work/without"
+  while IFS='|' read -r option value others; do
+    case $value in N | S | D | SECONDS) value=5 ;; esac
+    for other in $(echo "$others" | tr -d ,); do
+      case $other in
+      --*)
+        beside_value=$(sed -n "s/^  $other \([^ ]*\)  .*/\1/p" "$work/help")
+        case $beside_value in DAYS | SECONDS | N | K) beside_value=5 ;; URL) beside_value=http://127.0.0.1:1 ;; esac
+        words="$other $beside_value"
+        ;;
+      *) # a place, and all before it
+        words=$(sed -n 's/^Usage: kairos [a-z]*\(.*\) \[options\]$/\1/p' "$work/help" | sed "s/\[$other\].*/$other/" | tr -d '[]')
+        grep -q "^  $other  " "$work/help" || say "$name --help: $option is without $other, which is nothing"
+        ;;
+      esac
+      wrong "^kairos $name: $option does not go with $other\$" "$name" "$option" $value $words
+      beside=$((beside + 1))
+    done
+  done <"$work/without"
+done <"$work/subcommands"
+[ $beside -ge 30 ] || say "only $beside pairs of options were tried that cannot both be meant"
 [ $refused -ge 50 ] || say "only $refused options were tried where they do not belong"
 run 5 env KAIROS_KEY=x "$KAIROS" check "$work/nowhere" # the environment is for all
 run 4 "$KAIROS" rollout list
 wrong 'KIND is missing' kill --force
-wrong 'no-wait is for the engine' retrain x --no-wait --out y
+wrong '--no-wait does not go with --out' retrain x --no-wait --out y
 unset KAIROS_URL
 
 # ---- what is not there ----

@@ -35,7 +35,7 @@ rm "$work/p/rules/wrong.lua"
 # ---- the definitions are Lua, and hold every word, noun and field ----
 luac=$(command -v luac5.4 || command -v luac || true)
 [ -z "$luac" ] || "$luac" -p "$work/p/.kairos/kairos.lua" || say "the definitions are no Lua"
-run 0 "$KAIROS" meta "$work/p" --json
+run 0 "$KAIROS" meta --json
 cp "$work/out" "$work/nouns.json"
 cat >"$work/compare.lua" <<'END'
 local function read(path) local f = assert(io.open(path)); local s = f:read "a"; f:close(); return s end

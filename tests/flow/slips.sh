@@ -31,9 +31,9 @@ run 0 "$KAIROS" predict trees "$work/row" --program "$KAIROS_SOURCE"
 has '"trees_probability":0\.'
 run 2 "$KAIROS" serve --data "$work/new" --program "$KAIROS_SOURCE" --listen 127.0.0.1:0 --webhook http://127.0.0.1:1/ --webhook-secret "whsec_$(head -c 24 /dev/urandom | base64)"
 has 'expected https; `--allow-http` allows plain http'
-for option in "--data $work/new" "--listen 127.0.0.1:0" "--webhook http://127.0.0.1:1/"; do
+for option in "--data $work/new" "--listen 127.0.0.1:0" "--webhook http://127.0.0.1:1/" --allow-http "--keep-events 9"; do
   run 2 "$KAIROS" serve --demo $option
-  has "with a receiver and a port of its own: ${option%% *} is not for it"
+  has "^kairos serve: --demo does not go with ${option%% *}\$"
 done
 run 0 "$KAIROS" serve --demo # an example of the help, from wherever one stands
 has ' received with a good signature$'
@@ -83,6 +83,12 @@ has 'did you mean "high_stress"?'
 run 2 "$KAIROS" programs show rules/skip.lua
 has 'kairos programs show live rules/skip.lua'
 run 0 "$KAIROS" programs show live rules/skip.lua
+cp "$work/out" "$work/skip"
+run 0 "$KAIROS" programs show live rules/skip.lua --json # the one that was asked for, with what the engine says of it
+has '^{"path":"rules/skip.lua","bytes":[0-9]*,"sha256":"[0-9a-f]*","text":".*}$'
+equal "the files shown" "$(wc -l <"$work/out")" 1
+has "\"sha256\":\"$(sha256sum "$work/skip" | cut -c1-64)\""
+run 5 "$KAIROS" programs show live rules/none.lua --json
 run 5 "$KAIROS" programs publish "$work/nodir"
 has 'nor is there a directory "'"$work/nodir"'"'
 mkdir -p "$work/empty"
