@@ -64,7 +64,7 @@ static void empty_again(const char *directory) {
 
 bool book_backup(const char *directory, const char *target, struct err *e) {
   struct layout l;
-  if (!layout_read(directory, &l, e) || !must_be_empty(target, NULL, e)) return false;
+  if (!layout_read(directory, &l, e) || !whole_directory(directory, &l, e) || !must_be_empty(target, NULL, e)) return false;
   if (copy_files(directory, &l, target, e) && layout_write(target, &l, e)) return true;
   empty_again(target);
   return err_wrap(e, "backup to %s", target);
@@ -238,7 +238,7 @@ bool book_restore(const char *backup, const char *directory, const char *master_
   struct layout l;
   struct erasures all = {0};
   if (sodium_init() < 0) return err_set(e, ERR_INTERNAL, "libsodium does not start");
-  if (!layout_read(backup, &l, e) || !master_key_read(master_key_file, master, e)) return false;
+  if (!layout_read(backup, &l, e) || !whole_directory(backup, &l, e) || !master_key_read(master_key_file, master, e)) return false;
   unsigned char check[16];
   master_key_check(master, check);
   bool done = sodium_memcmp(check, l.key_check, sizeof check) == 0 ||

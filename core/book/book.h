@@ -21,6 +21,8 @@
 /* ---- the directory ---- */
 struct book;
 bool book_create(const char *directory, uint32_t volumes, struct err *e); /* ERR_CONFLICT when one is there already */
+/* Nothing lies there that a data directory without its layout would leave. */
+bool book_can_begin(const char *directory, struct err *e);
 struct book *book_open(const char *directory, bool writer,
                        struct err *e); /* writer takes the lock: ERR_CONFLICT names the other's process */
 /* For API keys alone: takes the lock when nobody has it, else works beside the engine that has it (adds and revokes, never checkpoints). */

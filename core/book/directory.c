@@ -182,6 +182,7 @@ bool book_create(const char *directory, uint32_t volumes, struct err *e) {
   struct layout l = {.format = BOOK_FORMAT};
   layout_spread(&l, volumes);
   bool done = !file_exists(path) || err_set(e, ERR_CONFLICT, "%s is a data directory already", directory);
+  done = done && book_can_begin(directory, e);
   book_file(directory, "store", path);
   done = done && file_make_directory(path, 0700, e) && create_keys(directory, &l, e) && create_dictionary(directory, &l, e);
   done = done && origin_draw(directory, e) && layout_write(directory, &l, e);
@@ -250,7 +251,9 @@ struct book *book_open_with(const char *directory, int lock, const unsigned char
   derive_secret(b, master);
   seal_derive(b->secret, "kairos: events", seed);
   memcpy(&b->event_seed, seed, sizeof b->event_seed);
-  done = done && load_dictionary(b, e) && (!b->writer || sweep(b, e)) && control_open(b, e);
+  done = done && load_dictionary(b, e) && (!b->writer || sweep(b, e));
+  done = done && whole_control(directory, &b->layout, e) && control_open(b, e);
+  done = done && whole_volumes(directory, &b->layout, b->control, e);
   if (done) return b;
   book_close(b);
   return NULL;

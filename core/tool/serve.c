@@ -66,6 +66,7 @@ static bool announce_program(struct engine *s, int64_t *number, struct err *e) {
 static bool open_book(struct engine *s, struct err *e) {
   char layout[4096];
   snprintf(layout, sizeof layout, "%s/layout", s->options.data);
+  if (!file_exists(layout) && !book_can_begin(s->options.data, e)) return false;
   if (!file_exists(layout) && !s->options.program)
     return err_set(e, ERR_MISSING, "no program to run: %s is new; name one with --program DIR (kairos init DIR makes one)",
                    s->options.data);
