@@ -162,7 +162,7 @@ event "profile_updated" {
     ["preferences.motivationalStyle"] = "text",
     ["constraints.availableTime"] = { type = "number", unit = "minutes", low = 0, high = 1440, doc = "minutes a session may take" },
     ["constraints.injuryHistory"] = "list",
-    ["constraints.schedule"] = { type = "any", doc = "monday = { available = …, timeSlots = [ … ] } and so on" },
+    ["constraints.schedule"] = { type = "any", doc = "monday = { available = …, timeSlots = [ \"7:00\", \"18:00-20:30\" ] } and so on" },
     injured = "boolean", pregnant = "boolean", ill = "boolean", is_driving = "boolean",
     language = text "language of messages: en, ru …",
     partner = text "who they train with",

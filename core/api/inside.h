@@ -123,6 +123,7 @@ struct asking {
   const char *language; /* of an explanation */
   struct str endpoints; /* … whether what waits can go anywhere now */
   struct str weather;   /* of insights */
+  struct str date;      /* of insights */
   struct str merged;    /* the person's other ids, as JSON */
   struct str unread;    /* what of a profile nothing reads, as JSON */
   bool withdraw;        /* the job waits for the courier, as an opt-out does */

@@ -27,10 +27,11 @@ static void insights_in_lane(struct job *j, struct flow *f) {
   json_open_object(&w);
   json_pair_str(&w, "userId", u->id);
   json_pair_str(&w, "asOf", (struct str){at, clock_format(now, at)});
-  const struct insights_ask ask = {asked->weather, p->models, beliefs};
-  features_insights(p->features, u, now, &ask, &w, &j->arena);
+  const struct insights_ask ask = {asked->weather, asked->date, p->models, beliefs};
+  const bool put = features_insights(p->features, u, now, &ask, &w, &j->arena, &j->err);
   json_close_object(&w);
-  job_text(j, &out);
+  if (put) job_text(j, &out);
+  else buf_free(&out);
 }
 
 void api_user_insights(struct request *r, void *context) {
@@ -42,6 +43,7 @@ void api_user_insights(struct request *r, void *context) {
   struct asking *a = asking_new(r, context);
   if (!a) return;
   a->weather = weather;
+  a->date = request_query(r, "date");
   const struct str user = person_meant(r, context, r->params[0]);
   asking_submit(a, volume_for(context, user), user, 0, insights_in_lane);
 }

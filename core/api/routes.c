@@ -15,7 +15,7 @@ static const struct route routes[] = {
      "language lang"},
     {METHOD_GET, "/v1/users/{id}", SCOPE_READ, false, 0, api_user_get, "profile, features, patterns, beliefs, habit strength", NULL},
     {METHOD_GET, "/v1/users/{id}/insights", SCOPE_READ, false, 0, api_user_insights,
-     "best hours, context, forecasts and an assessment; ?weather=rain", "weather"},
+     "best hours, context, forecasts and an assessment; ?date=2026-03-02, ?weather=rain", "date weather"},
     {METHOD_PUT, "/v1/users/{id}", SCOPE_INGEST, false, 0, api_user_put, "merges into the profile; top-level null removes", NULL},
     {METHOD_DELETE, "/v1/users/{id}", SCOPE_OPERATE, false, 0, api_user_delete,
      "erasure: the user's key is destroyed, the rows are deleted", NULL},

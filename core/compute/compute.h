@@ -268,11 +268,13 @@ void typical_write(const struct training_rows *rows, struct json_writer *w);
 /* Best hours, context, forecasts and an assessment of one person (D10 to D18) into the open object of `w`. A look: nothing is recorded. */
 struct insights_ask {
   struct str weather; /* what it is expected to be; empty: not known */
+  struct str date;    /* the person's own day, 2025-01-15; empty: today, or tomorrow when today's last hour has begun */
   const struct models *models;
   const struct value *beliefs; /* what they say now; by belief number */
 };
-void features_insights(const struct features *f, const struct user *u, int64_t clock, const struct insights_ask *ask, struct json_writer *w,
-                       struct arena *a); /* [lane] */
+/* False, with a sentence: a date that is none, is over, or lies more than four weeks ahead. [lane] */
+bool features_insights(const struct features *f, const struct user *u, int64_t clock, const struct insights_ask *ask, struct json_writer *w,
+                       struct arena *a, struct err *e);
 
 /* ---- calibration ---- */
 /* What turns a model's output into a probability, learned from people that it was not trained on; part of the figures of its state. */

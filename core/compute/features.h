@@ -198,6 +198,7 @@ const struct strength *strength_of(struct view *v);
 const struct streaks *streaks_of(struct view *v);
 const struct profile_facts *facts_of(struct view *v);
 int32_t local_day(const struct user *u, int64_t clock);
+int32_t local_hour(const struct user *u, int64_t clock);
 
 /* Completed, skipped, or planned and over: what each of the last `days` days was; 0 no opportunity, 1 missed, 2 done. `out` oldest first.
  */

@@ -350,7 +350,7 @@ static void put_path(struct view *v, struct json_writer *w) {
   json_open_array(w);
   double goal = now;
   for (int week = 0; week < 4; week++) {
-    goal = goal >= target ? goal : goal < 1 ? 1 : goal * 1.1 > target ? target : goal * 1.1;
+    goal = goal >= target ? goal : math_clamp(goal < 1 ? 1 : goal * 1.1, 0, target);
     json_put_double(w, math_round6(goal));
   }
   json_close_array(w);

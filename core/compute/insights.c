@@ -116,20 +116,44 @@ static void put_assessment(struct view *v, const struct models *m, const struct 
 
 #define LAST_HOUR 21
 
-void features_insights(const struct features *f, const struct user *u, int64_t clock, const struct insights_ask *ask, struct json_writer *w,
-                       struct arena *a) {
+static void date_text(int32_t day, char out[32]) {
+  int32_t year, month, of_month;
+  tz_date_from_day(day, &year, &month, &of_month);
+  snprintf(out, 32, "%04d-%02d-%02d", (int)year, (int)month, (int)of_month);
+}
+
+/* Beyond four weeks nothing that is said of a day comes from days near it. */
+static bool day_meant(const struct view *v, struct str date, int32_t *day, struct err *e) {
+  char first[32], last[32];
+  int64_t noon;
+  if (!date.len) {
+    *day = local_day(v->u, v->clock + (24 - LAST_HOUR) * CLOCK_HOUR); /* from nine in the evening on it is too late for today */
+    return true;
+  }
+  const char *when = arena_printf(v->arena, STR_FORMAT "T12:00:00Z", STR_ARG(date));
+  if (date.len == 10 && when && clock_parse(str_from(when), &noon)) {
+    *day = (int32_t)(noon / CLOCK_DAY);
+    if (*day >= v->today && *day <= v->today + OUTLOOK_DAYS) return true;
+  }
+  date_text(v->today, first);
+  date_text(v->today + OUTLOOK_DAYS, last);
+  return err_set(e, ERR_INPUT, "date: expected a day from %s to %s, came \"" STR_FORMAT "\"", first, last, STR_ARG(date));
+}
+
+bool features_insights(const struct features *f, const struct user *u, int64_t clock, const struct insights_ask *ask, struct json_writer *w,
+                       struct arena *a, struct err *e) {
   struct view v;
   struct outlook o;
-  view_open(&v, f, u, clock, a);
-  const int32_t tomorrow = local_day(u, clock + (24 - LAST_HOUR) * CLOCK_HOUR); /* too late for today */
-  int32_t year, month, day;
+  int32_t day = 0;
   char date[32];
-  tz_date_from_day(tomorrow, &year, &month, &day);
-  snprintf(date, sizeof date, "%04d-%02d-%02d", (int)year, (int)month, (int)day);
+  view_open(&v, f, u, clock, a);
+  if (!day_meant(&v, ask->date, &day, e)) return false;
+  date_text(day, date);
   json_pair_text(w, "date", date);
-  outlook_read(&v, ask->weather, tomorrow, &o);
+  outlook_read(&v, ask->weather, day, &o);
   outlook_put(&o, ask->weather, w);
   windows_put(&v, &o, w);
   forecasts_put(&v, w);
   put_assessment(&v, ask->models, ask->beliefs, w);
+  return true;
 }

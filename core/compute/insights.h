@@ -16,6 +16,9 @@ struct outlook {
   uint32_t weather_attempts;
   double free_share[24]; /* of the user's days with attempts or plans at all: how many had one begin in that hour */
   bool day_is_closed;    /* the profile says that this weekday is not available */
+  bool slots_named;      /* the profile names hours of this weekday */
+  uint32_t open_hours;   /* bit h: hour h is neither on a closed day nor outside the named hours */
+  int32_t hours_over;    /* of the day that is looked at: hours before this one have begun already */
 };
 /* `weather` empty: not asked for. `day`: the local day that is looked at. */
 void outlook_read(struct view *v, struct str weather, int32_t day, struct outlook *out);

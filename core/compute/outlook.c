@@ -70,15 +70,43 @@ static void weather_read(struct view *v, struct str weather, struct outlook *out
   out->weather = odds_of(there * all, all) - odds_of(own * all, all);
 }
 
-/* The profile says that this weekday is not available. */
-static bool day_closed(struct view *v, int32_t day) {
+/* "7:00" in minutes; 24:00 is the end of the day. */
+static bool slot_minute(struct str text, int64_t *minute) {
+  struct str piece;
+  int64_t hour, rest;
+  if (!str_split(&text, ':', &piece) || !str_to_int(piece, &hour) || !str_to_int(text, &rest)) return false;
+  *minute = 60 * hour + rest;
+  return hour >= 0 && rest >= 0 && rest < 60 && *minute <= 1440;
+}
+
+/* "7:00" is the hour that it lies in, "7:00-9:30" all hours that some of it lies in. No hours of what is neither. */
+static uint32_t slot_hours(struct str slot) {
+  struct str piece;
+  int64_t from, to;
+  uint32_t hours = 0;
+  if (!str_split(&slot, '-', &piece) || !slot_minute(piece, &from)) return 0;
+  to = from + 1;
+  if (slot.len && !slot_minute(slot, &to)) return 0;
+  for (int64_t h = from / 60; h < 24 && 60 * h < to; h++) hours |= UINT32_C(1) << h;
+  return hours;
+}
+
+/* What the profile says of this weekday: that it is not available, or at which hours it is. */
+static void schedule_read(struct view *v, int32_t day, struct outlook *out) {
   static const char *const names[] = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
   struct json j;
   bool available = true;
-  if (!v->u->profile.len || !json_parse(&j, v->arena, v->u->profile, &json_limits_default, NULL)) return false;
+  uint32_t hours = 0;
+  if (!v->u->profile.len || !json_parse(&j, v->arena, v->u->profile, &json_limits_default, NULL)) return;
   const uint32_t schedule = json_path(&j, 0, "constraints.schedule");
   const uint32_t one = schedule == JSON_NONE ? JSON_NONE : json_get(&j, schedule, names[weekday_of(day)]);
-  return one != JSON_NONE && json_bool(&j, json_get(&j, one, "available"), &available) && !available;
+  const uint32_t slots = one == JSON_NONE ? JSON_NONE : json_get(&j, one, "timeSlots");
+  out->day_is_closed = one != JSON_NONE && json_bool(&j, json_get(&j, one, "available"), &available) && !available;
+  for (uint32_t i = 0; slots != JSON_NONE && json_type(&j, slots) == JSON_ARRAY && i < j.tokens[slots].count; i++)
+    hours |= slot_hours(json_text(&j, json_child(&j, slots, i), v->arena));
+  out->slots_named = hours != 0;
+  if (hours) out->open_hours = hours;
+  if (out->day_is_closed) out->open_hours = 0;
 }
 
 static void hours_read(struct view *v, struct outlook *out) {
@@ -96,7 +124,9 @@ static void hours_read(struct view *v, struct outlook *out) {
 }
 
 void outlook_read(struct view *v, struct str weather, int32_t day, struct outlook *out) {
-  *out = (struct outlook){.day_is_closed = day_closed(v, day)};
+  *out = (struct outlook){.open_hours = (UINT32_C(1) << 24) - 1};
+  if (day == v->today) out->hours_over = 1 + local_hour(v->u, v->clock);
+  schedule_read(v, day, out);
   influence_read(v, RING_STRESS, day, &out->stress);
   influence_read(v, RING_SLEEP, day, &out->energy);
   weather_read(v, weather, out);
@@ -121,6 +151,12 @@ void outlook_put(const struct outlook *o, struct str weather, struct json_writer
   json_key(w, "schedule_predictor");
   json_open_object(w);
   json_pair_bool(w, "day_is_closed", o->day_is_closed);
+  json_key(w, "open_hours");
+  if (o->slots_named) json_open_array(w);
+  else json_put_null(w);
+  for (int h = 0; o->slots_named && h < 24; h++)
+    if (o->open_hours >> h & 1) json_put_int(w, h);
+  if (o->slots_named) json_close_array(w);
   json_key(w, "share_of_days_by_hour");
   json_open_array(w);
   for (int h = WINDOW_FIRST; h < WINDOW_FIRST + WINDOW_COUNT; h++) {

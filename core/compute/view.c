@@ -10,6 +10,11 @@ int32_t local_day(const struct user *u, int64_t clock) {
   return (int32_t)(clock / CLOCK_DAY - (clock % CLOCK_DAY < 0));
 }
 
+int32_t local_hour(const struct user *u, int64_t clock) {
+  if (u->zone) return tz_local(u->zone, clock).minute / 60;
+  return (int32_t)((clock - (int64_t)local_day(u, clock) * CLOCK_DAY) / CLOCK_HOUR);
+}
+
 void view_open(struct view *v, const struct features *f, const struct user *u, int64_t clock, struct arena *a) {
   v->f = f;
   v->u = u;

@@ -15,7 +15,7 @@ struct window {
   double n, done, low;
   double success; /* posterior mean, moved by the day */
   double above;   /* P(rate > BAR), before it is moved */
-  bool preferred, recommended;
+  bool preferred, over, closed, recommended;
 };
 
 static double moved(double p, double offset) {
@@ -51,6 +51,7 @@ static void count_hours(struct view *v, struct window list[WINDOW_COUNT]) {
 }
 
 static bool comes_before(const struct window *a, const struct window *b) {
+  if (a->over != b->over) return b->over;
   if (a->success != b->success) return a->success > b->success;
   if (a->n != b->n) return a->n > b->n;
   return a->hour < b->hour;
@@ -60,8 +61,10 @@ static void weigh(struct window *one, double rate, const struct outlook *o) {
   const double a = PRIOR_STRENGTH * rate + one->done, b = PRIOR_STRENGTH * (1 - rate) + one->n - one->done, mean = a / (a + b);
   one->low = beta_quantile(.05, a, b);
   one->above = 1 - beta_below(BAR, a, b);
-  one->success = o->day_is_closed ? 0 : moved(mean, day_offset(o));
-  one->recommended = one->success > BAR && one->above >= SURE;
+  one->over = one->hour < o->hours_over;
+  one->closed = !(o->open_hours >> one->hour & 1);
+  one->success = one->closed ? 0 : moved(mean, day_offset(o));
+  one->recommended = one->success > BAR && one->above >= SURE && !one->over;
 }
 
 static void put_reasons(const struct window *one, const struct outlook *o, double rate, struct json_writer *w) {
@@ -73,6 +76,7 @@ static void put_reasons(const struct window *one, const struct outlook *o, doubl
   json_put_str(w, buf_view(&text));
   if (one->preferred) json_put_str(w, STR("the profile names it as a preferred time"));
   if (o->day_is_closed) json_put_str(w, STR("the profile's schedule leaves this weekday out"));
+  else if (one->closed) json_put_str(w, STR("the profile's schedule leaves this hour out"));
   const double offset = day_offset(o);
   buf_clear(&text);
   buf_printf(&text, "the day's weather, stress and sleep %s the odds by a factor of %.2f", offset > 0 ? "raise" : "lower",
@@ -90,6 +94,7 @@ static void put_window(const struct window *one, struct json_writer *w) {
   put_figure(w, "success_probability", one->success);
   put_figure(w, "at_least", one->low);
   put_figure(w, "probability_above_0.7", one->above);
+  json_pair_bool(w, "over", one->over);
   json_pair_bool(w, "recommended", one->recommended);
 }
 
@@ -134,7 +139,7 @@ void windows_put(struct view *v, const struct outlook *o, struct json_writer *w)
   put_figure(w, "overall_rate", rate);
   json_key(w, "top");
   json_open_array(w);
-  for (int i = 0; i < TOP; i++) {
+  for (int i = 0; i < TOP && !sorted[i].over; i++) {
     put_window(&sorted[i], w);
     put_reasons(&sorted[i], o, rate, w);
     put_backups(list, &sorted[i], w);

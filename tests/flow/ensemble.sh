@@ -108,6 +108,7 @@ for name in context_prediction schedule_predictor weather_impact_model stress_pr
   grep -q "\"$name\":" "$work/answer" || { cat "$work/answer" >&2; say "no $name in the insights"; }
 done
 expect_call 404 GET /v1/users/nobody/insights
+expect_call 400 GET "/v1/users/anna/insights?date=1999-12-31"
 expect_call 400 GET "/v1/users/anna/insights?weather=$(printf '%050d' 0)"
 
 # ---- a part is killed ----

@@ -26,18 +26,23 @@ struct seen {
   struct json json;
 };
 
-static struct seen see(struct world *w, const char *weather) {
+/* `date`: "" asks for the next day that can still be used. */
+static struct seen see_at(struct world *w, const char *weather, const char *when, const char *date) {
   struct seen s = {0};
   struct json_writer writer = json_to(&s.text);
   struct err e = {0};
   int64_t clock;
-  const struct insights_ask ask = {str_from(weather), NULL, NULL};
-  assert_true(clock_parse(str_from(NOW), &clock));
+  const struct insights_ask ask = {str_from(weather), str_from(date), NULL, NULL};
+  assert_true(clock_parse(str_from(when), &clock));
   json_open_object(&writer);
-  features_insights(w->features, w->user, clock, &ask, &writer, &w->arena);
+  if (!features_insights(w->features, w->user, clock, &ask, &writer, &w->arena, &e)) fail_msg("%s", e.text);
   json_close_object(&writer);
   if (!json_parse(&s.json, &w->arena, buf_view(&s.text), &json_limits_default, &e)) fail_msg("%s", e.text);
   return s;
+}
+
+static struct seen see(struct world *w, const char *weather) {
+  return see_at(w, weather, NOW, "");
 }
 
 /* The `index`-th of a list; NaN stands for null. */
@@ -127,6 +132,108 @@ static void a_day_that_is_not_available_is_closed(void **state) {
   assert_non_null(strstr(s.text.at, "schedule leaves this weekday out"));
   buf_free(&s.text);
   world_free(w);
+}
+
+static uint32_t length(const struct seen *s, const char *list) {
+  return s->json.tokens[json_path(&s->json, 0, list)].count;
+}
+
+/* Hour 8 is this person's best one; at half past nine that helps nobody any more, and tomorrow it does again. */
+static void hours_that_are_over_are_not_advised(void **state) {
+  (void)state;
+  struct world *w = world_new(NULL, 0, NULL, 0);
+  for (int d = 1; d < 28; d++) attempt(w, d, d % 2 ? 8 : 18, d % 2 || d % 4, NULL);
+  struct seen early = see_at(w, "", "2025-03-01T07:59:00Z", ""), late = see_at(w, "", "2025-03-01T09:30:00Z", "");
+  struct seen evening = see_at(w, "", "2025-03-01T20:10:00Z", ""), tomorrow = see_at(w, "", "2025-03-01T09:30:00Z", "2025-03-02");
+  assert_near(number_at(&early, "optimal_workout_window.top", 0, "hour"), 8, 0, "before it");
+  assert_near(number_at(&tomorrow, "optimal_workout_window.top", 0, "hour"), 8, 0, "tomorrow");
+  assert_non_null(strstr(tomorrow.text.at, "\"date\":\"2025-03-02\""));
+  assert_int_equal(length(&late, "optimal_workout_window.top"), 3);
+  for (uint32_t i = 0; i < 3; i++) assert_true(number_at(&late, "optimal_workout_window.top", i, "hour") > 9);
+  for (uint32_t h = 0; h < 16; h++) {
+    const uint32_t one = json_child(&late.json, json_path(&late.json, 0, "optimal_workout_window.hours"), h);
+    bool over = false, recommended = true;
+    assert_true(json_bool(&late.json, json_get(&late.json, one, "over"), &over));
+    assert_true(json_bool(&late.json, json_get(&late.json, one, "recommended"), &recommended));
+    assert_int_equal(over, h <= 3); /* 6, 7, 8, and 9 has begun */
+    assert_true(!over || !recommended);
+  }
+  assert_int_equal(length(&evening, "optimal_workout_window.top"), 1); /* only nine o'clock is left */
+  buf_free(&early.text);
+  buf_free(&late.text);
+  buf_free(&evening.text);
+  buf_free(&tomorrow.text);
+  world_free(w);
+}
+
+static void a_day_that_may_not_be_asked_for_is_refused(void **state) {
+  (void)state;
+  static const char *const wrong[] = {"2025-02-28", "2025-03-30", "tomorrow", "2025-02-30", "2025-03-02T00:00:00Z", "2025-3-02"};
+  struct world *w = world_new(NULL, 0, NULL, 0);
+  int64_t clock;
+  assert_true(clock_parse(STR("2025-03-01T12:00:00Z"), &clock));
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    struct buf text = {0};
+    struct json_writer writer = json_to(&text);
+    struct err e = {0};
+    const struct insights_ask ask = {.date = str_from(wrong[i])};
+    json_open_object(&writer);
+    if (features_insights(w->features, w->user, clock, &ask, &writer, &w->arena, &e)) fail_msg("%s is taken", wrong[i]);
+    assert_int_equal(e.kind, ERR_INPUT);
+    assert_non_null(strstr(e.text, "2025-03-01"));
+    buf_free(&text);
+  }
+  see_at(w, "", "2025-03-01T12:00:00Z", "2025-03-29");
+  world_free(w);
+}
+
+/* The profile names the hours of a Sunday: all others are taken. */
+static void hours_outside_the_time_slots_are_closed(void **state) {
+  (void)state;
+  struct world *w = world_new(NULL, 0, NULL, 0);
+  live_vector(w);
+  world_event(w, "profile_updated", "2025-03-01T12:00:00Z",
+              "{\"constraints\":{\"schedule\":{\"sunday\":{\"available\":true,\"timeSlots\":[\"7:00\",\"18:30-20:00\",\"noon\"]},"
+              "\"monday\":{\"timeSlots\":[]},\"tuesday\":{\"timeSlots\":[\"noon\"]}}}}",
+              NULL);
+  struct seen sunday = see(w, ""), monday = see_at(w, "", NOW, "2025-03-03"), tuesday = see_at(w, "", NOW, "2025-03-04");
+  assert_false(flag(&sunday, "context_prediction.schedule_predictor.day_is_closed"));
+  assert_int_equal(length(&sunday, "context_prediction.schedule_predictor.open_hours"), 3); /* 7, 18, 19 */
+  for (uint32_t h = 0; h < 16; h++) {
+    const bool open = h + 6 == 7 || h + 6 == 18 || h + 6 == 19;
+    assert_true((number_at(&sunday, "optimal_workout_window.hours", h, "success_probability") > 0) == open);
+    assert_true(number_at(&monday, "optimal_workout_window.hours", h, "success_probability") > 0);  /* none named */
+    assert_true(number_at(&tuesday, "optimal_workout_window.hours", h, "success_probability") > 0); /* none that can be read */
+  }
+  assert_true(is_null(&monday, "context_prediction.schedule_predictor.open_hours"));
+  for (uint32_t i = 0; i < 3; i++) assert_true(number_at(&sunday, "optimal_workout_window.top", i, "success_probability") > 0);
+  buf_free(&sunday.text);
+  buf_free(&monday.text);
+  buf_free(&tuesday.text);
+  world_free(w);
+}
+
+/* A tenth more each week and never above what the profile asks for, be it once in two weeks. */
+static void the_path_ends_at_the_target(void **state) {
+  (void)state;
+  static const struct {
+    const char *profile;
+    int workouts; /* in the last four weeks */
+    double weeks[4];
+  } cases[] = {{"{\"goals\":{\"sessionsPerWeek\":0.5}}", 0, {.5, .5, .5, .5}},
+               {"{\"goals\":{\"sessionsPerWeek\":4}}", 0, {1, 1.1, 1.21, 1.331}},
+               {"{\"goals\":{\"sessionsPerWeek\":3}}", 11, {3, 3, 3, 3}},
+               {"{\"goals\":{\"sessionsPerWeek\":2}}", 12, {3, 3, 3, 3}}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct world *w = world_new(NULL, 0, NULL, 0);
+    world_event(w, "profile_updated", "2025-01-01T12:00:00Z", cases[i].profile, NULL);
+    for (int d = 1; d <= cases[i].workouts; d++) attempt(w, d, 8, true, NULL);
+    struct seen s = see(w, "");
+    for (uint32_t k = 0; k < 4; k++)
+      assert_near(number_at(&s, "predictive_insights.optimal_progression_path.weeks", k, NULL), cases[i].weeks[k], 1e-6, cases[i].profile);
+    buf_free(&s.text);
+    world_free(w);
+  }
 }
 
 static void weather_moves_the_odds(void **state) {
@@ -301,6 +408,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_best_hours_agree),
       cmocka_unit_test(a_day_that_is_not_available_is_closed),
+      cmocka_unit_test(hours_that_are_over_are_not_advised),
+      cmocka_unit_test(a_day_that_may_not_be_asked_for_is_refused),
+      cmocka_unit_test(hours_outside_the_time_slots_are_closed),
+      cmocka_unit_test(the_path_ends_at_the_target),
       cmocka_unit_test(weather_moves_the_odds),
       cmocka_unit_test(stress_is_seen),
       cmocka_unit_test(plateaus_and_spikes_are_seen_where_they_are),
