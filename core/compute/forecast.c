@@ -75,7 +75,9 @@ static void load_change(const double *loads, size_t n, double *change, double *d
   for (int k = 0; k < 4; k++) weeks[k] = 7 * mean_of(loads + n - 28 + 7 * k, 7);
   const double before = mean_of(weeks, 3), spread = variance_of(weeks, 3);
   if (before > 0) *change = weeks[3] / before - 1;
-  if (spread > 0) *deviations = (weeks[3] - before) / math_sqrt(spread);
+  const double rise = weeks[3] - before;
+  if (spread > 0) *deviations = rise / math_sqrt(spread);
+  else *deviations = rise > 0 ? __builtin_inf() : rise < 0 ? -__builtin_inf() : 0; /* even weeks: whatever is not as ever stands out */
 }
 
 bool forecast_spike(struct view *v, bool *spike, double *change) {

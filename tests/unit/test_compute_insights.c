@@ -298,6 +298,12 @@ static double rising(int day) {
 static double sudden(int day) {
   return day < 28 ? 2 + .3 * (day / 7 % 2) : 8;
 }
+static double even_then_double(int day) {
+  return day < 28 ? 4 : 8;
+}
+static double even(int day) {
+  return day >= 0 ? 4 : 0;
+}
 
 static void plateaus_and_spikes_are_seen_where_they_are(void **state) {
   (void)state;
@@ -329,6 +335,25 @@ static void plateaus_and_spikes_are_seen_where_they_are(void **state) {
   assert_true(is_null(&s, "assessment.individual_predictions.injury_risk")); /* a spike is no probability, and is not shown as one */
   assert_true(number(&s, "predictive_insights.plateau_risk_forecast.days_since_likely_change") <= 8);
   assert_true(number(&s, "predictive_insights.plateau_risk_forecast.chance_of_change_in_14_days") > .99);
+  buf_free(&s.text);
+  world_free(w);
+}
+
+/* Three weeks to the number the same: any more is beyond all deviations, and no more is none. */
+static void a_spike_after_even_weeks_is_seen(void **state) {
+  (void)state;
+  struct world *w = world_new(NULL, 0, NULL, 0);
+  struct seen s = train_as(w, even_then_double);
+  assert_true(flag(&s, "predictive_insights.injury_risk_forecast.load_spike"));
+  assert_near(number(&s, "predictive_insights.injury_risk_forecast.week_on_three_weeks"), 1, 1e-6, "twice as much");
+  assert_true(is_null(&s, "predictive_insights.injury_risk_forecast.deviations")); /* no number is that large */
+  assert_non_null(strstr(s.text.at, "a caution, no forecast"));
+  buf_free(&s.text);
+  world_free(w);
+  w = world_new(NULL, 0, NULL, 0);
+  s = train_as(w, even);
+  assert_false(flag(&s, "predictive_insights.injury_risk_forecast.load_spike"));
+  assert_near(number(&s, "predictive_insights.injury_risk_forecast.deviations"), 0, 0, "as ever");
   buf_free(&s.text);
   world_free(w);
 }
@@ -415,6 +440,7 @@ int main(void) {
       cmocka_unit_test(weather_moves_the_odds),
       cmocka_unit_test(stress_is_seen),
       cmocka_unit_test(plateaus_and_spikes_are_seen_where_they_are),
+      cmocka_unit_test(a_spike_after_even_weeks_is_seen),
       cmocka_unit_test(strain_is_seen),
       cmocka_unit_test(silence_is_seen),
       cmocka_unit_test(a_stranger_gets_no_numbers),
