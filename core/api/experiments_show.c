@@ -75,7 +75,8 @@ void put_moments(struct json_writer *w, const struct moments *s) {
   else json_put_null(w);
 }
 
-static void put_difference(struct json_writer *w, const struct bounded b) {
+/* I10's figures: the p is one that may be looked at whenever, as the bounds. Sizes in deviations are of people, not of draws. */
+static void put_difference(struct json_writer *w, const struct bounded b, const struct moments *control, const struct moments *arm) {
   json_key(w, "difference");
   if (stats_none(b.estimate)) {
     json_put_null(w);
@@ -86,6 +87,9 @@ static void put_difference(struct json_writer *w, const struct bounded b) {
   json_pair_figure(w, "low", b.low);
   json_pair_figure(w, "high", b.high);
   json_pair_double(w, "confidence", 1 - RATE_ALPHA);
+  json_pair_double(w, "p_value", b.p);
+  json_pair_bool(w, "significant", b.p < RATE_ALPHA);
+  json_pair_figure(w, "effect_size", arm->clusters > 0 || control->clusters > 0 ? STATS_NONE : effect_size(control, arm));
   json_close_object(w);
 }
 
@@ -102,7 +106,8 @@ static void put_metric(struct json_writer *w, const struct api *a, const struct 
     json_key_str(w, n->arms[k].name);
     json_open_object(w);
     put_moments(w, s);
-    if (control < EFFECT_ARMS && k != control) put_difference(w, trial_difference(t, m, control, k, RATE_ALPHA));
+    if (control < EFFECT_ARMS && k != control)
+      put_difference(w, trial_difference(t, m, control, k, RATE_ALPHA), &t->shown.samples[m][control], s);
     json_close_object(w);
   }
   json_close_object(w);

@@ -6,20 +6,32 @@
 
 #define TIGHTEST 5000.0 /* observations at which the bound is nearest to the estimate */
 
+static double bets_at(double alpha) {
+  const double bets = -2 * math_log(alpha);
+  return math_sqrt((bets + math_log(bets + 1)) / TIGHTEST);
+}
+
 /* Half the width from the estimate to its one-sided bound: `square` is the squared standard error, n all observations behind it. */
-static double half_width(double square, double n, double alpha) {
-  const double bets = -2 * math_log(2 * alpha), rho = math_sqrt((bets + math_log(bets + 1)) / TIGHTEST), grown = n * rho * rho + 1;
+double anytime_width(double square, double n, double alpha) {
+  const double rho = bets_at(2 * alpha), grown = n * rho * rho + 1;
   return math_sqrt(square * n * 2 * grown / (n * rho * n * rho) * math_log(1 + math_sqrt(grown) / (2 * alpha)));
 }
 
 static struct bounded nothing(void) {
-  return (struct bounded){STATS_NONE, STATS_NONE, STATS_NONE};
+  return (struct bounded){STATS_NONE, STATS_NONE, STATS_NONE, STATS_NONE};
+}
+
+/* The inverse of the largest that a bettor on both sides can have become. */
+static double always_p(double estimate, double square, double n, double alpha) {
+  const double rho = bets_at(alpha), grown = n * rho * rho + 1;
+  const double log_p = math_log(grown) / 2 - rho * rho * n * estimate * estimate / (2 * square * grown);
+  return log_p < 0 ? math_exp(log_p) : 1;
 }
 
 static struct bounded bounded(double estimate, double square, double n, double alpha) {
   if (!(square > 0)) return nothing();
-  const double half = half_width(square, n, alpha);
-  return (struct bounded){estimate, estimate - half, estimate + half};
+  const double half = anytime_width(square, n, alpha);
+  return (struct bounded){estimate, estimate - half, estimate + half, always_p(estimate, square, n, alpha)};
 }
 
 static bool is_enough(const struct moments *s) {

@@ -15,9 +15,11 @@ double ratio_always_p(const double *counts, const double *weights, size_t cells)
 double ratio_evidence(const double *counts, const double *weights, size_t cells, double concentration); /* log Bayes factor against it */
 struct bounded {
   double estimate, low, high; /* each bound by itself holds at all times together with confidence 1 - alpha */
+  double p;                   /* of nothing there, two-sided: below any level, ever, in that share of cases at most */
 };
 #define ANYTIME_LEAST                                                                                                                      \
   100.0 /* with fewer (people, where there are clusters) in a sample all three are none: the bounds are asymptotic. So without variance */
+double anytime_width(double square, double n, double alpha); /* from the estimate to a bound; n behind an error of that square */
 struct bounded anytime_mean(const struct moments *s, double alpha);
 struct bounded anytime_difference(const struct moments *a, const struct moments *b, double alpha); /* b less a */
 /* The same where the samples are not independent: `square` is the squared standard error of the difference. */

@@ -175,6 +175,20 @@ bool stack_weights(const double *const *columns, size_t count, const double *y, 
 /* The weighted mean of those parts that are there, each clamped to 0…1; none when none is. `apart`: the widest distance between two. */
 double combine_weighted(const double *parts, const double *weights, size_t count, double *apart);
 
+/* ---- planning a comparison of two arms ---- */
+struct plan {
+  double base, difference; /* the control arm's mean, and what the other's is above it */
+  double deviation;        /* of one person; none: the means are shares, and say it themselves */
+  double share;            /* of the other arm, of both together */
+  double alpha, power;     /* two-sided when looked at once; of the one bound when looked at always */
+};
+/* People of the control arm and of the other. `always`: for the bounds of anytime_difference, looked at after everybody. False: none. */
+bool plan_people(const struct plan *p, bool always, double people[2]);
+double plan_difference(const struct plan *p, bool always,
+                       double n); /* the smallest above 0 that n of both show; none: even none so large */
+/* (b - a) by their pooled deviation (Cohen's d); none for fewer than 2 on a side and where nothing varies. Of samples without clusters. */
+double effect_size(const struct moments *a, const struct moments *b);
+
 /* ---- beta and Student ---- */
 double beta_below(double x, double a, double b); /* P(rate < x) */
 double beta_quantile(double p, double a, double b);

@@ -1,9 +1,10 @@
 /* experiments: how the live program's experiments stand, one line each, or one of them with its arms, how they were filled, and what came
  * of them beside the control arm. Asks a running engine, which counts from its journal once somebody asks: it is asked again for some
- * seconds until it has counted. Prints; main thread. */
+ * seconds until it has counted. Or, of one that is only planned, how many people it takes (size.c). Prints; main thread. */
 #include "kit/arena.h"
 #include "kit/json.h"
 #include "live.h"
+#include "size.h"
 #include "tools_list.h"
 #include <stdio.h>
 #include <string.h>
@@ -40,9 +41,11 @@ static void print_effect(const struct json *j, uint32_t difference) {
     printf(", no bound yet: it takes 100 in this arm and in the control arm");
     return;
   }
-  printf(", %+.4g beside the control arm, at least %+.4g and at most %+.4g, each with %.0f %% confidence",
+  printf(", %+.4g beside the control arm, at least %+.4g and at most %+.4g, each with %.0f %% confidence, p = %.2g",
          number(j, difference, "estimate"), number(j, difference, "low"), number(j, difference, "high"),
-         100 * number(j, difference, "confidence"));
+         100 * number(j, difference, "confidence"), number(j, difference, "p_value"));
+  double size;
+  if (json_double(j, json_get(j, difference, "effect_size"), &size)) printf(", effect size %.2g", size);
 }
 
 static void print_metric(const struct json *j, uint32_t experiment, struct str name, uint32_t metric, struct arena *a) {
@@ -197,25 +200,44 @@ static int ask(const struct live *live, const char *path) {
 }
 
 int tool_experiments(int argc, char **argv) {
-  static const char *const verbs[] = {"list", "show", NULL};
+  static const char *const verbs[] = {"list", "show", "size", NULL};
   struct live live = {.client = {.url = LIVE_URL}};
+  struct size_ask size = {0};
   const char *verb = "list", *name = NULL;
-  const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "list (default) or show", NULL},
-                                  {"NAME", ARGUMENT_TEXT, &name, NULL, "show: the experiment", NULL},
-                                  LIVE_ARGUMENTS(live)};
-  const struct usage usage = {"experiments",
-                              "How the experiments of the live program stand: arms, draws, sample ratio, and effects with their bounds.",
-                              "  kairos experiments list\n"
-                              "  kairos experiments show shorter_workout\n"
-                              "  kairos experiments show shorter_workout --json\n"
-                              "  kairos kill experiment shorter_workout       nothing of it is decided any more\n",
-                              ARGUMENTS(list)};
+  const struct argument list[] = {
+      {"VERB", ARGUMENT_TEXT, &verb, NULL, "list (default), show or size", NULL},
+      {"NAME", ARGUMENT_TEXT, &name, NULL, "show: the experiment", NULL},
+      {"--base", ARGUMENT_TEXT, &size.base, "MEAN", "the control arm's share, 30% or 0.3; its mean with --deviation", NULL},
+      {"--effect", ARGUMENT_TEXT, &size.effect, "SIZE", "what is to be found, 5% or 0.05", NULL},
+      {"--effect-type", ARGUMENT_TEXT, &size.type, "TYPE", "of it: absolute, relative or deviations (Cohen's d)", NULL},
+      {"--people", ARGUMENT_NUMBER, &size.people, "N", "instead of an effect: which one so many people in both arms would show", NULL},
+      {"--deviation", ARGUMENT_TEXT, &size.deviation, "WIDTH", "of a mean: its standard deviation among people", NULL},
+      {"--share", ARGUMENT_TEXT, &size.share, "SHARE", "of both arms' people the other arm's (default: 50%)", NULL},
+      {"--power", ARGUMENT_TEXT, &size.power, "SHARE", "how often it is to be found where it is there (default: 0.8)", NULL},
+      {"--alpha", ARGUMENT_TEXT, &size.alpha, "SHARE", "how often something is found where nothing is (default: 0.05)", NULL},
+      {"--daily", ARGUMENT_NUMBER, &size.daily, "N", "people a day who come to the decision point for the first time: says the days", NULL},
+      LIVE_ARGUMENTS(live)};
+  static const struct argument_fit fits[] = {{"--base", "size"},  {"--effect", "size"},    {"--effect-type", "size"}, {"--people", "size"},
+                                             {"--share", "size"}, {"--deviation", "size"}, {"--power", "size"},       {"--alpha", "size"},
+                                             {"--daily", "size"}, {"--url", "list, show"}, {"--key", "list, show"}};
+  const struct usage usage = {
+      "experiments",
+      "How the experiments of the live program stand: arms, draws, sample ratio, and effects with their bounds; or how "
+      "many people one takes.",
+      "  kairos experiments list\n"
+      "  kairos experiments show shorter_workout\n"
+      "  kairos experiments show shorter_workout --json\n"
+      "  kairos experiments size --base 30% --effect 5% --effect-type absolute --daily 150\n"
+      "  kairos kill experiment shorter_workout       nothing of it is decided any more\n",
+      ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   const int place = arguments_word(&usage, "VERB", verb, verbs);
   if (place < 0) return EXIT_USAGE;
-  if (place == 0 && !arguments_unused(&usage, name)) return EXIT_USAGE;
+  if (place != 1 && !arguments_unused(&usage, name)) return EXIT_USAGE;
   if (place == 1 && !arguments_given(&usage, "NAME", name)) return EXIT_USAGE;
+  size.json = live.json;
+  if (place == 2) return experiments_size(&usage, &size);
   struct buf path = {0};
   if (place == 1) live_path(&path, "/v1/experiments/", str_from(name), "");
   else live_path(&path, "/v1/experiments", (struct str){0}, "");

@@ -101,7 +101,7 @@ ended "$work/later"
 run 0 "$KAIROS" experiments show harms
 has '^harms: ended, revision 1$'
 has '^     ended 20.*, everybody gets its control arm: calm 0'
-has '^       walk  *0\.[0-9]* on average of [12][0-9][0-9], -0\.[0-9]* beside the control arm, at least -[0-9.]* and at most -0\.[0-9]*, each with 95 % confidence$'
+has '^       walk  *0\.[0-9]* on average of [12][0-9][0-9], -0\.[0-9]* beside the control arm, at least -[0-9.]* and at most -0\.[0-9]*, each with 95 % confidence, p = [0-9.e-]*, effect size -[0-9.]*$'
 run 0 "$KAIROS" experiments
 has '^harms  *ended  .* calm 0\.[0-9]* in arm walk'
 run 0 "$KAIROS" experiments show counts

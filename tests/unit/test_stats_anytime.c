@@ -20,6 +20,22 @@ static void golden_figures(void **state) {
   assert_close(lift.low, -0.42356454603, 1e-10, "its lower bound");
 }
 
+/* The published p of two shares with N* = 5000, on the log scale; nothing there is p = 1; and a p below .05 and an interval that leaves out
+ * 0 are the same, two-sided. */
+static void golden_p(void **state) {
+  (void)state;
+  const double p = 1396. / 3000, q = 2422. / 3461;
+  const struct moments a = {3000, p, p * (1 - p), 0}, b = {3461, q, q * (1 - q), 0};
+  const struct bounded lift = anytime_lift(&a, &b, .05);
+  assert_close(lift.estimate, 0.50386335168, 1e-10, "lift");
+  assert_close(math_log(lift.p), math_log(5.1747166828e-44), 1e-6, "its p");
+  assert_close(anytime_difference(&a, &a, .05).p, 1, 0, "p of nothing");
+  const struct moments near = {3461, p + .06, q * (1 - q), 0};
+  const struct bounded back = anytime_difference(&near, &a, .05), there = anytime_difference(&a, &near, .05);
+  assert_close(back.p, there.p, 1e-15, "the other way round");
+  assert_true(there.p > 0 && there.p < .05 && there.low > 0);
+}
+
 static void little_bounds_nothing(void **state) {
   (void)state;
   const struct moments few = {99, .5, .25, 0}, enough = {100, .5, .25, 0}, none = {100, 0, 0, 0};
@@ -32,20 +48,23 @@ static void little_bounds_nothing(void **state) {
 static void looking_always_is_wrong_rarely(void **state) {
   (void)state;
   struct rng chance = rng_from(23);
-  int wrong = 0;
+  int wrong = 0, told = 0;
   for (int run = 0; run < 200; run++) {
     double yes[2] = {0, 0}, n[2] = {0, 0};
-    bool crossed = false;
-    for (int i = 0; i < 2000 && !crossed; i++) {
+    bool crossed = false, said = false;
+    for (int i = 0; i < 2000; i++) {
       n[i & 1]++;
       yes[i & 1] += rng_uniform(&chance) < .3;
       const double p = yes[0] / n[0], q = n[1] > 0 ? yes[1] / n[1] : 0;
       const struct moments a = {n[0], p, p * (1 - p), 0}, b = {n[1], q, q * (1 - q), 0};
-      crossed = anytime_difference(&a, &b, .05).low > 0;
+      const struct bounded seen = anytime_difference(&a, &b, .05);
+      crossed = crossed || seen.low > 0;
+      said = said || seen.p < .05;
     }
     wrong += crossed;
+    told += said;
   }
-  assert_true(wrong <= 18); /* 10 expected at most; 18 is beyond 99.5 % */
+  assert_true(wrong <= 18 && told <= 18); /* 10 expected at most; 18 is beyond 99.5 % */
 }
 
 static void shares_are_watched_at_all_times(void **state) {
@@ -75,6 +94,7 @@ static void shares_are_watched_at_all_times(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(golden_figures),
+      cmocka_unit_test(golden_p),
       cmocka_unit_test(little_bounds_nothing),
       cmocka_unit_test(looking_always_is_wrong_rarely),
       cmocka_unit_test(shares_are_watched_at_all_times),
