@@ -49,7 +49,9 @@ has 'effect: expected a number such as 0.05 or 5%, got "much"'
 size 2 --base 30%
 has 'expected either --effect.*or --people'
 size 2 --base 30% --effect 5% --people 100 --effect-type absolute
-has 'expected either --effect.*or --people'
+has 'people does not go with --effect'
+size 2 --base 30% --people 100 --effect-type absolute
+has 'effect-type goes with --effect'
 size 2 shorter_workout
 run 2 "$KAIROS" experiments list --base 30%
 has 'list takes no --base'
