@@ -113,10 +113,9 @@ static void say_term(const struct speaking *s, const struct term *t, const char 
   say_operand(s, t->right_name, &t->right, &first);
   if (!first) buf_char(s->out, ')');
   if (t->missing.len) buf_printf(s->out, ", %s: " STR_FORMAT, s->word[W_MISSING], STR_ARG(t->missing));
-  const struct value *gap = str_eq(t->missing, t->left_name) ? &t->left : str_eq(t->missing, t->right_name) ? &t->right : NULL;
-  if (t->missing.len && gap && gap->kind == VALUE_MISSING) {
-    const bool of_event = gap->reason == MISSING_ABSENT && str_starts(t->missing, "event.");
-    const char *word = in_words(s, str_from(missing_word((enum missing_reason)gap->reason)));
+  if (t->missing.len) {
+    const bool of_event = t->gap == MISSING_ABSENT && str_starts(t->missing, "event.");
+    const char *word = in_words(s, str_from(missing_word(t->gap)));
     buf_printf(s->out, " (%s)", of_event ? s->word[W_NOT_IN_EVENT] : word);
   }
   buf_char(s->out, '\n');

@@ -43,13 +43,29 @@ static struct str source_of(const struct expression *x, const struct tree *t) {
 }
 
 /* The first name below `t`, in source order, whose slot is missing. */
-static struct str missing_name(const struct expression *x, const struct tree *t, const struct value *slots) {
-  if (t->kind == TREE_NAME) return slots[t->slot].kind == VALUE_MISSING ? x->symbols[t->slot].name : (struct str){0};
-  for (uint32_t i = 0; i < t->count; i++) {
-    struct str name = missing_name(x, t->parts[i], slots);
-    if (name.len) return name;
-  }
-  return (struct str){0};
+static const struct tree *missing_name(const struct tree *t, const struct value *slots) {
+  if (t->kind == TREE_NAME) return slots[t->slot].kind == VALUE_MISSING ? t : NULL;
+  const struct tree *name = NULL;
+  for (uint32_t i = 0; i < t->count && !name; i++) name = missing_name(t->parts[i], slots);
+  return name;
+}
+
+enum missing_reason gap_first(enum missing_reason one, enum missing_reason other) {
+  if (one == MISSING_WARMING || other == MISSING_ABSENT) return one;
+  return other == MISSING_WARMING || one == MISSING_ABSENT ? other : one;
+}
+
+/* A part that is known made nothing unknown. */
+static enum missing_reason gap_of(const struct tree *t, const struct value *slots) {
+  enum missing_reason gap = MISSING_ABSENT;
+  if (t->kind == TREE_NAME) return slots[t->slot].kind == VALUE_MISSING ? (enum missing_reason)slots[t->slot].reason : gap;
+  for (uint32_t i = 0; i < t->count; i++)
+    if (tree_value(t->parts[i], slots, NULL).kind == VALUE_MISSING) gap = gap_first(gap, gap_of(t->parts[i], slots));
+  return gap;
+}
+
+enum missing_reason expression_gap(const struct expression *x, const struct value *slots) {
+  return gap_of(x->root, slots);
 }
 
 /* The value of an operand, with the reason of the gap when a missing name made it missing. */
@@ -69,7 +85,10 @@ static bool decisive(const struct expression *x, const struct tree *t, const str
 }
 
 static struct term describe(const struct expression *x, const struct tree *t, const struct value *slots, enum truth whole) {
-  struct term term = {.source = source_of(x, t), .truth = tree_truth(t, slots, NULL), .operator= "", .missing = missing_name(x, t, slots)};
+  struct term term = {.source = source_of(x, t), .truth = tree_truth(t, slots, NULL), .operator= "" };
+  const struct tree *gap = missing_name(t, slots);
+  if (gap) term.missing = x->symbols[gap->slot].name;
+  if (gap) term.gap = (enum missing_reason)slots[gap->slot].reason;
   const struct tree *left = t, *right = NULL;
   if (t->kind == TREE_COMPARE || t->kind == TREE_CALL || t->kind == TREE_OR) {
     term.operator= t->kind == TREE_OR ? "or" : operation_text(t->operation);

@@ -77,9 +77,15 @@ struct term {
   struct str left_name, right_name; /* operand as written */
   struct value left, right;         /* operand as evaluated; right is missing for one-sided terms */
   const char *operator;             /* ">", "==", "has", "known", "" … */
-  struct str missing;               /* the first missing name in it, or empty */
+  struct str missing;               /* the first missing name in it, or empty … */
+  enum missing_reason gap;          /* … and why it is missing */
 };
 size_t expression_terms(const struct expression *x, const struct value *slots, struct arena *a, struct term **terms);
+/* Why an unknown or missing whole is: the reason of a name that made it so, before others that of one still being filled, and "never seen"
+ * only where there is no other. */
+enum missing_reason expression_gap(const struct expression *x, const struct value *slots);
+/* Of two gaps that both count. */
+enum missing_reason gap_first(enum missing_reason one, enum missing_reason other);
 /* The nearest change that would have flipped the whole: of the decisive comparisons between a name and a value, the one with the smallest
  * relative distance. E.g. {"skip_probability", above 0.6, was 0.55}. false when no single term flips it (`change` then untouched). */
 struct change {

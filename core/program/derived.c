@@ -231,18 +231,22 @@ static struct value segment_value(const struct program *p, uint32_t number, cons
   struct str family = p->nouns.segments[number].family;
   enum truth own = truth_of(p, number, slots);
   bool open = own == TRUTH_UNKNOWN;
+  enum missing_reason gap = open ? expression_gap(p->segments[number].when, slots) : MISSING_ABSENT;
   if (own == TRUTH_FALSE) return value_bool(false);
   for (size_t i = 0; i < p->nouns.segment_count; i++) {
     enum truth before = i != number && counts(p, i, family, number) ? truth_of(p, i, slots) : TRUTH_FALSE;
     if (before == TRUTH_TRUE) return value_bool(false);
-    open |= before == TRUTH_UNKNOWN;
+    if (before != TRUTH_UNKNOWN) continue;
+    open = true;
+    gap = gap_first(gap, expression_gap(p->segments[i].when, slots));
   }
-  return open ? value_missing(MISSING_ABSENT) : value_bool(true);
+  return open ? value_missing(gap) : value_bool(true);
 }
 
 static struct value family_value(const struct program *p, uint32_t first, const struct value *slots) {
   size_t total = p->nouns.segment_count, best = total;
   bool open = false;
+  enum missing_reason gap = MISSING_ABSENT; /* also of who is in none of the family */
   struct str family = p->nouns.segments[first].family;
   /* An unknown one matters only when it stands before the first that matches. */
   for (size_t i = first; i < total; i++)
@@ -250,9 +254,12 @@ static struct value family_value(const struct program *p, uint32_t first, const 
         (best == total || p->nouns.segments[i].at.order < p->nouns.segments[best].at.order))
       best = i;
   for (size_t i = first; i < total; i++)
-    if (counts(p, i, family, total) && truth_of(p, i, slots) == TRUTH_UNKNOWN)
-      open |= best == total || p->nouns.segments[i].at.order < p->nouns.segments[best].at.order;
-  return open || best == total ? value_missing(MISSING_ABSENT) : value_text(p->nouns.segments[best].at.name);
+    if (counts(p, i, family, total) && truth_of(p, i, slots) == TRUTH_UNKNOWN &&
+        (best == total || p->nouns.segments[i].at.order < p->nouns.segments[best].at.order)) {
+      open = true;
+      gap = gap_first(gap, expression_gap(p->segments[i].when, slots));
+    }
+  return open || best == total ? value_missing(gap) : value_text(p->nouns.segments[best].at.name);
 }
 
 static const struct recorded_belief *recorded_end(const struct recorded *r, uint32_t belief) {

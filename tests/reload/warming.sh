@@ -29,6 +29,8 @@ cp -r "$work/p" "$work/always"
 cat >"$work/new.lua" <<'LUA'
 feature "calm" { window = "mean", of = "check_in", field = "stressLevel", days = 28, doc = "Mean stress of four weeks." }
 feature "hard" { window = "count", of = "check_in", where = "event.stressLevel > 5", days = 28, doc = "Hard check-ins." }
+segment "hardened" { when = "profile.tier ~= 'none' and (hard - 1) / 2 > 1" }
+trigger "harden" { why = "A test.", on = { "check_in" }, when = "segment.hardened", offer = { "breathe" } }
 trigger "calmly" { why = "A test.", on = { "check_in" }, when = "hard > 3 and calm < 9", offer = { "breathe" } }
 LUA
 cp "$work/new.lua" "$work/always/rules/new.lua"
@@ -92,6 +94,10 @@ run 0 "$KAIROS" why --user u0 --trigger calmly --at "$then"
 has 'hard > 3: unknown .*(warming)'
 run 0 "$KAIROS" why --user u0 --trigger calmly --at "$then" --language ru
 has 'hard > 3: .*(ещё накапливается)'
+# ---- also behind a segment's name, and where the condition computes with it ----
+run 0 "$KAIROS" why --user u1 --trigger harden --at "$then"
+has 'missing: segment.hardened (warming)$'
+has '(hard - 1) / 2 > 1: unknown .*missing: hard (warming)$'
 stop
 
 # ---- done is done: a start does not look again; the row is in the person's timeline, once ----

@@ -49,6 +49,34 @@ static void why_an_operand_is_missing(void **state) {
   assert_true(!strcmp(t[0].operator, "") && str_is(t[0].left_name, "flag"));
 }
 
+static void assert_gap(const char *source, enum missing_reason wanted) {
+  const enum missing_reason got = expression_gap(world_compile(&w, source, WANT_TRUTH), w.slots);
+  if (got != wanted) fail_msg("%s: expected \"%s\", got \"%s\"", source, missing_word(wanted), missing_word(got));
+}
+
+/* What makes the whole unknown, and nothing that has a default or no part in it; what will be there soon comes first. */
+static void why_a_whole_is_unknown(void **state) {
+  (void)state;
+  struct term *t;
+  world_set(&w, "steps", value_missing(MISSING_WARMING));
+  world_set(&w, "risk", value_missing(MISSING_TOO_LITTLE));
+  world_set(&w, "skip_probability", value_missing(MISSING_SUSPENDED));
+  world_set(&w, "flag", value_bool(false));
+  assert_int_equal(terms_of("(steps - 1) / 2 > 3", &t), 1);
+  assert_true(str_is(t[0].missing, "steps") && t[0].gap == MISSING_WARMING);
+  assert_gap("steps > 5", MISSING_WARMING);
+  assert_gap("not ((steps - 1) / 2 > 5) or flag", MISSING_WARMING);
+  assert_gap("profile.age > 18 and steps > 5", MISSING_WARMING);
+  assert_gap("risk > 1 and steps > 5", MISSING_WARMING);
+  assert_gap("profile.age > 18 and risk > 5", MISSING_TOO_LITTLE);
+  assert_gap("max(skip_probability, 0.5) > 0.7", MISSING_SUSPENDED);
+  assert_gap("(steps or 0) >= 0 and profile.age > 18", MISSING_ABSENT);
+  assert_gap("profile.age > 18 and known(steps) == false", MISSING_ABSENT);
+  assert_gap("(steps > 5 and flag) or profile.age > 18", MISSING_ABSENT);
+  assert_gap("has(profile.injuries, 'knee')", MISSING_ABSENT);
+  assert_gap("(risk or steps) > 5", MISSING_WARMING);
+}
+
 static void what_decided(void **state) {
   (void)state;
   struct term *t;
@@ -132,7 +160,8 @@ static void where_one_change_is_not_enough(void **state) {
 
 int main(void) {
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
-  const struct CMUnitTest tests[] = {IN_A_WORLD(terms_in_source_order), IN_A_WORLD(why_an_operand_is_missing), IN_A_WORLD(what_decided),
-                                     IN_A_WORLD(the_nearest_change), IN_A_WORLD(where_one_change_is_not_enough)};
+  const struct CMUnitTest tests[] = {IN_A_WORLD(terms_in_source_order),  IN_A_WORLD(why_an_operand_is_missing),
+                                     IN_A_WORLD(why_a_whole_is_unknown), IN_A_WORLD(what_decided),
+                                     IN_A_WORLD(the_nearest_change),     IN_A_WORLD(where_one_change_is_not_enough)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
