@@ -217,13 +217,10 @@ int tool_experiments(int argc, char **argv) {
       {"--alpha", ARGUMENT_TEXT, &size.alpha, "SHARE", "how often something is found where nothing is (default: 0.05)", NULL},
       {"--daily", ARGUMENT_NUMBER, &size.daily, "N", "people a day who come to the decision point for the first time: says the days", NULL},
       LIVE_ARGUMENTS(live)};
-  static const struct argument_fit fits[] = {{"--base", "size"},        {"--effect", "size"},
-                                             {"--effect-type", "size"}, {"--effect-type", "--effect"},
-                                             {"--people", "size"},      {"--people", "without --effect"},
-                                             {"--share", "size"},       {"--deviation", "size"},
-                                             {"--power", "size"},       {"--alpha", "size"},
-                                             {"--daily", "size"},       {"--url", "list, show"},
-                                             {"--key", "list, show"}};
+  static const struct argument_fit fits[] = {
+      {"--base", "size"},      {"--effect", "size"},    {"--effect-type", "size"}, {"--people", "size"}, {"--people", "without --effect"},
+      {"--share", "size"},     {"--deviation", "size"}, {"--power", "size"},       {"--alpha", "size"},  {"--daily", "size"},
+      {"--url", "list, show"}, {"--key", "list, show"}};
   const struct usage usage = {
       "experiments",
       "How the experiments of the live program stand: arms, draws, sample ratio, and effects with their bounds; or how "

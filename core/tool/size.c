@@ -67,6 +67,7 @@ static bool read_ask(const struct size_ask *ask, struct plan *p, struct err *e) 
   if (!ask->effect == !ask->people)
     return err_set(e, ERR_INPUT,
                    "expected either --effect, to learn how many people it takes, or --people, to learn which effect they show");
+  if (ask->type && !ask->effect) return err_set(e, ERR_INPUT, "--effect-type goes with --effect, which is not there");
   if (ask->people < 0 || ask->daily < 0) return err_set(e, ERR_INPUT, "--people and --daily: expected at least 1");
   if (ask->effect && !read_difference(ask, p, e)) return false;
   if (stats_none(p->base) && !stats_none(p->deviation)) p->base = 0; /* of a mean only the difference counts */
