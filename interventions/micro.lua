@@ -17,7 +17,7 @@ intervention "context_optimization" {
   effectiveness = 0.4, burden = 1, expires = 4 * hours,
   accept = "success_rate_variance_by_time > 0.4",
   message = {
-    en = "Around {best} o'clock you do {good} % of your workouts, around {worst} o'clock {bad} %. Move the next one?",
+    en = "Of your workouts around {best} o'clock you do {good} %, of those around {worst} o'clock {bad} %. Move the next one?",
   },
   values = {
     best = "best_hour", worst = "worst_hour",
@@ -33,14 +33,14 @@ intervention "barrier_prevention" {
   message = {
     en = "Your energy seems low today. Try this {minutes}-minute routine instead of your planned {planned}-minute session.",
   },
-  values = { minutes = "10", planned = "profile.constraints.availableTime or 45" },
+  values = { minutes = "10", planned = "round(planned_minutes or profile.constraints.availableTime)" },
 }
 
 intervention "social_reinforcement" {
   why = "This user does more in company.",
   type = "social_accountability", channel = "push", action = "setup_social_accountability",
   effectiveness = 0.4, expected_impact = 0.4, burden = 1, expires = 6 * hours,
-  accept = "social_success_rate > solo_success_rate + 0.3",
+  accept = "social_success_rate > solo_success_rate + 0.3 and social_success_ratio_low > 1",
   message = {
     en = "You are {times} times as likely to do it in company. Shall we ask somebody to join your next session?",
   },

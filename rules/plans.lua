@@ -6,6 +6,10 @@ feature "planned_hour" {
   doc = "local hour that the newest plan of the last day is for",
   unit = "hour", window = "last", of = "workout_planned", field = "plannedHour", days = 1,
 }
+feature "planned_minutes" {
+  doc = "how long the newest plan of the last day is to take",
+  unit = "minutes", window = "last", of = "workout_planned", field = "plannedMinutes", days = 1,
+}
 feature "planned_in_gym" {
   doc = "1: the newest plan of the last day is for a gym",
   unit = "share", window = "last", of = "workout_planned", where = "event.location == 'gym'", days = 1,

@@ -2,7 +2,7 @@
 -- not described otherwise is an adult who has consented; it is noon on a Wednesday in Berlin.
 
 local noon = "2025-01-15T12:00:00+01:00"
-local berlin = { timezone = "Europe/Berlin" }
+local berlin = { timezone = "Europe/Berlin", constraints = { availableTime = 45 } }
 local everybody = { first_interventions = "full_rollout" }
 local opened = { type = "app_interaction", at = noon }
 
@@ -26,7 +26,8 @@ scenario "an unlikely skip is none" {
 scenario "burnout goes before stress" {
   given = {
     profile = berlin, beliefs = { skip_probability = 0.5 },
-    features = { burnout_risk = 0.8, stress_level = 9, social_success_rate = 0.9, solo_success_rate = 0.3, social_success_ratio = 3 },
+    features = { burnout_risk = 0.8, stress_level = 9, social_success_rate = 0.9, solo_success_rate = 0.3, social_success_ratio = 3,
+      social_success_ratio_low = 1.2 },
   },
   event = { type = "check_in", at = noon },
   expect = { trigger = "high_stress", send = "social_reinforcement" }, -- burnout_risk offers only what asks for skip_probability > 0.7
@@ -79,7 +80,8 @@ scenario "sleep debt from logged nights" {
 scenario "high stress, for somebody who does more in company" {
   given = {
     profile = berlin, beliefs = { skip_probability = 0.5 },
-    features = { stress_level = 8, social_success_rate = 0.8, solo_success_rate = 0.4, social_success_ratio = 2 },
+    features = { stress_level = 8, social_success_rate = 0.8, solo_success_rate = 0.4, social_success_ratio = 2,
+      social_success_ratio_low = 1.2 },
   },
   event = { type = "check_in", at = noon },
   expect = { trigger = "high_stress", send = "social_reinforcement" },
@@ -104,6 +106,18 @@ scenario "slow progress, when it is reported" {
 }
 
 -- ---- the interventions (E10–E13) ----
+
+-- `n` workouts with somebody, all done, and as many alone, of which `alone` were done and the others skipped.
+local function company(n, alone)
+  local events = {}
+  for i = 1, n do
+    local social = { socialContext = "friend" }
+    events[#events + 1] = { type = "workout_completed", ago = (2 * n - 2 * i + 2) * days, context = social }
+    local kind = i <= alone and "workout_completed" or "workout_skipped"
+    events[#events + 1] = { type = kind, ago = (2 * n - 2 * i + 1) * days, context = { socialContext = "alone" } }
+  end
+  return events
+end
 
 scenario "preparation over a quarter of an hour" {
   given = {
@@ -135,7 +149,7 @@ scenario "the hour decides" {
   event = { type = "goal_progress", at = noon },
   expect = {
     send = "context_optimization",
-    message = "Around 18 o'clock you do 85 % of your workouts, around 7 o'clock 30 %. Move the next one?",
+    message = "Of your workouts around 18 o'clock you do 85 %, of those around 7 o'clock 30 %. Move the next one?",
   },
 }
 
@@ -158,10 +172,29 @@ scenario "a shorter workout, with the planned minutes of the user" {
   },
 }
 
+scenario "the minutes of the plan go before those of the profile" {
+  given = {
+    profile = berlin, beliefs = skipping, draw = 0.1,
+    events = { { type = "workout_planned", ago = 2 * hours, data = { plannedMinutes = 30 } } },
+  },
+  event = opened,
+  expect = {
+    send = "barrier_prevention",
+    message = "Your energy seems low today. Try this 10-minute routine instead of your planned 30-minute session.",
+  },
+}
+
+scenario "no planned minutes are made up" {
+  given = { profile = { timezone = "Europe/Berlin" }, beliefs = skipping, draw = 0.1 },
+  event = opened,
+  expect = { send = nothing, options = { barrier_prevention = "message_incomplete" } },
+}
+
 scenario "company counts when it helps by .3" {
   given = {
     profile = berlin, rollouts = everybody,
-    features = { goal_progress_rate = 0, social_success_rate = 0.8, solo_success_rate = 0.45, social_success_ratio = 1.78 },
+    features = { goal_progress_rate = 0, social_success_rate = 0.8, solo_success_rate = 0.45, social_success_ratio = 1.78,
+      social_success_ratio_low = 1.01 },
   },
   event = { type = "goal_progress", at = noon },
   expect = {
@@ -173,7 +206,39 @@ scenario "company counts when it helps by .3" {
 scenario "company that helps less is no reason" {
   given = {
     profile = berlin, rollouts = everybody,
-    features = { goal_progress_rate = 0, social_success_rate = 0.7, solo_success_rate = 0.45, social_success_ratio = 1.56 },
+    features = { goal_progress_rate = 0, social_success_rate = 0.7, solo_success_rate = 0.45, social_success_ratio = 1.56,
+      social_success_ratio_low = 1.01 },
+  },
+  event = { type = "goal_progress", at = noon },
+  expect = { send = nothing, options = { social_reinforcement = "not_accepted" } },
+}
+
+scenario "company that may have been chance is no reason" {
+  given = {
+    profile = berlin, rollouts = everybody,
+    features = { goal_progress_rate = 0, social_success_rate = 0.8, solo_success_rate = 0.3, social_success_ratio = 2.7,
+      social_success_ratio_low = 1 },
+  },
+  event = { type = "goal_progress", at = noon },
+  expect = { send = nothing, options = { social_reinforcement = "not_accepted" } },
+}
+
+scenario "company, from nine workouts with somebody and nine alone" {
+  given = {
+    profile = berlin, rollouts = everybody, events = company(9, 3),
+    features = { goal_progress_rate = 0, success_rate_variance_by_time = 0 },
+  },
+  event = { type = "goal_progress", at = noon },
+  expect = {
+    send = "social_reinforcement",
+    message = "You are 2.1 times as likely to do it in company. Shall we ask somebody to join your next session?",
+  },
+}
+
+scenario "three of each are not enough to say so" {
+  given = {
+    profile = berlin, rollouts = everybody, events = company(3, 0),
+    features = { goal_progress_rate = 0, success_rate_variance_by_time = 0 },
   },
   event = { type = "goal_progress", at = noon },
   expect = { send = nothing, options = { social_reinforcement = "not_accepted" } },

@@ -201,6 +201,14 @@ static double social_ratio(struct view *v) {
   return solo > 0 ? pattern_company(v, true) / solo : STATS_NONE;
 }
 
+/* Katz's interval of a ratio of shares, in logarithms; the halves keep it finite where nothing, or everything, was done. */
+static double social_ratio_low(struct view *v) {
+  const struct group *solo = &patterns_of(v)->company[1], *social = &patterns_of(v)->company[2];
+  if (solo->n < GROUP_LEAST || social->n < GROUP_LEAST) return STATS_NONE;
+  const double a = social->done + .5, n = social->n + .5, b = solo->done + .5, m = solo->n + .5;
+  return a / n / (b / m) * math_exp(-1.959963984540054 * math_sqrt(1 / a - 1 / n + 1 / b - 1 / m));
+}
+
 static double weekday_rate(struct view *v) {
   double rate = STATS_NONE;
   pattern_weekday(v, &rate);

@@ -71,6 +71,9 @@ FEATURE(solo_success_rate, "share", 30, "C16", "fewer than 3 attempts alone", "r
         from_part(v, pattern_company(v, false)))
 FEATURE(social_success_ratio, "times", 30, "E13", "fewer than 3 attempts alone or in company", "social_success_rate by solo_success_rate",
         from_part(v, social_ratio(v)))
+FEATURE(social_success_ratio_low, "times", 30, "E13", "fewer than 3 attempts alone or in company",
+        "lower end of the 95 % interval of the ratio of both rates as counted, half an attempt added to each count",
+        from_part(v, social_ratio_low(v)))
 FEATURE(location_stability, "share", 28, "C15", "fewer than 3 completions at known places",
         "1 - H / ln K over the completions' places, K the places of all attempts in the window; 1 with one place",
         from_part(v, strength_of(v)->places))

@@ -61,6 +61,7 @@ static void company_and_weather_matter(void **state) {
   assert_near(world_read(w, "solo_success_rate", at), solo, 1e-12, "solo");
   assert_near(world_read(w, "social_context_impact", at), social - solo, 1e-12, "impact");
   assert_near(world_read(w, "social_success_ratio", at), social / solo, 1e-12, "ratio");
+  assert_near(world_read(w, "social_success_ratio_low", at), 0.983239048809620, 1e-12, "ratio, at least");
   assert_near(world_read(w, "weather_sensitivity", at), social - solo, 1e-12, "weather");
   assert_near(world_read(w, "workout_variety_score", at), 1, 1e-12, "two kinds, equally often");
   assert_true(world_read(w, "day_of_week_consistency", at) >= 0 && world_read(w, "day_of_week_consistency", at) < .2);
