@@ -159,8 +159,11 @@ static void on_said(uv_stream_t *stream, ssize_t count, const uv_buf_t *b) {
   else if (to->len < OUTPUT_MOST) buf_put(to, b->base, (size_t)count);
 }
 
-static bool is_secret(const char *variable) {
-  return strncmp(variable, "KAIROS_WEBHOOK_SECRET=", 22) == 0 || strncmp(variable, "KAIROS_KEY=", 11) == 0;
+/* Secrets are not handed on, and what is temporary lies in the job's folder: who is killed leaves nothing elsewhere, and plugins run there.
+ */
+static bool is_withheld(const char *variable) {
+  return strncmp(variable, "KAIROS_WEBHOOK_SECRET=", 22) == 0 || strncmp(variable, "KAIROS_KEY=", 11) == 0 ||
+         strncmp(variable, "TMPDIR=", 7) == 0;
 }
 
 extern char **environ;
@@ -169,11 +172,13 @@ static bool spawn(struct training_job *j, struct err *e) {
   struct arena a = {0};
   size_t count = 0, kept = 0;
   while (environ[count]) count++;
-  char **env = ARENA_ARRAY(&a, char *, count + 2), us[60];
+  char **env = ARENA_ARRAY(&a, char *, count + 3), us[60], temporary[4300];
   snprintf(us, sizeof us, "KAIROS_TRAINS_FOR=%ld", (long)getpid());
+  snprintf(temporary, sizeof temporary, "TMPDIR=%s", j->folder);
   for (size_t i = 0; env && i < count; i++)
-    if (!is_secret(environ[i])) env[kept++] = environ[i];
-  if (env) env[kept] = us;
+    if (!is_withheld(environ[i])) env[kept++] = environ[i];
+  if (env) env[kept++] = us;
+  if (env) env[kept] = temporary;
   char data[4200];
   snprintf(data, sizeof data, "%s", book_directory(j->lifecycle->api->book));
   char *args[] = {"kairos", "retrain", j->model,    "--out",      j->out,   "--program", j->program,

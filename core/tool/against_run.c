@@ -14,7 +14,7 @@ struct finding_two {
   struct book *book; /* NULL: a file and two directories need none */
   struct library *library;
   struct program_from from;
-  char store[64], live[65];
+  char store[4096], live[65];
   bool faulty; /* a program has errors, which were printed */
 };
 
@@ -110,7 +110,7 @@ static bool compare(struct finding_two *t, struct against *g, struct err *e) {
   const struct against_options *o = t->o;
   if (o->since && !clock_parse(str_from(o->since), &g->since))
     return err_set(e, ERR_INPUT, "--since: expected a time like 2025-01-15T22:40:00Z, got \"%s\"", o->since);
-  if (!workshop_store(t->store, e) || !open_book(t, e)) return false;
+  if (!workshop_store(t->store, sizeof t->store, e) || !open_book(t, e)) return false;
   t->from = (struct program_from){.plugin_directory = tool_plugin_directory(), .store_directory = t->store};
   if (!(t->library = library_new(t->book, &t->from))) return err_set(e, ERR_INTERNAL, "no memory for the library");
   if (t->book && !control_each(t->book, 0, know, t, e)) return false;

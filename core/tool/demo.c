@@ -10,6 +10,7 @@
 #include "kit/log.h"
 #include "population.h"
 #include "serve.h"
+#include "workshop.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ struct demo {
   size_t received_count, shown;
   uint64_t events, sends, verified, unverified;
   struct err err;
-  char url[64], directory[64];
+  char url[64], directory[4096];
 };
 
 static bool is_known(const struct demo *d, struct str user) {
@@ -167,9 +168,7 @@ static void on_finished(uv_async_t *async) {
 
 static bool prepare(struct demo *d, struct err *e) {
   struct engine *s = d->engine;
-  const char *base = getenv("TMPDIR");
-  snprintf(d->directory, sizeof d->directory, "%s/kairos-demo-XXXXXX", base && strlen(base) < 30 ? base : "/tmp");
-  if (!mkdtemp(d->directory)) return err_set(e, ERR_STORAGE, "%s: no temporary directory can be made", d->directory);
+  if (!workshop_store(d->directory, sizeof d->directory, e)) return false;
   engine_prepare(s);
   if (!(d->sink = sink_open(&s->loop, "127.0.0.1:0", DEMO_SECRET, on_webhook, d, e))) return false;
   snprintf(d->url, sizeof d->url, "http://127.0.0.1:%d/hook", sink_port(d->sink));

@@ -3,6 +3,7 @@
 #include "one_model.h"
 #include "arguments.h"
 #include "kit/file.h"
+#include "workshop.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,11 +41,7 @@ static bool open_plugin(struct one_model *m, const char *plugins, struct err *e)
   if (m->noun->combine)
     return err_set(e, ERR_INPUT, "%s combines other models and has no weights of its own; ask or train those",
                    model_name(m->program->models, m->index));
-  snprintf(m->store, sizeof m->store, "%s/kairos-model-XXXXXX", P_tmpdir);
-  if (!mkdtemp(m->store)) {
-    m->store[0] = 0;
-    return err_set(e, ERR_STORAGE, "%s: no temporary directory could be made", P_tmpdir);
-  }
+  if (!workshop_store(m->store, sizeof m->store, e)) return false;
   if (!model_plugin_file(&m->arena, plugins ? plugins : tool_plugin_directory(), m->noun->plugin, &path, e))
     return err_wrap(e, "%s:%d: model \"%s\"", m->noun->at.file, m->noun->at.line, model_name(m->program->models, m->index));
   if (str_is(m->noun->isolate, "process")) return plugin_open_hosted(path, m->store, &m->plugin, e);

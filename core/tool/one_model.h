@@ -12,7 +12,7 @@ struct one_model {
   struct trained *model; /* created, without weights until loaded, imported or given */
   struct arena arena;
   bool told_constant; /* which inputs never vary was said */
-  char store[512];
+  char store[4096];
   char state[4096]; /* where the model's file says that its state lies; "" when it says nothing */
 };
 /* `plugins` NULL: the engine's. The program's own states are not loaded and may be missing. False: call one_model_close all the same. */

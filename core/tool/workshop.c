@@ -4,21 +4,25 @@
 #include "arguments.h"
 #include "kit/file.h"
 #include "language/language.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool workshop_store(char path[64], struct err *e) {
+bool workshop_store(char *path, size_t size, struct err *e) {
   const char *base = getenv("TMPDIR");
-  snprintf(path, 64, "%s/kairos-XXXXXX", base && strlen(base) < 30 ? base : "/tmp");
-  if (mkdtemp(path)) return true;
+  const bool named = base && base[0];
+  if (!named) base = "/tmp";
+  const int length = snprintf(path, size, "%s/kairos-XXXXXX", base);
+  if (length > 0 && (size_t)length >= size) errno = ENAMETOOLONG;
+  else if (mkdtemp(path)) return true;
   path[0] = 0;
-  return err_set(e, ERR_STORAGE, "no temporary directory can be made");
+  return err_set(e, ERR_STORAGE, "no temporary directory can be made in %.300s%s: %s", base, named ? " (TMPDIR)" : "", strerror(errno));
 }
 
 bool workshop_open(struct workshop *s, const char *directory, struct err *e) {
   *s = (struct workshop){0};
-  if (!workshop_store(s->store, e)) return false;
+  if (!workshop_store(s->store, sizeof s->store, e)) return false;
   const struct program_from from = {.plugin_directory = tool_plugin_directory(), .store_directory = s->store};
   return (s->program = program_from_directory(directory, &from, e)) != NULL;
 }

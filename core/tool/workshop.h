@@ -5,10 +5,10 @@
 
 struct workshop {
   struct program *program; /* may have findings of level error: then it may not be run */
-  char store[64];
+  char store[4096];
 };
-/* A folder of its own for copies of plugins; the caller removes it (file_remove_tree). */
-bool workshop_store(char path[64], struct err *e);
+/* A folder of its own in TMPDIR, or /tmp, for what is not to stay; the caller removes it (file_remove_tree). False: path is "". */
+bool workshop_store(char *path, size_t size, struct err *e);
 bool workshop_open(struct workshop *s, const char *directory, struct err *e); /* false: call workshop_close all the same */
 void workshop_close(struct workshop *s);
 /* "errors": how many, and "findings": each with file, line, rule (`trigger "x"`, or null), level and text; into an open object. [main] */

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The engine is killed in the middle of a training: the process that trains ends with it, nothing of what it did is served or on record, and
-# the next start trains as if nothing had been.
+# the next start trains as if nothing had been. What a training needs for the moment lies with it, in the data directory: where temporary
+# files lie, nothing may be run from, or nothing may be written, and what is killed would leave it there.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 . "$KAIROS_SOURCE/tests/flow/trees.sh"
@@ -40,6 +41,7 @@ run 0 "$KAIROS" import "$work/first" --data "$work/data" --program "$program"
 kept='retrain = { samples = 300, users = 20, positives = 50, shadow = 3 * days, outcomes = 1000000 },'
 model "$kept"
 sed -i 's/n_estimators = 20 /n_estimators = 2000, learning_rate = 0.01 /' "$program/models/all.lua" # it takes a moment
+export TMPDIR="$work/nowhere"
 start "$work/data" --program "$program"
 KAIROS_URL=$url
 before=$(version_of "$program/models/trees.state")
@@ -56,6 +58,7 @@ until [ -n "$learning" ]; do # it has read the journal, and a process of its own
 done
 kill -STOP "$training" # for as long as it takes
 [ -d "$work/data/retrain" ] || say "the live program was not written down"
+[ -n "$(find "$work/data/retrain" -name '*.so')" ] || say "the plugin that learns lies elsewhere than with the training"
 stop_hard
 tries=0
 until gone $training $learning; do

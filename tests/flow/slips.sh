@@ -37,6 +37,19 @@ for option in "--data $work/new" "--listen 127.0.0.1:0" "--webhook http://127.0.
 done
 run 0 "$KAIROS" serve --demo # an example of the help, from wherever one stands
 has ' received with a good signature$'
+# ---- what is temporary lies where TMPDIR says, however long its name, and does not stay ----
+mkdir "$work/temporary" && temporary=$work/temporary/a-directory-whose-name-is-longer-than-thirty-letters
+mkdir "$temporary"
+run 0 env TMPDIR="$temporary" "$KAIROS" serve --demo
+has "fresh data in $temporary/kairos-"
+for words in "check $KAIROS_SOURCE" "predict trees $work/row --program $KAIROS_SOURCE" "test $KAIROS_SOURCE"; do
+  run 0 env TMPDIR="$temporary" "$KAIROS" $words
+done
+rmdir "$temporary" || say "something temporary stays: $(ls "$temporary")"
+for words in "check $KAIROS_SOURCE" "predict trees $work/row --program $KAIROS_SOURCE" "serve --demo"; do
+  run 1 env TMPDIR="$temporary" "$KAIROS" $words
+  has "no temporary directory can be made in $temporary (TMPDIR): No such file or directory"
+done
 rm -rf "$work/new"
 mkdir -p "$work/metrics" # the default program's experiment names a metric that it declares
 cp -r "$KAIROS_SOURCE/rules" "$KAIROS_SOURCE/interventions" "$KAIROS_SOURCE/models" "$work/metrics/"
