@@ -144,6 +144,13 @@ static void *builder_main(void *argument) {
 
 /* ---- the main thread ---- */
 
+static bool open_loop(struct builder *b) {
+  if (uv_loop_init(&b->loop) != 0) return false;
+  if (uv_async_init(&b->loop, &b->async, on_asked) == 0) return true;
+  uv_loop_close(&b->loop);
+  return false;
+}
+
 struct builder *builder_start(const struct builder_options *options, struct err *e) {
   struct builder *b = kit_alloc(sizeof *b);
   if (!b) {
@@ -153,9 +160,12 @@ struct builder *builder_start(const struct builder_options *options, struct err 
   *b = (struct builder){.options = *options, .known = options->known};
   if (!b->options.settle_ms) b->options.settle_ms = SETTLE_MS;
   if (!b->options.rescan_ms) b->options.rescan_ms = RESCAN_MS;
+  if (!open_loop(b)) {
+    err_set(e, ERR_INTERNAL, "the builder could not start: no event loop");
+    kit_free(b);
+    return NULL;
+  }
   pthread_mutex_init(&b->lock, NULL);
-  uv_loop_init(&b->loop);
-  uv_async_init(&b->loop, &b->async, on_asked);
   b->async.data = b;
   if (pthread_create(&b->thread, NULL, builder_main, b) == 0) return b;
   err_set(e, ERR_INTERNAL, "cannot start the builder's thread");

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #define CONNECTIONS_MOST  4096
+#define DESCRIPTORS_LEAST 256
 #define DESCRIPTORS_SPARE 256 /* for files, the courier, the connections kept for reserved routes */
 
 /* ---- program ---- */
@@ -124,18 +125,27 @@ static bool valid_keys(struct engine *s, struct arena *a, struct door_key **list
   return true;
 }
 
-/* The usual 1 024 descriptors would be used up by slow clients long before the door's own limit is: what the system allows is asked for,
- * and the door opens no further than that, so that files and webhooks always find one. */
-static uint32_t connections_possible(void) {
+/* The usual 1 024 descriptors would be used up by slow clients long before the door's own limit is: what the system allows is asked for. So
+ * few that threads, files and plugin hosts do not all find one are refused here, where it can be said what is wrong. */
+static bool ask_for_descriptors(struct err *e) {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return CONNECTIONS_MOST;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
   const rlim_t wanted = CONNECTIONS_MOST + DESCRIPTORS_SPARE;
   if (limit.rlim_cur < wanted) {
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
     setrlimit(RLIMIT_NOFILE, &limit);
   }
-  if (limit.rlim_cur >= wanted) return CONNECTIONS_MOST;
-  const uint32_t possible = limit.rlim_cur > 2 * DESCRIPTORS_SPARE ? (uint32_t)limit.rlim_cur - DESCRIPTORS_SPARE : DESCRIPTORS_SPARE;
+  if (limit.rlim_cur >= DESCRIPTORS_LEAST) return true;
+  return err_set(e, ERR_INTERNAL, "only %llu file descriptors are allowed (ulimit -n); an engine needs %d",
+                 (unsigned long long)limit.rlim_cur, DESCRIPTORS_LEAST);
+}
+
+/* The door opens no further than what is allowed, so that files and webhooks always find a descriptor. */
+static uint32_t connections_possible(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= CONNECTIONS_MOST + DESCRIPTORS_SPARE) return CONNECTIONS_MOST;
+  const rlim_t spare = limit.rlim_cur > 2 * DESCRIPTORS_SPARE ? DESCRIPTORS_SPARE : limit.rlim_cur / 2;
+  const uint32_t possible = (uint32_t)(limit.rlim_cur - spare);
   log_warn("serve", "only %llu file descriptors are allowed (ulimit -n): no more than %u connections at once",
            (unsigned long long)limit.rlim_cur, possible);
   return possible;
@@ -343,6 +353,7 @@ int tool_serve(int argc, char **argv) {
   signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk, and no reason to die */
   struct err e = {0};
   if (!options_fine(&s, &e)) return arguments_refuse(&usage, &e);
+  if (!ask_for_descriptors(&e)) return tool_fail(&e);
   char shipped[4096];
   if (demo && !s.options.program) {
     if (!tool_default_program(shipped, sizeof shipped, &e)) return tool_fail(&e);

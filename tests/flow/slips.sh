@@ -50,6 +50,14 @@ for words in "check $KAIROS_SOURCE" "predict trees $work/row --program $KAIROS_S
   run 1 env TMPDIR="$temporary" "$KAIROS" $words
   has "no temporary directory can be made in $temporary (TMPDIR): No such file or directory"
 done
+# ---- few descriptors: a sentence, not whatever then happens to fail ----
+for words in "--demo" "--data $work/new --program $KAIROS_SOURCE --listen 127.0.0.1:0"; do
+  run 1 sh -c 'ulimit -n 255 && exec "$@"' sh "$KAIROS" serve $words
+  has 'only 255 file descriptors are allowed (ulimit -n); an engine needs 256'
+done
+[ ! -e "$work/new" ] || say "a directory was made all the same"
+run 0 sh -c 'ulimit -n 256 && exec "$@"' sh "$KAIROS" serve --demo
+has 'only 256 file descriptors are allowed (ulimit -n): no more than 128 connections at once'
 rm -rf "$work/new"
 mkdir -p "$work/metrics" # the default program's experiment names a metric that it declares
 cp -r "$KAIROS_SOURCE/rules" "$KAIROS_SOURCE/interventions" "$KAIROS_SOURCE/models" "$work/metrics/"
