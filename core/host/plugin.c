@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #define LIBRARY_MEMORY ((size_t)1 << 20)
 
@@ -97,6 +98,17 @@ static bool store_copy(const char *directory, struct str bytes, const unsigned c
   return fine;
 }
 
+/* Else it is the loader who says, of a file that nobody knows, that a segment could not be mapped. */
+static bool is_runnable(const char *directory, const char *who, struct err *e) {
+  struct statvfs of;
+  if (statvfs(directory, &of) != 0 || !(of.f_flag & ST_NOEXEC)) return true;
+  return err_set(
+      e, ERR_INPUT,
+      "%s: plugins are loaded from copies, here in %.300s, whose file system is mounted noexec (they lie in the data directory; in "
+      "TMPDIR where there is none)",
+      who, directory);
+}
+
 static const kairos_plugin *open_library(const char *stored, const char *who, struct meter *meter, struct err *e) {
   if (dlopen(stored, RTLD_NOW | RTLD_NOLOAD)) { /* someone else opened it: its state is not ours to know */
     err_set(e, ERR_CONFLICT, "%s: it is loaded already, not by the plugin loader", who);
@@ -172,7 +184,7 @@ static bool open_bytes(const char *path, struct str bytes, const char *store_dir
   struct buf description = {0};
   const bool fine =
       lint_bytes(path, bytes, e) && store_copy(store_directory, bytes, sha256, stored, sizeof stored, e) &&
-      probe_file(stored, path, PROBE_LIMIT_MS, &description, e) &&
+      is_runnable(store_directory, path, e) && probe_file(stored, path, PROBE_LIMIT_MS, &description, e) &&
       (hosted ? open_elsewhere(stored, path, sha256, buf_view(&description), out, e) : open_here(stored, path, sha256, out, e));
   buf_free(&description);
   return fine;

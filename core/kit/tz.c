@@ -50,6 +50,8 @@ bool tz_load(struct str name, struct buf *bytes, struct err *e) {
   snprintf(path, sizeof path, ZONEINFO "%.*s", shown, name.at);
   if (file_read(path, bytes, FILE_MOST, e)) return true;
   if (e && e->kind != ERR_MISSING && e->kind != ERR_INPUT) return err_wrap(e, "time zone %.*s", shown, name.at);
+  if (!file_exists(ZONEINFO "UTC"))
+    return err_set(e, ERR_MISSING, "no time zones are installed here: there is no " ZONEINFO "UTC (Debian has them in the package tzdata)");
   return err_set(e, ERR_MISSING, "no time zone is called \"%.*s\" (expected a name such as Europe/Berlin)", shown, name.at);
 }
 

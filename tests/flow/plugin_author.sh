@@ -2,7 +2,7 @@
 # docs/PLUGINS.md takes an author from nothing to a served model: every command line of its section is run here as it stands there, and what
 # it promises comes out. Then the model is served: a rule reads what the author's plugin says, and replay agrees.
 set -eu
-command -v make >/dev/null 2>&1 && command -v cc >/dev/null 2>&1 || exit 77
+command -v make >/dev/null 2>&1 && command -v cc >/dev/null 2>&1 || { echo "make or cc is missing; scripts/install test brings them"; exit 77; }
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 mkdir "$work/bin" "$work/desk"
 ln -s "$KAIROS" "$work/bin/kairos"

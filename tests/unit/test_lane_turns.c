@@ -78,6 +78,13 @@ static void open_hook(struct receiver *r, char url[96], struct endpoint *endpoin
   *endpoint = (struct endpoint){.name = "hook", .url = url, .secrets = {TEST_SECRET, NULL}, .allow_http = true, .allow_private = true};
 }
 
+/* Tried again as after a 500, and the endpoint is not left alone after five of them: on a busy machine they come one after the other. */
+static bool answer_403(struct receiver *r, int connection, size_t n) {
+  (void)r, (void)n;
+  receiver_say(connection, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  return true;
+}
+
 /* Everybody has one message, which was refused once and waits in the courier. */
 static void let_wait(struct fleet *f, size_t users) {
   struct lanes_figures figures = {0};
@@ -110,7 +117,7 @@ static void test_an_erasure_that_fails_stops_messages(void **state) {
   (void)state;
   enum { USERS = 6 };
   clock_freeze(NOON);
-  struct receiver *receiver = receiver_start(answer_500, NULL);
+  struct receiver *receiver = receiver_start(answer_403, NULL);
   char url[96], user[16];
   struct endpoint endpoint;
   open_hook(receiver, url, &endpoint);
@@ -155,7 +162,7 @@ static void test_a_message_to_somebody_else_by_now_is_withdrawn(void **state) {
               {ENTRY_PROFILE, "profile_updated", "{\"timezone\":\"Europe/Berlin\",\"age\":40,\"ill\":false,\"partner\":\"bo\"}", true}};
   enum { USERS = sizeof said / sizeof *said };
   clock_freeze(NOON);
-  struct receiver *receiver = receiver_start(answer_500, NULL);
+  struct receiver *receiver = receiver_start(answer_403, NULL);
   char url[96], user[16];
   struct endpoint endpoint;
   open_hook(receiver, url, &endpoint);
