@@ -1,5 +1,5 @@
 /* lines: a file of lines without end is read with bounded memory. Promises that a line longer than 10 MB is an error with the line's number
- * before it is held as a whole. Used by import, replay and train. Main thread. */
+ * before it is held as a whole. Used by import, replay, train and user. Main thread. */
 #include "lines.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@ bool lines_open(struct lines *l, const char *path, struct err *e) {
   if (l->file < 0) return err_set(e, ERR_MISSING, "%s: %s", path, strerror(errno));
   if (fstat(l->file, &st) != 0 || S_ISDIR(st.st_mode)) {
     lines_close(l);
-    return err_set(e, ERR_INPUT, "%s: expected a file of events, got a directory", path);
+    return err_set(e, ERR_INPUT, "%s: expected a file, got a directory", path);
   }
   l->size = S_ISREG(st.st_mode) ? (double)st.st_size : 0;
   return true;

@@ -1,4 +1,4 @@
-/* Lines of a file or of standard input, with a bound: for events as NDJSON. */
+/* Lines of a file or of standard input, with a bound: of events as NDJSON, of ids. */
 #pragma once
 #include "kit/err.h"
 #include "kit/str.h"

@@ -29,7 +29,7 @@ static void say_what_is_not_known(const char *data, bool listed) {
   fprintf(
       stderr,
       "Nothing is sent from %s until `kairos kill all --lift`: it does not know who opted out, whose zone, age or health changed, what was "
-      "killed or halted since the backup. Tell it first.\n",
+      "killed or halted since the backup. Tell it first (who opted out: `kairos user opt-out --file IDS`, an id a line).\n",
       data);
   if (listed) return;
   fprintf(

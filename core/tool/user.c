@@ -2,6 +2,7 @@
 #include "kit/arena.h"
 #include "kit/json.h"
 #include "live.h"
+#include "opt_outs.h"
 #include "person_print.h"
 #include "tools_list.h"
 #include <stdio.h>
@@ -88,7 +89,7 @@ int tool_user(int argc, char **argv) {
                {"DELETE", "", show_erased},       {"POST", "/opt-in", live_show_tree}, {"POST", "/opt-out", live_show_tree},
                {"POST", "/merge", live_show_tree}};
   struct live live = {.client = {.url = LIVE_URL}};
-  const char *verb = NULL, *user = NULL, *into = NULL;
+  const char *verb = NULL, *user = NULL, *into = NULL, *file = NULL;
   int64_t limit = 50;
   bool all = false;
   const struct argument list[] = {{"VERB", ARGUMENT_TEXT, &verb, NULL, "show, timeline, export, erase, opt-in, opt-out or merge", NULL},
@@ -96,17 +97,19 @@ int tool_user(int argc, char **argv) {
                                   {"INTO", ARGUMENT_TEXT, &into, NULL, "merge: the user who stays", NULL},
                                   {"--limit", ARGUMENT_NUMBER, &limit, "N", "how many events (default: 50)", NULL},
                                   {"--all", ARGUMENT_FLAG, &all, NULL, "everything that is known, not only a page", NULL},
+                                  {"--file", ARGUMENT_TEXT, &file, "IDS", "everybody in it, an id a line; - for standard input", NULL},
                                   LIVE_ARGUMENTS(live)};
-  static const struct argument_fit fits[] = {{"--limit", "timeline"}, {"--all", "show"}};
+  static const struct argument_fit fits[] = {{"--limit", "timeline"}, {"--all", "show"}, {"--file", "opt-out"}, {"--file", "without U"}};
   const struct usage usage = {
       "user", "Looks at one person; exports or erases everything about them; takes their consent or its end; merges two ids.",
       "  kairos user show u1\n  kairos user show u1 --all\n  kairos user timeline u1 --limit 10\n  kairos user export u1 > u1.ndjson\n"
-      "  kairos user erase u1\n  kairos user opt-out u1\n"
+      "  kairos user erase u1\n  kairos user opt-out u1\n  kairos user opt-out --file ids.txt\n"
       "  kairos user merge anonymous-17 u1\n",
       ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;
   int place = arguments_word(&usage, "VERB", verb, verbs);
+  if (place >= 0 && file) return opt_outs(&live, file);
   if (place < 0 || !arguments_given(&usage, "U", user)) return EXIT_USAGE;
   if (limit < 1 || limit > TIMELINE_MOST) {
     fprintf(stderr, "kairos user: --limit: expected 1 to %d, got %lld\n", TIMELINE_MOST, (long long)limit);

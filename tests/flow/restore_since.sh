@@ -70,11 +70,38 @@ equal "messages before anybody looked" "$(sent)" 0
 sqlite3 "$work/restored/control.db" "SELECT author, kind, name FROM facts WHERE kind='kill'" >"$work/out"
 has '^restore|kill|all'
 
-# The operator tells it again what it has to know, and lifts the stop.
-run 0 "$KAIROS" user opt-out opts_out
+# The operator tells it again what it has to know, and lifts the stop. Who opted out may stand in a file, one id a line; each line that fails
+# is told, the others hold, and the same file may come again.
+long=$(printf '%0129d' 0)
+printf 'opts_out\r\nwaits\n\n%s\nнекто новый\nopts_out\n' "$long" >"$work/ids"
+run 1 "$KAIROS" user opt-out --file "$work/ids"
+has '^4 opted out, 1 failed$'
+has "^line 4: 0000*…\?: expected an id of 1 to 128 bytes, got 129\$"
+equal "lines told" "$(grep -c '^line ' "$work/err")" 1
+expect_call 200 GET /v1/users/%D0%BD%D0%B5%D0%BA%D1%82%D0%BE%20%D0%BD%D0%BE%D0%B2%D1%8B%D0%B9 "" "$key" # whom the backup does not know
+in_answer '"consent":"withdrawn"'
+grep -v 000 "$work/ids" >"$work/fine"
+printf '\357\273\277opts_out\n child\n' >"$work/marked" # neither a mark before the first line nor a space makes somebody else
+run 1 "$KAIROS" user opt-out --file "$work/marked"
+has '^line 2:  child: expected an id without white space at its ends$'
+expect_call 404 GET /v1/users/%EF%BB%BFopts_out "" "$key"
+run 0 sh -c '"$1" user opt-out --file - --json <"$2"' sh "$KAIROS" "$work/fine"
+has '^{"opted_out":4,"failed":0}$'
+run 7 env KAIROS_KEY=wrong "$KAIROS" user opt-out --file "$work/fine"
+has '^line 1: opts_out: the engine answered 401'
+has '^ended at line 1: from there on nobody was opted out; the whole file may come again$'
+run 4 "$KAIROS" user opt-out --file "$work/fine" --url http://127.0.0.1:1
+has '^line 1: opts_out: no engine answers'
+run 5 "$KAIROS" user opt-out --file "$work/nowhere"
+run 2 "$KAIROS" user opt-out
+has 'U is missing'
+run 2 "$KAIROS" user opt-out --file "$work/fine" anna
+has '\-\-file does not go with U'
+run 2 "$KAIROS" user opt-in --file "$work/fine"
+has 'opt-in takes no --file: it is for opt-out'
 expect_call 200 PUT /v1/users/child '{"age":12}' "$key"
 run 0 "$KAIROS" kill all --lift
-stress opts_out '"reason":"opted_out"'
+for who in opts_out waits; do stress $who '"reason":"opted_out"'; done
 stress child '"reason":"minor"'
 stress stays '"outcome":"sent"'
 arrive 1
