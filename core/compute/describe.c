@@ -120,8 +120,14 @@ static uint32_t collect_contexts(const struct view *v, struct context *list) {
   return count;
 }
 
-/* `frequency` is the share of all attempts, `confidence` n/(n + 4): what the attempts weigh against the user's own rate. */
-static void put_context(struct json_writer *w, const struct context *c, uint32_t attempts) {
+/* How likely is it that attempts here are done more often than this user's others? By a beta posterior around the own rate. */
+static double confidence_of(const struct context *c, const struct patterns *p) {
+  const double own = math_clamp((double)p->done / p->attempts, .02, .98), missed = c->n - c->done;
+  return 1 - beta_below(own, SHRINK_WEIGHT * own + c->done, SHRINK_WEIGHT * (1 - own) + missed);
+}
+
+/* `frequency` is the share of all attempts. */
+static void put_context(struct json_writer *w, const struct context *c, const struct patterns *p) {
   char room[16];
   json_open_object(w);
   json_key(w, "context");
@@ -132,8 +138,8 @@ static void put_context(struct json_writer *w, const struct context *c, uint32_t
   json_pair_text(w, "location", word_of(c->place, room));
   json_close_object(w);
   json_pair_double(w, "successRate", math_round6((double)c->done / c->n));
-  json_pair_double(w, "frequency", math_round6((double)c->n / attempts));
-  json_pair_double(w, "confidence", math_round6(c->n / (c->n + SHRINK_WEIGHT)));
+  json_pair_double(w, "frequency", math_round6((double)c->n / p->attempts));
+  json_pair_double(w, "confidence", math_round6(confidence_of(c, p)));
   json_close_object(w);
 }
 
@@ -157,12 +163,12 @@ static void sort_contexts(struct context *list, uint32_t count) {
 
 static void describe_contexts(struct view *v, struct json_writer *w) {
   struct context list[CONTEXTS_MOST];
-  uint32_t count = collect_contexts(v, list), attempts = patterns_of(v)->attempts, told = 0;
+  uint32_t count = collect_contexts(v, list), told = 0;
   sort_contexts(list, count);
   json_key(w, "contextPatterns");
   json_open_array(w);
   for (uint32_t i = 0; i < count && told < 20; i++)
-    if (list[i].n >= 2) put_context(w, &list[i], attempts), told++;
+    if (list[i].n >= 2) put_context(w, &list[i], patterns_of(v)), told++;
   json_close_array(w);
 }
 
@@ -181,8 +187,7 @@ static void put_successful(struct view *v, struct json_writer *w) {
   json_key(w, "successfulContexts");
   json_open_array(w);
   for (uint32_t i = 0; i < count && told < 3; i++)
-    if (list[i].n >= GROUP_LEAST && (double)list[i].done * p->attempts > (double)p->done * list[i].n)
-      put_context(w, &list[i], p->attempts), told++;
+    if (list[i].n >= GROUP_LEAST && (double)list[i].done * p->attempts > (double)p->done * list[i].n) put_context(w, &list[i], p), told++;
   json_close_array(w);
 }
 

@@ -189,12 +189,64 @@ static void what_is_shown_is_what_is_read(void **state) {
   world_free(w);
 }
 
+/* Three contexts: Mondays in the rain 3 of 3, Tuesday evenings 1 of 4, one Wednesday 2 of 8; 6 of 15 in all. Sure is said by the beta
+ * posterior around the own rate: P(rate > .4), integrated by hand. */
+static void contexts_say_how_sure_they_are(void **state) {
+  (void)state;
+  static const struct {
+    const char *day, *weather, *place;
+    double rate, frequency, confidence;
+  } expected[] = {{"monday", "rain", "home", 1, .2, 0.920180},
+                  {"tuesday", "clear", "gym", .25, 4.0 / 15, 0.303703},
+                  {"wednesday", "snow", "park", .25, 8.0 / 15, 0.215088}};
+  struct world *w = world_new(NULL, 0, NULL, 0);
+  char when[40];
+  for (int i = 0; i < 3; i++) {
+    snprintf(when, sizeof when, "2025-01-%02dT07:00:00Z", 6 + 7 * i);
+    world_event(w, "workout_completed", when, NULL, "{\"weather\":\"rain\",\"location\":\"home\"}");
+  }
+  for (int i = 0; i < 4; i++) {
+    snprintf(when, sizeof when, "2025-01-%02dT19:00:00Z", 7 + 7 * i);
+    world_event(w, i ? "workout_skipped" : "workout_completed", when, NULL, "{\"weather\":\"clear\",\"location\":\"gym\"}");
+  }
+  for (int i = 0; i < 8; i++) {
+    snprintf(when, sizeof when, "2025-01-08T12:%02d:00Z", i);
+    world_event(w, i > 1 ? "workout_skipped" : "workout_completed", when, NULL, "{\"weather\":\"snow\",\"location\":\"park\"}");
+  }
+  struct buf out = {0};
+  struct json_writer writer = json_to(&out);
+  struct json j;
+  int64_t clock;
+  assert_true(clock_parse(STR("2025-01-29T08:00:00Z"), &clock));
+  features_describe(w->features, w->user, clock, &writer, &w->arena);
+  assert_true(json_parse(&j, &w->arena, buf_view(&out), &json_limits_default, NULL));
+  const uint32_t all = json_path(&j, 0, "contextPatterns"), good = json_path(&j, 0, "analytics.successfulContexts");
+  assert_int_equal(j.tokens[all].count, 3);
+  assert_int_equal(j.tokens[good].count, 1);
+  for (uint32_t i = 0; i < 3; i++) {
+    const uint32_t one = json_child(&j, all, i == 0 ? 0 : 3 - i); /* at the same rate the one with more attempts comes first */
+    double number;
+    assert_true(str_is(json_text(&j, json_path(&j, one, "context.dayOfWeek"), &w->arena), expected[i].day));
+    assert_true(str_is(json_text(&j, json_path(&j, one, "context.weather"), &w->arena), expected[i].weather));
+    assert_true(str_is(json_text(&j, json_path(&j, one, "context.location"), &w->arena), expected[i].place));
+    assert_true(json_double(&j, json_get(&j, one, "successRate"), &number));
+    assert_near(number, expected[i].rate, 1e-6, "rate");
+    assert_true(json_double(&j, json_get(&j, one, "frequency"), &number));
+    assert_near(number, expected[i].frequency, 1e-6, "frequency");
+    assert_true(json_double(&j, json_get(&j, one, "confidence"), &number));
+    assert_near(number, expected[i].confidence, 2e-6, "confidence");
+  }
+  buf_free(&out);
+  world_free(w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(times_of_the_day_differ),     cmocka_unit_test(two_lucky_mornings_are_no_pattern),
-      cmocka_unit_test(company_and_weather_matter),  cmocka_unit_test(preferred_times_come_from_the_profile),
-      cmocka_unit_test(sleep_stress_and_motivation), cmocka_unit_test(goals_progress_by_word_or_by_workouts),
-      cmocka_unit_test(interactions_are_counted),    cmocka_unit_test(what_is_shown_is_what_is_read),
+      cmocka_unit_test(times_of_the_day_differ),        cmocka_unit_test(two_lucky_mornings_are_no_pattern),
+      cmocka_unit_test(company_and_weather_matter),     cmocka_unit_test(preferred_times_come_from_the_profile),
+      cmocka_unit_test(sleep_stress_and_motivation),    cmocka_unit_test(goals_progress_by_word_or_by_workouts),
+      cmocka_unit_test(interactions_are_counted),       cmocka_unit_test(what_is_shown_is_what_is_read),
+      cmocka_unit_test(contexts_say_how_sure_they_are),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
