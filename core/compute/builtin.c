@@ -113,23 +113,6 @@ static struct value trend_of_days(struct view *v, enum ring ring, int32_t days, 
   return slope_of(x, y, n, at_least);
 }
 
-/* The days' completion: completionRate summed over all attempts of a day, a skip counting 0, by their number. Days without an attempt have
- * n 0. Index i is the day today - days + 1 + i. */
-struct completions {
-  double sum[SERIES_DAYS], n[SERIES_DAYS];
-};
-
-static void completions_of(struct view *v, int32_t days, struct completions *out) {
-  int32_t first = v->today - days + 1;
-  for (int32_t i = 0; i < days; i++) out->sum[i] = out->n[i] = 0;
-  for (struct day_walk w = day_walk(view_series(v, RING_DONE), v->today, days); w.left; walk_next(&w)) {
-    out->sum[w.day - first] = (double)walk_day(&w)->sum;
-    out->n[w.day - first] = walk_day(&w)->n;
-  }
-  for (struct day_walk w = day_walk(view_series(v, RING_SKIPPED), v->today, days); w.left; walk_next(&w))
-    out->n[w.day - first] += walk_day(&w)->n;
-}
-
 static struct value completion_trend(struct view *v, int32_t days, size_t at_least) {
   struct completions c;
   double x[SERIES_DAYS], y[SERIES_DAYS];

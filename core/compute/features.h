@@ -204,6 +204,13 @@ int32_t local_hour(const struct user *u, int64_t clock);
  */
 void opportunities(struct view *v, int32_t days, uint8_t *out);
 
+/* The days' completion: completionRate summed over all attempts of a day, a skip counting 0, by their number. Days without an attempt have
+ * n 0. Index i is the day today - days + 1 + i. */
+struct completions {
+  double sum[SERIES_DAYS], n[SERIES_DAYS];
+};
+void completions_of(struct view *v, int32_t days, struct completions *out);
+
 /* ---- declared ones ---- */
 bool declared_build(struct arena *a, struct features *f, const struct noun_feature *declared, size_t count,
                     const struct vocabulary *vocabulary, struct findings *findings);

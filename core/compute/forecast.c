@@ -10,6 +10,20 @@
 #define FLAT_WEEKLY .02 /* a slope within 2 % of the mean a week is flat */
 #define QUIET_DAYS  14  /* no activity for so long counts as gone */
 
+/* As ring_values, of the completion of all attempts, those that were skipped as well: whoever does a third of them perfectly completes a
+ * third. */
+static size_t completion_values(struct view *v, int32_t days, double *x, double *y) {
+  struct completions c;
+  size_t n = 0;
+  completions_of(v, days, &c);
+  for (int32_t i = 0; i < days; i++) {
+    if (c.n[i] < 1) continue;
+    x[n] = i;
+    y[n++] = c.sum[i] / c.n[i];
+  }
+  return n;
+}
+
 /* ---- performance: the completion rate in a week's time, by a line through the last four weeks ---- */
 
 struct trend {
@@ -20,7 +34,7 @@ struct trend {
 
 static bool trend_read(struct view *v, struct trend *t) {
   double x[SERIES_DAYS], y[SERIES_DAYS], squares = 0, sxx = 0;
-  t->n = ring_values(v, RING_DONE, OUTLOOK_DAYS, x, y);
+  t->n = completion_values(v, OUTLOOK_DAYS, x, y);
   if (t->n < FIT_LEAST || !line_fit(x, y, t->n, &t->line)) return false;
   const double mean = mean_of(x, t->n), ahead = OUTLOOK_DAYS - 1 + RECENT, n = (double)t->n;
   for (size_t i = 0; i < t->n; i++) {
@@ -43,7 +57,7 @@ static void put_performance(struct view *v, struct json_writer *w) {
   const bool known = trend_read(v, &t);
   json_key(w, "performance_forecast");
   json_open_object(w);
-  json_pair_text(w, "method", "completion rate in 7 days: least squares over 28 days, 80 % prediction interval");
+  json_pair_text(w, "method", "completion rate in 7 days, a skip counting 0: least squares over 28 days, 80 % prediction interval");
   json_pair_int(w, "days", (int64_t)t.n);
   put_figure(w, "value", known ? math_clamp(t.at, 0, 1) : STATS_NONE);
   put_figure(w, "low", known ? math_clamp(t.at - t.spread, 0, 1) : STATS_NONE);
@@ -131,7 +145,7 @@ static const struct sign signs[] = {{"completion_rate", RING_DONE, -1},
 
 static double sign_read(struct view *v, const struct sign *s) {
   double x[SERIES_DAYS], y[SERIES_DAYS], recent[SERIES_DAYS], base[SERIES_DAYS];
-  const size_t n = ring_values(v, s->ring, RECENT + BASE, x, y);
+  const size_t n = s->ring == RING_DONE ? completion_values(v, RECENT + BASE, x, y) : ring_values(v, s->ring, RECENT + BASE, x, y);
   size_t late = 0, early = 0;
   for (size_t i = 0; i < n; i++) {
     if (x[i] >= BASE) recent[late++] = y[i];
@@ -226,7 +240,7 @@ static bool flatness_read(struct view *v, struct flatness *f) {
                          .run = STATS_NONE,
                          .changed = STATS_NONE};
   f->n = ring_values(v, RING_INTENSITY, SERIES_DAYS - 1, x, y);
-  if (f->n < FIT_LEAST) f->n = ring_values(v, RING_DONE, SERIES_DAYS - 1, x, y);
+  if (f->n < FIT_LEAST) f->n = completion_values(v, SERIES_DAYS - 1, x, y);
   if (f->n < FIT_LEAST) return false;
   double noise = noise_of(y, f->n, scratch);
   if (!(noise > 0)) noise = spread_of_steps(y, f->n); /* more than half of the steps are alike */

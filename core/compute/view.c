@@ -112,3 +112,14 @@ void opportunities(struct view *v, int32_t days, uint8_t *out) {
   for (struct day_walk w = day_walk(view_series(v, RING_DONE), v->today, days); w.left; walk_next(&w))
     if (walk_day(&w)->n) out[w.day - first] = 2;
 }
+
+void completions_of(struct view *v, int32_t days, struct completions *out) {
+  int32_t first = v->today - days + 1;
+  for (int32_t i = 0; i < days; i++) out->sum[i] = out->n[i] = 0;
+  for (struct day_walk w = day_walk(view_series(v, RING_DONE), v->today, days); w.left; walk_next(&w)) {
+    out->sum[w.day - first] = (double)walk_day(&w)->sum;
+    out->n[w.day - first] = walk_day(&w)->n;
+  }
+  for (struct day_walk w = day_walk(view_series(v, RING_SKIPPED), v->today, days); w.left; walk_next(&w))
+    out->n[w.day - first] += walk_day(&w)->n;
+}

@@ -391,6 +391,21 @@ static void strain_is_seen(void **state) {
   world_free(w);
 }
 
+/* What is done is done as well as ever, and every other workout is not done any more: completion falls, as the features of that name do.
+ */
+static void skipped_workouts_are_no_completion(void **state) {
+  (void)state;
+  struct world *w = world_new(NULL, 0, NULL, 0);
+  for (int d = 27; d >= 0; d--) attempt(w, d, 8, d >= 14 || d % 2 == 0, NULL);
+  struct seen s = see(w, "");
+  assert_near(number(&s, "predictive_insights.performance_forecast.days"), 28, 0, "days with an attempt");
+  assert_near(number(&s, "predictive_insights.performance_forecast.value"), 0.215517241379, 1e-6, "by least squares over 28 days");
+  assert_near(number(&s, "predictive_insights.performance_forecast.slope_per_week"), -0.156896551724, 1e-6, "slope");
+  assert_near(number(&s, "predictive_insights.burnout_risk_forecast.signs.completion_rate"), 0.591726335414, 1e-6, "a week against three");
+  buf_free(&s.text);
+  world_free(w);
+}
+
 static void silence_is_seen(void **state) {
   (void)state;
   struct world *w = world_new(NULL, 0, NULL, 0);
@@ -442,6 +457,7 @@ int main(void) {
       cmocka_unit_test(plateaus_and_spikes_are_seen_where_they_are),
       cmocka_unit_test(a_spike_after_even_weeks_is_seen),
       cmocka_unit_test(strain_is_seen),
+      cmocka_unit_test(skipped_workouts_are_no_completion),
       cmocka_unit_test(silence_is_seen),
       cmocka_unit_test(a_stranger_gets_no_numbers),
   };
