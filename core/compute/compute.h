@@ -334,6 +334,7 @@ struct training_rows {
   bool *late;             /* of the second half of the time */
   const uint32_t *widths; /* of the inputs */
   uint32_t input_count;
+  const uint32_t *group; /* training_table_by: the group of each row's person then, GROUP_NONE: not known; else NULL */
 };
 /* Cross-validation, after finish: the rows are split anew by people, who are dealt to `folds` folds in the order of their hashes. One fold
  * is tested with, the next one calibrates where the model asks for it, the others train. */
@@ -343,6 +344,11 @@ bool training_table_people(const struct training_table *t, uint32_t *people, uin
 void training_table_rows(const struct training_table *t, enum training_part part, struct training_rows *out);
 /* `calibrate = "platt"` or "isotonic"; false: neither is asked for. */
 bool training_table_calibrates(const struct training_table *t, bool *isotonic);
+/* Rows know the group of their person, by a feature's or a profile field's value (`by` is borrowed); before the first event. */
+#define GROUP_NONE UINT32_MAX
+bool training_table_by(struct training_table *t, const char *by, struct err *e);
+/* Their names; 0 with a sentence: nobody is in any, or there are more values than could be groups. */
+uint32_t training_table_groups(const struct training_table *t, const struct str **names, struct err *e);
 /* Only rows of the last so many ms before the newest event are taken; before training_table_finish. */
 void training_table_lookback(struct training_table *t, int64_t ms);
 /* After training_table_finish: how much there is to learn from in all, tested people included. */

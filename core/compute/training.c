@@ -19,7 +19,7 @@ struct sample {
   int64_t until;           /* the target's time is over */
   double truth;            /* the outcome's probability for one who knows everything; NaN: nobody does */
   uint32_t previous, next; /* the user's sample before and after */
-  uint32_t fold;
+  uint32_t fold, group;
   bool done, open;
   bool lost;           /* with a step: no target came in the window that begins one step on */
   bool heard, at_risk; /* a target came after it; none since the row before: who was lost already teaches nothing and is not judged */
@@ -29,13 +29,15 @@ struct part { /* as columns */
   double **inputs, *target, *outcome, *before, *truth;
   uint64_t **valid, *user;
   bool *late;
+  uint32_t *group;
 };
 struct training_table {
   const struct models *models;
   const struct model *model;
   const struct features *features;
   struct training_rule rule;
-  struct map newest; /* user → newest sample */
+  struct grouping by; /* by.by NULL: by nothing */
+  struct map newest;  /* user → newest sample */
   struct sample *samples;
   uint32_t *widths, values; /* of the inputs; their sum */
   double *inputs;           /* [count × values], NaN: missing */
@@ -156,6 +158,7 @@ static bool take_sample(struct training_table *t, const struct user *u, uint64_t
                                          .truth = STATS_NONE,
                                          .previous = before_it,
                                          .next = NO_ROW,
+                                         .group = t->by.by ? grouping_of(&t->by, &v, t->slots, &t->arena) : GROUP_NONE,
                                          .done = t->rule.absent,
                                          .open = true,
                                          .lost = true,
@@ -283,7 +286,8 @@ static bool part_fill(struct training_table *t, struct part *p, const struct pic
   p->before = ARENA_ARRAY(&t->cells, double, rows + 1);
   p->truth = ARENA_ARRAY(&t->cells, double, rows + 1);
   p->late = ARENA_ARRAY(&t->cells, bool, rows + 1);
-  if (!p->inputs || !p->valid || !p->target || !p->outcome || !p->user || !p->before || !p->truth || !p->late) return false;
+  p->group = ARENA_ARRAY(&t->cells, uint32_t, rows + 1);
+  if (!p->group || !p->inputs || !p->valid || !p->target || !p->outcome || !p->user || !p->before || !p->truth || !p->late) return false;
   for (uint32_t c = 0; c < inputs; first += t->widths[c++])
     if (!column_fill(t, p, picks, c, first)) return false;
   for (uint32_t r = 0; r < rows; r++) {
@@ -293,6 +297,7 @@ static bool part_fill(struct training_table *t, struct part *p, const struct pic
     p->before[r] = before_of(t, picks[r].sample);
     p->truth[r] = t->samples[picks[r].sample].truth;
     p->late[r] = t->samples[picks[r].sample].until - t->rule.within >= t->middle;
+    p->group[r] = t->samples[picks[r].sample].group;
   }
   return true;
 }
@@ -409,6 +414,30 @@ bool training_table_calibrates(const struct training_table *t, bool *isotonic) {
 
 void training_table_rows(const struct training_table *t, enum training_part part, struct training_rows *out) {
   const struct part *p = &t->parts[part];
-  *out = (struct training_rows){p->rows,  p->inputs, p->valid, p->target, p->outcome,           p->before,
-                                p->truth, p->user,   p->late,  t->widths, t->model->input_count};
+  *out = (struct training_rows){p->rows,
+                                p->inputs,
+                                p->valid,
+                                p->target,
+                                p->outcome,
+                                p->before,
+                                p->truth,
+                                p->user,
+                                p->late,
+                                t->widths,
+                                t->model->input_count,
+                                t->by.by ? p->group : NULL};
+}
+
+bool training_table_by(struct training_table *t, const char *by, struct err *e) {
+  return grouping_read(&t->by, t->features, by, e);
+}
+
+uint32_t training_table_groups(const struct training_table *t, const struct str **names, struct err *e) {
+  *names = t->by.names;
+  if (t->by.count == 0) err_set(e, ERR_MISSING, "--by: of nobody with a row is %s known", t->by.by);
+  else if (t->by.too_many)
+    err_set(e, ERR_INPUT,
+            "--by: %s has more than %d values: a feature that makes ranges of it, as in floor(profile.age / 10) * 10, has fewer", t->by.by,
+            GROUPINGS_MOST);
+  return t->by.count > 0 && !t->by.too_many ? t->by.count : 0;
 }

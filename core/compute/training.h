@@ -2,6 +2,19 @@
 #pragma once
 #include "models.h"
 
+struct view;
+#define GROUPINGS_MOST 32
+struct grouping {
+  const char *by;
+  const char *field; /* of the profile; NULL: a feature */
+  uint32_t feature;
+  struct str names[GROUPINGS_MOST];
+  uint32_t count;
+  bool too_many; /* values to be groups */
+};
+bool grouping_read(struct grouping *g, const struct features *f, const char *by, struct err *e);   /* `by` is borrowed */
+uint32_t grouping_of(struct grouping *g, struct view *v, struct value *slots, struct arena *keep); /* GROUP_NONE: nobody knows */
+
 struct training_rule {
   struct str on, target;
   int64_t after, within;          /* ms: a target answers a row that was taken more than `after` and at most `within` before it */

@@ -175,6 +175,33 @@ bool stack_weights(const double *const *columns, size_t count, const double *y, 
 /* The weighted mean of those parts that are there, each clamped to 0…1; none when none is. `apart`: the widest distance between two. */
 double combine_weighted(const double *parts, const double *weights, size_t count, double *apart);
 
+/* ---- groups: are predictions p of 0/1 outcomes as good for all? ---- */
+#define SERVED_LEAST 30   /* people; a group with fewer is counted and compared with none */
+#define SERVED_DEALS 1000 /* of the people to groups by chance */
+struct serving {
+  const double *p, *y;
+  const uint32_t *person; /* of each row, below `people` */
+  size_t rows;
+  const uint32_t *group; /* of each person, below `groups` */
+  uint32_t people, groups;
+  double threshold; /* from which on p says yes */
+};
+struct served {
+  double people, rows, yes, said, hits, wrong, predicted; /* said yes, and was right, or wrong, to; predicted: the sum of p */
+};
+/* Said yes of all, of those with a yes, of those with a no (demographic parity, equal opportunity, with both equalised odds); right; and by
+ * how much p is above what came. */
+enum gap { GAP_SAID, GAP_HITS, GAP_WRONG, GAP_ACCURACY, GAP_CALIBRATION, GAPS };
+struct gap_chance {
+  double expected, p, noticed; /* if groups meant nothing: the mean gap, how often it is as large, what only one in a hundred exceeds */
+};
+void served_count(const struct serving *in, const uint32_t *of, struct served *out); /* `of`: the group of each person; out [groups] */
+double served_rate(const struct served *g, enum gap of);                             /* none: there is nobody of whom it could be said */
+/* Largest less smallest, and smallest by largest (`ratio` may be NULL), of groups of SERVED_LEAST people; none for fewer than two. */
+double served_gap(const struct served *g, uint32_t groups, enum gap of, double *ratio);
+/* `dealt` [people] and `counts` [groups] are scratch. */
+void served_chance(const struct serving *in, uint64_t seed, uint32_t *dealt, struct served *counts, struct gap_chance out[GAPS]);
+
 /* ---- planning a comparison of two arms ---- */
 struct plan {
   double base, difference; /* the control arm's mean, and what the other's is above it */

@@ -160,7 +160,7 @@ bool learning_from_options(struct learning_from *from, const char *file, const c
   if (users < 1 || users > 100000) return err_set(e, ERR_INPUT, "--users: expected 1 to 100000, got %lld", (long long)users);
   if (days < 1 || days > 3660) return err_set(e, ERR_INPUT, "--days: expected 1 to 3660, got %lld", (long long)days);
   if (file && data) return err_set(e, ERR_INPUT, "--from and --data: expected one of them: what is learned comes from one place");
-  *from = (struct learning_from){file, data, (uint32_t)users, (uint32_t)days, (uint64_t)seed, 0};
+  *from = (struct learning_from){.file = file, .data = data, .users = (uint32_t)users, .days = (uint32_t)days, .seed = (uint64_t)seed};
   return true;
 }
 

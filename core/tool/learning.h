@@ -7,6 +7,7 @@ struct learning_from {
   uint32_t users, days;
   uint64_t seed;
   int64_t lookback; /* ms before the newest event; 0: everything */
+  const char *by;   /* a feature or profile field whose values make groups; NULL: none */
 };
 /* What the command line says, in the bounds of the built-in population; the texts are not copied. [main] */
 bool learning_from_options(struct learning_from *from, const char *file, const char *data, int64_t users, int64_t days, int64_t seed,

@@ -25,7 +25,7 @@ struct training_table *report_table(const struct one_model *m, const struct lear
   if (!input_widths(m, widths, INPUTS_MOST, e)) return NULL;
   struct training_table *table = training_table_new(m->program->models, m->noun, m->program->features, widths, e);
   if (table) training_table_lookback(table, from->lookback);
-  if (table && learning_table(m->program, from, table, e)) return table;
+  if (table && (!from->by || training_table_by(table, from->by, e)) && learning_table(m->program, from, table, e)) return table;
   training_table_free(table);
   return NULL;
 }
