@@ -16,6 +16,7 @@ struct api {
   const struct endpoint *endpoints; /* webhooks; none: NULL, 0 */
   size_t endpoint_count;
   int64_t started_at;
+  int64_t started_monotonic; /* ns: how long it runs does not hang on the time of day */
   struct door *door;
   struct aliases *aliases; /* ids that are one person; NULL before api_restore */
   struct act *acts;        /* merges, and erasures of merged people: one after the other; the first is under way */

@@ -219,9 +219,10 @@ static void add_file(struct hash_sha256_state *all, struct plugin_memory *m, con
 static void add_plugins(struct hash_sha256_state *all, struct plugin_memory *m, struct arena *a, const char *directory, int depth) {
   struct file_entry *entries;
   size_t count;
-  if (!file_list(directory, a, &entries, &count, NULL)) return;
+  if (!directory || !file_list(directory, a, &entries, &count, NULL)) return;
   for (size_t i = 0; i < count; i++) {
     const char *path = arena_printf(a, "%s/%s", directory, entries[i].name);
+    if (!path) continue;
     if (entries[i].kind == 'd' && depth == 0 && entries[i].name[0] != '.') add_plugins(all, m, a, path, 1);
     if (entries[i].kind == 'f' && str_ends(str_from(entries[i].name), ".so")) add_file(all, m, path, entries[i].name);
   }

@@ -118,7 +118,7 @@ static void look_into(struct watch *w, struct arena *a, const char *path, int de
 
 static void look_at(struct watch *w, struct arena *a, const char *path, const char *name, int depth) {
   struct stat about;
-  if (lstat(path, &about) != 0) return;
+  if (!path || lstat(path, &about) != 0) return;
   if (S_ISDIR(about.st_mode)) look_into(w, a, path, depth + 1);
   else if (counts(name)) put_entry(w, path, &about);
 }
@@ -126,6 +126,7 @@ static void look_at(struct watch *w, struct arena *a, const char *path, const ch
 /* In the order of names, so that the same files give the same bytes. */
 static void look_into(struct watch *w, struct arena *a, const char *path, int depth) {
   struct stat about;
+  if (!path) return; /* no memory for it: the next look finds it */
   DIR *directory = depth <= DEPTH_MOST ? opendir(path) : NULL;
   if (!directory) {
     if (lstat(path, &about) == 0) put_entry(w, path, &about); /* one that cannot be read is a fact as well */

@@ -11,11 +11,13 @@
 #include "kit/log.h"
 #include "kit/rng.h"
 #include "shipped.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CONNECTIONS_MOST  4096
 #define DESCRIPTORS_LEAST 256
@@ -101,6 +103,7 @@ static bool open_lanes(struct engine *s, struct err *e) {
   s->api.endpoints = s->options.endpoints;
   s->api.endpoint_count = s->options.endpoint_count;
   s->api.started_at = clock_now();
+  s->api.started_monotonic = clock_monotonic();
   if (!api_restore(&s->api, e) || !lanes_run(s->lanes, e)) return false;
   const struct programs_options p = {.from = s->from, .directory = s->options.program, .chosen = &s->chosen, .loop = &s->loop};
   return programs_open(&s->api, &p, e);
@@ -183,8 +186,20 @@ static void watch_keys(uv_timer_t *timer) {
   arena_free(&a);
 }
 
+/* A terminal that closes ends what was started in it. Without one SIGHUP is somebody's word for "read again" or "your log was moved": of an
+ * engine that ended there, a service manager would think that it was wanted. */
+static bool hang_up_ends(void) {
+  const int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  if (terminal >= 0) close(terminal);
+  return terminal >= 0;
+}
+
 static void on_signal(uv_signal_t *signal, int number) {
   struct engine *s = signal->data;
+  if (number == SIGHUP && !s->in_terminal) {
+    log_info("serve", "signal 1: going on; programs and keys are read by themselves when they change, other options at a start");
+    return;
+  }
   log_info("serve", "signal %d: finishing what was taken", number);
   engine_stop(s);
 }
@@ -198,8 +213,11 @@ bool engine_open(struct engine *s, struct err *e) {
   engine_prepare(s);
   kit_give_back(); /* programs and what is sent come and go for months */
   if (!open_book(s, e) || !open_lanes(s, e) || !open_door(s, e)) return false;
-  const int signals[] = {SIGINT, SIGTERM};
-  for (int i = 0; i < 2; i++) {
+  const int signals[ENGINE_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction as_it_was;
+  s->in_terminal = hang_up_ends();
+  for (int i = 0; i < ENGINE_SIGNALS; i++) {
+    if (signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &as_it_was) == 0 && as_it_was.sa_handler == SIG_IGN) continue; /* nohup */
     uv_signal_init(&s->loop, &s->signals[i]);
     s->signals[i].data = s;
     uv_signal_start(&s->signals[i], on_signal, signals[i]);
@@ -219,7 +237,8 @@ void engine_stop(struct engine *s) {
 }
 
 void engine_close(struct engine *s) {
-  for (int i = 0; i < 2 && s->signals[i].data; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
+  for (int i = 0; i < ENGINE_SIGNALS; i++)
+    if (s->signals[i].data) uv_close((uv_handle_t *)&s->signals[i], NULL);
   if (s->keys.data) uv_close((uv_handle_t *)&s->keys, NULL);
   if (s->door) door_stop_accepting(s->door);
   programs_stop(&s->api);

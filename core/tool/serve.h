@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include <uv.h>
 
+#define ENGINE_SIGNALS 3
 struct engine {
   struct {
     const char *data, *program, *listen;
@@ -20,11 +21,11 @@ struct engine {
   struct door *door;
   struct api api;
   uv_loop_t loop;
-  uv_signal_t signals[2];
+  uv_signal_t signals[ENGINE_SIGNALS];
   uv_timer_t keys;
   struct chosen chosen;
   char store[4096];
-  bool loop_open, running;
+  bool loop_open, running, in_terminal;
 };
 void engine_prepare(struct engine *s);             /* the loop alone, for what must stand before */
 bool engine_open(struct engine *s, struct err *e); /* listens when true; on false call engine_close */

@@ -19,7 +19,7 @@ static long ahead(clock_function *real) {
   if (before && at - before < 20) return seconds;
   FILE *file = atomic_compare_exchange_strong(&looked, &before, at) ? fopen(path, "re") : NULL;
   long found;
-  if (file && fscanf(file, "%ld", &found) == 1 && found > seconds) seconds = found;
+  if (file && fscanf(file, "%ld", &found) == 1) seconds = found; /* may be less than before: clocks are set back, too */
   if (file) fclose(file);
   return seconds;
 }
