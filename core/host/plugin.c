@@ -104,8 +104,8 @@ static bool is_runnable(const char *directory, const char *who, struct err *e) {
   if (statvfs(directory, &of) != 0 || !(of.f_flag & ST_NOEXEC)) return true;
   return err_set(
       e, ERR_INPUT,
-      "%s: plugins are loaded from copies, here in %.300s, whose file system is mounted noexec (they lie in the data directory; in "
-      "TMPDIR where there is none)",
+      "%s: plugins are loaded from copies, here in %.300s, whose file system is mounted noexec (--data names another data directory, "
+      "TMPDIR another place for what is temporary)",
       who, directory);
 }
 
