@@ -244,6 +244,28 @@ scenario "three of each are not enough to say so" {
   expect = { send = nothing, options = { social_reinforcement = "not_accepted" } },
 }
 
+-- Both options of high_stress are possible: which one is a matter of the person and of the moment (E09, E20).
+local either = { skip_probability = 0.75 }
+local in_company = {
+  stress_level = 9, social_success_rate = 0.9, solo_success_rate = 0.4, social_success_ratio = 2.2, social_success_ratio_low = 1.5,
+}
+local no_experiment = { "trigger:high_skip_risk" }
+
+scenario "who trains alone is offered less to do" {
+  given = { profile = berlin, beliefs = either, features = in_company, killed = no_experiment },
+  event = { type = "check_in", at = noon },
+  expect = { trigger = "high_stress", send = "barrier_prevention" },
+}
+
+scenario "who has somebody to train with is offered company" {
+  given = {
+    profile = { timezone = "Europe/Berlin", constraints = { availableTime = 45 }, partner = "Sarah" },
+    beliefs = either, features = in_company, killed = no_experiment,
+  },
+  event = { type = "check_in", at = noon },
+  expect = { trigger = "high_stress", send = "social_reinforcement" },
+}
+
 -- ---- the experiment ----
 
 scenario "the draw chooses the shorter workout" {
