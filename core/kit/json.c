@@ -49,14 +49,17 @@ static inline struct json_token *token_add(struct json_reader *r, enum json_type
   return t;
 }
 
-static inline const unsigned char *skip_blanks(const struct json_reader *r, const unsigned char *at) {
-  while (at < r->end && *at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r')) at++;
-  return at;
+#define TEXT_ENDS 256 /* what stands where nothing stands any more */
+
+static inline unsigned standing(const struct json_reader *r, const unsigned char *at) {
+  return at < r->end ? *at : TEXT_ENDS;
 }
 
-/* Is `c` at this place? */
-static inline bool stands(const struct json_reader *r, const unsigned char *at, unsigned char c) {
-  return at < r->end && *at == c;
+/* Goes over blanks; what stands behind them is looked at once. */
+static inline unsigned skip_blanks(const struct json_reader *r, const unsigned char **at) {
+  unsigned c = standing(r, *at);
+  while (c <= ' ' && (c == ' ' || c == '\n' || c == '\t' || c == '\r')) c = standing(r, ++*at);
+  return c;
 }
 
 /* --- strings --- */
@@ -173,7 +176,7 @@ static inline const unsigned char *read_string(struct json_reader *r, const unsi
   const unsigned char *start = at + 1;
   uint8_t escaped = 0;
   at = plain_end(start, r->end);
-  if (!stands(r, at, '"')) {
+  if (standing(r, at) != '"') {
     at = read_string_slowly(r, at, &escaped);
     if (!at) return NULL;
   }
@@ -221,21 +224,22 @@ static inline const unsigned char *container_open(struct json_reader *r, const u
   if (r->depth == r->depth_most) return refuse_depth(r, at);
   if (!token_add(r, type, at, at)) return NULL;
   r->depth++;
-  return skip_blanks(r, at + 1);
+  return at + 1;
 }
 
 static const unsigned char *read_array(struct json_reader *r, const unsigned char *at) {
   uint32_t array = r->count;
   at = container_open(r, at, JSON_ARRAY);
   if (!at) return NULL;
-  if (stands(r, at, ']')) return container_close(r, at, array, 0);
+  if (skip_blanks(r, &at) == ']') return container_close(r, at, array, 0);
   for (uint32_t n = 0;; n++) {
     at = read_value(r, at);
     if (!at) return json_pointer_index(r, n);
-    at = skip_blanks(r, at);
-    if (stands(r, at, ']')) return container_close(r, at, array, n + 1);
-    if (!stands(r, at, ',')) return json_refuse(r, at, "expected ',' or ']' in an array");
-    at = skip_blanks(r, at + 1);
+    const unsigned c = skip_blanks(r, &at);
+    if (c == ']') return container_close(r, at, array, n + 1);
+    if (c != ',') return json_refuse(r, at, "expected ',' or ']' in an array");
+    at++;
+    skip_blanks(r, &at);
   }
 }
 
@@ -314,9 +318,9 @@ static bool keys_differ(struct json_reader *r, uint32_t object, uint32_t pairs, 
 }
 
 /* Names are C strings to plugins and to Lua: a NUL would cut them, and two keys would be one. */
-static bool key_fine(struct json_reader *r, uint32_t key) {
+static bool escaped_key_fine(struct json_reader *r, uint32_t key) {
   const struct json_token *t = &r->tokens[key];
-  for (const char *at = (const char *)r->start + t->start, *end = (const char *)r->start + t->end; t->escaped && at < end;) {
+  for (const char *at = (const char *)r->start + t->start, *end = (const char *)r->start + t->end; at < end;) {
     const char *from = at;
     char step[4];
     json_unescape_step(&at, step);
@@ -325,19 +329,29 @@ static bool key_fine(struct json_reader *r, uint32_t key) {
   return true;
 }
 
-/* `at` is where a key must begin; ends behind the pair's value. */
+/* `at` is on a value's first byte, `c`: most are strings and numbers, and those need no call. */
+static inline const unsigned char *read_member(struct json_reader *r, const unsigned char *at, unsigned c) {
+  if (c == '"') return read_string(r, at);
+  if (c - '0' < 10) return read_number(r, at);
+  return read_value(r, at);
+}
+
+/* `at` is on a key's opening quote; ends behind the pair's value. */
 static inline const unsigned char *read_pair(struct json_reader *r, const unsigned char *at, bool *escaped) {
-  if (!stands(r, at, '"')) return json_refuse(r, at, "expected a key in quotes");
   uint32_t key = r->count;
   at = read_string(r, at);
-  if (!at || !key_fine(r, key)) return NULL;
-  *escaped |= r->tokens[key].escaped != 0;
-  at = skip_blanks(r, at);
-  if (!stands(r, at, ':')) {
+  if (!at) return NULL;
+  if (r->tokens[key].escaped) {
+    *escaped = true;
+    if (!escaped_key_fine(r, key)) return NULL;
+  }
+  if (skip_blanks(r, &at) != ':') {
     json_refuse(r, at, "expected ':' after a key");
     return json_pointer_key(r, key);
   }
-  at = read_value(r, skip_blanks(r, at + 1));
+  at++;
+  const unsigned c = skip_blanks(r, &at);
+  at = read_member(r, at, c);
   return at ? at : json_pointer_key(r, key);
 }
 
@@ -346,20 +360,22 @@ static const unsigned char *read_object(struct json_reader *r, const unsigned ch
   bool escaped = false;
   at = container_open(r, at, JSON_OBJECT);
   if (!at) return NULL;
-  if (stands(r, at, '}')) return container_close(r, at, object, 0);
+  unsigned c = skip_blanks(r, &at);
+  if (c == '}') return container_close(r, at, object, 0);
   for (uint32_t n = 0;; n++) {
+    if (c != '"') return json_refuse(r, at, "expected a key in quotes");
     at = read_pair(r, at, &escaped);
     if (!at) return NULL;
-    at = skip_blanks(r, at);
-    if (stands(r, at, '}')) return keys_differ(r, object, n + 1, escaped) ? container_close(r, at, object, n + 1) : NULL;
-    if (!stands(r, at, ',')) return json_refuse(r, at, "expected ',' or '}' in an object");
-    at = skip_blanks(r, at + 1);
+    c = skip_blanks(r, &at);
+    if (c == '}') return keys_differ(r, object, n + 1, escaped) ? container_close(r, at, object, n + 1) : NULL;
+    if (c != ',') return json_refuse(r, at, "expected ',' or '}' in an object");
+    at++;
+    c = skip_blanks(r, &at);
   }
 }
 
 static const unsigned char *read_value(struct json_reader *r, const unsigned char *at) {
-  if (at == r->end) return json_refuse(r, at, "expected a value");
-  switch (*at) {
+  switch (standing(r, at)) {
   case '"': return read_string(r, at);
   case '{': return read_object(r, at);
   case '[': return read_array(r, at);
@@ -406,7 +422,9 @@ static bool reader_open(struct json_reader *r, struct arena *a, struct str text,
 
 /* Returns the place behind the value. */
 static const unsigned char *read_document(struct json_reader *r, struct json *out) {
-  const unsigned char *at = read_value(r, skip_blanks(r, r->start));
+  const unsigned char *at = r->start;
+  skip_blanks(r, &at);
+  at = read_value(r, at);
   if (!at) {
     json_pointer_say(r);
     return NULL;
@@ -429,6 +447,5 @@ bool json_parse(struct json *out, struct arena *a, struct str text, const struct
   if (!reader_open(&r, a, text, limits, e)) return false;
   const unsigned char *at = read_document(&r, out);
   if (!at) return false;
-  at = skip_blanks(&r, at);
-  return at == r.end || json_refuse(&r, at, "expected the end of the text after the value");
+  return skip_blanks(&r, &at) == TEXT_ENDS || json_refuse(&r, at, "expected the end of the text after the value");
 }
