@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool buf_grow(struct buf *b, size_t more) {
+bool buf_grow(struct buf *b, size_t more) {
   size_t needed;
   if (b->failed || __builtin_add_overflow(b->len, more, &needed) || needed > SIZE_MAX / 2) {
     b->failed = true;
@@ -25,31 +25,6 @@ static bool buf_grow(struct buf *b, size_t more) {
   b->at = at;
   b->cap = cap;
   return true;
-}
-
-void buf_reserve(struct buf *b, size_t more) {
-  if (b->failed || b->cap - b->len < more) buf_grow(b, more);
-}
-
-void buf_put(struct buf *b, const void *bytes, size_t n) {
-  if (n == 0) return;
-  if (b->failed || b->cap - b->len < n) {
-    if (!buf_grow(b, n)) return;
-  }
-  memcpy(b->at + b->len, bytes, n);
-  b->len += n;
-}
-
-void buf_str(struct buf *b, struct str s) {
-  buf_put(b, s.at, s.len);
-}
-
-void buf_text(struct buf *b, const char *c) {
-  if (c) buf_put(b, c, strlen(c));
-}
-
-void buf_char(struct buf *b, char c) {
-  buf_put(b, &c, 1);
 }
 
 void buf_printf(struct buf *b, const char *format, ...) {
@@ -72,18 +47,9 @@ void buf_printf(struct buf *b, const char *format, ...) {
   b->len += n;
 }
 
-void buf_clear(struct buf *b) {
-  b->len = 0;
-  b->failed = false;
-}
-
 void buf_free(struct buf *b) {
   kit_free(b->at);
   *b = (struct buf){0};
-}
-
-struct str buf_view(const struct buf *b) {
-  return (struct str){b->at, b->len};
 }
 
 void pack_u64(struct buf *b, uint64_t v) {
@@ -120,7 +86,7 @@ struct unpack unpack_from(struct str s) {
   return (struct unpack){.at = at, .end = at + s.len};
 }
 
-uint64_t unpack_u64(struct unpack *u) {
+uint64_t unpack_long_u64(struct unpack *u) {
   uint64_t v = 0;
   const unsigned char *at = u->at;
   for (unsigned shift = 0; !u->failed && at < u->end && shift < 64; shift += 7) {

@@ -36,12 +36,16 @@ bool json_parse_one(struct json *out, struct arena *a, struct str text, const st
 
 /* Every `at` is a token index; 0 is the root; JSON_NONE says "not there". */
 #define JSON_NONE UINT32_MAX
-uint32_t json_get(const struct json *j, uint32_t object,
-                  const char *key); /* the value's token, or JSON_NONE (also when `object` is none or no object) */
+/* The value's token, or JSON_NONE (also when `object` is none or no object). */
 uint32_t json_get_str(const struct json *j, uint32_t object, struct str key);
+static inline uint32_t json_get(const struct json *j, uint32_t object, const char *key) {
+  return json_get_str(j, object, str_from(key));
+}
+static inline enum json_type json_type(const struct json *j, uint32_t at) { /* JSON_NULL for JSON_NONE */
+  return at < j->count ? (enum json_type)j->tokens[at].type : JSON_NULL;
+}
 uint32_t json_path(const struct json *j, uint32_t at, const char *dotted); /* "constraints.availableTime" */
 uint32_t json_child(const struct json *j, uint32_t at, uint32_t n);        /* n-th element of an array */
-enum json_type json_type(const struct json *j, uint32_t at);               /* JSON_NULL for JSON_NONE */
 struct str json_raw(const struct json *j, uint32_t at);                    /* the bytes as written, quotes included */
 struct str json_text(const struct json *j, uint32_t at,
                      struct arena *a); /* a string unescaped: a view when nothing was escaped, else a copy in `a`; empty for other types */
@@ -64,8 +68,10 @@ void json_open_object(struct json_writer *w);
 void json_close_object(struct json_writer *w);
 void json_open_array(struct json_writer *w);
 void json_close_array(struct json_writer *w);
-void json_key(struct json_writer *w, const char *key);
 void json_key_str(struct json_writer *w, struct str key);
+static inline void json_key(struct json_writer *w, const char *key) {
+  json_key_str(w, str_from(key));
+}
 void json_put_str(struct json_writer *w, struct str s);   /* escapes " \ and control bytes; UTF-8 passes */
 void json_put_text(struct json_writer *w, const char *c); /* NULL writes null */
 void json_put_double(struct json_writer *w, double v);    /* not finite writes null */
@@ -74,12 +80,27 @@ void json_put_bool(struct json_writer *w, bool v);
 void json_put_null(struct json_writer *w);
 void json_put_raw(struct json_writer *w, struct str json); /* bytes that already are one JSON value */
 /* key and value in one */
-void json_pair_str(struct json_writer *w, const char *key, struct str s);
-void json_pair_text(struct json_writer *w, const char *key, const char *c);
-void json_pair_double(struct json_writer *w, const char *key, double v);
-void json_pair_int(struct json_writer *w, const char *key, int64_t v);
+static inline void json_pair_str(struct json_writer *w, const char *key, struct str s) {
+  json_key(w, key);
+  json_put_str(w, s);
+}
+static inline void json_pair_text(struct json_writer *w, const char *key, const char *c) {
+  json_key(w, key);
+  json_put_text(w, c);
+}
+static inline void json_pair_double(struct json_writer *w, const char *key, double v) {
+  json_key(w, key);
+  json_put_double(w, v);
+}
+static inline void json_pair_int(struct json_writer *w, const char *key, int64_t v) {
+  json_key(w, key);
+  json_put_int(w, v);
+}
+static inline void json_pair_bool(struct json_writer *w, const char *key, bool v) {
+  json_key(w, key);
+  json_put_bool(w, v);
+}
 void json_pair_figure(struct json_writer *w, const char *key, double v); /* to the nearest 1e-6, as people read it; not finite: null */
-void json_pair_bool(struct json_writer *w, const char *key, bool v);
 /* Shortest decimal text that reads back as the same double; integers below 2^53 without exponent; locale-free. Writes at most 32 bytes,
  * returns their number. */
 size_t json_number(double v, char out[32]);

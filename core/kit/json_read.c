@@ -46,10 +46,6 @@ uint32_t json_get_str(const struct json *j, uint32_t object, struct str key) {
   return JSON_NONE;
 }
 
-uint32_t json_get(const struct json *j, uint32_t object, const char *key) {
-  return json_get_str(j, object, str_from(key));
-}
-
 uint32_t json_path(const struct json *j, uint32_t at, const char *dotted) {
   struct str rest = str_from(dotted);
   struct str piece;
@@ -64,10 +60,6 @@ uint32_t json_child(const struct json *j, uint32_t at, uint32_t n) {
   uint32_t child = at + 1;
   while (n-- > 0) child = j->tokens[child].next;
   return child;
-}
-
-enum json_type json_type(const struct json *j, uint32_t at) {
-  return at < j->count ? (enum json_type)j->tokens[at].type : JSON_NULL;
 }
 
 struct str json_raw(const struct json *j, uint32_t at) {

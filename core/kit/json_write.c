@@ -69,12 +69,30 @@ static bool some_escaped(uint64_t v) {
   return (((v - EACH * 0x20) & ~v) | ((quote - EACH) & ~quote) | ((backslash - EACH) & ~backslash)) & EACH * 0x80;
 }
 
+/* The last look overlaps the one before, or a short text's other half: no byte is looked at alone. */
+static bool all_plain(const char *at, size_t length) {
+  uint64_t eight;
+  uint32_t first, last;
+  if (length >= sizeof eight) {
+    for (size_t i = 0; i + sizeof eight < length; i += sizeof eight) {
+      memcpy(&eight, at + i, sizeof eight);
+      if (some_escaped(eight)) return false;
+    }
+    memcpy(&eight, at + length - sizeof eight, sizeof eight);
+    return !some_escaped(eight);
+  }
+  if (length >= sizeof first) {
+    memcpy(&first, at, sizeof first);
+    memcpy(&last, at + length - sizeof last, sizeof last);
+    return !some_escaped((uint64_t)first << 32 | last);
+  }
+  eight = EACH * 'a';
+  for (size_t i = 0; i < length; i++) eight = eight << 8 | (unsigned char)at[i];
+  return !some_escaped(eight);
+}
+
 static size_t plain_length(const char *at, size_t length) {
   size_t i = 0;
-  for (uint64_t eight; i + sizeof eight <= length; i += sizeof eight) {
-    memcpy(&eight, at + i, sizeof eight);
-    if (some_escaped(eight)) break;
-  }
   while (i < length && (unsigned char)at[i] >= 0x20 && at[i] != '"' && at[i] != '\\') i++;
   return i;
 }
@@ -93,7 +111,7 @@ static void put_escape(struct buf *b, char c) {
 
 /* Nearly every string is put as it is: one look for room, one copy. `after` follows the quote when it is not 0. */
 static bool put_plain(struct buf *b, struct str s, char after) {
-  if (plain_length(s.at, s.len) < s.len) return false;
+  if (!all_plain(s.at, s.len)) return false;
   buf_reserve(b, s.len + 3);
   if (b->failed) return true;
   char *at = b->at + b->len;
@@ -128,10 +146,6 @@ void json_key_str(struct json_writer *w, struct str key) {
     buf_char(w->b, ':');
   }
   w->after_key = true;
-}
-
-void json_key(struct json_writer *w, const char *key) {
-  json_key_str(w, str_from(key));
 }
 
 void json_put_str(struct json_writer *w, struct str s) {
@@ -182,33 +196,8 @@ void json_put_raw(struct json_writer *w, struct str json) {
   buf_str(w->b, json);
 }
 
-void json_pair_str(struct json_writer *w, const char *key, struct str s) {
-  json_key(w, key);
-  json_put_str(w, s);
-}
-
-void json_pair_text(struct json_writer *w, const char *key, const char *c) {
-  json_key(w, key);
-  json_put_text(w, c);
-}
-
-void json_pair_double(struct json_writer *w, const char *key, double v) {
-  json_key(w, key);
-  json_put_double(w, v);
-}
-
 void json_pair_figure(struct json_writer *w, const char *key, double v) {
   json_key(w, key);
   if (math_finite(v)) json_put_double(w, math_round6(v));
   else json_put_null(w);
-}
-
-void json_pair_int(struct json_writer *w, const char *key, int64_t v) {
-  json_key(w, key);
-  json_put_int(w, v);
-}
-
-void json_pair_bool(struct json_writer *w, const char *key, bool v) {
-  json_key(w, key);
-  json_put_bool(w, v);
 }

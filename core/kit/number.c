@@ -91,6 +91,27 @@ static double decimal_to_double(const struct decimal *d) {
 static const double power_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                       1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
+#define SHORT 16 /* with the point; the digits are 15 then */
+
+/* Nearly every number of an event: a few digits, perhaps a point, no exponent. */
+static bool short_double(struct str text, double *out) {
+  const char *at = text.at, *end = at + text.len, *point = NULL;
+  uint64_t digits = 0;
+  const bool minus = *at == '-';
+  at += minus;
+  if (end - at > SHORT) return false;
+  for (; at < end; at++) {
+    const unsigned digit = (unsigned)*at - '0';
+    if (digit < 10) digits = digits * 10 + digit;
+    else if (*at == '.') point = at;
+    else return false;
+  }
+  double value = (double)digits;
+  if (point) value /= power_of_ten[end - point - 1];
+  *out = minus ? -value : value;
+  return true;
+}
+
 /* At most 15 digits and a power of ten that a double holds exactly: one correctly rounded operation is the answer. */
 static bool quick_double(struct str text, double *out) {
   const char *at = text.at;
@@ -119,7 +140,7 @@ static bool quick_double(struct str text, double *out) {
 }
 
 bool number_double(struct str text, double *out) {
-  if (quick_double(text, out)) return true;
+  if (short_double(text, out) || quick_double(text, out)) return true;
   struct decimal d;
   decimal_read(&d, text);
   double value = decimal_to_double(&d);

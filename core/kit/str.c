@@ -5,18 +5,6 @@
 #include "utf8.h"
 #include <string.h>
 
-struct str str_from(const char *c) {
-  return (struct str){c, c ? strlen(c) : 0};
-}
-
-bool str_eq(struct str a, struct str b) {
-  return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
-bool str_is(struct str a, const char *c) {
-  return str_eq(a, str_from(c));
-}
-
 bool str_starts(struct str a, const char *prefix) {
   size_t n = strlen(prefix);
   return a.len >= n && (n == 0 || memcmp(a.at, prefix, n) == 0);

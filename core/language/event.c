@@ -133,13 +133,20 @@ struct event_plan *event_plan_build(struct arena *a, const struct symbols *s) {
   return keys_build(&p->keys, a, keys, key_count) ? p : NULL;
 }
 
-static void read_into(const struct reader *r, const struct json *j, uint32_t at, struct value *slots, struct arena *a) {
-  if (r->rest) at = json_path(j, at, r->rest);
-  if (at == JSON_NONE) return;
-  struct value v = value_from_json(j, at, a);
+static void read_into(const struct reader *r, struct value v, struct value *slots) {
   if (v.kind == VALUE_MISSING && v.reason == MISSING_ABSENT) return;
   if (r->type != VALUE_MISSING && v.kind != r->type) v = value_missing(MISSING_WRONG_TYPE);
   slots[r->slot] = v;
+}
+
+/* One key's value is for all that read it, but for those that read below it. */
+static void read_pair(const struct event_plan *p, struct reader_range range, enum event_scope not_for, const struct json *j, uint32_t at,
+                      struct value *slots, struct arena *a) {
+  const struct value own = value_from_json(j, at, a);
+  for (uint32_t i = range.from; i < range.to; i++) {
+    const struct reader *r = &p->readers[i];
+    if (r->scope != not_for) read_into(r, r->rest ? value_from_json(j, json_path(j, at, r->rest), a) : own, slots);
+  }
 }
 
 static void plan_walk(const struct event_plan *p, const struct json *j, uint32_t object, enum event_scope not_for, struct value *slots,
@@ -152,9 +159,7 @@ static void plan_walk(const struct event_plan *p, const struct json *j, uint32_t
     if (t->escaped) name = json_text(j, key, a);
     uint32_t value = key + 1, number = keys_find(&p->keys, name.at, name.len);
     key = j->tokens[value].next;
-    if (number == KEYS_NONE) continue;
-    for (uint32_t r = p->ranges[number].from; r < p->ranges[number].to; r++)
-      if (p->readers[r].scope != not_for) read_into(&p->readers[r], j, value, slots, a);
+    if (number != KEYS_NONE) read_pair(p, p->ranges[number], not_for, j, value, slots, a);
   }
 }
 

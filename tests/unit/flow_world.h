@@ -202,7 +202,7 @@ static inline struct flow *world_flow(struct world *w, const char *user) {
 
 static inline struct user *world_user(struct world *w, const char *user) {
   struct user *u = volume_user(flow_volume(world_flow(w, user)), str_from(user), false, &w->e);
-  if (!u) fail_msg("no user %s", user);
+  if (!u) fail_msg("no user %s", user ? user : "without a name");
   return u;
 }
 

@@ -154,6 +154,27 @@ static void reading_agrees_with_the_c_library(void **state) {
   }
 }
 
+/* Short texts without an exponent, the nearly only ones of events, are read on a way of their own: every length, the point at every
+ * place. */
+static void short_texts_agree_with_the_c_library(void **state) {
+  (void)state;
+  struct rng r = rng_from(61);
+  for (int digits = 1; digits <= 19; digits++)
+    for (int point = 1; point <= digits; point++)
+      for (int i = 0; i < 600; i++) {
+        char text[32];
+        int n = 0;
+        if (i % 2) text[n++] = '-';
+        for (int k = 0; k < digits; k++) {
+          if (k == point) text[n++] = '.';
+          const int least = k == 0 && point > 1; /* no zero before other digits */
+          text[n++] = (char)('0' + (i < 4 ? (i < 2 ? 9 : least) : least + (int)(rng_next(&r) % (uint64_t)(10 - least))));
+        }
+        text[n] = '\0';
+        assert_reads(text, strtod(text, NULL));
+      }
+}
+
 static void only_json_numbers_are_numbers(void **state) {
   (void)state;
   static const char *const wrong[] = {"", " 1", "1 ", "+1", ".5", "1.", "01", "0x1p3", "inf", "nan", "NaN", "1e", "1,5", "--1", "1e5.0"};
@@ -181,6 +202,7 @@ int main(void) {
       cmocka_unit_test(every_double_reads_back_from_its_shortest_text),
       cmocka_unit_test(long_texts_round_to_nearest),
       cmocka_unit_test(reading_agrees_with_the_c_library),
+      cmocka_unit_test(short_texts_agree_with_the_c_library),
       cmocka_unit_test(only_json_numbers_are_numbers),
       cmocka_unit_test(locale_has_no_say),
   };
