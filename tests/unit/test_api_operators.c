@@ -68,7 +68,8 @@ static void *client_of_a_volume_that_fails(void *context) {
   if (first != 503) client_fail("with a volume that fails an advance is answered %d", first);
   expect_shown(rollouts, "\"stage\":1,");
   for (int i = 0; i < 2; i++)
-    if (client_status(port, "POST", path, NULL, NULL, "{\"from\":0}") != 200) client_fail("a step that is said again is not done");
+    if (client_status(port, "POST", path, NULL, NULL, "{\"from\":0}") != 409)
+      client_fail("a step that is said again is not told that it was done");
   expect_shown(rollouts, "\"stage\":1,");
   if (client_status(port, "POST", path, NULL, NULL, "{\"from\":2}") != 409) client_fail("a step from where it is not");
   if (client_status(port, "POST", path, NULL, NULL, "{\"from\":\"x\"}") != 400) client_fail("a step from nowhere");
