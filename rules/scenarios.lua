@@ -342,6 +342,40 @@ scenario "alpha testing ends there" {
   expect = { outcome = "gated", because = "not_in_rollout" },
 }
 
+-- The same place, four kinds of people (J06–J09): who bears more change comes in earlier within the two weeks.
+local function alpha(name, who, ago, reached)
+  local product, features = who.product, { goal_progress_rate = 0.3, preparation_time = 25 }
+  for feature, value in pairs(who.features or {}) do features[feature] = value end
+  scenario(name) {
+    given = {
+      profile = { timezone = "Europe/Berlin", product = product }, features = features, beliefs = { churn_risk = who.churn or 0.1 },
+      place = 0.04, rollouts = { first_interventions = { stage = "alpha_testing", ago = ago } },
+    },
+    event = reported,
+    expect = reached and { send = "preparation_optimization" } or { outcome = "gated", because = "not_in_rollout" },
+  }
+end
+local early = {
+  product = { featureAdoption = 0.9, supportTicketRate = 0.05, rating = 4.8 }, features = { app_interactions_7d = 6 },
+}
+local stable = {
+  product = { stabilityPreference = "moderate" }, features = { engagement_score = 0.8, success_rate = 0.7, days_since_start = 91 },
+}
+local cautious = { product = { featureAdoption = 0.2, supportSensitivity = "high", disruptionSensitivity = "high" } }
+local critical = {
+  product = { featureAdoption = 0.9, supportTicketRate = 0.05, rating = 4.8, tier = "premium", businessCritical = true },
+  features = { app_interactions_7d = 6 }, churn = 0.75,
+}
+alpha("early adopters come in at once", early, 1 * hours, true)
+alpha("five times a week is not more than five", { product = early.product, features = { app_interactions_7d = 5 } }, 1 * hours, false)
+alpha("stable users wait", stable, 3 * days, false)
+alpha("stable users come in after a quarter", stable, 4 * days, true)
+alpha("cautious users wait longer", cautious, 6 * days, false)
+alpha("cautious users come in after half", cautious, 8 * days, true)
+alpha("critical users come last, early adopters or not", critical, 10 * days, false)
+alpha("critical users come in after three quarters", critical, 11 * days, true)
+alpha("who does not leave is an early adopter", { product = critical.product, features = critical.features }, 1 * hours, true)
+
 scenario "beta testing reaches the first fifth" {
   given = { profile = berlin, features = slow, place = 0.19, rollouts = { first_interventions = "beta_testing" } },
   event = reported,

@@ -43,6 +43,9 @@ breaks "a higher threshold" rules/skip.lua 's/skip_probability > 0.6"/skip_proba
 breaks "three a day" rules/safeguards.lua 's/per_day = 2/per_day = 3/' "two a day"
 breaks "shorter quiet hours" rules/safeguards.lua 's/"20:30"/"21:00"/' "this program is quiet from half past eight"
 breaks "a wider alpha" rules/rollout.lua 's/share = 5 \* percent/share = 10 * percent/' "alpha testing ends there"
+breaks "another tier" rules/segments.lua 's/risk = "medium"/risk = "low"/' "stable users come in after a quarter"
+breaks "a wider segment" rules/segments.lua 's/app_interactions_7d > 5 /app_interactions_7d > 4 /' "five times a week is not more than five"
+breaks "no order" rules/rollout.lua 's/, order = "risk"//' "critical users come last"
 breaks "other weights" rules/skip.lua 's/silence = { weight = 0.5/silence = { weight = 0.4/; s/shorter = { weight = 0.5/shorter = { weight = 0.6/' \
   "the draw chooses silence"
 breaks "another text" interventions/micro.lua 's/Your energy seems low/Your energy is low/' "a shorter workout, with the planned minutes"
