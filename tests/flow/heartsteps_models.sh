@@ -58,4 +58,4 @@ has 'folds: expected 2 to 1000'
 run 1 "$KAIROS" evaluate good_trees --program "$program" --from "$events" --folds 40
 has '37 people with rows; expected at least one in each of 40 folds'
 run 2 "$KAIROS" evaluate good_trees --program "$program" --from "$events" --folds 2 --state x
-has 'folds trains its own models'
+has 'state does not go with --folds'
