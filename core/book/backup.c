@@ -45,7 +45,7 @@ static bool copy_files(const char *from, const struct layout *l, const char *to,
   book_file(from, "control.db", source);
   book_file(to, "control.db", target);
   if (file_exists(source) && !copy_database(source, target, control_tables, e)) return false;
-  return copy_store(from, to, e);
+  return copy_store(from, to, e) && whole_store(to, l, NULL, e);
 }
 
 /* What was copied of a backup that failed is of no use: it fills the disk that may be why, and would be in the way of the next try. */

@@ -47,6 +47,8 @@ bool book_move(const char *directory, uint32_t volumes, void (*progress)(void *,
                struct err *e); /* offline: re-homes partitions in order, rewrites the chains' pointers */
 bool book_backup(const char *directory, const char *target,
                  struct err *e); /* online, by SQLite's backup API from a reader; opened, checked, counted before true */
+/* Whether the store of a data directory or a backup holds every program that ran, and what journals are read with. */
+bool book_store_whole(const char *directory, struct err *e);
 struct control_fact;
 struct restore {
   const char *erased_by;            /* a data directory, a backup or a control.db newer than the backup; NULL: none */

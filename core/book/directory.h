@@ -27,6 +27,7 @@ bool origin_read(const char *directory, uint64_t *out, struct err *e);
 /* Whether all is there that must be: before control.db is opened; with it open (NULL: there is none); both, where nobody opens it. */
 bool whole_control(const char *directory, const struct layout *l, struct err *e);
 bool whole_volumes(const char *directory, const struct layout *l, sqlite3 *control, struct err *e);
+bool whole_store(const char *directory, const struct layout *l, sqlite3 *control, struct err *e); /* the dictionary, programs that ran */
 bool whole_directory(const char *directory, const struct layout *l, struct err *e);
 /* Spreads partitions over volumes in order. */
 void layout_spread(struct layout *l, uint32_t volumes);

@@ -80,8 +80,13 @@ static bool check_store(struct report *r, struct book *b) {
     good++;
   }
   buf_free(&bytes);
+  done = done && whole_store(b->directory, &b->layout, b->control, &e);
   return say(r, "store", done,
-             done ? arena_printf(r->arena, good == 1 ? "%zu file matches its name" : "%zu files match their names", good) : e.text);
+             done ? arena_printf(r->arena,
+                                 good == 1 ? "%zu file matches its name, none that ran is missing"
+                                           : "%zu files match their names, none that ran is missing",
+                                 good)
+                  : e.text);
 }
 
 static bool check_control(struct report *r, struct book *b) {

@@ -1,5 +1,5 @@
 /* backup: a checked copy of a data directory, beside a running engine or offline. The copy holds no master key: without that key it is
- * ciphertext. Main thread. */
+ * ciphertext. A store that has lost a program is copied as it is, and the command leaves with 3. Main thread. */
 #include "arguments.h"
 #include "book/book.h"
 #include "tools_list.h"
@@ -18,6 +18,11 @@ int tool_backup(int argc, char **argv) {
   if (!arguments_given(&usage, "DIR", target)) return EXIT_USAGE;
   struct err e = {0};
   if (!book_backup(data, target, &e)) return tool_fail(&e);
+  /* Without it nobody could make a backup any more, for the sake of a program that ran once. */
+  if (!book_store_whole(target, &e)) {
+    fprintf(stderr, "WARNING: %s holds all people and decisions, but a program cannot be derived again from it: %s\n", target, e.text);
+    return EXIT_FINDINGS;
+  }
   fprintf(stderr, "%s is whole: opened, checked and counted. It needs %s/master.key to be read: keep that apart.\n", target, data);
   return EXIT_OK;
 }

@@ -61,3 +61,30 @@ run 0 "$KAIROS" key add shop --scopes ingest --data "$work/keyed"
 run 0 "$KAIROS" doctor --data "$work/keyed"
 start "$work/keyed" --program "$work/program"
 stop
+
+# The store: the dictionary is needed to read anything, a program's files to derive what it decided. A backup that lacks the latter is made and says so.
+echo "-- another" >>"$work/program/rules/all.lua"
+start "$work/good" --program "$work/program"
+stop
+run 0 "$KAIROS" doctor --data "$work/good"
+cp -r "$work/good" "$work/bad"
+for path in "$work"/bad/store/*; do
+  file=${path##*/}
+  mv "$path" "$work/aside"
+  code=0
+  "$KAIROS" doctor --data "$work/bad" >"$work/out" 2>"$work/err" || code=$?
+  case $code in 3 | 5) ;; *) say "without $file of the store the doctor left with $code" ;; esac
+  has "$file"
+  run $code "$KAIROS" backup "$work/bad.backup" --data "$work/bad"
+  has "$file"
+  if [ $code = 3 ]; then
+    run 0 "$KAIROS" restore "$work/bad.backup" --data "$work/again" --master-key "$work/bad/master.key" --nothing-since
+    cp "$work/aside" "$work/again/store/$file"
+    run 0 "$KAIROS" doctor --data "$work/again"
+    run 0 "$KAIROS" replay --verify --data "$work/again"
+  fi
+  rm -rf "$work/bad.backup" "$work/again"
+  mv "$work/aside" "$path"
+done
+run 0 "$KAIROS" doctor --data "$work/bad"
+run 0 "$KAIROS" backup "$work/bad.backup" --data "$work/bad"
