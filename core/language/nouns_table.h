@@ -110,7 +110,9 @@ FIELD("experiment", noun_experiment, "at", KIND_TEXT, YES, at_point, "the decisi
 CHOICE("experiment", noun_experiment, "randomise", KIND_CHOICE, YES, randomise, "user|decision", "what is drawn for")
 FIELD("experiment", noun_experiment, "revision", KIND_COUNT, NO, revision, "raise it when arms change; 1 when left out")
 LIST("experiment", noun_experiment, "arms", KIND_ARMS, YES, arms, arm_count, "name = { weight = …, send = … }; the weights sum to 1")
-LIST("experiment", noun_experiment, "strata", KIND_TEXTS, NO, strata, strata_count, "features or profile fields to balance over")
+LIST("experiment", noun_experiment, "strata", KIND_TEXTS, NO, strata, strata_count,
+     "features or profile fields whose values stand in the decision of a person's first exposure, to compare within; nothing is drawn by "
+     "them")
 FIELD("experiment", noun_experiment, "outcome", KIND_OUTCOME, YES, outcome_metric, "{ metric = …, within = … }: what is compared")
 FIELD("experiment", noun_experiment, "available", KIND_RULE, NO, available, "false or unknown: no draw")
 LIST("experiment", noun_experiment, "needs", KIND_TEXTS, NO, needs, need_count, "the names that its function reads")

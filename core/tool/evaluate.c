@@ -22,11 +22,13 @@ static void print_report(const struct options *o, const struct one_model *m, con
     struct json_writer w = json_to(&out);
     json_open_object(&w);
     report_write(r, &w);
+    report_reliability_write(r, &w);
     if (g) groups_write(g, &w);
     json_close_object(&w);
     buf_text(&out, "\n");
   } else {
     report_card(r, m, o->folds ? "Judged by" : "Held against", &o->from, &out);
+    report_reliability(r, &out);
     if (g) groups_card(g, &out);
   }
   printf(STR_FORMAT, STR_ARG(buf_view(&out)));

@@ -128,6 +128,7 @@ static bool is_true(const struct training_rows *rows, uint32_t r) {
 void report_judge(struct report *r, const struct judged *j) {
   const struct training_rows *rows = &j->rows;
   r->lines[REPORT_TEST] = figures_of(j->p, rows->outcome, rows->rows);
+  r->calibration_error = calibration_error(j->p, rows->outcome, rows->rows, r->bins);
   r->lines[REPORT_LATE] = some_figures(j, j->p, is_late);
   r->lines[REPORT_LOGISTIC] = figures_of(j->logistic, rows->outcome, rows->rows);
   r->lines[REPORT_LAST_VALUE] = figures_of(j->last, rows->outcome, rows->rows);

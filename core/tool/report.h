@@ -2,6 +2,7 @@
 #pragma once
 #include "learning.h"
 #include "one_model.h"
+#include "stats/stats.h"
 
 /* The champions and the rest on the test rows; no rows: it could not be worked out. CEILING: who knows everything of everybody. */
 enum report_line { REPORT_TRAIN, REPORT_TEST, REPORT_LATE, REPORT_LOGISTIC, REPORT_LAST_VALUE, REPORT_BASE, REPORT_CEILING, REPORT_LINES };
@@ -15,7 +16,9 @@ struct report {
     char name[100];
     double weight;
     struct figures figures;
-  } parts[REPORT_PARTS_MOST]; /* of a combination, on the test rows */
+  } parts[REPORT_PARTS_MOST];                /* of a combination, on the test rows */
+  struct reliability bins[RELIABILITY_BINS]; /* of the test rows, by what was predicted */
+  double calibration_error;
   uint32_t part_count, best_part;
   double over_part, over_part_error; /* over the best part */
 };
@@ -43,6 +46,9 @@ void report_write(const struct report *r, struct json_writer *w); /* as members 
 /* What the model's inputs and predictions were like on the rows that it was trained on, for whom watches over it: a member of the open
  * object. [main] */
 bool report_reference(const struct one_model *m, const struct training_table *table, struct json_writer *w, struct err *e);
+/* How far predictions can be taken at their word: what came of those of each tenth, and the mean distance from what was said. */
+void report_reliability(const struct report *r, struct buf *out);
+void report_reliability_write(const struct report *r, struct json_writer *w); /* as members of an open object */
 #define REPORT_VERDICT 1000
 /* One sentence: is it better than its champions? */
 void report_verdict(const struct report *r, char *text, size_t size);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Is a model as good for each group of people? By a field of the profile and by a feature of the program that makes ranges; whoever tells
+# Can a model be taken at its word, and is it as good for each group of people? By a field of the profile and by a feature of the program that makes ranges; whoever tells
 # nothing is counted and left out, a handful is compared with nobody, and what would be no groups is refused with the way out.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
@@ -15,6 +15,24 @@ evaluate() { # EXIT-CODE, options
 }
 number() { sed "s/.*$1\([0-9.]*\).*/\1/" "$work/out"; }
 sum() { tr '{' '\n' <"$work/out" | sed -n "s/.*\"people\":\([0-9]*\),\"rows\":\([0-9]*\),\"compared\".*/\\$1/p" | awk '{ n += $1 } END { print n }'; }
+
+# At its word, worked out once more by awk: rows, mean distance (ECE), Wilson's interval of each tenth.
+evaluate 0 --json
+hasnt '"by":'
+sed 's/.*"reliability":\[//' "$work/out" | tr '{' '\n' | tr -c '0-9.\n-' ' ' >"$work/bins" # from rows predicted observed low high
+awk -v ece="$(number '"calibration_error":')" -v rows="$(number '"test":{"rows":')" '
+  function off(x, y) { x -= y; return x < 0 ? -x : x }
+  NF >= 6 {
+    n = $2; p = $4; z = 1.959963984540054
+    m = (p + z * z / (2 * n)) / (1 + z * z / n); w = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    if (off($5, m - w) > 1e-5 || off($6, m + w) > 1e-5) { print "Wilson: " $0; exit 1 }
+    if ($3 < $1 || $3 > $1 + 0.1) { print "outside of its tenth: " $0; exit 1 }
+    all += n; sum += n * off($3, $4)
+  }
+  END { if (all != rows || off(sum / all, ece) > 1e-5) { print all, rows, sum / all, ece; exit 1 } }' "$work/bins" || say "its word is not what came"
+evaluate 0
+has '^What came of its predictions for other people: 0\.[0-9]* apart on average (ECE, ten bins)'
+has '^| 0\.9 to 1\.0 | [0-9]* | 0\.9[0-9]* | [01]\.[0-9]* | 0\.[0-9]* to [01]\.[0-9]* |$'
 
 evaluate 0 --by profile.demographics.fitnessLevel
 has '^## By profile.demographics.fitnessLevel$'
