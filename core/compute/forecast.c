@@ -68,16 +68,28 @@ static void put_performance(struct view *v, struct json_writer *w) {
 
 /* ---- training load ---- */
 
-/* Loads by day: intensity of what was done, or 1 where none was said. Days before the first event are not there. */
+/* What a workout of unknown intensity weighs: as much as the others do on average; 1 each while nothing is said of any. */
+static double usual_load(struct view *v) {
+  double sum = 0, n = 0;
+  for (struct day_walk w = day_walk(view_series(v, RING_INTENSITY), v->today, SERIES_DAYS - 1); w.left; walk_next(&w)) {
+    sum += (double)walk_day(&w)->sum;
+    n += walk_day(&w)->n;
+  }
+  return n > 0 ? sum / n : 1;
+}
+
+/* Loads by day: intensity of what was done. Days before the first event are not there. */
 static size_t loads_read(struct view *v, double loads[SERIES_DAYS]) {
   const struct mark *first = user_mark(v->u, v->f->mark[MARK_FIRST_DAY]);
+  const double usual = usual_load(v);
   size_t n = 0;
   if (!first) return 0;
   for (int32_t day = v->today - SERIES_DAYS + 2; day <= v->today; day++) {
     if ((double)day < first->value) continue;
     const struct series *done = view_series(v, RING_DONE), *hard = view_series(v, RING_INTENSITY);
     const struct series_day *d = done ? series_at(done, day) : NULL, *h = hard ? series_at(hard, day) : NULL;
-    loads[n++] = h && h->n ? (double)h->sum : d ? d->n : 0;
+    const int32_t untold = (d ? d->n : 0) - (h ? h->n : 0);
+    loads[n++] = (h ? (double)h->sum : 0) + (untold > 0 ? untold * usual : 0);
   }
   return n;
 }
@@ -249,7 +261,11 @@ static bool flatness_read(struct view *v, struct flatness *f) {
   f->begins = count ? cuts[count - 1] : 0;
   f->days = x[f->n - 1] - x[f->begins] + 1;
   const double mean = mean_of(y + f->begins, f->n - f->begins);
-  if (count) f->shift = mean / mean_of(y + (count > 1 ? cuts[count - 2] : 0), f->begins - (count > 1 ? cuts[count - 2] : 0)) - 1;
+  if (count) {
+    const size_t before = count > 1 ? cuts[count - 2] : 0;
+    const double level = mean_of(y + before, f->begins - before);
+    if (level > 0) f->shift = mean / level - 1; /* from nothing at all there is no share */
+  }
   f->p = flat_p(x + f->begins, y + f->begins, f->n - f->begins, FLAT_WEEKLY / 7 * mean);
   slopes_read(x + f->begins, y + f->begins, f->n - f->begins, f);
   changes_read(x, y, noise, f);

@@ -371,6 +371,39 @@ static void check_ins(struct world *w, int days, bool worse) {
   }
 }
 
+/* The application tells the intensity only since a week ago, and of every other workout: the load is what it always was. */
+static void an_intensity_that_is_told_is_no_spike(void **state) {
+  (void)state;
+  struct world *w = world_new(NULL, 0, NULL, 0);
+  for (int d = 34; d >= 0; d--)
+    for (int i = 0; i < 2; i++) {
+      char when[40];
+      int64_t at;
+      assert_true(clock_parse(STR("2025-03-01T08:00:00Z"), &at));
+      clock_format(at - d * CLOCK_DAY + i * CLOCK_HOUR, when);
+      world_event(w, "workout_completed", when, d < 7 && i ? "{\"intensity\":6}" : "{}", NULL);
+    }
+  struct seen s = see(w, "");
+  assert_false(flag(&s, "predictive_insights.injury_risk_forecast.load_spike"));
+  assert_near(number(&s, "predictive_insights.injury_risk_forecast.week_on_three_weeks"), 0, 1e-6, "no more than ever");
+  assert_near(number(&s, "predictive_insights.injury_risk_forecast.acwr_coupled"), 1, 1e-6, "acute by chronic");
+  assert_near(number(&s, "predictive_insights.injury_risk_forecast.acute_7d"), 12, 1e-6, "two a day, each of 6");
+  buf_free(&s.text);
+  world_free(w);
+}
+
+/* Three weeks of skips and a week of completions: a level that rose, by no share of nothing. */
+static void from_nothing_there_is_no_share(void **state) {
+  (void)state;
+  struct world *w = world_new(NULL, 0, NULL, 0);
+  for (int d = 27; d >= 0; d--) attempt(w, d, 8, d < 8, NULL);
+  struct seen s = see(w, "");
+  assert_near(number(&s, "predictive_insights.plateau_risk_forecast.segment_days"), 8, 0, "it rose eight days ago");
+  assert_null(strstr(s.text.at, "level_shift"));
+  buf_free(&s.text);
+  world_free(w);
+}
+
 static void strain_is_seen(void **state) {
   (void)state;
   struct world *w = world_new(NULL, 0, NULL, 0);
@@ -456,6 +489,8 @@ int main(void) {
       cmocka_unit_test(stress_is_seen),
       cmocka_unit_test(plateaus_and_spikes_are_seen_where_they_are),
       cmocka_unit_test(a_spike_after_even_weeks_is_seen),
+      cmocka_unit_test(an_intensity_that_is_told_is_no_spike),
+      cmocka_unit_test(from_nothing_there_is_no_share),
       cmocka_unit_test(strain_is_seen),
       cmocka_unit_test(skipped_workouts_are_no_completion),
       cmocka_unit_test(silence_is_seen),
