@@ -217,7 +217,9 @@ bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str 
 bool volume_outbox(struct volume *v, uint64_t id, struct arena *a, struct outbox_row *out, struct err *e);
 /* The journal row that a decision was made on; 0: it is not known any more. */
 bool volume_decided(struct volume *v, uint64_t id, int64_t *seq, struct err *e);
-/* Whether the row is there and waits, also when the rest of it is damaged. */
+/* Whether the row is there, and its end, also when the rest of it is damaged. */
+bool volume_outbox_end(struct volume *v, uint64_t id, bool *there, enum outbox_end *end, struct err *e);
+/* … and waits. */
 bool volume_outbox_waits(struct volume *v, uint64_t id, bool *waits, struct err *e);
 /* A row that is damaged, or seems so because memory was short, is among them and says so; false is the storage's. */
 bool volume_waiting(struct volume *v, int64_t due_before, uint32_t most, struct arena *a, struct outbox_row **rows, size_t *count,

@@ -264,15 +264,24 @@ bool volume_outbox(struct volume *v, uint64_t id, struct arena *a, struct outbox
   return done;
 }
 
-bool volume_outbox_waits(struct volume *v, uint64_t id, bool *waits, struct err *e) {
-  *waits = false;
+bool volume_outbox_end(struct volume *v, uint64_t id, bool *there, enum outbox_end *end, struct err *e) {
+  *there = false;
   if (v->failed || !v->db) return err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
   sqlite3_stmt *select = volume_statement(v, SELECT_OUTBOX);
   sqlite3_bind_int64(select, 1, (int64_t)id);
   const int got = sql_row(select, "reading an outbox row", e);
-  *waits = got == 1 && sqlite3_column_int(select, 5) == OUTBOX_WAITING;
+  *there = got == 1;
+  if (*there) *end = (enum outbox_end)sqlite3_column_int(select, 5);
   sqlite3_reset(select);
   return got >= 0;
+}
+
+bool volume_outbox_waits(struct volume *v, uint64_t id, bool *waits, struct err *e) {
+  bool there;
+  enum outbox_end end = OUTBOX_WAITING;
+  const bool done = volume_outbox_end(v, id, &there, &end, e);
+  *waits = there && end == OUTBOX_WAITING;
+  return done;
 }
 
 bool volume_waiting(struct volume *v, int64_t due_before, uint32_t most, struct arena *a, struct outbox_row **rows, size_t *count,

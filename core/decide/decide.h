@@ -270,6 +270,10 @@ uint64_t rules_moments(const struct rules *r);
 /* The oldest tick due at `now` as an envelope in `a`; false: none. Once its row is applied (ticks_fired) the next one shows. Live, a tick
  * that is more than TICK_DECIDES_WITHIN late becomes one tick.caught_up for all that was missed: nobody gets a week of mornings at once. */
 bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool live, struct arena *a, struct str *body);
+/* The decisions whose messages a tick.follow_up is about, at most `most`; 0: none is known any more, or it is another tick. */
+size_t ticks_follows(const struct user *u, const struct event *tick, struct arena *scratch, uint64_t *decisions, size_t most);
+/* The envelope of a follow-up of what never arrived, with how its delivery ended: nobody listens to that. In `a`; empty: no memory. */
+struct str ticks_undelivered(struct str body, const char *end, struct arena *a);
 bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch);
 const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch); /* NULL: nobody any more */
 #define TICK_DECIDES_WITHIN (60 * CLOCK_MINUTE)

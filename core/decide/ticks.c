@@ -205,6 +205,27 @@ bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool li
   return body->at != NULL;
 }
 
+size_t ticks_follows(const struct user *u, const struct event *tick, struct arena *scratch, uint64_t *decisions, size_t most) {
+  const struct json *j = &tick->json;
+  struct str of = json_text(j, json_get(j, tick->data, "of"), scratch), name;
+  int64_t sent;
+  size_t count = 0;
+  if (!str_is(tick->type, "tick.follow_up") || !json_int(j, json_get(j, tick->data, "sent"), &sent) || !str_split(&of, ':', &name))
+    return 0;
+  const bool by_option = str_is(name, "intervention");
+  const uint64_t wanted = hash_64(of);
+  for (size_t i = 0; i < u->send_count && count < most; i++)
+    if (u->sends[i].at == sent && (by_option ? u->sends[i].option : u->sends[i].trigger) == wanted)
+      decisions[count++] = u->sends[i].decision;
+  return count;
+}
+
+struct str ticks_undelivered(struct str body, const char *end, struct arena *a) {
+  must(str_ends(body, "}}")); /* ticks_due closes its data last */
+  const char *text = arena_printf(a, "%.*s,\"delivery\":\"%s\"}}", (int)body.len - 2, body.at, end);
+  return text ? str_from(text) : (struct str){0};
+}
+
 bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch) {
   const struct json *j = &tick->json;
   struct str trigger = json_text(j, json_get(j, tick->data, "trigger"), scratch);
@@ -221,5 +242,6 @@ bool ticks_fired(struct user *u, const struct event *tick, struct arena *scratch
 
 const struct listening *ticks_listening(const struct rules *r, const struct event *tick, struct arena *scratch) {
   if (str_is(tick->type, "tick.day_started")) return rules_listening(r, tick->type);
+  if (json_get(&tick->json, tick->data, "delivery") != JSON_NONE) return NULL; /* of what never arrived nobody is asked */
   return rules_listening_to(r, json_text(&tick->json, json_get(&tick->json, tick->data, "trigger"), scratch));
 }

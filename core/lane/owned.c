@@ -49,6 +49,30 @@ void owned_remember_due(struct owned *o) {
       if (users[i]->due) heap_push(&o->due, users[i]->due, users[i]->number);
 }
 
+/* How the delivery of all that a follow-up is about ended, when none of it arrived; NULL: some did, some still waits, or nobody knows.
+ * Without a courier messages reach people by answers, which end no row. */
+static const char *never_arrived(struct owned *o, const struct user *u, const struct event *tick, struct arena *turn) {
+  static const char *const words[] = {[OUTBOX_FAILED] = "failed", [OUTBOX_EXPIRED] = "expired", [OUTBOX_WITHDRAWN] = "withdrawn"};
+  uint64_t decisions[8];
+  const size_t count = o->outbox.courier ? ticks_follows(u, tick, turn, decisions, sizeof decisions / sizeof *decisions) : 0;
+  enum outbox_end end = OUTBOX_WAITING;
+  bool there = count > 0;
+  for (size_t i = 0; i < count && there; i++) {
+    struct err e = {0};
+    if (!volume_outbox_end(flow_volume(o->flow), decisions[i], &there, &end, &e) || end == OUTBOX_WAITING || end == OUTBOX_DELIVERED)
+      there = false;
+  }
+  return there ? words[end] : NULL;
+}
+
+/* What a decision may hang on is in the journal: how a delivery ended goes into the tick itself. */
+static bool read_tick(struct owned *o, const struct user *u, struct str body, int64_t now, struct arena *turn, struct event *out) {
+  struct err e = {0};
+  if (!event_parse(turn, body, now, STR("tick"), false, out, &e)) return false;
+  const char *end = never_arrived(o, u, out, turn);
+  return !end || event_parse(turn, ticks_undelivered(body, end, turn), now, STR("tick"), false, out, &e);
+}
+
 /* A tick comes late or not at all when its user changed meanwhile: the user's own due time is the truth. */
 size_t owned_ticks(struct owned *o, struct arena *turn) {
   int64_t now = clock_now();
@@ -70,7 +94,7 @@ size_t owned_ticks(struct owned *o, struct arena *turn) {
       if (u->due) heap_push(&o->due, u->due, u->number);
       continue;
     }
-    if (!event_parse(turn, body, now, STR("tick"), false, &item->event, &e)) continue;
+    if (!read_tick(o, u, body, now, turn, &item->event)) continue;
     item->kind = ENTRY_TICK;
     item->asked = NO_ONE;
     o->items[o->item_count++] = item;

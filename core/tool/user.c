@@ -17,8 +17,12 @@ static void show_row(const struct json *j, uint32_t row, struct arena *a) {
   struct str other = {0}; /* of a merge: the other id */
   if (str_is(what, "merged_from")) other = json_text(j, json_path(j, row, "event.data.from"), a);
   else if (str_is(what, "merged_into")) other = json_text(j, json_path(j, row, "event.data.into"), a);
-  printf(STR_FORMAT "  " STR_FORMAT "%s" STR_FORMAT "\n", STR_ARG(json_text(j, json_get(j, row, "at"), a)), STR_ARG(what),
-         other.len ? " " : "", STR_ARG(other));
+  const struct str end = json_text(j, json_path(j, row, "event.data.delivery"), a);
+  const bool unasked = str_is(what, "tick.follow_up") && end.len;
+  printf(STR_FORMAT "  " STR_FORMAT "%s" STR_FORMAT, STR_ARG(json_text(j, json_get(j, row, "at"), a)), STR_ARG(what), other.len ? " " : "",
+         STR_ARG(other));
+  if (unasked) printf("  nobody is asked: the message never arrived (" STR_FORMAT ")", STR_ARG(end));
+  putchar('\n');
   uint32_t list = json_get(j, row, "decisions");
   for (uint32_t i = 0; list != JSON_NONE && i < j->tokens[list].count; i++) {
     uint32_t d = json_child(j, list, i);

@@ -213,6 +213,39 @@ static void test_every_send_is_followed_once(void **state) {
   world_free(w);
 }
 
+/* What a follow-up is about is found by the send's own moment; told that it never arrived, the tick is the same one and nobody listens. */
+static void test_what_never_arrived_is_asked_of_nobody(void **state) {
+  (void)state;
+  struct world *w = world_new(HEAD WALK LISTEN("soon", "follow_up { of = \"intervention:walk\", after = 1 * hours }")
+                                  LISTEN("later", "follow_up { of = \"trigger:walk\", after = 2 * hours }"));
+  int64_t begun = at("2025-06-02T08:00:00Z");
+  w->user->zone = tz_named(STR("UTC"), NULL);
+  for (int i = 0; i < 2; i++) world_event(w, "ping", "{}", begun + i * 3 * CLOCK_HOUR);
+  assert_int_equal(w->user->send_count, 2);
+  for (int k = 0; k < 2; k++) {
+    struct str body;
+    struct err e = {0};
+    struct event tick, told;
+    uint64_t decisions[4];
+    assert_true(ticks_due(w->program->rules, w->user, begun + (k + 1) * CLOCK_HOUR, true, &w->arena, &body));
+    assert_true(event_parse(&w->arena, body, begun + (k + 1) * CLOCK_HOUR, STR("tick"), true, &tick, &e));
+    assert_int_equal(ticks_follows(w->user, &tick, &w->arena, decisions, 4), 1);
+    assert_int_equal(decisions[0], w->user->sends[0].decision);
+    assert_int_equal(ticks_follows(w->user, &tick, &w->arena, decisions, 0), 0);
+    assert_non_null(ticks_listening(w->program->rules, &tick, &w->arena));
+    body = ticks_undelivered(body, "expired", &w->arena);
+    assert_true(event_parse(&w->arena, body, begun + (k + 1) * CLOCK_HOUR, STR("tick"), true, &told, &e));
+    assert_true(str_eq(told.id, tick.id) && told.timestamp == tick.timestamp);
+    assert_null(ticks_listening(w->program->rules, &told, &w->arena));
+    assert_true(ticks_fired(w->user, &told, &w->arena)); /* asked of nobody, and owed no more */
+  }
+  struct event ping = w->event;
+  uint64_t decisions[4];
+  assert_int_equal(ticks_follows(w->user, &ping, &w->arena, decisions, 4), 0);
+  assert_int_equal(ticks_next(w->program->rules, w->user), begun + 4 * CLOCK_HOUR); /* the second send's */
+  world_free(w);
+}
+
 static void test_what_was_missed_is_written_off(void **state) {
   (void)state;
   struct world *w = world_new(HEAD WALK LISTEN("at", "every \"day\" : at \"09:30\"")
@@ -277,6 +310,7 @@ int main(void) {
       cmocka_unit_test(test_silence_once_each),
       cmocka_unit_test(test_a_silence_says_when_it_is_due),
       cmocka_unit_test(test_every_send_is_followed_once),
+      cmocka_unit_test(test_what_never_arrived_is_asked_of_nobody),
       cmocka_unit_test(test_what_was_missed_is_written_off),
       cmocka_unit_test(test_history_has_its_own_ticks),
       cmocka_unit_test(test_a_tick_is_the_same_everywhere),
