@@ -183,7 +183,8 @@ static void a_day_that_may_not_be_asked_for_is_refused(void **state) {
     assert_non_null(strstr(e.text, "2025-03-01"));
     buf_free(&text);
   }
-  see_at(w, "", "2025-03-01T12:00:00Z", "2025-03-29");
+  struct seen last = see_at(w, "", "2025-03-01T12:00:00Z", "2025-03-29");
+  buf_free(&last.text);
   world_free(w);
 }
 
