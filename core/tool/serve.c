@@ -82,6 +82,10 @@ static bool open_book(struct engine *s, struct err *e) {
   return s->library || err_set(e, ERR_INTERNAL, "no memory for the library");
 }
 
+static struct flow *flow_of(void *context, uint32_t volume) {
+  return lanes_flow(context, volume);
+}
+
 static bool open_lanes(struct engine *s, struct err *e) {
   int64_t number;
   if (!choose_program(s, e)) return err_wrap(e, "no program to run");
@@ -94,7 +98,7 @@ static bool open_lanes(struct engine *s, struct err *e) {
                             .letters_most = (uint32_t)s->options.letters,
                             .retention = &s->options.retention,
                             .loop = &s->loop};
-  if (!(s->lanes = lanes_open(&o, e))) return false;
+  if (!(s->lanes = lanes_open(&o, e)) || !facts_behind(s->book, flow_of, s->lanes, e)) return false;
   if (!announce_program(s, &number, e) || !lanes_activate(s->lanes, s->api.program, number, e)) return false; /* control.db first */
   s->api.book = s->book;
   s->api.library = s->library;
