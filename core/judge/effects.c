@@ -103,9 +103,11 @@ void effects_sum(const struct effects *e, int64_t now, struct moments out[EFFECT
       r->mean += apart / r->n;
       r->squares += apart * (x - r->mean);
     }
-  for (uint32_t k = 0; k < EFFECT_ARMS; k++)
-    out[k] =
-        (struct moments){arms[k].n, arms[k].n > 0 ? arms[k].mean : STATS_NONE, arms[k].n > 1 ? arms[k].squares / (arms[k].n - 1) : 0, 0};
+  for (uint32_t k = 0; k < EFFECT_ARMS; k++) {
+    const struct running *r = &arms[k];
+    out[k] = (struct moments){r->n, r->n > 0 ? r->mean : STATS_NONE, r->n > 1 ? r->squares / (r->n - 1) : 0, 0};
+    if (e->terms.kind == MEASURE_HAPPENED && r->n > 1 && !(r->squares > 0)) out[k].variance = settled_variance(r->mean, r->n);
+  }
 }
 
 int64_t draws_silent_since(int64_t last, int64_t watched, int64_t now) {

@@ -203,6 +203,20 @@ static double corrected(double squares, double people) {
   return people > 1 ? squares * people / (people - 1) : 0;
 }
 
+/* From sums of squares to squared errors. Where it happened after every decision of a group, or after none, nobody moves its mean, and its
+ * people are counted instead. */
+static void settle(struct totals *t, enum measure_kind kind, uint32_t base) {
+  double settled[EFFECT_ARMS] = {0};
+  for (uint32_t g = 0; g < EFFECT_ARMS; g++) {
+    t->squares[g] = corrected(t->squares[g], t->people[g]);
+    t->apart[g] = corrected(t->apart[g], t->either[g]);
+    if (kind == MEASURE_HAPPENED && t->people[g] > 1 && !(t->squares[g] > 0))
+      t->squares[g] = settled[g] = settled_variance(t->all[g].outcome / t->all[g].weight, t->people[g]) / t->people[g];
+  }
+  for (uint32_t g = 0; g < EFFECT_ARMS && base < EFFECT_ARMS; g++)
+    if (g != base) t->apart[g] += settled[g] + settled[base];
+}
+
 void occasions_sum(const struct occasions *o, int64_t now, uint32_t base, struct moments out[EFFECT_ARMS], double apart[EFFECT_ARMS]) {
   struct totals t = {0};
   struct weighed one[EFFECT_ARMS];
@@ -218,10 +232,11 @@ void occasions_sum(const struct occasions *o, int64_t now, uint32_t base, struct
       weigh_person(o, &o->parts[p], i, now, one, NULL);
       add_errors(&t, one, base);
     }
+  settle(&t, o->terms.kind, base);
   for (uint32_t g = 0; g < EFFECT_ARMS; g++) {
     const bool any = t.all[g].weight > 0;
-    out[g] = (struct moments){t.counted[g], any ? t.all[g].outcome / t.all[g].weight : STATS_NONE,
-                              corrected(t.squares[g], t.people[g]) * t.counted[g], t.people[g]};
-    apart[g] = corrected(t.apart[g], t.either[g]);
+    out[g] =
+        (struct moments){t.counted[g], any ? t.all[g].outcome / t.all[g].weight : STATS_NONE, t.squares[g] * t.counted[g], t.people[g]};
+    apart[g] = t.apart[g];
   }
 }

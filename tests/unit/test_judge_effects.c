@@ -2,6 +2,7 @@
 /* What came of people beside others: everybody once, by their first exposure, with what happened after it and within the time; the sums are
  * those of the plain formulas. */
 #include "judge/judge.h"
+#include "stats/stats.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,12 +95,34 @@ static void a_day_without_anybody_is_silence(void **state) {
   assert_int_equal(draws_silent_since(0, HOUR, 25 * HOUR), HOUR);
 }
 
+/* Everybody of one arm and nobody of the other: no sample varies, and nothing could be plainer. A share knows by itself how sure it is. */
+static void all_and_nobody_are_told_apart(void **state) {
+  (void)state;
+  for (int kind = MEASURE_HAPPENED; kind <= MEASURE_COUNT; kind++) {
+    struct effects *e = effects_new(&(struct effects_terms){(enum measure_kind)kind, HOUR});
+    struct moments s[EFFECT_ARMS];
+    for (uint64_t u = 0; u < 300; u++) {
+      assert_true(effects_expose(e, (uint32_t)(u % BOOK_PARTITIONS), u, 1, u % 2));
+      if (u % 2) effects_event(e, (uint32_t)(u % BOOK_PARTITIONS), u, 2, true, 1, false);
+    }
+    effects_sum(e, 2 * HOUR, s);
+    close_to(s[0].mean, 0);
+    close_to(s[1].mean, 1);
+    const struct bounded b = anytime_difference(&s[0], &s[1], .05), same = anytime_difference(&s[0], &s[0], .05),
+                         level = anytime_mean(&s[0], .05);
+    if (kind == MEASURE_HAPPENED) {
+      close_to(s[0].variance, 1. / 152 * (151. / 152)); /* as if one more had, and one more had not */
+      assert_true(b.low > .85 && b.estimate == 1 && same.low < 0 && same.high > 0 && level.high > 0 && level.high < .1);
+    } else assert_true(stats_none(b.low) && stats_none(level.low)); /* a count may be anything: three alike say nothing of the next */
+    effects_free(e);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(only_what_came_after_and_in_time),
-      cmocka_unit_test(each_measure_is_what_it_says),
-      cmocka_unit_test(sums_are_those_of_the_formulas),
-      cmocka_unit_test(a_day_without_anybody_is_silence),
+      cmocka_unit_test(only_what_came_after_and_in_time), cmocka_unit_test(each_measure_is_what_it_says),
+      cmocka_unit_test(sums_are_those_of_the_formulas),   cmocka_unit_test(a_day_without_anybody_is_silence),
+      cmocka_unit_test(all_and_nobody_are_told_apart),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,11 +161,40 @@ static void looking_always_is_wrong_rarely(void **state) {
   if (wrong > 18 || naive < 22) fail_msg("wrong in %d of 200, and %d as if decisions were people", wrong, naive); /* 10 expected at most */
 }
 
+/* Whatever was sent was followed by it, and silence never was: no person moves a mean, and the bound knows the people all the same. */
+static void all_and_nobody_are_told_apart(void **state) {
+  (void)state;
+  for (int kind = MEASURE_HAPPENED; kind <= MEASURE_COUNT; kind++) {
+    struct occasions *o = new_occasions((enum measure_kind)kind, HOUR);
+    struct moments s[EFFECT_ARMS];
+    double apart[EFFECT_ARMS];
+    for (int64_t day = 0; day < 4; day++)
+      for (uint64_t u = 0; u < 150; u++) {
+        const uint32_t arm = (uint32_t)((u + (uint64_t)day) % 2);
+        add(o, u, day * 24 * HOUR, arm, 2);
+        if (arm) happens(o, u, day * 24 * HOUR + 1, 1);
+      }
+    occasions_sum(o, 200 * HOUR, 0, s, apart);
+    close_to(s[0].mean, 0);
+    close_to(s[1].mean, 1);
+    close_to(s[1].clusters, 150);
+    const struct bounded b = anytime_apart(&s[0], &s[1], apart[1], .05);
+    if (kind == MEASURE_HAPPENED) {
+      const double one = 1. / 152 * (151. / 152) / 150; /* of people, not of their four decisions */
+      close_to(s[0].variance / s[0].n, one);
+      close_to(apart[1], 2 * one);
+      close_to(apart[0], 0);
+      assert_true(b.low > .85 && b.estimate == 1);
+    } else assert_true(stats_none(b.low));
+    occasions_free(o);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_decision_has_a_time_of_its_own), cmocka_unit_test(chances_weigh),
       cmocka_unit_test(errors_are_those_of_people),          cmocka_unit_test(looking_changes_nothing),
-      cmocka_unit_test(looking_always_is_wrong_rarely),
+      cmocka_unit_test(looking_always_is_wrong_rarely),      cmocka_unit_test(all_and_nobody_are_told_apart),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
