@@ -64,12 +64,13 @@ static void set_limit(__rlimit_resource_t which, rlim_t value) {
   setrlimit(which, &limit);
 }
 
-void child_limit(size_t memory) {
+void child_limit(size_t memory, bool threads) {
   set_limit(RLIMIT_CORE, 1); /* 0 does not keep the kernel from piping a dump to a program, 1 does */
 #ifndef KAIROS_SANITIZED
-  set_limit(RLIMIT_NPROC, 0);
+  if (!threads) set_limit(RLIMIT_NPROC, 0);
   set_limit(RLIMIT_FSIZE, 0);
 #else /* a sanitizer starts a helper and writes files when it has something to say, and keeps what was freed for a while */
+  (void)threads;
   memory += SANITIZER_SLACK;
 #endif
   const size_t now = address_space();
@@ -107,7 +108,7 @@ void child_trapped(struct str words) {
 void child_become(const struct child_task *task, pid_t parent, int to) {
   child_settle(parent);
   keep_only(to);
-  child_limit(task->memory);
+  child_limit(task->memory, task->threads);
   set_limit(RLIMIT_CPU, (rlim_t)(task->limit_ms / 1000 + 2)); /* for a child whose parent is stopped; the parent's timer comes first */
   told_to = to;
   if (task->job) task->job(task->given, to);

@@ -27,6 +27,7 @@ struct child_task {
   int64_t limit_ms;   /* of real time */
   size_t memory;      /* bytes beyond what the process has at its start; sanitized builds add theirs */
   size_t answer_most; /* bytes of FRAME_BODY in all */
+  bool threads;       /* it may start some: of one user's processes, whose number is limited, they are ones */
   /* In the child; frames go to `to`; returning without DONE is a fault. A job needs nothing but the bytes it is given: it is forked from
    * the zygote where there is one, so that the engine, which is large and has threads, never forks. */
   void (*job)(struct str given, int to);
@@ -58,6 +59,7 @@ void child_say(int to, enum frame kind, struct str payload);
 void child_trapped(struct str words);
 /* In a forked process, first thing: it dies with its parent and has the default signal handlers. */
 void child_settle(pid_t parent);
-void child_limit(size_t memory); /* bytes beyond what is mapped now; no core file, no new process, no file */
+/* Bytes beyond what is mapped now; no core file, no new process, no new thread without `threads`, no file. */
+void child_limit(size_t memory, bool threads);
 /* In a forked process: does the task's work and ends. `to` is the only descriptor that stays. */
 _Noreturn void child_become(const struct child_task *task, pid_t parent, int to);

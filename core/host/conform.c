@@ -216,6 +216,7 @@ static bool try_in_child(struct trial *t, struct err *e) {
                                   .limit_ms = t->options->limit_ms > 0 ? t->options->limit_ms : LIMIT_MS,
                                   .memory = CHECK_MEMORY,
                                   .answer_most = WEIGHTS_MOST,
+                                  .threads = t->entry && t->entry->threads,
                                   .work = trial_work,
                                   .frame = take_answer,
                                   .context = t};

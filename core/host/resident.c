@@ -282,7 +282,7 @@ static bool come_to_life(struct answering *a, struct resident *r, struct err *e)
   if (!prepare(a, r, &birth, e)) return false;
   const struct boot_model from = {
       .config = birth.config.at, .body = birth.loaded ? birth.body : (struct str){0}, .state_version = birth.state_version};
-  child_limit(MEMORY);
+  child_limit(MEMORY, false);
   ring_pauses();
   meter_begin(&a->meter, "", METER_MODEL_MOST);
   a->meter.line = tell_line;
