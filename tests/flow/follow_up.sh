@@ -5,9 +5,9 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 small_program "$work/program"
-sed -i 's/expires = 2 \* hours/expires = 2 * seconds/' "$work/program/interventions/all.lua"
+sed -i 's/expires = 2 \* hours/expires = 1 * second/' "$work/program/interventions/all.lua"
 cat >"$work/program/rules/after.lua" <<'LUA'
-trigger "after" { why = "A test.", on = { follow_up { of = "intervention:breathe", after = 4 * seconds } }, offer = { "breathe" } }
+trigger "after" { why = "A test.", on = { follow_up { of = "intervention:breathe", after = 6 * seconds } }, offer = { "breathe" } }
 LUA
 zone=$(noon_zone)
 send() { # WHO: a message is decided
@@ -35,6 +35,7 @@ has 'tick.follow_up  nobody is asked: the message never arrived (\(expired\|fail
 stop_hard
 
 # ---- it arrived: asked, once; what was not asked before the kill is not asked after it ----
+sed -i 's/expires = 1 \* second/expires = 2 * hours/' "$work/program/interventions/all.lua"
 start "$work/data" --program "$work/program" --webhook "$hook" --webhook-secret "$secret" --allow-http --allow-private
 send arrives
 becomes "the follow-up of what arrived" followed arrives
@@ -44,6 +45,7 @@ equal "decisions about what never arrived, later" "$(asked lost)" 0
 stop
 
 # ---- no webhooks: who reads the answers is asked ----
+sed -i 's/expires = 2 \* hours/expires = 1 * second/' "$work/program/interventions/all.lua"
 start "$work/data" --program "$work/program"
 send reads
 becomes "the follow-up of what was answered" followed reads
