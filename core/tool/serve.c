@@ -73,7 +73,10 @@ static bool open_book(struct engine *s, struct err *e) {
   if (!file_exists(layout) && !s->options.program)
     return err_set(e, ERR_MISSING, "no program to run: %s is new; name one with --program DIR (kairos init DIR makes one)",
                    s->options.data);
-  if (!file_exists(layout) && !book_create(s->options.data, 1, e)) return false;
+  if (!file_exists(layout)) {
+    if (!book_create(s->options.data, 1, e)) return false;
+    log_info("serve", "%s is new: nobody is known here yet. Keep a copy of its master.key elsewhere; no backup holds it", s->options.data);
+  }
   if (!(s->book = book_open(s->options.data, true, e))) return false;
   book_checkpoint_beside(s->book);
   snprintf(s->store, sizeof s->store, "%s/store", s->options.data);
@@ -397,6 +400,10 @@ int tool_serve(int argc, char **argv) {
   tool_say_open(s.options.data);
   fprintf(stderr, "kairos %s listens on port %d, program %.16s, data in %s\n", KAIROS_VERSION, door_port(s.door), s.api.program->digest,
           s.options.data);
+  if (!s.options.endpoint_count)
+    log_warn(
+        "serve",
+        "no webhook is set (--webhook, KAIROS_WEBHOOK): what is decided waits for a start with one, and leaves if it is still in time");
   uv_run(&s.loop, UV_RUN_DEFAULT);
   engine_close(&s);
   return EXIT_OK;

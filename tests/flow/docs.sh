@@ -77,7 +77,7 @@ if command -v systemd-analyze >/dev/null; then
   run 0 systemd-analyze verify --man=no "$work/kairos.service"
   hasnt 'kairos.service:'
 fi
-for line in After=network-online.target StateDirectoryMode=0700 UMask=0077 WantedBy=multi-user.target; do
+for line in RestartSec=5 After=network-online.target StateDirectoryMode=0700 UMask=0077 WantedBy=multi-user.target; do
   grep -qx "$line" "$work/kairos.service" || say "the unit does not say $line"
 done
 # Its installing, as far as nobody has to be root, into a directory of ours.
