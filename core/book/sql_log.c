@@ -83,8 +83,27 @@ static bool is_unfinished(const char *path, int version, const char *rows, bool 
   return known;
 }
 
+/* SQLite reads a header when it opens a file, and only then rolls back what a power loss left of the file's making: a header torn in its
+ * middle would live on as the new file's settings. So what is to be rolled back is rolled back by a connection that goes. Files are made
+ * with a journal and have none afterwards. What it cannot read is said by whoever opens the file next. */
+static bool roll_back(const char *path, struct err *e) {
+  char journal[600];
+  int there = 0;
+  sqlite3_vfs *vfs = sqlite3_vfs_find(sql_vfs());
+  must(snprintf(journal, sizeof journal, "%s-journal", path) < (int)sizeof journal);
+  if (vfs->xAccess(vfs, journal, SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK)
+    return err_set(e, ERR_STORAGE, "%s cannot be looked for", journal);
+  if (!there) return true;
+  int64_t objects;
+  sqlite3 *db = sql_open(path, SQL_READER, NULL);
+  if (db) (void)sql_int(db, "SELECT count(*) FROM sqlite_schema", 0, &objects, NULL);
+  sql_close(&db);
+  return true;
+}
+
 bool sql_drop_unfinished(const char *path, int version, const char *rows, struct err *e) {
   bool blank, unfinished;
+  if (!roll_back(path, e)) return false;
   if (!is_blank(path, &blank, e)) return false;
   if (!blank) return true;
   return is_unfinished(path, version, rows, &unfinished, e) && (!unfinished || sql_cut_log(path, 0, e));

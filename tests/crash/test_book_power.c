@@ -78,6 +78,48 @@ static void nothing_told_is_lost(void **state) {
   assert_int_equal(found.torn, 0);
 }
 
+/* The header as the file has it; false: the noise of a torn write did not reach settings behind a good beginning. */
+static bool is_torn_in_its_settings(const char *path) {
+  unsigned char header[100] = {0};
+  static const unsigned char nothing[4] = {0};
+  FILE *file = fopen(path, "rb");
+  if (!file) return false;
+  const bool whole = fread(header, 1, sizeof header, file) == sizeof header;
+  fclose(file);
+  return whole && memcmp(header, "SQLite format 3", 16) == 0 && header[16] == 0x10 && header[17] == 0 &&
+         memcmp(header + 64, nothing, 4) != 0;
+}
+
+/* The first header of a file, torn, is nobody's setting: found by 100 000 points of the test above, which are one in 300 like this. */
+static void a_torn_beginning_sets_nothing(void **state) {
+  (void)state;
+  struct fixture f, at;
+  struct verdict found = {0};
+  char path[700];
+  fixture_names(&f, "book-power-birth");
+  fixture_names(&at, "book-power-birth-point");
+  fine(&f.e, book_create(f.directory, 1, &f.e));
+  run_script(&f, "PRAGMA synchronous=FULL");
+  copy_quiet_files(f.directory, at.directory);
+  snprintf(path, sizeof path, "%s/volume-00.db", at.directory);
+  size_t point = 0;
+  while (point < power.count && (power.ops[point].kind != POWER_WRITE || strcmp(power.names[power.ops[point].file], "volume-00.db") != 0))
+    point++;
+  int tried = 0;
+  for (uint64_t seed = 0; seed < 4000; seed++) {
+    power_rebuild(at.directory, point + 1, seed);
+    if (!is_torn_in_its_settings(path)) continue;
+    tried++;
+    check_directory(at.directory, point + 1, &found);
+    assert_false(is_torn_in_its_settings(path));
+  }
+  assert_true(tried > 5);
+  assert_int_equal(found.lost + found.corrupt + found.torn, 0);
+  power_forget();
+  file_remove_tree(f.directory, NULL);
+  file_remove_tree(at.directory, NULL);
+}
+
 static void less_syncing_loses(void **state) {
   (void)state;
   assert_true(lose_power("normal", "PRAGMA synchronous=NORMAL", 60).lost > 0);
@@ -89,6 +131,7 @@ int main(void) {
   quick_settings();
   log_setup(LOG_ERROR, 0);
   power_register();
-  const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_told_is_lost), cmocka_unit_test(less_syncing_loses)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_told_is_lost), cmocka_unit_test(a_torn_beginning_sets_nothing),
+                                     cmocka_unit_test(less_syncing_loses)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
