@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH 512
+#define BATCH       512
+#define USERS_AHEAD 6
 
 struct scanned {
   struct entry row;
@@ -81,18 +82,25 @@ static bool fill_decisions(struct volume *v, sqlite3_stmt *row, struct scanned *
 /* One row with what belongs to it. What is read here is read while the rows' statement is open, in the same look at the file: a statement
  * of its own would take and let go the file's lock. */
 static bool fill_one(struct volume *v, sqlite3_stmt *select, struct scanned *scanned, struct err *e) {
-  struct err why = {0};
   struct str sealed;
   *scanned = (struct scanned){0};
   row_columns(select, &scanned->row, &sealed);
   scanned->sealed = (struct str){arena_copy(&v->scan->arena, sealed.at, sealed.len), sealed.len};
   if (!scanned->sealed.at) return err_set(e, ERR_STORAGE, "memory for scanning is missing");
-  scanned->user = scanned->row.user ? volume_user_number(v, scanned->row.user, &why) : NULL;
-  if (why.kind) {
-    if (e) *e = why;
-    return false;
-  }
   return !scanned->row.decisions || fill_decisions(v, select, scanned, e);
+}
+
+/* Whose rows they are. Users lie anywhere in a table, which is asked for some rows ahead. */
+static bool fill_users(struct volume *v, struct err *e) {
+  struct scan *s = v->scan;
+  struct err why = {0};
+  for (uint32_t i = 0; i < s->count && !why.kind; i++) {
+    if (i + USERS_AHEAD < s->count) users_warm_number(v, s->rows[i + USERS_AHEAD].row.user);
+    struct scanned *scanned = &s->rows[i];
+    if (scanned->row.user) scanned->user = volume_user_number(v, scanned->row.user, &why);
+  }
+  if (why.kind && e) *e = why;
+  return !why.kind;
 }
 
 /* Copies the next rows, still sealed, and lets go of the file. */
@@ -109,8 +117,9 @@ static bool fill(struct volume *v, int64_t after, struct err *e) {
     if (got < 0) break;
     s->count++;
   }
+  const bool filled = got >= 0 && fill_users(v, e);
   sqlite3_reset(select);
-  return got >= 0;
+  return filled;
 }
 
 bool scan_has(const struct volume *v, int64_t seq, const struct scanned_decision **decisions, size_t *count) {

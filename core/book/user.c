@@ -258,7 +258,7 @@ size_t user_memory(const struct user *u) {
 #define WARM_DIGESTS 64
 
 static void warm(const void *at, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch((const char *)at + i);
+  for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch((const char *)at + i, 0, 2);
 }
 
 void user_warm(const struct user *u) {
@@ -271,6 +271,7 @@ void user_warm_containers(const struct user *u) {
   warm(u->attempts, u->attempt_count * sizeof *u->attempts);
   warm(u->sends, u->send_count * sizeof *u->sends);
   if (u->seen) warm(u->seen, sizeof *u->seen);
+  if (u->profile_values) warm(u->profile_values, 256);
 }
 
 /* The newest digests, which are looked at first; the processor follows them downwards by itself. */

@@ -280,6 +280,10 @@ struct user *volume_user(struct volume *v, struct str id, bool create, struct er
   return create ? users_create(v, id, digest, e) : NULL;
 }
 
+void users_warm_number(const struct volume *v, int64_t number) {
+  map_warm(&v->by_number, number_key(number));
+}
+
 struct user *volume_user_number(struct volume *v, int64_t number, struct err *e) {
   uint64_t found;
   if (map_get(&v->by_number, number_key(number), &found)) {

@@ -184,8 +184,9 @@ void users_trim(struct volume *v, uint64_t most);
 /* Reads one user from a statement with the columns number, digest, part, due, applied, key, id, state. */
 struct user *user_from_row(struct volume *v, sqlite3_stmt *row, bool with_state, int64_t *applied, struct err *e);
 
-struct user *users_hot(struct volume *v, int64_t number); /* only if in memory */
-void users_make_clean(struct volume *v, struct user *u);  /* out of the queue, unwritten: erasure only */
+struct user *users_hot(struct volume *v, int64_t number);       /* only if in memory */
+void users_warm_number(const struct volume *v, int64_t number); /* volume_user_number of it comes soon */
+void users_make_clean(struct volume *v, struct user *u);        /* out of the queue, unwritten: erasure only */
 
 /* settle.c */
 bool settle_all(struct volume *v, struct err *e);                       /* every dirty state, the watermark, commit */

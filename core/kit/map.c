@@ -28,6 +28,13 @@ bool map_get(const struct map *m, uint64_t key, uint64_t *value) {
   return true;
 }
 
+void map_warm(const struct map *m, uint64_t key) {
+  if (m->count == 0) return;
+  const size_t at = slot_of(m, key);
+  __builtin_prefetch(&m->used[at]);
+  __builtin_prefetch(&m->slots[at]);
+}
+
 static void slot_put(struct map *m, uint64_t key, uint64_t value) {
   size_t at = slot_of(m, key);
   while (m->used[at] == SLOT_TAKEN) at = (at + 1) & (m->cap - 1);

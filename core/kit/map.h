@@ -15,6 +15,7 @@ struct map {
   size_t count, cap, dead;
 };
 bool map_get(const struct map *m, uint64_t key, uint64_t *value);
+void map_warm(const struct map *m, uint64_t key);          /* asks for the memory that looking for `key` reads first */
 bool map_set(struct map *m, uint64_t key, uint64_t value); /* false when memory failed; the map is unchanged */
 bool map_remove(struct map *m, uint64_t key);
 void map_free(struct map *m);
