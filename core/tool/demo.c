@@ -34,6 +34,8 @@ struct demo {
   size_t received_count, shown;
   uint64_t events, sends, verified, unverified;
   struct err err;
+  pthread_mutex_t lock;
+  bool played, over; /* under the lock: the player has ended; its asking is not awaited any more */
   char url[64], directory[4096];
 };
 
@@ -140,7 +142,10 @@ static void *play(void *argument) {
     printf("\nWhy? The engine keeps the reasons of each:\n\n");
     for (size_t i = 0; i < d->received_count && i < 3; i++) show_why(d, d->received[i]);
   }
-  uv_async_send(&d->finished);
+  pthread_mutex_lock(&d->lock);
+  d->played = true;
+  if (!d->over) uv_async_send(&d->finished);
+  pthread_mutex_unlock(&d->lock);
   return NULL;
 }
 
@@ -184,7 +189,7 @@ static bool prepare(struct demo *d, struct err *e) {
 }
 
 int tool_demo(struct engine *s) {
-  struct demo d = {.engine = s};
+  struct demo d = {.engine = s, .lock = PTHREAD_MUTEX_INITIALIZER};
   struct err e = {0};
   char address[64];
   pthread_t player;
@@ -194,19 +199,27 @@ int tool_demo(struct engine *s) {
     d.client.url = address;
     printf("Kairos %s, program %.16s, fresh data in %s\n%d people, %d days of their past, then one live moment each:\n\n", KAIROS_VERSION,
            s->api.program->digest, d.directory, DEMO_USERS, DEMO_DAYS);
+    fflush(stdout);
     ok = pthread_create(&player, NULL, play, &d) == 0 || err_set(&e, ERR_INTERNAL, "the player's thread cannot be started");
   }
-  if (ok) {
+  const bool plays = ok;
+  if (plays) {
     uv_run(&s->loop, UV_RUN_DEFAULT);
-    pthread_join(player, NULL);
-    e = d.err;
-    ok = e.kind == ERR_NONE;
+    pthread_mutex_lock(&d.lock);
+    d.over = true;
+    ok = d.played || err_set(&e, ERR_STOPPING, "interrupted before all was played");
+    pthread_mutex_unlock(&d.lock);
   }
   if (d.sink) {
     sink_close(d.sink);
     uv_close((uv_handle_t *)&d.finished, NULL);
   }
-  engine_close(s);
+  engine_close(s); /* with its door: a player who still asks is told that nobody is there */
+  if (plays) pthread_join(player, NULL);
+  if (ok) {
+    e = d.err;
+    ok = e.kind == ERR_NONE;
+  }
   if (ok)
     printf("%llu events taken, %llu interventions decided, %llu received with a good signature\n", (unsigned long long)d.events,
            (unsigned long long)d.sends, (unsigned long long)d.verified);

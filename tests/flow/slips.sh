@@ -50,6 +50,19 @@ for words in "check $KAIROS_SOURCE" "predict trees $work/row --program $KAIROS_S
   run 1 env TMPDIR="$temporary" "$KAIROS" $words
   has "no temporary directory can be made in $temporary (TMPDIR): No such file or directory"
 done
+# ---- who has seen enough of a demonstration does not wait for it ----
+TMPDIR="$work/temporary" "$KAIROS" serve --demo >"$work/demo.out" 2>"$work/demo.log" &
+helpers="$helpers $!"
+shown=$!
+wait_for "$work/demo.out" 'then one live moment each'
+begun=$(date +%s)
+kill -TERM "$shown"
+code=0
+wait "$shown" || code=$?
+equal "the exit code of what was interrupted" $code 4
+grep -q '^kairos: interrupted before all was played$' "$work/demo.log" || say "it is not said that it was interrupted"
+[ $(($(date +%s) - begun)) -lt 60 ] || say "an interrupted demonstration went on for $(($(date +%s) - begun)) s"
+[ -z "$(ls "$work/temporary")" ] || say "an interrupted demonstration leaves $(ls "$work/temporary")"
 # ---- few descriptors: a sentence, not whatever then happens to fail ----
 for words in "--demo" "--data $work/new --program $KAIROS_SOURCE --listen 127.0.0.1:0"; do
   run 1 sh -c 'ulimit -n 255 && exec "$@"' sh "$KAIROS" serve $words
