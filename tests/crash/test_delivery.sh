@@ -127,6 +127,7 @@ local function utc(text)
   return ((day * 24 + h) * 60 + mi) * 60000 + s * 1000 + (tonumber(ms) or 0)
 end
 local ends, twice, untold = {}, 0, 0
+local transit = 250 -- ms from the gate to the receiver's stamp on a busy machine; the gate itself is held to the millisecond by test_emit_courier
 for line in io.lines(arg[2]) do
   local id = line:match('^{"id":"(d[%d-]+)"')
   local option, delivery = line:match('"option":"(%a+)"'), line:match('"delivery":(%b{})')
@@ -143,7 +144,7 @@ for line in io.lines(arg[2]) do
   if option == "call" and how ~= "expired" then wrong(id, "ended as " .. how) end
   if how == "delivered" and r.taken == 0 then wrong(id, "is called delivered, and nobody has it") end
   if how == "delivered" and not last:find('"status":204', 1, true) and not last:find("already delivered", 1, true) then wrong(id, delivery) end
-  if r.last >= utc(before) then wrong(id, "was sent at " .. r.last .. ", after " .. before) end
+  if r.last >= utc(before) + transit then wrong(id, "was sent at " .. r.last .. ", after " .. before) end
   if tonumber(attempts) ~= logged then wrong(id, attempts .. " attempts, " .. logged .. " in the log") end
   if logged > r.count then wrong(id, logged .. " attempts, " .. r.count .. " messages") end
   if logged < r.late then wrong(id, logged .. " attempts are told of, " .. r.late .. " were made by the last engine") end
