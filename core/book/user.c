@@ -256,7 +256,9 @@ size_t user_memory(const struct user *u) {
 
 #define LINE         64
 #define WARM_DIGESTS 64
+#define WARM_VALUES  256 /* bytes; beyond the end of a shorter block nothing happens */
 
+/* Into the second cache: a person is 5 KB, and would push what is being worked with out of the first (docs/PERFORMANCE.md). */
 static void warm(const void *at, size_t bytes) {
   for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch((const char *)at + i, 0, 2);
 }
@@ -271,7 +273,7 @@ void user_warm_containers(const struct user *u) {
   warm(u->attempts, u->attempt_count * sizeof *u->attempts);
   warm(u->sends, u->send_count * sizeof *u->sends);
   if (u->seen) warm(u->seen, sizeof *u->seen);
-  if (u->profile_values) warm(u->profile_values, 256);
+  if (u->profile_values) warm(u->profile_values, WARM_VALUES);
 }
 
 /* The newest digests, which are looked at first; the processor follows them downwards by itself. */

@@ -135,8 +135,7 @@ FEATURE(habit_frequency, "share", 28, "C02", "before the seventh day with the en
         "workouts completed by those expected at the profile's workouts a week, at most 1", from_part(v, strength_of(v)->frequency))
 FEATURE(habit_frequency_compat, "share", 0, "C02", "before the first event",
         "the source document's frequency: attempts by days since the first event, the newest 128 by the days that they span (at least 1), "
-        "clamped "
-        "to 1 (T02)",
+        "clamped to 1 (T02)",
         from_part(v, strength_of(v)->frequency_compat))
 FEATURE(habit_context_stability, "share", 28, "C02", "fewer than 3 completions",
         "mean of the resultant length of completion times and location_stability; the former alone without places",

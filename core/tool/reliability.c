@@ -12,11 +12,10 @@ static void interval_of(const struct reliability *b, double *low, double *high) 
 void report_reliability(const struct report *r, struct buf *out) {
   double low, high;
   buf_printf(out,
-             "\n## Taken at its word\n\nWhat came of its predictions for other people: %.4f apart on average (ECE, ten bins). The "
-             "intervals take each "
-             "row for itself; a person's rows are alike, so they are too narrow.\n\n| predicted | rows | mean | came | 95 %% interval "
-             "|\n|---|---|---|"
-             "---|---|\n",
+             "\n## Taken at its word\n\n"
+             "What came of its predictions for other people: %.4f apart on average (ECE, ten bins). The intervals take each row for\n"
+             "itself; a person's rows are alike, so they are too narrow.\n\n"
+             "| predicted | rows | mean | came | 95 %% interval |\n|---|---|---|---|---|\n",
              r->calibration_error);
   for (int b = 0; b < RELIABILITY_BINS; b++) {
     if (!r->bins[b].n) continue;

@@ -197,8 +197,7 @@ int tool_rollout(int argc, char **argv) {
       {"--by", ARGUMENT_TEXT, &by, "NAME", "who it is, of an engine without keys; otherwise the key says it", NULL},
       {"--from", ARGUMENT_TEXT, &from.said, "STAGE",
        "the stage that you saw, its name or number; when the rollout is elsewhere by now, nothing is moved and the exit code is 6 "
-       "(default: "
-       "where it stands when you ask)",
+       "(default: where it stands when you ask)",
        NULL},
       LIVE_ARGUMENTS(live)};
   static const struct argument_fit fits[] = {{"--by", "approve"}, {"--from", "advance, back"}};

@@ -146,6 +146,14 @@ calls_end() {
   caller=
 }
 
+# An engine of its own in $work/bin, which finds these plugins beside it and no others: a test may exchange them.
+own_plugins() { # FILE…
+  mkdir -p "$work/bin/plugins"
+  cp "$KAIROS" "$work/bin/kairos"
+  for plugin in "$@"; do cp "$plugin" "$work/bin/plugins/"; done
+  KAIROS=$work/bin/kairos
+}
+
 # A program of one rule that sends whenever somebody who may be disturbed checks in with stress.
 small_program() {
   mkdir -p "$1/rules" "$1/interventions"

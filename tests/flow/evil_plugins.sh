@@ -4,10 +4,7 @@
 # a thousand batches at least.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
-mkdir -p "$work/bin/plugins"
-cp "$KAIROS" "$work/bin/kairos"
-cp "$KAIROS_BUILD/tests/rogues/evil.so" "$work/bin/plugins/evil.so"
-KAIROS=$work/bin/kairos
+own_plugins "$KAIROS_BUILD/tests/rogues/evil.so"
 crashing="segfault abort loop leak stack beyond exit fork socket sleep"
 lying="nan lies"
 

@@ -4,10 +4,7 @@
 # No request fails, no model is suspended, the one that comes in its place knows no secret, and what was decided replays byte for byte.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
-mkdir -p "$work/bin/plugins"
-cp "$KAIROS" "$work/bin/kairos"
-cp "$KAIROS_BUILD/tests/rogues/evil.so" "$work/bin/plugins/evil.so"
-KAIROS=$work/bin/kairos
+own_plugins "$KAIROS_BUILD/tests/rogues/evil.so"
 small_program "$work/p"
 mkdir -p "$work/p/models"
 cat >"$work/p/models/two.lua" <<'LUA'

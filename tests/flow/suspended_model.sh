@@ -5,10 +5,8 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 export KAIROS_URL
-mkdir -p "$work/bin/plugins" "$work/p/models"
-cp "$KAIROS" "$work/bin/kairos"
-cp "$KAIROS_BUILD/tests/rogues/evil.so" "$work/bin/plugins/evil.so"
-KAIROS=$work/bin/kairos
+own_plugins "$KAIROS_BUILD/tests/rogues/evil.so"
+mkdir -p "$work/p/models"
 small_program "$work/p"
 cat >"$work/p/models/evil.lua" <<'LUA'
 feature "x" { window = "mean", of = "check_in", field = "stressLevel", days = 7, at_least = 1 }

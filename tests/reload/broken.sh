@@ -6,11 +6,9 @@ set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 
 # The engine with plugins of its own, so that they can be broken too.
-mkdir -p "$work/bin/plugins"
-cp "$KAIROS" "$work/bin/kairos"
-find "$KAIROS_BUILD/plugins" -name '*.so' -exec cp {} "$work/bin/plugins/" \;
 real=$KAIROS
-KAIROS=$work/bin/kairos
+own_plugins
+find "$KAIROS_BUILD/plugins" -name '*.so' -exec cp {} "$work/bin/plugins/" \;
 plugins=$work/bin/plugins
 rogues=$KAIROS_BUILD/tests/rogues
 

@@ -13,10 +13,9 @@ if [ -n "${KAIROS_SANITIZE:-}" ]; then # a sanitizer keeps what is freed: there 
   warm=6
   filled=200
 fi
-mkdir -p "$work/p" "$work/bin/plugins"
-cp "$KAIROS" "$work/bin/kairos"
+own_plugins
 find "$KAIROS_BUILD/plugins" -name '*.so' -exec cp {} "$work/bin/plugins/" \;
-KAIROS=$work/bin/kairos
+mkdir -p "$work/p"
 for part in rules interventions models; do cp -r "$KAIROS_SOURCE/$part" "$work/p/$part"; done
 rm "$work/p/rules/scenarios.lua"
 start "$work/data" --program "$work/p"

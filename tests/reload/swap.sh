@@ -5,10 +5,9 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 swaps=${KAIROS_SWAPS:-24}
-mkdir -p "$work/bin/plugins" "$work/own"
-cp "$KAIROS" "$work/bin/kairos"
+own_plugins
 find "$KAIROS_BUILD/plugins" -name '*.so' -exec cp {} "$work/bin/plugins/" \;
-KAIROS=$work/bin/kairos
+mkdir -p "$work/own"
 plugins=$work/bin/plugins
 small_program "$work/p"
 with_adherence "$work/p"
