@@ -15,7 +15,8 @@ rm "$program/rules/triggers.lua" "$program/rules/experiment.lua"
 names=$(for mode in $crashing $lying; do printf '"%s", ' $mode; done)
 terms=$(for mode in $crashing $lying; do printf '%s_said > 1000 or ' $mode; done)
 cat >"$program/models/evil.lua" <<LUA
-feature "x" { window = "mean", of = "workout_completed", field = "perceivedDifficulty", days = 7, at_least = 1 }
+-- Of every workout above 5, from where on evil.c is evil; of values about 5 every second answer is honest, and no model falls ill.
+feature "x" { window = "mean", of = "workout_completed", field = "heartRateAvg", days = 7, at_least = 1 }
 for _, mode in ipairs { $names } do
   model(mode) { plugin = "evil", inputs = { "x" }, outputs = { [mode .. "_said"] = { from = "y" } }, config = { mode = mode } }
 end
@@ -35,9 +36,7 @@ zygote=$(pgrep -P "$engine")
 accepted=0
 rounds=0
 until [ "$(metric kairos_models_suspended)" -ge 12 ] && [ $accepted -ge 4000 ]; do # half of the events are workouts
-  how="--connections 32 --rate 1000" # one after the other, and in lists, whose rows are asked about together
-  [ $((rounds % 2)) = 0 ] || how="--connections 4 --batch 50"
-  run 0 timeout 300 "$KAIROS_BUILD/bench/load" --port "$port" $how --seconds 2 --count 4000 --json
+  run 0 timeout 300 "$KAIROS_BUILD/bench/load" --port "$port" --connections 32 --rate 1000 --seconds 2 --count 4000 --json
   has '"non_2xx":0,"lost":0,"unsent":0'
   accepted=$((accepted + $(number events_accepted)))
   rounds=$((rounds + 1))
