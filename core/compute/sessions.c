@@ -156,8 +156,12 @@ static bool row_complete(const struct batch *b, const struct model *m, uint32_t 
   return true;
 }
 
-/* True when the batch was good: of the rows that had every input, at least one came back whole (or there was none such). */
-static bool take(const struct models *all, const struct model *m, const struct batch *b, struct belief_row *rows) {
+/* What a batch says of its model. Rows that lacked an input say nothing of it, or half a population without one would hide that it is ill.
+ */
+enum sign { SIGN_GOOD, SIGN_BAD, SIGN_NONE };
+
+/* Good: a row came back whole. Bad: none did, and one of them had every input. */
+static enum sign take(const struct models *all, const struct model *m, const struct batch *b, struct belief_row *rows) {
   uint32_t complete = 0, answered = 0;
   for (uint32_t r = 0; r < b->rows; r++) {
     bool whole = true;
@@ -171,7 +175,7 @@ static bool take(const struct models *all, const struct model *m, const struct b
       rows[r].failed |= rows[r].beliefs[m->first + i].kind == VALUE_MISSING;
     }
   }
-  return complete == 0 || answered > 0;
+  return answered ? SIGN_GOOD : complete ? SIGN_BAD : SIGN_NONE;
 }
 
 /* ---- health ---- */
@@ -249,10 +253,9 @@ static void predict_some(const struct models *all, const struct model *m, struct
   else if (absence == SESSION_THERE && asked) h->late = 0;
   /* Sessions of one row belong to looks and scenarios: what they ask says nothing of whom is served. */
   if (asked && !is_read) watched_note(m, count, b.inputs, b.valid, b.outputs[0], b.good[0]);
-  if (asked && take(all, m, &b, rows)) {
-    note_good(h);
-    return;
-  }
+  const enum sign sign = asked ? take(all, m, &b, rows) : SIGN_BAD;
+  if (sign == SIGN_GOOD) note_good(h);
+  if (sign != SIGN_BAD) return;
   const enum missing_reason why = absence == SESSION_SUSPENDED ? MISSING_SUSPENDED : MISSING_FAILED;
   for (uint32_t r = 0; !asked && r < count; r++) {
     give(all, m, &rows[r], why);

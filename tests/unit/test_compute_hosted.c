@@ -198,6 +198,20 @@ static void bad_rows_of_one_person_suspend_nothing_and_of_four_they_do(void **st
   close_model(&a);
 }
 
+/* Of whom an input is missing nothing is asked that could have been answered: such a row is no sign of health. */
+static void rows_without_input_in_between_heal_nobody(void **state) {
+  (void)state;
+  struct asked a = open_model_of("profile.x", "config = { mode = \"nan\" }, isolate = \"none\"");
+  for (uint64_t i = 0; i < 16; i++) {
+    assert_false(model_suspended(a.s, 0, NULL) && i < 15);
+    assert_true(user_set_profile(a.w->user, i % 2 ? STR("{}") : STR("{\"x\":9}")));
+    ask_about(&a, 1 + i);
+    assert_int_equal(a.belief.reason, i % 2 == 0 ? MISSING_FAILED : model_suspended(a.s, 0, NULL) ? MISSING_SUSPENDED : MISSING_TOO_LITTLE);
+  }
+  assert_true(model_suspended(a.s, 0, NULL));
+  close_model(&a);
+}
+
 static void a_fallback_stands_in_at_once(void **state) {
   (void)state;
   struct asked a = open_model("config = { mode = \"exit\" }, fallback = 0.25");
@@ -240,6 +254,7 @@ int main(void) {
       cmocka_unit_test(one_among_several_who_crashes_it_does_not_suspend_it),
       cmocka_unit_test(reads_that_crash_it_do_not_suspend_it),
       cmocka_unit_test(bad_rows_of_one_person_suspend_nothing_and_of_four_they_do),
+      cmocka_unit_test(rows_without_input_in_between_heal_nobody),
       cmocka_unit_test(a_fallback_stands_in_at_once),
       cmocka_unit_test(who_takes_longer_than_its_budget_is_suspended),
   };
