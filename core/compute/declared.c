@@ -213,7 +213,7 @@ static bool entropy_add(const struct declared_feature *d, struct user *u, int32_
   const struct value *field = &slots[d->field_slot];
   char digits[32];
   struct str text = {0};
-  if (field->kind == VALUE_TEXT) text = field->text;
+  if (field->kind == VALUE_TEXT) text = value_str(*field);
   else if (field->kind == VALUE_NUMBER || field->kind == VALUE_BOOL) text = (struct str){digits, json_number(field->number, digits)};
   else return true;
   uint64_t digest = d->digest | (hash_64(text) & CATEGORY_BITS);

@@ -51,7 +51,7 @@ uint32_t grouping_of(struct grouping *g, struct view *v, struct value *slots, st
   const struct value value = read_value(g, v, slots);
   char text[40];
   switch (value.kind) {
-  case VALUE_TEXT: return value.text.len ? number_of(g, value.text, keep) : GROUP_NONE;
+  case VALUE_TEXT: return value.count ? number_of(g, value_str(value), keep) : GROUP_NONE;
   case VALUE_BOOL: return number_of(g, value.number > 0 ? STR("true") : STR("false"), keep);
   case VALUE_NUMBER: snprintf(text, sizeof text, "%.6g", value.number); return number_of(g, str_from(text), keep);
   default: return GROUP_NONE;

@@ -53,14 +53,14 @@ static const struct mark *marked(const struct update *up, enum mark_name name) {
 
 /* A text as 16 bits that are never 0. Attempts keep no texts: they are many and a user's memory is small. */
 static uint16_t code_of(const struct value *v) {
-  if (v->kind != VALUE_TEXT || v->text.len == 0) return 0;
-  uint16_t code = (uint16_t)hash_64(v->text);
+  if (v->kind != VALUE_TEXT || v->count == 0) return 0;
+  uint16_t code = (uint16_t)hash_64(value_str(*v));
   return code ? code : 1;
 }
 
 static uint8_t company_of(const struct value *v) {
-  if (v->kind != VALUE_TEXT || v->text.len == 0 || str_is(v->text, "unknown")) return 0;
-  return str_is(v->text, "alone") ? 1 : 2;
+  if (v->kind != VALUE_TEXT || v->count == 0 || str_is(value_str(*v), "unknown")) return 0;
+  return str_is(value_str(*v), "alone") ? 1 : 2;
 }
 
 /* Attempts are bounded and a streak is not: what lies of it in those that are dropped is kept as a number. One that is told later than
@@ -142,7 +142,7 @@ static void intensity(struct update *up) {
   const struct value *v = &up->slots[FIELD_INTENSITY];
   add_number(up, RING_INTENSITY, FIELD_INTENSITY, 0, 10);
   for (size_t i = 0; v->kind == VALUE_TEXT && i < sizeof words / sizeof *words; i++)
-    if (str_is(v->text, words[i].word)) add(up, RING_INTENSITY, words[i].level);
+    if (str_is(value_str(*v), words[i].word)) add(up, RING_INTENSITY, words[i].level);
 }
 
 static void wellbeing(struct update *up) {

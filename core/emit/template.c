@@ -273,7 +273,7 @@ static void value_write(struct buf *out, const struct value *v) {
   switch ((enum value_kind)v->kind) {
   case VALUE_NUMBER: number_write(out, v->number); break;
   case VALUE_BOOL: buf_text(out, v->number != 0 ? "true" : "false"); break;
-  case VALUE_TEXT: buf_str(out, v->text); break;
+  case VALUE_TEXT: buf_str(out, value_str(*v)); break;
   case VALUE_LIST:
     for (uint32_t i = 0; i < v->count; i++) {
       if (i) buf_text(out, ", ");
@@ -286,7 +286,7 @@ static void value_write(struct buf *out, const struct value *v) {
 
 static bool value_has_text(const struct value *v) {
   if (v->kind == VALUE_MISSING) return false;
-  if (v->kind == VALUE_TEXT) return str_trim(v->text).len > 0;
+  if (v->kind == VALUE_TEXT) return str_trim(value_str(*v)).len > 0;
   if (v->kind == VALUE_NUMBER) return v->number - v->number == 0; /* finite */
   return v->kind != VALUE_LIST || v->count > 0;
 }

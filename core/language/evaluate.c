@@ -105,7 +105,7 @@ static enum truth compare_values(enum operation o, const struct value *a, const 
   if (a->kind == VALUE_MISSING || a->kind != b->kind) return TRUTH_UNKNOWN;
   if (o == COMPARE_EQUAL || o == COMPARE_NOT_EQUAL) return truth_of(value_equal(a, b) == (o == COMPARE_EQUAL));
   if (a->kind == VALUE_NUMBER) return truth_of(compare_numbers(o, a->number, b->number));
-  if (a->kind == VALUE_TEXT) return truth_of(compare_numbers(o, str_compare(a->text, b->text), 0));
+  if (a->kind == VALUE_TEXT) return truth_of(compare_numbers(o, str_compare(value_str(*a), value_str(*b)), 0));
   return TRUTH_UNKNOWN;
 }
 

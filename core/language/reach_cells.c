@@ -169,7 +169,7 @@ static bool cut_texts(struct variables *v, struct variable *one, const struct sy
     if (at[i].kind != VALUE_TEXT) continue;
     texts = true;
     bool allowed = s->one_of_count == 0;
-    for (size_t k = 0; k < s->one_of_count; k++) allowed |= str_eq(s->one_of[k], at[i].text);
+    for (size_t k = 0; k < s->one_of_count; k++) allowed |= str_eq(s->one_of[k], value_str(at[i]));
     if (allowed && !cell_add(v, one, at[i])) return false;
   }
   if (!texts && s->type != VALUE_TEXT) return true;
@@ -221,8 +221,8 @@ void cells_print(const struct value *v, struct buf *out) {
   case VALUE_NUMBER: buf_printf(out, "= %.*s", (int)json_number(v->number, digits), digits); return;
   case VALUE_BOOL: buf_printf(out, "= %s", v->number != 0 ? "true" : "false"); return;
   case VALUE_TEXT:
-    if (v->text.at == other_text.at) buf_text(out, "= another text");
-    else buf_printf(out, "= \"" STR_FORMAT "\"", STR_ARG(v->text));
+    if (v->text == other_text.at) buf_text(out, "= another text");
+    else buf_printf(out, "= \"" STR_FORMAT "\"", STR_ARG(value_str(*v)));
     return;
   case VALUE_LIST: buf_text(out, "known"); return;
   case VALUE_MISSING: buf_text(out, "missing"); return;

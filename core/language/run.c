@@ -9,7 +9,7 @@
 #include <string.h>
 
 static bool text_is(const struct value *v, const struct value *literal) {
-  return v->text.len == literal->text.len && memcmp(v->text.at, literal->text.at, literal->text.len) == 0;
+  return v->count == literal->count && memcmp(v->text, literal->text, literal->count) == 0;
 }
 
 static bool list_has(const struct value *list, const struct value *item) {

@@ -30,7 +30,7 @@ bool value_equal(const struct value *a, const struct value *b) {
   case VALUE_MISSING: return true;
   case VALUE_NUMBER:
   case VALUE_BOOL: return a->number == b->number;
-  case VALUE_TEXT: return str_eq(a->text, b->text);
+  case VALUE_TEXT: return str_eq(value_str(*a), value_str(*b));
   case VALUE_LIST: break;
   }
   if (a->count != b->count) return false;
@@ -66,7 +66,7 @@ void value_to_json(struct json_writer *w, const struct value *v) {
   switch ((enum value_kind)v->kind) {
   case VALUE_NUMBER: json_put_double(w, v->number); return;
   case VALUE_BOOL: json_put_bool(w, v->number != 0); return;
-  case VALUE_TEXT: json_put_str(w, v->text); return;
+  case VALUE_TEXT: json_put_str(w, value_str(*v)); return;
   case VALUE_LIST:
     json_open_array(w);
     for (uint32_t i = 0; i < v->count; i++) value_to_json(w, &v->items[i]);

@@ -7,13 +7,15 @@
 enum value_kind { VALUE_MISSING = 0, VALUE_NUMBER, VALUE_BOOL, VALUE_TEXT, VALUE_LIST };
 enum truth { TRUTH_FALSE = 0, TRUTH_TRUE = 1, TRUTH_UNKNOWN = 2 };
 
+/* Two words: it travels in registers. Longer, it went through memory, written in small pieces and read in large ones, for which a processor
+ * waits. */
 struct value {
   uint8_t kind;   /* enum value_kind; a zeroed value is missing */
   uint8_t reason; /* enum missing_reason, for MISSING only */
-  uint32_t count; /* LIST: elements */
+  uint32_t count; /* TEXT: bytes; LIST: elements */
   union {
-    double number; /* NUMBER; BOOL is 0 or 1 */
-    struct str text;
+    double number;    /* NUMBER; BOOL is 0 or 1 */
+    const char *text; /* value_str */
     const struct value *items;
   };
 };
@@ -41,8 +43,11 @@ static inline struct value value_number(double v) {
 static inline struct value value_bool(bool v) {
   return (struct value){.kind = VALUE_BOOL, .number = v ? 1 : 0};
 }
-static inline struct value value_text(struct str v) {
-  return (struct value){.kind = VALUE_TEXT, .text = v};
+static inline struct value value_text(struct str v) { /* below 4 GiB: documents are far shorter */
+  return (struct value){.kind = VALUE_TEXT, .count = (uint32_t)v.len, .text = v.at};
+}
+static inline struct str value_str(struct value v) { /* of a TEXT */
+  return (struct str){v.text, v.count};
 }
 static inline struct value value_missing(enum missing_reason why) {
   return (struct value){.kind = VALUE_MISSING, .reason = (uint8_t)why};

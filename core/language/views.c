@@ -106,9 +106,9 @@ void push_value(lua_State *L, const struct value *v) {
   case VALUE_NUMBER:
   case VALUE_BOOL: push_plain(L, v); return;
   case VALUE_TEXT:
-    sandbox_charge(L, 1 + v->text.len / 16);
-    if (v->text.len && memchr(v->text.at, 0, v->text.len)) break; /* comparing such texts takes time that no fuel counts */
-    lua_pushlstring(L, v->text.at, v->text.len);
+    sandbox_charge(L, 1 + v->count / 16);
+    if (v->count && memchr(v->text, 0, v->count)) break; /* comparing such texts takes time that no fuel counts */
+    lua_pushlstring(L, v->text, v->count);
     return;
   case VALUE_LIST: push_list(L, v); return;
   case VALUE_MISSING: break;

@@ -13,7 +13,7 @@ struct room { /* what lies behind the values: elements of lists, then bytes of t
 };
 
 static void measure(const struct value *v, struct room *r) {
-  if (v->kind == VALUE_TEXT) r->bytes += v->text.len;
+  if (v->kind == VALUE_TEXT) r->bytes += v->count;
   if (v->kind != VALUE_LIST) return;
   r->elements += v->count;
   for (uint32_t i = 0; i < v->count; i++) measure(&v->items[i], r);
@@ -26,9 +26,9 @@ struct into {
 
 static struct value copy_value(const struct value *v, struct into *to) {
   struct value copy = *v;
-  if (v->kind == VALUE_TEXT && v->text.len) {
-    copy.text.at = memcpy(to->text, v->text.at, v->text.len);
-    to->text += v->text.len;
+  if (v->kind == VALUE_TEXT && v->count) {
+    copy.text = memcpy(to->text, v->text, v->count);
+    to->text += v->count;
   }
   if (v->kind == VALUE_LIST) {
     struct value *elements = to->elements;

@@ -71,7 +71,7 @@ static struct str printed(const struct value *v, struct arena *a) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   if (v->kind == VALUE_MISSING) return STR("(missing)");
-  if (v->kind == VALUE_TEXT) return v->text;
+  if (v->kind == VALUE_TEXT) return value_str(*v);
   value_to_json(&w, v);
   struct str text = {arena_text(a, out.at ? out.at : "", out.len), out.len};
   buf_free(&out);

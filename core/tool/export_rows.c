@@ -47,7 +47,7 @@ static const char *kind_word(enum entry_kind kind) {
 
 static struct str event_text(const struct event *ev, const char *name, struct arena *a) {
   const struct value v = event_value(ev, str_from(name), a);
-  return v.kind == VALUE_TEXT ? v.text : (struct str){0};
+  return v.kind == VALUE_TEXT ? value_str(v) : (struct str){0};
 }
 
 static struct cell share_said(const struct event *ev, const char *name, struct arena *a) {

@@ -41,17 +41,17 @@ static void names_of_an_event(void **state) {
   assert_true(read(&e, "minutes").number == 30 && read(&e, "minutes").kind == VALUE_NUMBER);
   assert_true(read(&e, "event.minutes").number == 30);
   assert_true(read(&e, "done").kind == VALUE_BOOL && read(&e, "done").number == 1);
-  assert_true(str_is(read(&e, "kind").text, "run"));
+  assert_true(str_is(value_str(read(&e, "kind")), "run"));
   assert_true(read(&e, "tags").kind == VALUE_LIST && read(&e, "tags").count == 2 && read(&e, "tags").items[1].number == 2);
   assert_true(read(&e, "deep.er.x").number == 7);
   assert_true(read(&e, "deep.other").number == 8); /* not in data, so the context's */
-  assert_true(str_is(read(&e, "location").text, "home"));
+  assert_true(str_is(value_str(read(&e, "location")), "home"));
   assert_true(read(&e, "both").number == 1 && read(&e, "context.both").number == 2 && read(&e, "data.both").number == 1);
   assert_true(read(&e, "none").number == 5); /* null says nothing */
   assert_int_equal(read(&e, "data.none").kind, VALUE_MISSING);
-  assert_true(str_is(read(&e, "type").text, "workout_completed") && str_is(read(&e, "data.type").text, "mine"));
-  assert_true(str_is(read(&e, "id").text, "e1") && str_is(read(&e, "source").text, "key"));
-  assert_true(str_is(read(&e, "quoted").text, "a\nb"));
+  assert_true(str_is(value_str(read(&e, "type")), "workout_completed") && str_is(value_str(read(&e, "data.type")), "mine"));
+  assert_true(str_is(value_str(read(&e, "id")), "e1") && str_is(value_str(read(&e, "source")), "key"));
+  assert_true(str_is(value_str(read(&e, "quoted")), "a\nb"));
   assert_int_equal(read(&e, "absent").reason, MISSING_ABSENT);
   assert_int_equal(read(&e, "object").reason, MISSING_WRONG_TYPE);
   struct event empty = event_of("{}");
@@ -237,7 +237,7 @@ static void a_name_means_one_thing(void **state) {
   assert_true(s.kind == SYMBOL_EVENT && s.type == VALUE_NUMBER && !strcmp(s.doc, "how long"));
   assert_true(vocabulary_field(v, STR("kind"), &s));
   assert_int_equal(s.type, VALUE_MISSING);
-  assert_true(str_is(s.fallback.text, "walk"));
+  assert_true(str_is(value_str(s.fallback), "walk"));
   assert_true(vocabulary_field(v, STR("context.location"), &s) && s.type == VALUE_TEXT);
   assert_false(vocabulary_field(v, STR("data.location"), &s));
   assert_true(vocabulary_field(v, STR("event.type"), &s) && s.type == VALUE_TEXT);
@@ -259,11 +259,11 @@ static void defaults_stand_in(void **state) {
   struct value slots[2];
   struct event e = event_of("{\"data\":{\"n\":\"text\"}}"); /* of an undeclared type of event, so nobody refused it */
   event_plan_fill(plan, &e, slots, &arena);
-  assert_true(str_is(slots[0].text, "walk"));
+  assert_true(str_is(value_str(slots[0]), "walk"));
   assert_true(slots[1].kind == VALUE_MISSING && slots[1].reason == MISSING_WRONG_TYPE);
   e = event_of("{\"data\":{\"kind\":\"run\",\"n\":2},\"context\":{\"kind\":\"x\"}}");
   event_plan_fill(plan, &e, slots, &arena);
-  assert_true(str_is(slots[0].text, "run") && slots[1].number == 2);
+  assert_true(str_is(value_str(slots[0]), "run") && slots[1].number == 2);
 }
 
 static void values_go_through_json(void **state) {

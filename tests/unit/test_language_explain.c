@@ -34,7 +34,7 @@ static void terms_in_source_order(void **state) {
   assert_true(str_is(t[1].missing, "profile.injured"));
   assert_true(str_is(t[2].source, "steps + 1 < 5") && t[2].truth == TRUTH_UNKNOWN && str_is(t[2].missing, "steps"));
   assert_false(t[2].decisive); /* the other side of the or is true already */
-  assert_true(t[3].truth == TRUTH_TRUE && t[3].decisive && str_is(t[3].left.text, "low"));
+  assert_true(t[3].truth == TRUTH_TRUE && t[3].decisive && str_is(value_str(t[3].left), "low"));
 }
 
 static void why_an_operand_is_missing(void **state) {
@@ -127,7 +127,7 @@ static void the_nearest_change(void **state) {
   struct change c;
   world_set(&w, "mood", value_text(STR("low")));
   assert_true(expression_nearest_change(world_compile(&w, "mood == 'high'", WANT_TRUTH), w.slots, &w.arena, &c));
-  assert_true(str_is(c.bound.text, "high") && str_is(c.was.text, "low") && !strcmp(c.operator, "=="));
+  assert_true(str_is(value_str(c.bound), "high") && str_is(value_str(c.was), "low") && !strcmp(c.operator, "=="));
 }
 
 /* "name operator bound" of each, in order of the source. */

@@ -323,7 +323,7 @@ static void values_of_every_kind(void **state) {
   struct world *w = *state;
   struct value v = expression_value(world_compile(w, "mood or 'calm'", WANT_ANY), w->slots);
   assert_int_equal(v.kind, VALUE_TEXT);
-  assert_true(str_is(v.text, "calm"));
+  assert_true(str_is(value_str(v), "calm"));
   v = expression_value(world_compile(w, "steps > 1", WANT_ANY), w->slots);
   assert_int_equal(v.kind, VALUE_MISSING);
   v = expression_value(world_compile(w, "event.anything", WANT_ANY), w->slots);

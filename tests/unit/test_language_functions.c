@@ -115,7 +115,7 @@ static void numbers_and_texts_where_they_are_wanted(void **state) {
     else if (str_starts(name, "function intervention i.values.n (rules/x.lua:6)")) assert_true(v.number == 10);
     else {
       assert_true(str_is(name, "function intervention i.values.t (rules/x.lua:7)"));
-      assert_true(v.kind == VALUE_TEXT && str_is(v.text, "Hello a+b2"));
+      assert_true(v.kind == VALUE_TEXT && str_is(value_str(v), "Hello a+b2"));
     }
   }
   functions_set(&w, "steps", value_missing(MISSING_ABSENT)); /* nil / 10 raises: the place gets nothing, the event goes on */

@@ -106,7 +106,7 @@ static void events_and_features_arrive(void **state) {
   assert_int_equal(e->field_count, 3); /* sorted: count, kind, minutes */
   assert_true(e->fields[0].whole && e->fields[0].type == VALUE_NUMBER && isnan(e->fields[0].low));
   assert_str(e->fields[1].one_of[1], "walk");
-  assert_str(e->fields[1].fallback.text, "walk");
+  assert_str(value_str(e->fields[1].fallback), "walk");
   assert_true(e->fields[2].low == 0 && e->fields[2].high == 600);
   assert_str(e->context[0].name, "location");
   const struct noun_feature *f = &l.nouns.features[1];

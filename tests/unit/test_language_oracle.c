@@ -121,7 +121,7 @@ static void print(const struct tree *t, struct buf *b) {
   case CONSTANT:
     if (t->place == TRUTH) buf_text(b, t->constant.number != 0 ? "true" : "false");
     else if (t->place == NUMBER) buf_printf(b, "%g", t->constant.number);
-    else buf_printf(b, "'" STR_FORMAT "'", STR_ARG(t->constant.text));
+    else buf_printf(b, "'" STR_FORMAT "'", STR_ARG(value_str(t->constant)));
     return;
   case NAME: buf_text(b, names[t->place][t->which]); return;
   case NOT: buf_text(b, "not ("); break;
@@ -183,7 +183,7 @@ static struct value judge_logic(const struct tree *t, const struct world *w) {
 static struct value judge_compare(const struct tree *t, const struct world *w) {
   struct value a = judge(t->a, w), b = judge(t->b, w);
   if (a.kind == VALUE_MISSING || b.kind == VALUE_MISSING) return a.kind ? b : a;
-  double order = a.kind == VALUE_NUMBER ? (a.number > b.number) - (a.number < b.number) : str_compare(a.text, b.text);
+  double order = a.kind == VALUE_NUMBER ? (a.number > b.number) - (a.number < b.number) : str_compare(value_str(a), value_str(b));
   const bool results[] = {order<0, order <= 0, order> 0, order >= 0, order == 0, order != 0};
   return value_bool(results[t->which]);
 }

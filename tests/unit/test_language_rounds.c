@@ -45,7 +45,7 @@ static struct said say(void) {
     said.line = figures.line;
     snprintf(said.sentence, sizeof said.sentence, "%s", figures.sentence);
   }
-  if (said.value.kind == VALUE_TEXT) snprintf(said.text, sizeof said.text, STR_FORMAT, STR_ARG(said.value.text));
+  if (said.value.kind == VALUE_TEXT) snprintf(said.text, sizeof said.text, STR_FORMAT, STR_ARG(value_str(said.value)));
   return said;
 }
 
