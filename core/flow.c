@@ -22,6 +22,13 @@ static struct user *find_user(struct flow *f, struct str id, bool create, struct
   return f->keeper.find ? f->keeper.find(f->keeper.context, id, create, e) : volume_user(f->volume, id, create, e);
 }
 
+/* Looking a user up is three places in memory, one after the other; a walk knows whom it will look for. */
+static void warm_users(struct flow *f, struct item *const *items, size_t count, size_t i) {
+  const size_t until = i + LOOKED_AHEAD + 1;
+  for (; f->volume && f->warmed < until; f->warmed++)
+    volume_users_warm(f->volume, &f->ahead, f->warmed < count ? items[f->warmed]->event.user : (struct str){0});
+}
+
 static int64_t decision_clock(const struct item *item, const struct user *u) {
   if (item->recorded) return item->recorded->clock;
   if (!item->event.history) return item->event.received;
@@ -72,6 +79,7 @@ static bool cut_wave(struct flow *f, struct item **items, size_t count, unsigned
   for (size_t i = *first; i < count && f->step_count < WAVE_MOST; i++) {
     struct err why = {0};
     if (taken[i]) continue;
+    warm_users(f, items, count, i);
     if (!items[i]->user) items[i]->user = find_user(f, items[i]->event.user, false, &why);
     if (why.kind != ERR_NONE) return err_set(e, why.kind, "%s", why.text);
     const struct user *u = items[i]->user;
@@ -547,6 +555,8 @@ static bool had_memory(const struct flow *f, uint64_t failures, struct err *e) {
 
 bool flow_walk(struct flow *f, struct item **items, size_t count, struct arena *a, struct err *e) {
   f->out = a;
+  f->ahead = (struct users_ahead){0};
+  f->warmed = 0;
   const uint64_t failures = kit_failed_allocations();
   unsigned char *taken = arena_zero(a, count + 1, 1);
   bool ok = taken || err_set(e, ERR_STORAGE, "no memory for a walk of %zu events", count);

@@ -120,6 +120,15 @@ uint32_t volume_number(const struct volume *v);
 /* Users [lane]. Found in memory, loaded from disk (state + nothing else: recovery has applied the tail), or created with a fresh key when
  * `create`. NULL without error: unknown. */
 struct user *volume_user(struct volume *v, struct str id, bool create, struct err *e);
+/* Looked for soon, in this order: what volume_user will read is asked of the memory, some people ahead. An id without bytes: nobody comes
+ * behind. Begin with zeroes. */
+#define LOOKED_AHEAD 8
+struct users_ahead {
+  size_t at;
+  uint64_t keys[LOOKED_AHEAD];
+  const struct user *users[LOOKED_AHEAD];
+};
+void volume_users_warm(const struct volume *v, struct users_ahead *ahead, struct str id);
 struct user *volume_user_number(struct volume *v, int64_t number, struct err *e);
 /* Remembers that the stored state is behind; volume_append does so by itself. Only what rows can bring back may change: after a crash a
  * change without a row is gone. Pointers to users live until volume_settle, volume_each_user, volume_recover or volume_erase. */

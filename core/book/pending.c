@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PENDING_BYTES ((size_t)1 << 20) /* written before the commit when a turn grows beyond */
+#define KEYS_AHEAD    3
 #define GROUP         64                /* packed, sealed and written at a time: that bounds what lies packed beside the plain */
 
 /* ---- what is appended ---- */
@@ -73,6 +74,7 @@ static bool seal_all(struct volume *v, struct pending_piece **group, size_t coun
   for (size_t i = 0; i < count; i++) {
     struct pending_piece *piece = group[i];
     struct user *u = piece->user;
+    if (i + KEYS_AHEAD < count && group[i + KEYS_AHEAD]->user) user_warm_key(group[i + KEYS_AHEAD]->user);
     const struct str packed = {v->packed.at + piece->from, piece->length};
     piece->from = v->sealed.len;
     if (piece->place.what != 'd') pack_u64(&v->sealed, u ? piece->place.count : 0); /* a row says its place in its chain */

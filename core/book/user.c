@@ -267,6 +267,10 @@ void user_warm(const struct user *u) {
   warm(u, sizeof *u);
 }
 
+void user_warm_key(const struct user *u) {
+  warm(u->key, sizeof u->key + sizeof u->sealed_with);
+}
+
 void user_warm_containers(const struct user *u) {
   warm(u->series, u->series_count * sizeof *u->series);
   warm(u->marks, u->mark_count * sizeof *u->marks);

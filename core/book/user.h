@@ -103,6 +103,7 @@ struct user {
   uint64_t profile_stamp;       /* which program and profile_version they are of */
   int64_t first_dirty;          /* oldest row not yet in the stored state; 0 = clean */
   uint64_t wave;                /* flow: the last wave it was in */
+  bool used;                    /* book: looked for since trimming passed by */
   uint32_t heap_place;          /* lane: place in the tick heap + 1; 0 = not there */
   struct user *older, *newer;   /* book: recently used list */
   struct user *next_dirty;      /* book: who is written behind after this one */
@@ -164,4 +165,5 @@ bool user_decode(struct user *u, struct str bytes, struct err *e);
 void user_warm(const struct user *u);
 void user_warm_containers(const struct user *u);
 void user_warm_seen(const struct user *u);
+void user_warm_key(const struct user *u);
 size_t user_memory(const struct user *u);

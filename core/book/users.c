@@ -7,7 +7,9 @@
 #include "user_text.h"
 #include <string.h>
 
-/* ---- recently used ---- */
+/* ---- recently used ----
+ * Whoever is looked for is only marked: moving them in the list would touch two other people's memory for each event. Trimming gives
+ * whoever is marked a second chance. */
 
 static void list_remove(struct volume *v, struct user *u) {
   if (u->newer) u->newer->older = u->older;
@@ -69,6 +71,12 @@ void users_forget_all(struct volume *v) {
 
 void users_trim(struct volume *v, uint64_t most) {
   for (struct user *u = v->oldest, *newer; u && v->by_number.count > most; u = newer) {
+    if (u->used) {
+      u->used = false;
+      newer = u->newer ? u->newer : u; /* who is the last one stays there, and is looked at again */
+      list_front(v, u);
+      continue;
+    }
     newer = u->newer;
     if (u->first_dirty) continue;
     if (v->replay.leaving) v->replay.leaving(v->replay.context, v, u);
@@ -256,16 +264,16 @@ struct user *volume_user(struct volume *v, struct str id, bool create, struct er
     err_set(e, ERR_STORAGE, "volume %u failed and is not recovered yet", v->number);
     return NULL;
   }
-  if (v->book->layout.volume_of[partition_of(id)] != v->number) {
-    err_set(e, ERR_INTERNAL, "a user of partition %u was looked for in volume %u", partition_of(id), v->number);
-    return NULL;
-  }
   uint64_t found;
   if (map_get(&v->by_id, id_key(v, id), &found)) {
     struct user *u = (struct user *)(uintptr_t)found;
     must(str_eq(u->id, id)); /* 2^32 users would be needed, or the secret */
-    list_front(v, u);
+    u->used = true;
     return u;
+  }
+  if (v->book->layout.volume_of[partition_of(id)] != v->number) {
+    err_set(e, ERR_INTERNAL, "a user of partition %u was looked for in volume %u", partition_of(id), v->number);
+    return NULL;
   }
   const struct hash_128 digest = seal_digest(v->book->secret, id);
   struct err why = {0};
@@ -280,6 +288,20 @@ struct user *volume_user(struct volume *v, struct str id, bool create, struct er
   return create ? users_create(v, id, digest, e) : NULL;
 }
 
+void volume_users_warm(const struct volume *v, struct users_ahead *ahead, struct str id) {
+  const size_t at = ahead->at++ % LOOKED_AHEAD;
+  uint64_t found;
+  if (ahead->users[at]) __builtin_prefetch(ahead->users[at]->id.at);
+  const size_t middle = (at + LOOKED_AHEAD / 2) % LOOKED_AHEAD;
+  ahead->users[middle] = NULL;
+  if (ahead->keys[middle] && map_get(&v->by_id, ahead->keys[middle], &found)) {
+    ahead->users[middle] = (struct user *)(uintptr_t)found;
+    __builtin_prefetch(ahead->users[middle]);
+  }
+  ahead->keys[at] = id.at ? id_key(v, id) : 0;
+  if (id.at) map_warm(&v->by_id, ahead->keys[at]);
+}
+
 void users_warm_number(const struct volume *v, int64_t number) {
   map_warm(&v->by_number, number_key(number));
 }
@@ -288,7 +310,7 @@ struct user *volume_user_number(struct volume *v, int64_t number, struct err *e)
   uint64_t found;
   if (map_get(&v->by_number, number_key(number), &found)) {
     struct user *u = (struct user *)(uintptr_t)found;
-    if (!v->fresh_users) list_front(v, u); /* whoever scans keeps everybody */
+    u->used = true;
     return u;
   }
   if (v->failed) {

@@ -50,6 +50,8 @@ struct flow {
   const struct program *sessions_of;
   struct sessions *sessions;
   uint64_t wave;
+  struct users_ahead ahead;
+  size_t warmed; /* items of this walk whose users were asked of the memory */
   struct step *steps;
   size_t step_count;
   struct pile letters;  /* of sends, for the courier after the commit */
