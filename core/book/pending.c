@@ -8,7 +8,7 @@
 
 #define PENDING_BYTES ((size_t)1 << 20) /* written before the commit when a turn grows beyond */
 #define KEYS_AHEAD    3
-#define GROUP         64                /* packed, sealed and written at a time: that bounds what lies packed beside the plain */
+#define GROUP         64 /* packed, sealed and written at a time: that bounds what lies packed beside the plain */
 
 /* ---- what is appended ---- */
 

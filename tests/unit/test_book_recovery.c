@@ -113,6 +113,39 @@ static void clean_users_leave_memory_and_come_back_whole(void **state) {
   fixture_close(&f);
 }
 
+/* A second chance: whoever was looked for since trimming last passed by. */
+static void who_was_looked_for_is_the_last_to_leave(void **state) {
+  (void)state;
+  struct fixture f;
+  const struct volume_limits usual = volume_limits;
+  fixture_open(&f, "book-chance", 1);
+  struct volume *v = volume_open(f.book, 0, &(struct volume_replay){.row = toy_replay}, &f.e);
+  char name[16];
+  for (int n = 0; n < 6; n++) {
+    snprintf(name, sizeof name, "user-%d", n);
+    fine(&f.e, toy_event(v, name, n, false, &f.e));
+  }
+  volume_limits.tail_soft = 0;
+  volume_limits.hot_users = 5; /* everybody's mark goes, and the oldest leaves */
+  fine(&f.e, volume_commit(v, &f.e));
+  fine(&f.e, volume_settle(v, true, &f.e));
+  assert_int_equal(volume_figures(v).dirty, 0);
+  assert_int_equal(volume_figures(v).users_hot, 5);
+  const int64_t second = volume_user(v, STR("user-1"), false, &f.e)->number;
+  const int64_t fourth = volume_user_number(v, second + 2, &f.e)->number;
+  volume_limits.hot_users = 2;
+  fine(&f.e, volume_settle(v, true, &f.e));
+  assert_int_equal(volume_figures(v).users_hot, 2);
+  assert_non_null(users_hot(v, second));
+  assert_non_null(users_hot(v, fourth));
+  volume_limits.hot_users = 0; /* marks keep nobody for ever */
+  fine(&f.e, volume_settle(v, true, &f.e));
+  assert_int_equal(volume_figures(v).users_hot, 0);
+  volume_close(v);
+  volume_limits = usual;
+  fixture_close(&f);
+}
+
 static char facts[64];
 static bool note_fact(void *context, struct volume *v, struct user *u, const struct entry *row, struct err *e) {
   (void)context;
@@ -268,6 +301,7 @@ int main(void) {
       cmocka_unit_test(a_start_applies_the_tail),
       cmocka_unit_test(half_written_states_and_the_tail_make_the_whole),
       cmocka_unit_test(clean_users_leave_memory_and_come_back_whole),
+      cmocka_unit_test(who_was_looked_for_is_the_last_to_leave),
       cmocka_unit_test(every_control_fact_comes_at_each_start_in_order),
       cmocka_unit_test(walks_see_memory_and_disk),
       cmocka_unit_test(the_log_is_checkpointed_and_bounded),
