@@ -48,4 +48,5 @@ struct against_options {
   int64_t most;
   bool json, verify;
 };
+bool against_is_directory(const char *against);   /* neither a word nor a digest: beside a file it needs no data directory */
 int against_run(const struct against_options *o); /* the whole of `kairos replay --program`; gives the exit code */

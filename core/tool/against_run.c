@@ -18,6 +18,17 @@ struct finding_two {
   bool faulty; /* a program has errors, which were printed */
 };
 
+/* What a digest or its first digits look like, whatever lies in a directory of that name. */
+static bool is_digest(const char *against) {
+  unsigned char sha256[HASH_SHA256];
+  const size_t length = strlen(against);
+  return (length == 64 || length == 16) && hash_unhex(str_from(against), sha256, length / 2);
+}
+
+bool against_is_directory(const char *against) {
+  return strcmp(against, "live") != 0 && strcmp(against, "stored") != 0 && !is_digest(against);
+}
+
 static bool know(void *context, const struct control_fact *fact) {
   struct finding_two *t = context;
   if (strcmp(fact->kind, "program") != 0) return true;
@@ -46,12 +57,10 @@ static const struct program *from_directory(struct finding_two *t, const char *d
 /* NULL with no error: what is stored. */
 static const struct program *base_program(struct finding_two *t, struct err *e) {
   const char *against = t->o->against;
-  unsigned char sha256[HASH_SHA256];
-  bool digest = strlen(against) == 64 && hash_unhex(str_from(against), sha256, HASH_SHA256);
-  bool brief = strlen(against) == 16 && hash_unhex(str_from(against), sha256, 8);
-  bool live = strcmp(against, "live") == 0, stored = strcmp(against, "stored") == 0;
-  if (!live && !stored && !digest && !brief) return from_directory(t, against, e);
-  if (stored) return NULL;
+  const bool brief = is_digest(against) && strlen(against) == 16;
+  const bool live = strcmp(against, "live") == 0;
+  if (against_is_directory(against)) return from_directory(t, against, e);
+  if (strcmp(against, "stored") == 0) return NULL;
   if (live && !t->live[0]) {
     err_set(e, ERR_MISSING, "--against live: no program was ever live in %s", t->o->data);
     return NULL;
@@ -65,11 +74,7 @@ static const struct program *base_program(struct finding_two *t, struct err *e) 
 
 /* A file against a directory needs no data directory. */
 static bool open_book(struct finding_two *t, struct err *e) {
-  const char *against = t->o->against;
-  char layout[4096];
-  snprintf(layout, sizeof layout, "%s/layout", t->o->data);
-  bool named = strcmp(against, "live") == 0 || strcmp(against, "stored") == 0 || !file_exists(against);
-  return (t->o->file && !named && !file_exists(layout)) || (t->book = book_open(t->o->data, false, e)) != NULL;
+  return (t->o->file && against_is_directory(t->o->against)) || (t->book = book_open(t->o->data, false, e)) != NULL;
 }
 
 /* ---- segments ---- */

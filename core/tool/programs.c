@@ -136,7 +136,16 @@ static int get_program(const struct asking *k, const char *name, struct buf *ans
   return code;
 }
 
+/* These mean a program of the engine, whatever directories lie about; ./live is the directory. */
+static bool is_word(const char *what) {
+  static const char *const words[] = {"live", "previous", "shadow", "off"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strcmp(what, words[i]) == 0) return true;
+  return false;
+}
+
 static bool is_directory(const char *what) {
+  if (is_word(what)) return false;
   struct arena a = {0};
   struct file_entry *entries;
   size_t count;
@@ -201,10 +210,7 @@ static int show_directory(const char *directory, struct buf *out) {
 
 /* Whoever named something may have meant a directory, unless the word has a meaning of its own. */
 static int neither(const char *name, int code) {
-  static const char *const words[] = {"live", "previous", "shadow", "off"};
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    if (strcmp(name, words[i]) == 0) return code;
-  if (code == EXIT_NOT_FOUND) fprintf(stderr, "kairos: nor is there a directory \"%s\"\n", name);
+  if (code == EXIT_NOT_FOUND && !is_word(name)) fprintf(stderr, "kairos: nor is there a directory \"%s\"\n", name);
   return code;
 }
 
@@ -212,10 +218,24 @@ static int get_side(const struct asking *k, const char *name, struct buf *answer
   return is_directory(name) ? show_directory(name, answer) : neither(name, get_program(k, name, answer));
 }
 
+/* Between two directories no engine is asked: whoever names one thinks that it is. */
+static bool asks_nobody(const char *from, const char *to) {
+  static const char *const options[] = {"--url", "--key"};
+  if (!is_directory(from) || !is_directory(to)) return false;
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    if (!arguments_said(options[i])) continue;
+    fprintf(stderr, "kairos programs diff: %s does not go with two directories: no engine is asked about \"%s\" and \"%s\"\n", options[i],
+            from, to);
+    return true;
+  }
+  return false;
+}
+
 /* Nothing named: what the last change did. One named: what it would change. */
 static int verb_diff(const struct asking *k) {
   struct buf before = {0}, after = {0};
   const char *from = k->what ? (k->other ? k->what : "live") : "previous", *to = k->what ? (k->other ? k->other : k->what) : "live";
+  if (asks_nobody(from, to)) return EXIT_USAGE;
   int code = get_side(k, from, &before);
   if (code == EXIT_OK) code = get_side(k, to, &after);
   if (code == EXIT_OK && !programs_differ(buf_view(&before), buf_view(&after))) fprintf(stderr, "no difference\n");
@@ -280,8 +300,8 @@ int tool_programs(int argc, char **argv) {
   struct asking k = {.live.client.url = LIVE_URL, .verb = "list"};
   const struct argument list[] = {
       {"VERB", ARGUMENT_TEXT, &k.verb, NULL, "list (default), show, diff, publish, shadow, undo or discard", NULL},
-      {"WHAT", ARGUMENT_TEXT, &k.what, NULL, "a digest or its first digits, live, previous, shadow, or a directory; for shadow also off",
-       NULL},
+      {"WHAT", ARGUMENT_TEXT, &k.what, NULL,
+       "a digest or its first digits, live, previous, shadow, or a directory (./live: one of that name); for shadow also off", NULL},
       {"OTHER", ARGUMENT_TEXT, &k.other, NULL, "diff: compare WHAT with this; show: only this file", NULL},
       LIVE_ARGUMENTS(k.live)};
   static const struct argument_fit fits[] = {{"--json", "list, show, publish, shadow, undo, discard"}};

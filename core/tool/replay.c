@@ -232,6 +232,8 @@ static int rederive(struct replaying *r, const char *data, bool print, bool json
 /* Which of the two ways is meant; a word that belongs to the other one is a mistake, not a wish to be ignored. */
 static const char *misplaced(const struct against_options *o) {
   if (!o->program && o->file) return "a FILE of events needs --program DIR";
+  if (o->file && o->program && arguments_said("--data") && against_is_directory(o->against) && file_exists(o->against))
+    return "--data does not go with a FILE and --against DIR: nothing is read from a data directory then";
   if (o->file && strcmp(o->against, "stored") == 0)
     return "--against stored: a file holds no decisions; name live, a digest or a directory";
   return NULL;

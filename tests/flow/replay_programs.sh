@@ -80,14 +80,28 @@ run 0 "$KAIROS" replay --program "$work/new" --since 2025-01-20T00:00:00Z --json
 [ "$(number gained)" -lt "$gained" ] && [ "$(number gained)" -gt 0 ] || say "--since did not narrow the comparison: $(number gained) of $gained"
 
 # ---- over a file, without a data directory ----
-run 0 "$KAIROS" replay "$work/events" --program "$work/new" --against "$work/old" --json --data "$work/nowhere"
+mkdir "$work/elsewhere"
+over() { run "$1" sh -c 'cd "$1" && shift && exec "$@"' sh "$work/elsewhere" "$KAIROS" replay "$2" --program "$work/new" --against "$3" ${4:-}; }
+over 0 "$work/events" "$work/old" --json
 equal "gained over the file" "$(number gained)" "$gained"
-[ ! -e "$work/nowhere" ] || say "looking at a file left a data directory behind"
+[ -z "$(ls "$work/elsewhere")" ] || say "looking at a file left $(ls "$work/elsewhere") behind"
 { cat "$work/events"; echo '{"userId":'; } >"$work/broken"
-run 0 "$KAIROS" replay - --program "$work/new" --against "$work/old" --data "$work/nowhere" # nothing on standard input
+over 0 - "$work/old" # nothing on standard input
 has '^0 events'
-run 0 "$KAIROS" replay "$work/broken" --program "$work/new" --against "$work/old" --data "$work/nowhere"
+over 0 "$work/broken" "$work/old"
 has "^1 lines were refused; the first: line $(wc -l <"$work/broken")"
+
+for data in nowhere data; do # which is not read, be it there or not
+  run 2 "$KAIROS" replay "$work/events" --program "$work/new" --against "$work/old" --data "$work/$data"
+  has '^kairos replay: --data does not go with a FILE and --against DIR: nothing is read from a data directory then$'
+done
+over 5 "$work/events" "$work/nowhere"
+has "$work/nowhere does not exist"
+over 5 "$work/events" live
+has 'data is no data directory'
+export KAIROS_DATA="$work/nowhere" # the environment is for all
+over 0 - "$work/old"
+unset KAIROS_DATA
 
 # ---- what makes no sense ----
 run 2 "$KAIROS" replay "$work/events"

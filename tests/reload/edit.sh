@@ -90,6 +90,19 @@ cp -r "$work/p" "$work/other"
 sed -i 's/> 2/> 1/' "$work/other/rules/all.lua"
 run 0 "$KAIROS" programs diff "$work/other"
 has '^+trigger "late".*> 1'
+for option in --url --key; do
+  run 2 "$KAIROS" programs diff "$work/p" "$work/other" $option http://127.0.0.1:1
+  has "^kairos programs diff: $option does not go with two directories: no engine is asked about \"$work/p\" and \"$work/other\"\$"
+done
+run 0 env KAIROS_KEY=x "$KAIROS" programs diff "$work/p" "$work/other"
+has '^+trigger "late".*> 1'
+run 0 "$KAIROS" programs diff live "$work/other" --url "$url"
+has '^+trigger "late".*> 1'
+mkdir "$work/words" "$work/words/live" # a word means a program of the engine, whatever lies about
+run 0 sh -c 'cd "$1" && exec "$KAIROS" programs diff live "$2"' sh "$work/words" "$work/other"
+has '^+trigger "late".*> 1'
+run 5 sh -c 'cd "$1" && exec "$KAIROS" programs diff ./live "$2"' sh "$work/words" "$work/other"
+has 'live holds no rules'
 run 0 "$KAIROS" programs publish "$work/other"
 has '  live  '
 fifth=$(live)
