@@ -137,6 +137,8 @@ size_t flow_due_take(struct flow *f, struct user **users, size_t most);
  * volumes are the caller's: at a start, or offline. */
 bool missed_facts(struct book *b, struct flow *(*flow_of)(void *context, uint32_t volume), void *context, struct err *e);
 /* Stops everything, in control.db, when that is an older copy than the one which the journals were told from. Before missed_facts. */
+bool rows_behind(struct book *b, struct flow *(*flow_of)(void *context, uint32_t volume), void *context,
+                 struct err *e); /* … or a volume is */
 bool facts_behind(struct book *b, struct flow *(*flow_of)(void *context, uint32_t volume), void *context, struct err *e);
 
 /* ---- merges (flow/merge.c): two ids are one person ---- */

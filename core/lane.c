@@ -473,6 +473,8 @@ void lanes_close(struct lanes *l) {
   }
   l->overflow = NULL;
   back_end(&l->back, l->options.loop);
+  int64_t newest[BOOK_VOLUMES_MOST] = {0};
+  uint32_t whole = 0;
   for (uint32_t i = 0; i < l->lane_count && l->lanes; i++) {
     struct lane *lane = &l->lanes[i];
     void *left;
@@ -482,6 +484,8 @@ void lanes_close(struct lanes *l) {
       owned_join_results(o);
       if (!o->lost && !flow_commit(o->flow, &o->err)) o->lost = true;
       if (o->lost) log_error("lane", "last results: %s", o->err.text);
+      newest[o->number] = volume_newest_row(flow_volume(o->flow));
+      whole += !o->lost;
       owned_forget_results(o);
       outbox_close(&lane->owned[k].outbox);
       heap_free(&lane->owned[k].due);
@@ -491,6 +495,9 @@ void lanes_close(struct lanes *l) {
     if (lane->in) mailbox_free(lane->in);
     arena_free(&lane->turn);
   }
+  struct err e = {0};
+  if (l->has_zones && whole == book_volumes(l->options.book) && !book_rows_keep(l->options.book, newest, &e))
+    log_warn("lane", "how far the journals came is not noted: %s", e.text); /* the next start knows of this one's beginning */
   back_free(&l->back);
   kit_free(l->lanes);
   kit_free(l);

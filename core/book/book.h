@@ -219,7 +219,12 @@ bool volume_remember(struct volume *v, struct user *u, struct str source, struct
 
 /* Reading [lane or reader] */
 bool volume_entry(struct volume *v, int64_t seq, struct arena *a, struct entry *out, struct user **user,
-                  struct err *e);                                     /* ERR_MISSING; decrypts */
+                  struct err *e);                  /* ERR_MISSING; decrypts */
+int64_t volume_newest_row(const struct volume *v); /* its seq, 0: none ever [lane] */
+/* The newest row of each volume when an engine last began or ended here, as far as that is known (0). What is kept must be durable, and be
+ * of all volumes. [before and after lanes] */
+void book_rows_known(const struct book *b, int64_t rows[BOOK_VOLUMES_MOST]);
+bool book_rows_keep(const struct book *b, const int64_t rows[BOOK_VOLUMES_MOST], struct err *e);
 int64_t volume_last_fact(const struct volume *v, uint32_t partition); /* seq of the partition's newest control fact, 0: none [lane] */
 bool volume_decision(struct volume *v, uint64_t id, struct arena *a, struct str *record, int64_t *seq, struct err *e);
 /* False: it is not there (ERR_MISSING), cannot be read (then `damaged`; perhaps memory was short), or the storage fails. */

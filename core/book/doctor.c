@@ -195,7 +195,17 @@ static bool check_counters(struct report *r, struct volume *v, const char *check
                           (long long)v->watermark));
 }
 
-static bool check_volume(struct report *r, struct book *b, uint32_t n) {
+static bool check_newest(struct report *r, const struct volume *v, int64_t known, const char *check) {
+  if (v->next_seq - 1 >= known)
+    return say(r, check, true, known ? arena_printf(r->arena, "row %lld was known, and is there", (long long)known) : "nothing is known");
+  return say(
+      r, check, false,
+      arena_printf(r->arena,
+                   "it ends with row %lld and had row %lld: an older copy was put in its place, what was acknowledged since is missing",
+                   (long long)(v->next_seq - 1), (long long)known));
+}
+
+static bool check_volume(struct report *r, struct book *b, uint32_t n, int64_t known) {
   struct err e = {0};
   char check[48], path[BOOK_PATH], wal_path[BOOK_PATH + 8];
   snprintf(check, sizeof check, "volume %u file", n);
@@ -210,6 +220,8 @@ static bool check_volume(struct report *r, struct book *b, uint32_t n) {
   done = done && check_counters(r, v, check);
   snprintf(check, sizeof check, "volume %u users", n);
   done = done && check_users(r, v, check);
+  snprintf(check, sizeof check, "volume %u newest row", n);
+  done = done && check_newest(r, v, known, check);
   volume_close(v);
   return done;
 }
@@ -221,7 +233,9 @@ bool book_doctor(const char *directory, struct arena *a, struct doctor_line **li
   bool done = say(&r, "layout", true,
                   arena_printf(a, "format %u, %u file%s", b->layout.format, b->layout.volumes, b->layout.volumes == 1 ? "" : "s"));
   done = done && check_key_file(&r, b) && check_modes(&r, b) && check_store(&r, b) && check_control(&r, b);
-  for (uint32_t n = 0; done && n < b->layout.volumes; n++) done = check_volume(&r, b, n);
+  int64_t known[BOOK_VOLUMES_MOST];
+  book_rows_known(b, known);
+  for (uint32_t n = 0; done && n < b->layout.volumes; n++) done = check_volume(&r, b, n, known[n]);
   book_close(b);
   *lines = r.lines;
   *count = r.count;

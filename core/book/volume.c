@@ -361,6 +361,10 @@ uint32_t volume_number(const struct volume *v) {
   return v->number;
 }
 
+int64_t volume_newest_row(const struct volume *v) {
+  return v->next_seq - 1;
+}
+
 int64_t volume_last_fact(const struct volume *v, uint32_t partition) {
   return v->control_head[partition];
 }

@@ -1,7 +1,9 @@
-/* behind: does control.db know what the journals were told? Each fact of a partition carries its number of control.db; where a number is
- * higher than control.db's last, an older copy of it was put in place of the newest. Then lifted kills of before would count and later ones
- * be lifted, so all is killed until somebody has looked: as after a restore. Promises that this is said once for each such copy, and done
- * before any partition is told anything. While the volumes are the caller's: at a start. */
+/* behind: is any file an older copy of itself? Does control.db know what the journals were told? Each fact of a partition carries its
+ * number of control.db; where a number is higher than control.db's last, an older copy of it was put in place of the newest. Then lifted
+ * kills of before would count and later ones be lifted, so all is killed until somebody has looked: as after a restore. Promises that this
+ * is said once for each such copy, and done before any partition is told anything. A volume that ends before the row that it was known to
+ * have (rows.json) lacks what was acknowledged since, opt-outs among it, and nobody can say whose: the same follows. While the volumes are
+ * the caller's: at a start. */
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
@@ -71,4 +73,22 @@ bool facts_behind(struct book *b, struct flow *(*flow_of)(void *context, uint32_
             "revoked keys and erasures since are missing in it. Nothing is sent until kairos kill all --lift: say them again first",
             (long long)known.last, (long long)journals);
   return say(b, "kill", "all", journals, e) && say(b, "behind", "", journals, e);
+}
+
+/* What the volumes have is what is known from here on, so this is said once for each copy, too. */
+bool rows_behind(struct book *b, struct flow *(*flow_of)(void *context, uint32_t volume), void *context, struct err *e) {
+  int64_t known[BOOK_VOLUMES_MOST], have[BOOK_VOLUMES_MOST] = {0};
+  bool behind = false;
+  book_rows_known(b, known);
+  for (uint32_t n = 0; n < book_volumes(b); n++) {
+    have[n] = volume_newest_row(flow_of(context, n)->volume);
+    if (have[n] >= known[n]) continue;
+    behind = true;
+    log_error(
+        "book",
+        "volume %u ends with row %lld and had row %lld: an older copy was put in its place. What was acknowledged since is missing in "
+        "it, opt-outs among it. Nothing is sent until kairos kill all --lift: put the newer file back, or enter those opt-outs first",
+        n, (long long)have[n], (long long)known[n]);
+  }
+  return (!behind || say(b, "kill", "all", 0, e)) && book_rows_keep(b, have, e);
 }

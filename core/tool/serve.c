@@ -102,6 +102,7 @@ static bool open_lanes(struct engine *s, struct err *e) {
                             .retention = &s->options.retention,
                             .loop = &s->loop};
   if (!(s->lanes = lanes_open(&o, e)) || !facts_behind(s->book, flow_of, s->lanes, e)) return false;
+  if (!rows_behind(s->book, flow_of, s->lanes, e)) return false;
   if (!announce_program(s, &number, e) || !lanes_activate(s->lanes, s->api.program, number, e)) return false; /* control.db first */
   s->api.book = s->book;
   s->api.library = s->library;
