@@ -33,6 +33,7 @@ bool pending_row(struct volume *v, struct user *u, const struct entry *entry, st
   row->piece = (struct pending_piece){u, row_place(u, entry), from, p->bytes.len - from};
   row->seq = entry->seq;
   row->previous = entry->previous;
+  row->number = u ? u->number : 0;
   row->partition = entry->partition; /* `decisions` is empty, and its memory is kept from turn to turn */
   return true;
 }
@@ -96,11 +97,10 @@ static void bind_piece(sqlite3_stmt *insert, int column, const struct volume *v,
 }
 
 static bool write_row(struct volume *v, const struct pending_row *row, struct err *e) {
-  const struct user *u = row->piece.user;
   sqlite3_stmt *insert = volume_statement(v, INSERT_ROW);
   sqlite3_bind_int64(insert, 1, row->seq);
   sqlite3_bind_int64(insert, 2, row->partition);
-  sqlite3_bind_int64(insert, 3, u ? u->number : 0);
+  sqlite3_bind_int64(insert, 3, row->number);
   sqlite3_bind_int64(insert, 4, row->previous);
   sqlite3_bind_int64(insert, 5, row->piece.place.kind);
   bind_piece(insert, 6, v, &row->piece);

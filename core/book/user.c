@@ -285,4 +285,5 @@ void user_warm_seen(const struct user *u) {
   if (!u->seen) return;
   const size_t count = u->seen->count < WARM_DIGESTS ? u->seen->count : WARM_DIGESTS;
   warm(u->seen->digest + (u->seen->count - count), count * sizeof *u->seen->digest);
+  warm(u->seen->hour + u->seen->count, 1); /* seen_add begins with the newest, and goes on behind it */
 }

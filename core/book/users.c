@@ -297,6 +297,7 @@ void volume_users_warm(const struct volume *v, struct users_ahead *ahead, struct
   if (ahead->keys[middle] && map_get(&v->by_id, ahead->keys[middle], &found)) {
     ahead->users[middle] = (struct user *)(uintptr_t)found;
     __builtin_prefetch(ahead->users[middle]);
+    __builtin_prefetch(&ahead->users[middle]->wave);
   }
   ahead->keys[at] = id.at ? id_key(v, id) : 0;
   if (id.at) map_warm(&v->by_id, ahead->keys[at]);

@@ -27,7 +27,7 @@ struct pending_piece {
 };
 struct pending_row {
   struct pending_piece piece;
-  int64_t seq, previous;
+  int64_t seq, previous, number; /* number: the user's, who is far away by the time it is written */
   uint32_t partition;
   struct buf decisions; /* ids, 8 bytes each */
 };

@@ -169,6 +169,20 @@ void tz_free(struct tz *z) {
 
 /* --- asking --- */
 
+/* Zones turn twice a year at most for long, and what is asked about is mostly of these years: counted back from the end, the place is
+ * nearly known, and a search over all of a century's transitions mostly waits for its own guesses. */
+#define HALF_YEAR   INT64_C(15724800) /* seconds: 182 days, so that the guess is never behind by a drift of years */
+#define GUESS_AHEAD 4u
+
+static void guess(const struct tz *z, int64_t utc, uint32_t *low, uint32_t *high) {
+  const int64_t turns = (z->times[z->count - 1] - utc) / HALF_YEAR;
+  const uint32_t back = turns + 2 < z->count ? (uint32_t)turns + 2 : z->count;
+  const uint32_t from = z->count - back, until = from + 2 * GUESS_AHEAD;
+  if (z->times[from] > utc) return;
+  *low = from;
+  if (until < z->count && z->times[until] > utc) *high = until;
+}
+
 static struct tz_stretch stretch_at(const struct tz *z, int64_t utc) {
   if (z->count == 0 || utc < z->times[0]) {
     /* Without any transition the footer is the whole zone (Etc/GMT+4); before the first one it says nothing. */
@@ -181,6 +195,7 @@ static struct tz_stretch stretch_at(const struct tz *z, int64_t utc) {
   }
   uint32_t low = 0;
   uint32_t high = z->count - 1; /* times[low] <= utc < times[high] */
+  guess(z, utc, &low, &high);
   while (high - low > 1) {
     uint32_t middle = low + (high - low) / 2;
     if (z->times[middle] <= utc) {

@@ -221,9 +221,13 @@ static bool is_whole(double v) {
   return !(v > -9007199254740992.0 && v < 9007199254740992.0) || v == (double)(int64_t)v;
 }
 
-static bool check_number(const struct noun_event_field *field, double v, struct place at, struct err *err) {
-  bool has_low = field->low == field->low, has_high = field->high == field->high;
-  if ((!has_low || v >= field->low) && (!has_high || v <= field->high) && (!field->whole || is_whole(v))) return true;
+static bool number_fits(const struct noun_event_field *field, double v) {
+  const bool low = field->low != field->low || v >= field->low, high = field->high != field->high || v <= field->high;
+  return low && high && (!field->whole || is_whole(v));
+}
+
+static bool refuse_number(const struct noun_event_field *field, double v, struct place at, struct err *err) {
+  const bool has_low = field->low == field->low, has_high = field->high == field->high;
   char range[96] = "", low[32] = "", high[32] = "", came[32];
   int low_n = has_low ? (int)json_number(field->low, low) : 0, high_n = has_high ? (int)json_number(field->high, high) : 0;
   int came_n = (int)json_number(v, came);
@@ -264,7 +268,8 @@ static bool check_value(const struct noun_event_field *field, const struct json 
   if (came == JSON_NULL || field->type == VALUE_MISSING) return true;
   if (!fits(field->type, came)) return refuse(at, err, "expected %s, got %s", type_text(field), json_type_text(came));
   if (came == JSON_NUMBER)
-    return json_double(j, token, &number) ? check_number(field, number, at, err) : refuse(at, err, "this number is too large");
+    return json_double(j, token, &number) ? number_fits(field, number) || refuse_number(field, number, at, err)
+                                          : refuse(at, err, "this number is too large");
   return came != JSON_STRING || field->one_of_count == 0 || check_one_of(field, j, token, at, err);
 }
 
