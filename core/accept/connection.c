@@ -344,6 +344,15 @@ static bool finish(struct connection *c) {
   return c->last || c->closing;
 }
 
+/* The peer has shut its side within a body, and all that came of it was taken. */
+static bool cut_off(struct connection *c) {
+  if (!c->ended || !c->reading || stopped(c)) return false;
+  exchange_fault(
+      c, &(struct http_fault){.status = 400, .word = "malformed-request", .detail = "the connection was shut before the body was whole"});
+  if (!c->closing) connection_flush(c);
+  return true;
+}
+
 /* Writes what was answered, then goes on with bytes that had to wait for room. */
 void connection_flush(struct connection *c) {
   for (bool moved = true; moved && !c->closing;) {
@@ -358,7 +367,7 @@ void connection_flush(struct connection *c) {
       moved = !c->closing && c->held_length != held;
     }
   }
-  if (c->closing) return;
+  if (c->closing || cut_off(c)) return;
   if (c->held_length && had_share(c) && !shut(c)) connection_later(c);
   if (c->ended && c->count == 0 && !c->writing && !c->paused_until && !c->later) { /* what is held will never be whole */
     connection_close(c);

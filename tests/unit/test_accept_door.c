@@ -152,6 +152,35 @@ static void half_closed_peers_get_their_answers(void **state) {
   client_close(&c);
 }
 
+/* Who shuts its side in the middle of a body sends no more of it: it is told so at once, not that it was slow, and its place is free. */
+static void a_body_that_will_never_be_whole(void **state) {
+  (void)state;
+  static const char *const cut[] = {
+      POST("/later", "Content-Length: 9\r\n", "half"),
+      POST("/later", "Content-Length: 9\r\n", ""),
+      POST("/later", "Transfer-Encoding: chunked\r\n", "9\r\nhalf"),
+      POST("/later", "Transfer-Encoding: chunked\r\n", "4\r\nhalf\r\n1"),
+      GET("/later", "") POST("/later", "Content-Length: 9\r\n", "half"),
+  };
+  for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+    const bool behind = strstr(cut[i], "GET") == cut[i];
+    struct client c = client_open(&world);
+    const size_t first = world.waiting_count;
+    client_say(&world, &c, cut[i]);
+    shutdown(c.socket, SHUT_WR);
+    for (int turn = 0; turn < 10; turn++) world_turn(&world);
+    assert_int_equal(world.waiting_count, first + behind);
+    if (behind) world_answer(&world, first, "late");
+    if (behind) assert_reply(&c, 200, "late");
+    assert_true(client_reply(&world, &c, &reply, false));
+    assert_int_equal(reply.status, 400);
+    assert_non_null(strstr(reply.body, "urn:kairos:problem:malformed-request"));
+    assert_non_null(strstr(reply.body, "the connection was shut before the body was whole"));
+    assert_true(client_sees_end(&world, &c));
+    client_close(&c);
+  }
+}
+
 static void connections_end_when_asked(void **state) {
   (void)state;
   static const struct {
@@ -508,6 +537,7 @@ int main(void) {
       TEST(at_most_32_requests_are_open),
       TEST(a_peer_may_leave_early),
       TEST(half_closed_peers_get_their_answers),
+      TEST(a_body_that_will_never_be_whole),
       TEST(connections_end_when_asked),
       TEST(expectations),
       TEST(bodies_have_limits),
