@@ -35,7 +35,8 @@ struct exchange {         /* a request and what only the door needs to know of i
   struct door *door;
   struct exchange *next_spare;
   struct buf answer; /* the bytes, when it was answered before its turn */
-  struct str head;
+  struct str head, authorization;
+  uint64_t keys_told; /* the door's, when its key was judged */
   char *body;
   size_t body_length, body_room, body_most;
   uint64_t announced; /* by Content-Length */
@@ -94,7 +95,8 @@ struct door {
   bool (*room)(void *context);
   struct key *keys;
   size_t key_count;
-  bool keyless; /* opened without keys, on loopback: everything is allowed. Never again once a key was set */
+  uint64_t keys_told; /* how often they were set */
+  bool keyless;       /* opened without keys, on loopback: everything is allowed. Never again once a key was set */
   int64_t header_ms, idle_ms, body_grace_ms;
   uint32_t body_rate;
   uint32_t most;
@@ -121,7 +123,7 @@ struct door {
 
 /* keys.c */
 bool keys_set(struct door *d, const struct door_key *keys, size_t count);
-enum key_found { KEY_FOUND, KEY_NONE, KEY_UNKNOWN };
+enum key_found { KEY_FOUND, KEY_NONE, KEY_UNKNOWN, KEY_NARROW }; /* narrow: known, but without the scope */
 enum key_found keys_find(const struct door *d, struct str authorization, struct str head, struct arena *a, const struct key **out);
 
 /* exchange.c */

@@ -171,31 +171,53 @@ static bool ask_route(struct exchange *x, const struct http_head *head) {
   return true;
 }
 
-static bool ask_key(struct exchange *x, const struct http_head *head) {
+/* Whose key it is, and whether its scopes reach to the route. */
+static enum key_found judge_key(struct exchange *x) {
   struct request *r = &x->request;
+  x->keys_told = x->door->keys_told;
   if (x->door->keyless) r->scopes = SCOPE_ADMIN;
-  if (x->door->keyless || r->route->scope == SCOPE_NONE) return true;
+  if (x->door->keyless || r->route->scope == SCOPE_NONE) return KEY_FOUND;
   const struct key *key;
-  const enum key_found found = keys_find(x->door, head->authorization, x->head, &r->arena, &key);
-  if (found != KEY_FOUND) {
-    refuse_body(x, head, DRAIN_MOST);
-    answer_problem(x, 401, "unauthorized", NULL,
-                   found == KEY_NONE ? "expected a key: Authorization: Bearer KEY" : "this key is not known here; it may have been revoked",
-                   "WWW-Authenticate", "Bearer");
-    return false;
-  }
+  const enum key_found found = keys_find(x->door, x->authorization, x->head, &r->arena, &key);
+  if (found != KEY_FOUND) return found;
   r->scopes = key->scopes;
   const size_t length = strlen(key->name);
   const char *name = arena_text(&r->arena, key->name, length); /* keys may be replaced while the request waits */
   if (name) r->key_name = (struct str){name, length};
-  if (scope_allows(key->scopes, r->route->scope)) return true;
+  return scope_allows(key->scopes, r->route->scope) ? KEY_FOUND : KEY_NARROW;
+}
+
+static void refuse_key(struct exchange *x, enum key_found found) {
+  if (found != KEY_NARROW) {
+    answer_problem(x, 401, "unauthorized", NULL,
+                   found == KEY_NONE ? "expected a key: Authorization: Bearer KEY" : "this key is not known here; it may have been revoked",
+                   "WWW-Authenticate", "Bearer");
+    return;
+  }
+  const struct request *r = &x->request;
   struct buf wanted = {0};
   scope_print((uint32_t)r->route->scope, &wanted);
   char detail[256];
   snprintf(detail, sizeof detail, "this needs a key with the scope %.*s; the key \"%.*s\" does not have it", (int)wanted.len, wanted.at,
            STR_ARG(r->key_name));
   buf_free(&wanted);
-  return refuse(x, head, 403, "scope-missing", detail);
+  answer_problem(x, 403, "scope-missing", NULL, detail, NULL, NULL);
+}
+
+static bool ask_key(struct exchange *x, const struct http_head *head) {
+  x->authorization = head->authorization;
+  const enum key_found found = judge_key(x);
+  if (found == KEY_FOUND) return true;
+  refuse_body(x, head, DRAIN_MOST);
+  refuse_key(x, found);
+  return false;
+}
+
+/* A body may take its time, and keys may have changed while it came. */
+static bool ask_key_again(struct exchange *x) {
+  const enum key_found found = x->keys_told == x->door->keys_told ? KEY_FOUND : judge_key(x);
+  if (found != KEY_FOUND) refuse_key(x, found);
+  return found == KEY_FOUND;
 }
 
 /* A parameter under a wrong name would be as good as none, and the answer another than was asked for. */
@@ -384,6 +406,7 @@ static bool exchange_inflate(struct exchange *x) {
 void exchange_complete(struct exchange *x) {
   struct request *r = &x->request;
   x->taken = x->door->nanoseconds;
+  if (!ask_key_again(x)) return;
   if (x->body_length) r->body = (struct str){x->body, x->body_length};
   if (x->gzip && !exchange_inflate(x)) return;
   r->route->handle(r, x->door->context);

@@ -1,6 +1,7 @@
 /* Who is asking: keys are known by their SHA-256 alone. Promises that the comparison takes as long for a wrong key as for a right one, over
  * all keys, whatever their order, and that a key that was taken away is unknown from the next request on, for nothing is remembered of a
- * connection's earlier ones. Called on the loop thread. */
+ * connection's earlier ones; and of a request that was begun with it the handler sees nothing if it was taken away before the body was
+ * whole. Called on the loop thread. */
 #include "decode.h"
 #include "door.h"
 #include "kit/hash.h"
@@ -21,6 +22,7 @@ bool keys_set(struct door *d, const struct door_key *keys, size_t count) {
   kit_free(d->keys);
   d->keys = copy;
   d->key_count = count;
+  d->keys_told++;
   return true;
 }
 

@@ -152,6 +152,50 @@ static void a_revoked_key_is_refused_from_the_next_request_on(void **state) {
   closed(NULL);
 }
 
+/* A body may take its time: a key is not good for longer because a request was begun with it. */
+static void a_key_revoked_while_the_body_comes(void **state) {
+  (void)state;
+  struct door_key keys[] = {key_of("first", SCOPE_INGEST, "a"), key_of("second", SCOPE_READ, "b")};
+  static const char *const sent[] = {"Authorization: Bearer first\r\n", "X-Api-Key: first\r\n"};
+  static const int expected[] = {200, 401, 403, 200};
+  for (int step = 0; step < 8; step++) {
+    world_open(&world, (struct door_options){.routes = routes, .route_count = ROUTES, .keys = keys, .key_count = 2});
+    struct client c = client_open(&world);
+    char head[200];
+    snprintf(head, sizeof head, "POST /v1/events HTTP/1.1\r\nHost: x\r\n%sContent-Length: 4\r\n\r\nha", sent[step / 4]);
+    client_say(&world, &c, head);
+    for (int turn = 0; turn < 10; turn++) world_turn(&world);
+    if (step % 4 == 1) door_keys(world.door, keys + 1, 1);
+    if (step % 4 == 2) keys[0].scopes = SCOPE_READ;
+    if (step % 4 >= 2) door_keys(world.door, keys, 2); /* the last time nothing of this key changes */
+    client_say(&world, &c, "lf");
+    assert_true(client_reply(&world, &c, &reply, false));
+    assert_int_equal(reply.status, expected[step % 4]);
+    client_say(&world, &c, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); /* the connection is as good as before */
+    assert_true(client_reply(&world, &c, &reply, false));
+    assert_int_equal(reply.status, 200);
+    client_close(&c);
+    closed(NULL);
+    keys[0].scopes = SCOPE_INGEST;
+  }
+}
+
+/* What was begun while there was no key at all is not finished without one once there is one. */
+static void the_first_key_while_a_body_comes(void **state) {
+  (void)state;
+  const struct door_key key = key_of("first", SCOPE_INGEST, "a");
+  world_open(&world, (struct door_options){.routes = routes, .route_count = ROUTES});
+  struct client c = client_open(&world);
+  client_say(&world, &c, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nha");
+  for (int turn = 0; turn < 10; turn++) world_turn(&world);
+  door_keys(world.door, &key, 1);
+  client_say(&world, &c, "lf");
+  assert_true(client_reply(&world, &c, &reply, false));
+  assert_int_equal(reply.status, 401);
+  client_close(&c);
+  closed(NULL);
+}
+
 /* Taking the last key away must not throw the door open. */
 static void no_key_left_is_not_open_to_all(void **state) {
   (void)state;
@@ -266,6 +310,8 @@ int main(void) {
       cmocka_unit_test(every_route_and_every_scope),
       cmocka_unit_test(without_a_known_key_nothing),
       cmocka_unit_test(a_revoked_key_is_refused_from_the_next_request_on),
+      cmocka_unit_test(a_key_revoked_while_the_body_comes),
+      cmocka_unit_test(the_first_key_while_a_body_comes),
       cmocka_unit_test(no_key_left_is_not_open_to_all),
       cmocka_unit_test(without_keys_only_this_machine),
       cmocka_unit_test(refuses_to_open),
