@@ -118,6 +118,8 @@ struct event_batch {
  * is wrong. `received` is UTC ms; `source` the key's name; history: ?clock=event. A missing id is given (random, marked). Also used for
  * journal rows and files. [any] */
 bool event_parse(struct arena *a, struct str text, int64_t received, struct str source, bool history, struct event *out, struct err *e);
+/* Whether paths can name its user; what is taken in is asked this, and journals are not. [any] */
+bool event_named(const struct event *event, struct err *e);
 /* A request's body in its three shapes: an object, an array, or NDJSON (content type application/x-ndjson). At most EVENTS_MOST events.
  * False: the whole body is refused. True with `count` 0: an empty list, or each of its events was refused on its own. Pointers of refusals
  * are within their event. [any] */

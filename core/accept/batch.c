@@ -77,13 +77,23 @@ static bool too_many(struct gathering *g) {
   return err_set(g->e, ERR_INPUT, "expected at most %d events in one request, came more; send them in several", EVENTS_MOST);
 }
 
+bool event_named(const struct event *event, struct err *e) {
+  const struct str user = event->user;
+  if (user.len > 2 || (!str_is(user, ".") && !str_is(user, ".."))) return true;
+  return err_set(e, ERR_INPUT,
+                 "/userId: expected an id that a path can name, came \"" STR_FORMAT
+                 "\": nobody of that id could be asked about, opt out or be erased",
+                 STR_ARG(user));
+}
+
 /* One event as text of its own: a line, or a piece of an array that could not be read whole. */
 static bool gather_text(struct gathering *g, struct str text) {
   if (g->batch->sent == EVENTS_MOST) return too_many(g);
   if (!event_room(g, 16)) return false;
   const struct arena_mark mark = arena_mark(g->arena);
   struct err why = {0};
-  if (event_parse(g->arena, text, g->received, g->source, g->history, &g->batch->events[g->batch->count], &why)) {
+  struct event *event = &g->batch->events[g->batch->count];
+  if (event_parse(g->arena, text, g->received, g->source, g->history, event, &why) && event_named(event, &why)) {
     event_keep(g);
     return true;
   }
@@ -108,7 +118,8 @@ static bool gather_tokens(struct gathering *g, const struct json *array) {
     const uint32_t next = array->tokens[at].next;
     const struct json element = event_document(array, at);
     struct err why = {0};
-    if (event_fill(g->arena, &element, g->received, g->source, g->history, &g->batch->events[g->batch->count], &why)) event_keep(g);
+    struct event *event = &g->batch->events[g->batch->count];
+    if (event_fill(g->arena, &element, g->received, g->source, g->history, event, &why) && event_named(event, &why)) event_keep(g);
     else if (!event_refuse(g, &why)) return false;
     at = next;
   }
@@ -158,10 +169,28 @@ static bool gather_array(struct gathering *g, struct str body) {
   return false;
 }
 
+/* A whole event, and something on the lines behind it. */
+static bool is_lines(struct str body) {
+  const struct str text = str_trim(body);
+  size_t used;
+  if (!text.len || text.at[0] != '{' || !element_skip(text, &used)) return false;
+  while (used < text.len && (text.at[used] == ' ' || text.at[used] == '\t' || text.at[used] == '\r')) used++;
+  if (used == text.len || text.at[used] != '\n') return false;
+  const struct str rest = str_trim((struct str){text.at + used, text.len - used});
+  return !memchr("}],:", rest.at[0], 4);
+}
+
 static bool gather_alone(struct gathering *g, struct str body) {
   g->batch->alone = true;
   if (!event_room(g, 1)) return false;
-  if (!event_parse(g->arena, body, g->received, g->source, g->history, &g->batch->events[0], g->e)) return false;
+  struct event *event = &g->batch->events[0];
+  if (!event_parse(g->arena, body, g->received, g->source, g->history, event, g->e)) {
+    const struct err why = *g->e;
+    return why.kind == ERR_INPUT && is_lines(body)
+               ? err_set(g->e, ERR_INPUT, "%s; lines of events want Content-Type: application/x-ndjson", why.text)
+               : false;
+  }
+  if (!event_named(event, g->e)) return false;
   event_keep(g);
   return true;
 }

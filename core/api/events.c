@@ -1,6 +1,8 @@
 /* events: POST /v1/events. Events go to the lanes of their users, one job a volume, and the answer (events_answer.c) is
  * given when every volume has committed. Room is looked at before anything is handed over. Main thread. */
 #include "events.h"
+#include <string.h>
+#include <strings.h>
 
 static void volume_done(struct job *j) {
   struct posting *p = j->owner;
@@ -102,6 +104,14 @@ static void looked_elsewhere(struct elsewhere *l) {
   else hand_over(p);
 }
 
+/* A media type is the same in any letters, and has what it likes behind a `;`. */
+static bool is_lines(struct str content_type) {
+  static const char lines[] = "application/x-ndjson";
+  const size_t length = sizeof lines - 1;
+  if (content_type.len < length || strncasecmp(content_type.at, lines, length) != 0) return false;
+  return content_type.len == length || memchr("; \t", content_type.at[length], 3);
+}
+
 void api_events(struct request *r, void *context) {
   bool history;
   struct err e = {0};
@@ -117,7 +127,7 @@ void api_events(struct request *r, void *context) {
   }
   p->api = context;
   p->request = r;
-  bool ndjson = str_starts(r->content_type, "application/x-ndjson");
+  const bool ndjson = is_lines(r->content_type);
   struct str source = r->key_name.len ? r->key_name : STR("local");
   if (!event_batch_parse(&r->arena, r->body, ndjson, r->received, source, history, &p->batch, &e)) {
     request_refuse_as(r, 400, "event-invalid", &e);

@@ -157,7 +157,9 @@ static bool read_question(struct request *r, struct question *q) {
     return false;
   }
   if (at.len == 0 || clock_parse(at, &q->at)) return true;
-  request_problem(r, 400, "query-invalid", NULL, "at: expected a time like 2025-01-15T22:40:00Z, got \"" STR_FORMAT "\"", STR_ARG(at));
+  const char *hint = memchr(at.at, ' ', at.len) ? " (in a query + is a space: write %2B)" : "";
+  request_problem(r, 400, "query-invalid", NULL, "at: expected a time like 2025-01-15T22:40:00Z, got \"" STR_FORMAT "\"%s", STR_ARG(at),
+                  hint);
   return false;
 }
 

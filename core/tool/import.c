@@ -74,7 +74,7 @@ static bool take_line(struct importing *m, struct str line, struct err *e) {
   struct str text = {arena_text(&m->arena, line.at, line.len), line.len};
   struct item *item = &m->items[m->count];
   *item = (struct item){.kind = ENTRY_EVENT, .may_identify = true, .asked = NO_ONE};
-  if (!event_parse(&m->arena, text, clock_now(), STR("import"), true, &item->event, &why)) {
+  if (!event_parse(&m->arena, text, clock_now(), STR("import"), true, &item->event, &why) || !event_named(&item->event, &why)) {
     refuse_line(m, m->line, why.text);
     return true;
   }

@@ -16,12 +16,13 @@ refused() {
     say "$case: no problem: $(head -c 500 "$work/answer")"
   grep -q -e "$2" "$work/answer" || say "$case: expected \"$2\" in $(head -c 500 "$work/answer")"
 }
+type=application/json
 post() { # CASE, a file or a text, curl's options
   case=$1
   printf '%s' "$2" >"$work/body"
   [ "${2#@}" = "$2" ] || cp "${2#@}" "$work/body"
   shift 2
-  status=$(curl -s -S -o "$work/answer" -w '%{http_code}' -H 'Content-Type: application/json' "$@" --data-binary "@$work/body" "$url/v1/events")
+  status=$(curl -s -S -o "$work/answer" -w '%{http_code}' -H "Content-Type: $type" "$@" --data-binary "@$work/body" "$url/v1/events")
 }
 event() { printf '{"id":"e","userId":"u","eventType":"check_in","timestamp":"%s","data":{%s}}' "${2:-$time}" "$1"; }
 begin="{\"userId\":\"u\",\"eventType\":\"check_in\",\"timestamp\":\"$time\""
@@ -127,6 +128,18 @@ refused 415 'expected Content-Encoding gzip or none'
 awk -v e="$whole" 'BEGIN { printf "["; for (i = 0; i < 2501; i++) printf "%s%s", i ? "," : "", e; print "]" }' | gzip -c >"$work/many"
 post "2 501 events" "@$work/many" -H 'Content-Encoding: gzip'
 refused 400 "expected at most 2500 events in one request, came more"
+post "lines as one document" "$whole
+$whole"
+refused 400 'expected the end of the text after the value.*lines of events want Content-Type: application/x-ndjson'
+type=application/x-ndjsonified
+post "lines of a type that only begins so" "$whole
+$whole"
+type=application/json
+refused 400 'lines of events want Content-Type: application/x-ndjson'
+for id in . ..; do # every client would ask another path about them
+  post "the user $id" "$(event '' | sed "s/\"u\"/\"$id\"/")"
+  refused 400 "expected an id that a path can name, came .*nobody of that id could be asked about, opt out or be erased.*\"pointer\":\"#/userId\""
+done
 
 # ---- other routes ----
 ask() { # METHOD PATH [BODY]
@@ -179,6 +192,10 @@ ask GET /v1/users/u?limit=3
 refused 400 'this route has no query parameters, came \\"limit\\"'
 ask GET "/v1/users/u/why?language=fr"
 refused 400 'language: expected en or ru, got \\"fr\\"'
+ask GET "/v1/users/u/why?at=2025-01-15T22:40:00+05:30"
+refused 400 'at: expected a time like 2025-01-15T22:40:00Z, got \\"2025-01-15T22:40:00 05:30\\" (in a query + is a space: write %2B)'
+ask GET "/v1/users/u/why?at=yesterday"
+refused 400 'at: expected a time like 2025-01-15T22:40:00Z, got \\"yesterday\\""'
 ask GET "/v1/decisions/d1-99/why?language=fr"
 refused 400 'language: expected en or ru, got \\"fr\\"'
 ask POST /v1/users/u/opt-in '{bad'
@@ -226,6 +243,13 @@ grep -q '"rejected":\[{"index":1,.*"pointer":"#/eventType".*"retryable":false},{
 post "a list that the vocabulary refuses before the envelope does" "[$(event '"stressLevel":99' | sed 's/"e"/"i"/'),7,$(event '"stressLevel":98' | sed 's/"e"/"j"/')]"
 grep -q '"rejected":\[{"index":0,"pointer":"#/data/stressLevel",.*{"index":1,"pointer":"#",.*{"index":2,"pointer":"#/data/stressLevel"' "$work/answer" ||
   say "what was refused is not in the order of what was sent: $(cat "$work/answer")"
+for type in application/x-ndjson Application/X-NDJSON 'application/x-ndjson; charset=utf-8' 'APPLICATION/x-ndjson ;charset=utf-8'; do
+  post "lines of $type" "$whole
+$whole"
+  equal "the status of lines of $type" "$status" 200
+  grep -q '"duplicates":2,"rejected":\[\],' "$work/answer" || say "lines of $type: $(cat "$work/answer")"
+done
+type=application/json
 post "another content under the same id" "$(event '"stressLevel":2')"
 refused 409 '"detail":"'
 post "the same again" "$whole"
@@ -248,6 +272,9 @@ has 'line 1: refused: /data/timezone: expected the time zone of a place'
 printf '%s\n%s\n' "$(echo "$whole" | sed 's/"e"/"g"/')" "${whole%??}" >"$work/events.ndjson"
 run 1 "$KAIROS" import "$work/events.ndjson" --data "$work/data"
 has 'line 2: refused: .*but the text ends at byte'
+printf '%s\n' "$(echo "$whole" | sed 's/"u"/".."/')" >"$work/dots.ndjson"
+run 1 "$KAIROS" import "$work/dots.ndjson" --data "$work/data"
+has 'line 1: refused: /userId: expected an id that a path can name, came ".."'
 run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'
 run 0 "$KAIROS" doctor --data "$work/data"

@@ -173,6 +173,58 @@ static void one_object_is_alone(void **state) {
   assert_memory_equal(e.text, "/userId: ", 9);
 }
 
+/* Whatever asks about `.` or `..` asks another path: nobody of that name could be looked at, opt out or be erased. */
+static void ids_that_no_path_can_name(void **state) {
+  (void)state;
+  static const char *const said =
+      "expected an id that a path can name, came \"%s\": nobody of that id could be asked about, opt out or be erased";
+  static const char *const ids[] = {".", ".."};
+  for (size_t i = 0; i < 2; i++) {
+    struct event_batch b;
+    struct err e = {0};
+    char one[200], text[600], detail[200], alone[220];
+    snprintf(one, sizeof one, "{\"userId\":\"%s\",\"eventType\":\"t\",\"timestamp\":" TIME "}", ids[i]);
+    snprintf(detail, sizeof detail, said, ids[i]);
+    snprintf(alone, sizeof alone, "/userId: %s", detail);
+    assert_false(read_batch(one, false, &b, &e));
+    assert_string_equal(e.text, alone);
+    static const char *const lists[] = {"[" GOOD("a") ",%s," GOOD("b") "]", GOOD("a") "\n%s\n" GOOD("b"),
+                                        "[" GOOD("a") ",%s," GOOD("b") ",{\"a\":1,\"a\":1}]"};
+    for (size_t k = 0; k < 3; k++) {
+      snprintf(text, sizeof text, lists[k], one);
+      assert_true(read_batch(text, k == 1, &b, &e));
+      assert_int_equal(b.count, 2);
+      assert_event(&b, 0, 0, "a");
+      assert_event(&b, 1, 2, "b");
+      assert_int_equal(b.refusals[0].index, 1);
+      assert_string_equal(b.refusals[0].pointer, "/userId");
+      assert_string_equal(b.refusals[0].detail, detail);
+    }
+    struct event event; /* a journal may have one, and must be read */
+    assert_true(read_event(one, &event, &e));
+  }
+  struct event_batch b;
+  struct err e = {0};
+  assert_true(read_batch("[" GOOD("...") "," GOOD("a.") "," GOOD(".a") "]", false, &b, &e));
+  assert_int_equal(b.count, 3);
+}
+
+/* Lines that come as one document are told how to come. */
+static void lines_without_their_type(void **state) {
+  (void)state;
+  static const char *const lines[] = {GOOD("a") "\n" GOOD("b"), GOOD("a") "\r\n\r\n" GOOD("b") "\n", GOOD("a") "\n{", "\n" GOOD("a") "\n7"};
+  static const char *const others[] = {GOOD("a") " 7", GOOD("a") "\n}", GOOD("a") "x\n" GOOD("b"), "{\n" GOOD("b"), "7\n8"};
+  for (size_t i = 0; i < 9; i++) {
+    struct event_batch b;
+    struct err e = {0};
+    assert_false(read_batch(i < 4 ? lines[i] : others[i - 4], false, &b, &e));
+    const bool told = strstr(e.text, "lines of events want Content-Type: application/x-ndjson") != NULL;
+    if (told != (i < 4)) print_error("%zu: %s\n", i, e.text);
+    assert_true(told == (i < 4));
+    if (i < 4) assert_memory_equal(e.text, "JSON: expected the end of the text", 34);
+  }
+}
+
 static void array_keeps_order_and_places(void **state) {
   (void)state;
   struct event_batch b;
@@ -352,6 +404,8 @@ int main(void) {
       cmocka_unit_test_teardown(refusals_say_where_and_what, clean),
       cmocka_unit_test_teardown(long_values_are_cut_between_characters, clean),
       cmocka_unit_test_teardown(one_object_is_alone, clean),
+      cmocka_unit_test_teardown(ids_that_no_path_can_name, clean),
+      cmocka_unit_test_teardown(lines_without_their_type, clean),
       cmocka_unit_test_teardown(array_keeps_order_and_places, clean),
       cmocka_unit_test_teardown(a_list_of_lists_holds_no_events, clean),
       cmocka_unit_test_teardown(array_with_a_faulty_but_closed_event, clean),
