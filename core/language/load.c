@@ -75,6 +75,16 @@ static void run_sources(struct sandbox *s, const struct source *sources, size_t 
   }
 }
 
+/* Called while all findings are still of the files themselves. */
+static void note_lost(const struct findings *f, struct nouns *out) {
+  if (f->errors) out->lost = "";
+  for (size_t i = f->count; i-- > 0;)
+    if (f->at[i].level == FINDING_ERROR) {
+      out->lost = f->at[i].file;
+      out->lost_line = f->at[i].line;
+    }
+}
+
 /* ---- nouns ---- */
 static void set_noun(struct arena *a, struct findings *f, struct function_list *functions, const struct body *body, void *target) {
   struct setting setting = {.arena = a, .findings = f, .at = &body->at, .word = noun_words[body->noun], .functions = functions};
@@ -221,9 +231,11 @@ bool language_load(struct arena *a, const struct source *sources, size_t count, 
   }
   run_sources(&s, sources, count);
   sandbox_close(&s);
+  note_lost(f, out);
   for (int noun = 0; noun < NOUNS_COUNT; noun++)
     if (!build_list(a, f, &s, noun, &functions, out)) findings_add(f, FINDING_ERROR, "", 0, "memory failed while the rules were checked");
-  if (too_many(&s, &functions, f)) memset(out, 0, sizeof *out); /* what builds on it would take minutes to find more */
+  if (too_many(&s, &functions, f))
+    *out = (struct nouns){.lost = out->lost, .lost_line = out->lost_line}; /* what builds on it would take minutes to find more */
   else {
     out->functions = functions.at;
     out->function_count = functions.count;

@@ -272,6 +272,8 @@ struct nouns {
       policy_count, scenario_count, segment_count, metric_count;
   struct noun_function *functions; /* in no other list: each belongs to a field of a noun */
   size_t function_count;
+  const char *lost; /* the first file that could not be read or run to its end, and the line; NULL: none. Others may use what it declares */
+  int lost_line;
 }; /* each list sorted by name */
 
 /* ---- findings ---- */

@@ -137,6 +137,17 @@ static void build_parts(struct program *p, const struct program_from *from) {
   sense_check(p);
 }
 
+/* Of a program of which a file is missing nobody can say which names are wrong: whatever that file declares would be. What is wrong with
+ * the file is the finding, and that the rest was not looked at. */
+static void keep_causes(struct program *p, size_t count, size_t errors) {
+  struct findings *f = &p->findings;
+  if (f->errors == errors) return;
+  f->count = count;
+  f->errors = errors;
+  findings_add(f, FINDING_NOTE, p->nouns.lost, p->nouns.lost_line,
+               "names that other files use are looked up once every file can be loaded; there may be more to find then");
+}
+
 static void name_program(struct program *p) {
   static atomic_uint_fast64_t stamps;
   struct buf manifest = {0};
@@ -161,8 +172,10 @@ static struct program *build(struct program *p, const struct program_from *from)
   p->symbols = (struct symbols){.arena = &p->arena, .find = find_name, .context = p};
   /* The rooms are asked even when a noun is wrong, so that an author sees all findings at once. */
   language_load(&p->arena, p->sources, p->source_count, &p->nouns, &p->findings);
+  const size_t count = p->findings.count, errors = p->findings.errors;
   if (!derived_prepare(p)) findings_add(&p->findings, FINDING_ERROR, "", 0, "memory failed");
   build_parts(p, from);
+  if (p->nouns.lost) keep_causes(p, count, errors);
   identify(p, from);
   findings_sort(&p->findings);
   return p;

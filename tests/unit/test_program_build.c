@@ -152,6 +152,36 @@ static void test_what_is_no_program(void **state) {
   expect_finding("rules/d/d/d/d/d/d/d/d/d", "deep");
 }
 
+/* Half a file declares nothing that can be trusted: that others miss its names is no finding, and that nobody looked is a note. What is
+ * wrong in other files by itself is told all the same. */
+static void test_half_a_file_is_the_only_cause(void **state) {
+  (void)state;
+  static const char *const halves[] = {"event \"mood\" {", "local t = nil\nlocal x = t.y", "while true do end", "x = 1", "-- \377",
+                                       "silense(3)"};
+  write_file("rules/a.lua", "trigger \"t\" { why = \"x\", on = \"mood\", when = \"tense > 3\", offer = \"walk\" }\n"
+                            "trigger \"u\" { why = \"x\", on = \"mood\", wen = \"tense > 3\", offer = \"walk\" }\n");
+  for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+    struct buf text = {0};
+    buf_printf(&text, "feature \"tense\" { value = \"1\" }\n" RULES_OPTION("walk", "") "%s\n", halves[i]);
+    write_file("rules/m.lua", text.at);
+    struct program *p = read_program();
+    const struct finding *f = p->findings.at;
+    if (p->findings.count != 3 || p->findings.errors != 2)
+      fail_msg("\"%s\": %zu findings, %zu errors; the first: %s", halves[i], p->findings.count, p->findings.errors, f->text);
+    assert_non_null(strstr(f[0].text, "unknown field \"wen\""));
+    assert_string_equal(f[1].file, "rules/m.lua");
+    assert_int_equal(f[1].level, FINDING_ERROR);
+    assert_string_equal(f[2].file, "rules/m.lua");
+    assert_int_equal(f[2].level, FINDING_NOTE);
+    assert_int_equal(f[2].line, f[1].line);
+    assert_non_null(strstr(f[2].text, "names that other files use are looked up once every file can be loaded"));
+    program_free(p);
+    buf_free(&text);
+  }
+  write_file("rules/m.lua", "feature \"tense\" { value = \"1\" }\n" RULES_OPTION("walk", ""));
+  expect_finding("rules/a.lua", "no event noun declares"); /* whole again: names are looked up */
+}
+
 static void test_the_store_gives_it_back(void **state) {
   (void)state;
   char data[450];
@@ -215,6 +245,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_mistakes_have_places, fresh, gone),
       cmocka_unit_test_setup_teardown(test_the_digest_is_of_the_sources, fresh, gone),
       cmocka_unit_test_setup_teardown(test_what_is_no_program, fresh, gone),
+      cmocka_unit_test_setup_teardown(test_half_a_file_is_the_only_cause, fresh, gone),
       cmocka_unit_test_setup_teardown(test_the_store_gives_it_back, fresh, gone),
       cmocka_unit_test(test_profile_values_follow),
   };
