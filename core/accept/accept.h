@@ -46,6 +46,9 @@ struct str request_header(const struct request *r, const char *name); /* lower c
 
 /* Answers exactly once; body is copied; the request is gone afterwards. [main] */
 void request_answer(struct request *r, int status, const char *content_type, struct str body);
+/* The same of what was built in a buffer, which is freed: half of it must not be taken for all, so without the memory for it the answer is
+ * 503, though what was asked may have been done. [main] */
+void request_answer_take(struct request *r, int status, const char *content_type, struct buf *body);
 void request_answer_header(struct request *r, int status, const char *content_type, struct str body, const char *header_name,
                            const char *header_value);
 /* application/problem+json by RFC 9457: type urn:kairos:problem:<word>, title by status, detail = text, errors = [{pointer, detail}] when a

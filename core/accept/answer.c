@@ -138,6 +138,12 @@ void request_answer(struct request *r, int status, const char *content_type, str
   answer_put((struct exchange *)r, status, content_type, body, NULL, NULL);
 }
 
+void request_answer_take(struct request *r, int status, const char *content_type, struct buf *body) {
+  if (!body->failed) request_answer(r, status, content_type, buf_view(body));
+  else request_problem(r, 503, "memory", NULL, "no memory for the answer; what was asked may have been done");
+  buf_free(body);
+}
+
 void request_answer_header(struct request *r, int status, const char *content_type, struct str body, const char *header_name,
                            const char *header_value) {
   answer_put((struct exchange *)r, status, content_type, body, header_name, header_value);

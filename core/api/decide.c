@@ -17,8 +17,7 @@ static void decide_done(struct job *j) {
     for (size_t k = 0; k < item->told_count; k++) json_put_raw(&w, item->records[k]);
     json_close_array(&w);
     json_close_object(&w);
-    request_answer(a->request, 200, "application/json", buf_view(&out));
-    buf_free(&out);
+    request_answer_take(a->request, 200, "application/json", &out);
   }
   job_free(j);
 }

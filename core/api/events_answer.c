@@ -259,8 +259,7 @@ static void answer_batch(const struct answering *a) {
   if (tells) put_decisions(&w, a);
   put_given_ids(&w, a);
   json_close_object(&w);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 200, "application/json", &out);
 }
 
 /* An event sent alone is an error of its own when it is refused; in a list the good ones count. */

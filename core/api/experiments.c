@@ -130,13 +130,8 @@ static void end_is_written(struct fact *f, bool is_written) {
 static void end(struct api *a, const struct noun_experiment *n, const char *author, const char *why) {
   struct fact *f = fact_unasked(a, author, "experiment", n->at.name);
   struct api_ended *ended = f ? ended_new(n->at.name, (int64_t)n->revision, clock_now(), str_from(why)) : NULL;
-  struct buf said = {0};
-  struct json_writer w = json_to(&said);
-  json_put_text(&w, why);
-  const char *more = ended ? arena_printf(&f->own, "\"revision\":%lld,\"ended\":true,\"why\":" STR_FORMAT, (long long)n->revision,
-                                          STR_ARG(buf_view(&said)))
-                           : NULL;
-  buf_free(&said);
+  const char *said = ended ? fact_quoted(f, str_from(why)) : NULL;
+  const char *more = said ? arena_printf(&f->own, "\"revision\":%lld,\"ended\":true,\"why\":%s", (long long)n->revision, said) : NULL;
   if (!more || !fact_say(f, more)) {
     ended_free(ended);
     if (f) fact_free(f);

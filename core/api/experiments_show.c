@@ -163,8 +163,7 @@ void api_experiments(struct request *r, void *context) {
   json_open_array(&w);
   for (uint32_t i = 0; i < rules_experiments(a->program->rules); i++) put_experiment(&w, a, i);
   json_close_array(&w);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 200, "application/json", &out);
 }
 
 void api_experiment(struct request *r, void *context) {
@@ -182,6 +181,5 @@ void api_experiment(struct request *r, void *context) {
   struct json_writer w = json_to(&out);
   trials_wanted(a);
   put_experiment(&w, a, i);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 200, "application/json", &out);
 }

@@ -1,7 +1,8 @@
 /* facts: what an operator says, into control.db and then to every volume. Promises that a fact is durable in control.db before any volume
  * hears of it, that facts of one name reach the volumes in the order in which they were said, that the main thread does not wait for the
- * disk while one is written, and that what control.db has is told again until every volume has it; whoever waits for it is then answered
- * 503, and it need not be said again. Main thread, but for `write_down`. */
+ * disk while one is written, that nothing is written but what a start can read, whatever memory was missing for, and that what control.db
+ * has is told again until every volume has it; whoever waits for it is then answered 503, and it need not be said again. Main thread, but
+ * for `write_down`. */
 #include "inside.h"
 #include "kit/clock.h"
 #include "kit/log.h"
@@ -95,9 +96,18 @@ static struct str fact_text(struct arena *a, const char *kind, struct str name, 
     out.len--;
     buf_printf(&out, ",%s}", more_json);
   }
-  struct str copy = {arena_text(a, out.at, out.len), out.len};
+  struct str copy = {out.failed ? NULL : arena_text(a, out.at, out.len), out.len};
   buf_free(&out);
   return copy;
+}
+
+const char *fact_quoted(struct fact *f, struct str text) {
+  struct buf out = {0};
+  struct json_writer w = json_to(&out);
+  json_put_str(&w, text);
+  const char *quoted = out.failed ? NULL : arena_text(fact_arena(f), out.at, out.len);
+  buf_free(&out);
+  return quoted;
 }
 
 /* As the partitions get it. Without memory for the number it acts all the same: control.db has it, and a kill must not fail now. */

@@ -112,8 +112,7 @@ void api_metrics(struct request *r, void *context) {
   put_fact(&out, "kairos_build_info", "The engine's version.", "version", KAIROS_VERSION);
   put_fact(&out, "kairos_program_info", "The live program.", "digest", a->program->digest);
   put_seconds(&out, "kairos_uptime_seconds", "Seconds since the start.", (double)(clock_monotonic() - a->started_monotonic) / 1e9);
-  request_answer(r, 200, "text/plain; version=0.0.4; charset=utf-8", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
 }
 
 void api_livez(struct request *r, void *context) {

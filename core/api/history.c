@@ -27,9 +27,10 @@ struct str delivery_json(struct volume *v, uint64_t id, struct str endpoints, st
     json_put_raw(&w, endpoints);
   }
   json_close_object(&w);
-  struct str copy = {arena_text(a, out.at, out.len), out.len};
+  const char *copy = out.failed ? NULL : arena_text(a, out.at, out.len);
+  const struct str delivery = {copy, copy ? out.len : 0};
   buf_free(&out);
-  return copy;
+  return delivery;
 }
 
 /* The program that decided, from the record's shortened digest: the live one as a rule. Held for the caller. */

@@ -177,7 +177,8 @@ struct fact *fact_unasked(struct api *api, const char *author, const char *kind,
 /* `more_json` like "\"stage\":1", or NULL. False: no memory; who waits is answered. */
 bool fact_say(struct fact *f, const char *more_json);
 struct arena *fact_arena(struct fact *f);
-void fact_free(struct fact *f); /* one that was not queued, or whose `begin` says no; not its request */
+const char *fact_quoted(struct fact *f, struct str text); /* as JSON in the fact's arena, for `more_json`; NULL: no memory */
+void fact_free(struct fact *f);                           /* one that was not queued, or whose `begin` says no; not its request */
 /* Other requests are read and answered while it is written. */
 void fact_queue(struct fact *f);
 void facts_again(struct api *api);  /* to the volumes that did not take what nobody waits for: now and then [main] */

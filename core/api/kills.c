@@ -73,7 +73,8 @@ static const char *kill_note(struct request *r, const struct program *p) {
   return meant ? arena_printf(&r->arena, "the live program has no " STR_FORMAT " of this name%s", STR_ARG(r->params[0]), meant) : NULL;
 }
 
-static struct str kill_answer(struct request *r, struct str name, bool on, const char *note) {
+/* Before anything acts: false, and the request is answered, without memory for it. */
+static bool kill_answer(struct request *r, struct str name, bool on, const char *note, struct str *answer) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_open_object(&w);
@@ -81,16 +82,17 @@ static struct str kill_answer(struct request *r, struct str name, bool on, const
   json_pair_bool(&w, "killed", on);
   if (note) json_pair_text(&w, "note", note);
   json_close_object(&w);
-  struct str copy = {arena_text(&r->arena, out.at, out.len), out.len};
+  *answer = (struct str){out.failed ? NULL : arena_text(&r->arena, out.at, out.len), out.len};
   buf_free(&out);
-  return copy;
+  if (!answer->at) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
+  return answer->at != NULL;
 }
 
 /* Remembered at once, so that the courier holds messages back while the kill is being written. */
 static void kill_on(struct request *r, struct api *a, struct str name, const char *note) {
   struct err e = {0};
   struct fact *f = name.len ? fact_new(r, a, "kill", name) : NULL;
-  if (!f || !fact_say(f, NULL)) return;
+  if (!f || !fact_say(f, NULL) || !kill_answer(r, name, true, note, &f->answer)) return;
   struct killed_names *killed = killed_then(a, name, (struct str){0}, &e);
   if (!killed) {
     request_refuse(r, &e);
@@ -102,7 +104,6 @@ static void kill_on(struct request *r, struct api *a, struct str name, const cha
     return;
   }
   tell_courier(a, killed);
-  f->answer = kill_answer(r, name, true, note);
   fact_queue(f);
 }
 
@@ -122,8 +123,7 @@ static void lifted(struct fact *f, bool is_written) {
 
 static void kill_off(struct request *r, struct api *a, struct str name) {
   struct fact *f = name.len ? fact_new(r, a, "unkill", name) : NULL;
-  if (!f || !fact_say(f, NULL)) return;
-  f->answer = kill_answer(r, name, false, NULL);
+  if (!f || !fact_say(f, NULL) || !kill_answer(r, name, false, NULL, &f->answer)) return;
   f->written = lifted;
   fact_queue(f);
 }
@@ -152,6 +152,5 @@ void api_kill_list(struct request *r, void *context) {
   for (size_t i = 0; i < a->kill_count; i++) json_put_str(&w, a->kills[i]);
   json_close_array(&w);
   json_close_object(&w);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 200, "application/json", &out);
 }

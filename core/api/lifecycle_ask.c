@@ -53,16 +53,14 @@ void api_models(struct request *r, void *context) {
   for (uint32_t i = 0; i < l->episode_count; i++) put_episode(&w, l, l->episodes[i]);
   put_suspended(&w, l);
   json_close_array(&w);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 200, "application/json", &out);
 }
 
 static void answer_episode(struct request *r, struct lifecycle *l, const struct episode *e, int status) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   put_episode(&w, l, e);
-  request_answer(r, status, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, status, "application/json", &out);
 }
 
 void api_model(struct request *r, void *context) {
@@ -152,7 +150,7 @@ static void history_done(struct errand *errand) {
   if (!errand->worked) err_set(&h->err, ERR_BUSY, "the engine is stopping");
   struct buf out = h->out; /* h goes with its request */
   if (h->err.kind != ERR_NONE) request_refuse(h->request, &h->err);
-  else request_answer(h->request, 200, "application/json", buf_view(&out));
+  else request_answer_take(h->request, 200, "application/json", &out);
   buf_free(&out);
 }
 

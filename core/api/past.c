@@ -295,7 +295,7 @@ static void answer(struct walk *w) {
   if (w->err.kind == ERR_NONE && !c->lines) put_timeline(c, &rows, &timeline);
   if (w->err.kind == ERR_NONE && timeline.failed) err_set(&w->err, ERR_BUSY, "no memory for a timeline");
   if (w->err.kind != ERR_NONE) request_refuse(w->request, &w->err);
-  else request_answer(w->request, 200, c->lines ? "application/x-ndjson" : "application/json", buf_view(c->lines ? &rows : &timeline));
+  else request_answer_take(w->request, 200, c->lines ? "application/x-ndjson" : "application/json", c->lines ? &rows : &timeline);
   buf_free(&rows);
   buf_free(&timeline);
   buf_free(&shown);

@@ -29,8 +29,7 @@ static void answer_edition(struct request *r, const struct programs *s, const st
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   put_edition(&w, s, e);
-  request_answer(r, status, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, status, "application/json", &out);
 }
 
 /* A problem that carries all findings. */
@@ -52,8 +51,7 @@ static void answer_refused(struct request *r, const struct draft *d) {
   json_key(&w, "findings");
   put_findings(&w, d->findings, d->finding_count);
   json_close_object(&w);
-  request_answer(r, 422, "application/problem+json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 422, "application/problem+json", &out);
   buf_free(&text);
 }
 
@@ -68,8 +66,7 @@ void api_programs(struct request *r, void *context) {
   for (size_t i = s->edition_count; i-- > 0;)
     if (s->editions[i] != s->live) put_edition(&w, s, s->editions[i]);
   json_close_array(&w);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 200, "application/json", &out);
 }
 
 static struct wanting *wanting_new(struct request *r, struct programs *s, void (*work)(struct errand *), void (*done)(struct errand *)) {
@@ -113,7 +110,7 @@ static void show_done(struct errand *e) {
   json_close_object(&j);
   buf_free(&w->out);
   if (w->err.kind != ERR_NONE) request_refuse(w->request, &w->err);
-  else request_answer(w->request, 200, "application/json", buf_view(&out));
+  else request_answer_take(w->request, 200, "application/json", &out);
   buf_free(&out);
 }
 

@@ -34,8 +34,7 @@ static void answer(struct programs *s, struct activation *c) {
   struct json_writer w = json_to(&out);
   if (!c->request) return;
   put_edition(&w, s, c->to);
-  request_answer(c->request, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(c->request, 200, "application/json", &out);
 }
 
 static void say(const struct activation *c) {
@@ -121,9 +120,20 @@ static void try_volume(struct activation *c, uint32_t volume) {
   err_set(&c->err, ERR_BUSY, "volume %u has no room", volume);
 }
 
+/* control.db has it: what memory is missing for now is made when it is tried again. */
+static bool make_fact(struct activation *c) {
+  struct buf fact = {0};
+  if (!c->fact.len && program_fact(c->to->draft->program, c->number, &fact)) {
+    const char *copy = arena_text(&c->arena, fact.at, fact.len);
+    c->fact = (struct str){copy, copy ? fact.len : 0};
+  }
+  buf_free(&fact);
+  return c->fact.len || err_set(&c->err, ERR_BUSY, "no memory for a control fact");
+}
+
 static void try_volumes(struct activation *c) {
   c->waiting = 1;
-  for (uint32_t v = 0; v < BOOK_VOLUMES_MOST; v++)
+  for (uint32_t v = 0; v < BOOK_VOLUMES_MOST && make_fact(c); v++)
     if (c->volumes >> v & 1) try_volume(c, v);
   tried(c);
 }
@@ -163,15 +173,12 @@ static bool try_again(struct programs *s, struct activation *c) {
 static void announced(struct errand *e) {
   struct activation *c = (struct activation *)e;
   struct programs *s = c->programs;
-  struct buf fact = {0};
   if (s->closing) return; /* activations_end frees it */
   if (!e->worked || c->err.kind != ERR_NONE) {
     if (!try_again(s, c)) fail(s, c);
     return;
   }
   s->announced = true;
-  if (program_fact(c->to->draft->program, c->number, &fact)) c->fact = (struct str){arena_text(&c->arena, fact.at, fact.len), fact.len};
-  buf_free(&fact);
   for (uint32_t v = 0; v < book_volumes(s->api->book); v++) c->volumes |= UINT64_C(1) << v;
   try_volumes(c);
 }

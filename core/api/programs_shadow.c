@@ -55,7 +55,7 @@ static void heard(struct shadow_run *r) {
   if (r->failed) request_problem(r->request, 503, "busy", NULL, "a volume has no room to hear of it: ask again");
   else if (r->edition && r->edition == s->shadow) {
     put_edition(&w, s, r->edition);
-    request_answer(r->request, 200, "application/json", buf_view(&out));
+    request_answer_take(r->request, 200, "application/json", &out);
   } else request_answer(r->request, 200, "application/json", STR("{\"shadow\":null}"));
   buf_free(&out);
   r->request = NULL;

@@ -145,15 +145,16 @@ void api_rollouts(struct request *r, void *context) {
     if (s) put_rollout(&w, a, n, s);
   }
   json_close_array(&w);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 200, "application/json", &out);
 }
 
+/* Nothing without memory. */
 static struct str rollout_answer(struct request *r, struct api *a, const struct noun_rollout *n, struct api_stage *s) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   put_rollout(&w, a, n, s);
-  struct str answer = {arena_text(&r->arena, out.at, out.len), out.len};
+  const char *copy = out.failed ? NULL : arena_text(&r->arena, out.at, out.len);
+  const struct str answer = {copy, copy ? out.len : 0};
   buf_free(&out);
   return answer;
 }
@@ -195,11 +196,8 @@ static bool make_room(struct api_stage *s) {
 }
 
 static bool say_approval(struct fact *f, struct str who, int32_t next) {
-  struct buf more = {0};
-  struct json_writer w = json_to(&more);
-  json_put_str(&w, who);
-  const char *said = arena_printf(&f->request->arena, "\"stage\":%d,\"by\":" STR_FORMAT, next, STR_ARG(buf_view(&more)));
-  buf_free(&more);
+  const char *by = f->answer.len ? fact_quoted(f, who) : NULL;
+  const char *said = by ? arena_printf(&f->request->arena, "\"stage\":%d,\"by\":%s", next, by) : NULL;
   if (!said) request_problem(f->request, 503, "memory", NULL, "no memory for this request: send again in a second");
   return said && fact_say(f, said);
 }
@@ -296,7 +294,7 @@ static bool step(struct fact *f, struct str verb, const struct noun_rollout *n, 
   f->written = moved;
   const bool is_anew = s->stage < 0 && after->stage >= 0;
   if (is_anew) after->anew = after->since;
-  const char *place = stage_said(&r->arena, after, is_anew);
+  const char *place = f->answer.len ? stage_said(&r->arena, after, is_anew) : NULL;
   if (!place) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
   return place && fact_say(f, place);
 }

@@ -30,15 +30,12 @@ static bool say_step(struct fact *f) {
   const struct api_stage *s = stage_of(f->api, f->name);
   const bool meant = s && s->stage == step->from && (step->to < 0 || !s->held);
   struct api_stage after = meant ? *s : (struct api_stage){0};
-  struct buf said = {0};
-  struct json_writer w = json_to(&said);
-  json_put_str(&w, step->why);
   after.stage = step->to;
   after.since = step->at;
   after.holdback = step->holdback;
   const char *place = meant ? stage_said(&f->own, &after, false) : NULL;
-  const char *more = place ? arena_printf(&f->own, "%s,\"why\":" STR_FORMAT, place, STR_ARG(buf_view(&said))) : NULL;
-  buf_free(&said);
+  const char *why = place ? fact_quoted(f, step->why) : NULL;
+  const char *more = why ? arena_printf(&f->own, "%s,\"why\":%s", place, why) : NULL;
   if (more && fact_say(f, more)) return true;
   fact_free(f);
   return false;

@@ -54,8 +54,7 @@ static void item_done(struct job *j) {
       json_put_raw(&w, a->unread);
     }
     json_close_object(&w);
-    request_answer(a->request, 200, "application/json", buf_view(&out));
-    buf_free(&out);
+    request_answer_take(a->request, 200, "application/json", &out);
   }
   job_free(j);
 }

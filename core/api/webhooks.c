@@ -84,8 +84,7 @@ void api_webhooks(struct request *r, void *context) {
   json_pair_int(&w, "expired", (int64_t)f.expired);
   json_pair_int(&w, "withdrawn", (int64_t)f.withdrawn);
   json_close_object(&w);
-  request_answer(r, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(r, 200, "application/json", &out);
 }
 
 /* ---- POST /v1/webhooks/replay ---- */
@@ -117,8 +116,7 @@ static void answer(struct walk *w) {
   json_pair_int(&writer, "killed", (int64_t)r->killed);
   if (r->unreadable) json_pair_int(&writer, "unreadable", (int64_t)r->unreadable);
   json_close_object(&writer);
-  request_answer(w->request, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(w->request, 200, "application/json", &out);
 }
 
 static bool read_time(struct request *r, const struct json *j, const char *pointer, int64_t *out) {
@@ -252,8 +250,7 @@ static void end_enable(struct writing *w) {
   json_pair_int(&writer, "waiting", c ? (int64_t)courier_figures(c).waiting : 0);
   json_close_object(&writer);
   for (size_t i = 0; c && i < o->api->endpoint_count; i++) courier_enable(c, i);
-  request_answer(o->request, 200, "application/json", buf_view(&out));
-  buf_free(&out);
+  request_answer_take(o->request, 200, "application/json", &out);
 }
 
 void api_webhooks_enable(struct request *r, void *context) {

@@ -144,7 +144,7 @@ static void answer(struct walk *w) {
   rebuild_free(q->rebuild);
   library_release(w->api->library, q->program);
   if (w->err.kind != ERR_NONE) request_refuse(w->request, &w->err);
-  else request_answer(w->request, 200, q->json ? "application/json" : "text/plain; charset=utf-8", buf_view(&out));
+  else request_answer_take(w->request, 200, q->json ? "application/json" : "text/plain; charset=utf-8", &out);
   buf_free(&out);
 }
 

@@ -136,7 +136,7 @@ bool model_suspended(const struct sessions *s, uint32_t model, const char **why)
 
 /* How many values a row each of a model's inputs takes, as its plugin says; all 1 when no plugin was opened. [any] */
 const uint32_t *model_widths(const struct models *m, uint32_t model);
-/* What host's model_create wants to know of a model: its name, inputs, and configuration as JSON in `a`. [builder] */
+/* What host's model_create wants to know of a model: its name, inputs, and configuration as JSON in `a`; empty: no memory. [builder] */
 struct model_spec model_spec_of(const struct models *m, uint32_t model, struct arena *a);
 /* Has the plugin the outputs that the model's file names? [builder] */
 bool model_has_outputs(const struct noun_model *n, const struct trained *t, struct err *e);

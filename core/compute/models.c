@@ -115,7 +115,8 @@ struct model_spec model_spec_of(const struct models *all, uint32_t model, struct
   if (m->noun->config) node_to_json(&w, m->noun->config);
   else buf_text(&json, "{}");
   struct model_spec spec = {.name = m->name, .inputs = m->inputs, .input_count = m->input_count};
-  spec.config = (struct str){arena_text(a, json.at, json.len), json.len};
+  const char *config = json.failed ? NULL : arena_text(a, json.at, json.len);
+  spec.config = (struct str){config, config ? json.len : 0}; /* nothing: no memory. Less than all of it would be another model */
   buf_free(&json);
   return spec;
 }
@@ -242,6 +243,10 @@ static void open_model(struct arena *a, struct models *all, struct model *m, con
   }
   struct model_spec spec = model_spec_of(all, (uint32_t)(m - all->at), a);
   const struct str isolate = m->noun->isolate;
+  if (!spec.config.len) {
+    complain(f, m->noun, "no memory for its configuration");
+    return;
+  }
   const bool opened = isolate.len == 0             ? plugin_open(path, from->store_directory, &plugin, &e)
                       : str_is(isolate, "process") ? plugin_open_hosted(path, from->store_directory, &plugin, &e)
                                                    : plugin_open_unlisted(path, from->store_directory, &plugin, &e);

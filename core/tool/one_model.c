@@ -75,6 +75,7 @@ bool one_model_open(struct one_model *m, const char *program, const char *name, 
   if (!one_model_find(m, program, name, e)) return false;
   if (m->noun->state.len) snprintf(m->state, sizeof m->state, "%s/models/" STR_FORMAT, program, STR_ARG(m->noun->state));
   m->spec = model_spec_of(m->program->models, m->index, &m->arena);
+  if (!m->spec.config.len) return err_set(e, ERR_BUSY, "no memory for the configuration of model \"%s\"", name);
   return open_plugin(m, plugins, e) && model_create(m->plugin, &m->spec, &m->model, e);
 }
 

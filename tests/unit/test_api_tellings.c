@@ -130,10 +130,45 @@ static void both_revisions_end(void **state) {
   file_remove_tree(w.directory, NULL);
 }
 
+static bool is_whole(struct str text) {
+  struct arena a = {0};
+  struct json j;
+  const bool whole = json_parse(&j, &a, text, &json_limits_default, NULL);
+  arena_free(&a);
+  return whole;
+}
+
+/* What is no JSON would be in control.db for ever, and no start could go on with it. */
+static void what_memory_is_missing_for_is_not_said(void **state) {
+  (void)state;
+  struct world w = {.directory = "/tmp/kairos-tellings-XXXXXX"};
+  assert_non_null(mkdtemp(w.directory));
+  fine(&w, file_remove_tree(w.directory, &w.e) && book_create(w.directory, 1, &w.e));
+  start(&w);
+  int said = 0, unsaid = 0;
+  for (int64_t nth = 1; nth <= 16; nth++) {
+    kit_fail_allocation(nth);
+    struct fact *f = fact_unasked(&w.api, "test", "rollout", STR("beta"));
+    const char *why =
+        f ? fact_quoted(f, STR("more messages failed than may fail, and each of them was one that somebody had waited for")) : NULL;
+    const bool done = f && fact_say(f, "\"stage\":1,\"held\":false,\"holdback\":0.1");
+    kit_fail_allocation(0);
+    if (done && !is_whole(f->text)) fail_msg("without allocation %lld it says: " STR_FORMAT, (long long)nth, STR_ARG(f->text));
+    if (why && !is_whole(str_from(why))) fail_msg("without allocation %lld it quotes: %s", (long long)nth, why);
+    said += done && why;
+    unsaid += !done || !why;
+    if (f) fact_free(f);
+  }
+  assert_true(said > 0 && unsaid > 0);
+  stop(&w);
+  file_remove_tree(w.directory, NULL);
+}
+
 int main(void) {
   log_setup((enum log_level)(LOG_ERROR + 1), false);
   disk_spared = "control.db";
   disk_register();
-  const struct CMUnitTest tests[] = {cmocka_unit_test(a_lost_turn_is_made_good), cmocka_unit_test(both_revisions_end)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_lost_turn_is_made_good), cmocka_unit_test(both_revisions_end),
+                                     cmocka_unit_test(what_memory_is_missing_for_is_not_said)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
