@@ -135,7 +135,7 @@ struct user *volume_user_number(struct volume *v, int64_t number, struct err *e)
 void volume_user_changed(struct volume *v, struct user *u);
 /* The user's next tick, in the turn: durable with it, though nothing happened to the user that a row could tell. */
 bool volume_set_due(struct volume *v, struct user *u, int64_t due, struct err *e);
-/* Every user with a tick due: fills the lane's heap after opening. */
+/* Every user with a tick due: fills the lane's heap after opening. False also when `each` is, which ends it: without memory. */
 bool volume_due_users(struct volume *v, bool (*each)(void *context, int64_t number, int64_t due), void *context, struct err *e);
 /* Walks all users in number order, loading each in turn. */
 bool volume_each_user(struct volume *v, bool (*each)(void *context, struct user *u), void *context, struct err *e);

@@ -2,7 +2,8 @@
  * walking. Called by the lane after opening and, in pieces, when a program change needs a look at everyone; by tools. */
 #include "volume.h"
 
-/* Whoever is in memory knows better than the stored column; the others are complete on disk. */
+/* Whoever is due and could not be given would wait for the next start. Whoever is in memory knows better than the stored column; the others
+ * are complete on disk. */
 bool volume_due_users(struct volume *v, bool (*each)(void *context, int64_t number, int64_t due), void *context, struct err *e) {
   sqlite3_stmt *rows = sql_prepare(v->db, "SELECT number, due FROM users ORDER BY number", e);
   if (!rows) return false;
@@ -14,7 +15,7 @@ bool volume_due_users(struct volume *v, bool (*each)(void *context, int64_t numb
     if (due && !each(context, number, due)) break;
   }
   sql_finalize(&rows);
-  return got >= 0;
+  return got == 1 ? err_set(e, ERR_STORAGE, "memory for who is due is missing") : got == 0;
 }
 
 bool volume_next_user(struct volume *v, int64_t after, int64_t *number, struct err *e) {

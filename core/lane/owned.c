@@ -1,11 +1,13 @@
 /* What a lane has of one volume: its flow, its users' ticks, what is gathered for this turn, and whether the turn is lost. Promises that a
- * lost turn leaves nothing behind that anybody could see, that a turn which may not begin costs its answers only, and that what the courier
- * reported is kept until a commit holds it. Knows no thread and no mailbox. Called by lane.c on the lane's thread. */
+ * lost turn leaves nothing behind that anybody could see, that a turn which may not begin costs its answers only, that what the courier
+ * reported is kept until a commit holds it, and that a tick for which memory was missing comes late, not at the next start. Knows no thread
+ * and no mailbox. Called by lane.c on the lane's thread. */
 #include "owned.h"
 #include "kit/clock.h"
 
 #define TICKS_MOST  256
-#define HELD_REFILL 1024 /* messages at the courier: below this it is worth reading the outbox for more */
+#define AGAIN_NS    1000000000 /* memory was missing for somebody's tick: all are looked for again after so long */
+#define HELD_REFILL 1024       /* messages at the courier: below this it is worth reading the outbox for more */
 
 void owned_lose(struct owned *o, const struct err *why) {
   if (!o->lost) o->err = *why;
@@ -42,11 +44,26 @@ bool owned_push_due(void *context, int64_t number, int64_t due) {
   return heap_push(&((struct owned *)context)->due, due, number);
 }
 
+static void push(struct owned *o, const struct user *u) {
+  o->due_lacks |= u->due && !owned_push_due(o, u->number, u->due);
+}
+
 void owned_remember_due(struct owned *o) {
   struct user *users[64];
   for (size_t n; (n = flow_due_take(o->flow, users, 64)) > 0;)
-    for (size_t i = 0; i < n; i++)
-      if (users[i]->due) heap_push(&o->due, users[i]->due, users[i]->number);
+    for (size_t i = 0; i < n; i++) push(o, users[i]);
+}
+
+static bool fill_due(struct owned *o, struct err *e) {
+  o->due.count = 0;
+  o->due_filled_at = clock_monotonic();
+  o->due_lacks = !volume_due_users(flow_volume(o->flow), owned_push_due, o, e);
+  return !o->due_lacks;
+}
+
+static void fill_due_again(struct owned *o) {
+  if (!o->due_lacks || o->lost || clock_monotonic() - o->due_filled_at < AGAIN_NS || !volume_room(flow_volume(o->flow), NULL)) return;
+  fill_due(o, NULL);
 }
 
 /* How the delivery of all that a follow-up is about ended, when none of it arrived; NULL: some did, some still waits, or nobody knows.
@@ -77,6 +94,7 @@ static bool read_tick(struct owned *o, const struct user *u, struct str body, in
 size_t owned_ticks(struct owned *o, struct arena *turn) {
   int64_t now = clock_now();
   struct heap_entry next;
+  fill_due_again(o);
   if (heap_next(&o->due) > now) return 0;
   owned_walk(o, turn); /* what people did meanwhile comes first: it may end a silence */
   if (!owned_may_begin(o)) return 0;
@@ -91,7 +109,7 @@ size_t owned_ticks(struct owned *o, struct arena *turn) {
     if (o->lost || !u || !p || !item || u->due != next.at || !owned_room(o, 1)) continue;
     u->due = ticks_next(p->rules, u); /* another program may see another time */
     if (!ticks_due(p->rules, u, now, true, turn, &body)) {
-      if (u->due) heap_push(&o->due, u->due, u->number);
+      push(o, u);
       continue;
     }
     if (!read_tick(o, u, body, now, turn, &item->event)) continue;
@@ -127,8 +145,7 @@ void owned_forget_results(struct owned *o) {
 void owned_recover(struct owned *o) {
   struct err e = {0};
   o->due.count = 0;
-  if (flow_recover(o->flow, &e) && volume_due_users(flow_volume(o->flow), owned_push_due, o, &e))
-    log_lasting_over(&o->recovering, "lane", "volume %u is recovered", o->number);
+  if (flow_recover(o->flow, &e) && fill_due(o, &e)) log_lasting_over(&o->recovering, "lane", "volume %u is recovered", o->number);
   else log_lasting(&o->recovering, LOG_ERROR, "lane", "volume %u: cannot be recovered yet: %s", o->number, e.text);
 }
 

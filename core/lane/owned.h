@@ -19,6 +19,8 @@ struct owned { /* a volume and what the lane keeps beside it */
   uint32_t number;
   struct flow *flow;
   struct heap due; /* of users by their next tick; an entry is stale when its user is due at another time by now */
+  bool due_lacks;  /* memory was missing for an entry */
+  int64_t due_filled_at;
   struct outbox outbox;
   struct item **items; /* of this turn, not walked yet */
   size_t item_count, item_cap;
