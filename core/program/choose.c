@@ -103,7 +103,8 @@ static bool try_stored(struct chosen *c, struct library *l, const struct program
   if (d->program) c->live = d;
   else {
     const struct finding *first = d->finding_count ? &d->findings[0] : NULL;
-    if (first) err_set(e, ERR_STORAGE, "%s%s%s", first->file, first->file[0] ? ": " : "", first->text);
+    if (d->unread.kind != ERR_NONE) err_set(e, d->unread.kind, "%s", d->unread.text); /* whoever starts it may know where the store lies */
+    else if (first) err_set(e, ERR_STORAGE, "%s%s%s", first->file, first->file[0] ? ": " : "", first->text);
     draft_free(d);
   }
   return c->live != NULL;

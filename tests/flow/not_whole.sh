@@ -88,3 +88,10 @@ for path in "$work"/bad/store/*; do
 done
 run 0 "$KAIROS" doctor --data "$work/bad"
 run 0 "$KAIROS" backup "$work/bad.backup" --data "$work/bad"
+
+# A program of which a file was changed: the sentence with which the start ends says which one.
+stored=$(grep -l '^-- another$' "$work"/good/store/*)
+rm -f "$work/bad/store/${stored##*/}"
+echo forged >"$work/bad/store/${stored##*/}"
+run 1 "$KAIROS" serve --data "$work/bad" --listen 127.0.0.1:0
+has "^kairos: no program to run: .*rules/all.lua: .*${stored##*/} is damaged: its bytes do not match its name"
