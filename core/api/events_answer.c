@@ -180,6 +180,12 @@ static struct warning warning_of(const struct answering *a, const struct item *i
   struct arena *arena = &a->posting->request->arena;
   if (!item->learned && str_is(item->event.type, "intervention_response"))
     return (struct warning){"/data/decisionId", response_fault(item, tells, arena)};
+  const char *left_out = item->may_identify || !str_is(item->event.type, "profile_updated") || item->event.data == JSON_NONE
+                             ? NULL
+                             : profile_left_out(&item->event.json, item->event.data);
+  if (left_out)
+    return (struct warning){arena_printf(arena, "/data/%s", left_out),
+                            "kept, but the profile stays as it is: a key with the scope ingest may change it, this one may not"};
   return slip_of(a, item, looks);
 }
 

@@ -139,6 +139,8 @@ bool user_set_profile(struct user *u, struct str json_object); /* replaces; copi
  * what would make the profile longer than PROFILE_MOST, and longer than it is, are refused with a sentence, and then nothing was merged. */
 struct err;
 bool user_merge_profile(struct user *u, struct str json_object, bool may_identify, struct err *e);
+/* The first key of such an object that is left out when the sender may not identify, or NULL. [any] */
+const char *profile_left_out(const struct json *j, uint32_t patch);
 /* Whether what is to be merged into a profile names a place's time zone that there is, or none: asked of what comes in. Merging itself
  * takes every name that has a file, for old journals hold such. The sentence begins with `pointer`. [any] */
 bool profile_zone_fine(const struct json *j, uint32_t profile, const char *pointer, struct arena *a, struct err *e);

@@ -34,6 +34,17 @@ static uint32_t patch_of(const struct json *patch, struct str key, bool may_iden
   return identifies(key) ? JSON_NONE : at;
 }
 
+const char *profile_left_out(const struct json *j, uint32_t patch) {
+  for (size_t i = 0; i < sizeof identifying / sizeof *identifying; i++)
+    if (json_get(j, patch, identifying[i]) != JSON_NONE) return identifying[i];
+  for (size_t i = 0; i < HEALTH_FLAGS; i++) {
+    const uint32_t at = json_get(j, patch, health_flags[i]);
+    bool said = false;
+    if (at != JSON_NONE && !(json_bool(j, at, &said) && said)) return health_flags[i];
+  }
+  return NULL;
+}
+
 /* Only absent, null and false say no: a flag in another form was meant to protect. */
 uint32_t user_health(const struct user *u, struct arena *a) {
   struct json j;

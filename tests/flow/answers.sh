@@ -1,7 +1,8 @@
 #!/bin/sh
 # What would go unnoticed is said: a response that belongs to no message of its user is taken, and the answer warns of it by its place, in the
-# order of the list. And consent of the past: with clock=event an opt-in is given when its timestamp says, so events behind it are decided on,
-# those before are not; it never lifts an opt-out that the person's clock is already past; only a key with `operate` may say so.
+# order of the list; so of what a profile does not take from a public write key. And consent of the past: with clock=event an opt-in is given
+# when its timestamp says, so events behind it are decided on, those before are not; it never lifts an opt-out that the person's clock is
+# already past; only a key with `operate` may say so.
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 small_program "$work/program"
@@ -92,6 +93,18 @@ in_answer '"pointer":"#/eventType"'
 expect_call 200 POST /v1/events "[$(event anna chek_in ''),$(event anna check_in '"stressLevel":4'),$(event anna profile_updated '"age":41')]" "Authorization: Bearer $key"
 in_answer '"accepted":2,"duplicates":0,"rejected":\[{"index":0,"pointer":"#/eventType","detail":"'"$says"'","retryable":false}\]'
 not_in_answer '"undeclared"'
+
+# ---- what a public write key may not change is kept, changes nothing, and the answer says so ----
+run 0 "$KAIROS" key add app --scopes track --data "$work/data"
+public="Authorization: Bearer $(cat "$work/out")"
+app_is_known() { [ "$(call POST /v1/events '[]' "$public")" = 200 ]; }
+becomes "the key of the app" app_is_known
+posted="[$(event anna profile_updated '"nick":"a","timezone":"Asia/Tokyo"'),$(event anna profile_updated '"ill":false'),$(event anna profile_updated '"ill":true'),$(event anna check_in '"stressLevel":4'),$(event anna profile_updated '"demographics":{"age":50}')]"
+expect_call 200 POST /v1/events "$posted" "$public"
+says='kept, but the profile stays as it is: a key with the scope ingest may change it, this one may not'
+in_answer '"warnings":\[{"index":0,"pointer":"#/data/timezone","detail":"'"$says"'"},{"index":1,"pointer":"#/data/ill","detail":"'"$says"'"},{"index":4,"pointer":"#/data/demographics","detail":"'"$says"'"}\]'
+expect_call 200 POST /v1/events "$posted" "Authorization: Bearer $key"
+not_in_answer "$says"
 stop
 run 0 "$KAIROS" replay --verify --data "$work/data"
 has ' 0 different'
