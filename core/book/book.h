@@ -120,11 +120,11 @@ uint32_t volume_number(const struct volume *v);
 /* Users [lane]. Found in memory, loaded from disk (state + nothing else: recovery has applied the tail), or created with a fresh key when
  * `create`. NULL without error: unknown. */
 struct user *volume_user(struct volume *v, struct str id, bool create, struct err *e);
-/* Looked for soon, in this order: what volume_user will read is asked of the memory, some people ahead. An id without bytes: nobody comes
- * behind. Begin with zeroes. */
+/* Says whom volume_user will be asked for LOOKED_AHEAD calls later, so that what it reads is near by then; an id without bytes: nobody
+ * comes behind. Begins with zeroes; good for one walk [lane]. */
 #define LOOKED_AHEAD 8
 struct users_ahead {
-  size_t at;
+  size_t count;
   uint64_t keys[LOOKED_AHEAD];
   const struct user *users[LOOKED_AHEAD];
 };

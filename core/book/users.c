@@ -288,19 +288,21 @@ struct user *volume_user(struct volume *v, struct str id, bool create, struct er
   return create ? users_create(v, id, digest, e) : NULL;
 }
 
+/* A ring in three steps: an id's place in the map is asked for when it comes, its user half a ring later, the text of the user's own id
+ * when the ring is round; by then volume_user comes for it. Nobody leaves memory meanwhile: this is within one walk. */
 void volume_users_warm(const struct volume *v, struct users_ahead *ahead, struct str id) {
-  const size_t at = ahead->at++ % LOOKED_AHEAD;
+  const size_t newest = ahead->count++ % LOOKED_AHEAD, middle = (newest + LOOKED_AHEAD / 2) % LOOKED_AHEAD;
+  const struct user *oldest = ahead->users[newest];
   uint64_t found;
-  if (ahead->users[at]) __builtin_prefetch(ahead->users[at]->id.at);
-  const size_t middle = (at + LOOKED_AHEAD / 2) % LOOKED_AHEAD;
+  if (oldest) __builtin_prefetch(oldest->id.at);
   ahead->users[middle] = NULL;
   if (ahead->keys[middle] && map_get(&v->by_id, ahead->keys[middle], &found)) {
-    ahead->users[middle] = (struct user *)(uintptr_t)found;
-    __builtin_prefetch(ahead->users[middle]);
-    __builtin_prefetch(&ahead->users[middle]->wave);
+    const struct user *u = ahead->users[middle] = (const struct user *)(uintptr_t)found;
+    __builtin_prefetch(u);
+    __builtin_prefetch(&u->wave);
   }
-  ahead->keys[at] = id.at ? id_key(v, id) : 0;
-  if (id.at) map_warm(&v->by_id, ahead->keys[at]);
+  ahead->keys[newest] = id.at ? id_key(v, id) : 0;
+  if (id.at) map_warm(&v->by_id, ahead->keys[newest]);
 }
 
 void users_warm_number(const struct volume *v, int64_t number) {
