@@ -56,6 +56,9 @@ bool vocabulary_check(const struct vocabulary *v, const struct event_type *t, co
 const char *vocabulary_slip(const struct vocabulary *v, const struct event_type *t, const struct event *e, struct str came, bool *never);
 /* For symbols.find: the declared type, unit and default of `event.x` in any event noun; false when no noun declares it. [builder] */
 bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol *out);
+bool vocabulary_declares(const struct vocabulary *v, struct str type,
+                         struct str name);                               /* one event's noun does, behind `event.` [builder] */
+bool vocabulary_in_context(const struct vocabulary *v, struct str name); /* some noun does, in its context */
 /* "Did you mean": the field that a condition may read nearest to `event.x`, without its "event."; NULL when none is near. [builder] */
 const char *vocabulary_nearest(const struct vocabulary *v, struct str name);
 const char *vocabulary_nearest_type(const struct vocabulary *v, struct str name); /* the event type's name; likewise */

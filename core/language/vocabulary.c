@@ -154,6 +154,25 @@ bool vocabulary_field(const struct vocabulary *v, struct str name, struct symbol
   return any;
 }
 
+static bool event_declares(const struct noun_event *event, struct str name, bool context_only) {
+  if (str_starts(name, "event.")) name = (struct str){name.at + 6, name.len - 6};
+  const enum event_scope scope = event_scope(&name);
+  const bool in_data = !context_only && scope != SCOPE_CONTEXT, in_context = scope != SCOPE_DATA;
+  return (in_data && find_field(event->fields, event->field_count, name)) ||
+         (in_context && find_field(event->context, event->context_count, name));
+}
+
+bool vocabulary_declares(const struct vocabulary *v, struct str type, struct str name) {
+  const struct event_type *t = vocabulary_type(v, type);
+  return t && event_declares(&v->events[t->number], name, false);
+}
+
+bool vocabulary_in_context(const struct vocabulary *v, struct str name) {
+  for (uint32_t i = 0; i < v->count; i++)
+    if (event_declares(&v->events[i], name, true)) return true;
+  return false;
+}
+
 const char *vocabulary_nearest(const struct vocabulary *v, struct str name) {
   static const char *const always[] = {"type", "id", "source", "local_hour", "local_minute", "local_weekday", "age_minutes"};
   size_t count = sizeof always / sizeof *always, most = count;

@@ -190,6 +190,7 @@ static void look_at_pairs(struct sense *s) {
 void sense_check(struct program *p) {
   struct sense s = {.p = p, .left = BUDGET_ALL};
   sense_names(p);
+  sense_fields(p);
   s.whens = ARENA_ARRAY(&p->arena, struct expression *, p->nouns.trigger_count + 1);
   s.accepts = ARENA_ARRAY(&p->arena, struct expression *, p->nouns.intervention_count + 1);
   if (!s.whens || !s.accepts || p->findings.errors) return;

@@ -163,6 +163,7 @@ static void test_half_a_file_is_the_only_cause(void **state) {
   for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
     struct buf text = {0};
     buf_printf(&text, "feature \"tense\" { value = \"1\" }\n" RULES_OPTION("walk", "") "%s\n", halves[i]);
+    buf_char(&text, 0);
     write_file("rules/m.lua", text.at);
     struct program *p = read_program();
     const struct finding *f = p->findings.at;

@@ -147,6 +147,51 @@ static void trainings_that_could_not_be(void **state) {
 }
 
 /* What would be left out of the count would never end: it is refused by name. */
+static void fields_that_the_event_does_not_have(void **state) {
+  (void)state;
+  static const char mood[] = "event \"mood\" { fields = { calm = \"number\", usual = { type = \"number\", default = 5 }, tags = \"list\" },"
+                             " context = { place = \"text\" } }\n"; /* line 7 */
+  static const struct {
+    const char *rule, *wanted; /* NULL: nothing is wrong */
+  } cases[] = {
+      {"feature \"f\" { window = \"sum\", of = \"ping\", field = \"calm\", days = 7 }\n",
+       "8 warning: feature \"f\": field: \"event.calm\" is a field of \"mood\", not of \"ping\": it stays unknown\n"},
+      {"feature \"f\" { window = \"count\", of = \"ping\", where = \"event.n > 3 and event.calm > 2\", days = 7 }\n",
+       "8 warning: feature \"f\": where: \"event.calm\" is a field of \"mood\", not of \"ping\": it stays unknown\n"},
+      {"feature \"f\" { window = \"count\", of = \"ping\", where = \"event.place == 'gym'\", days = 7 }\n",
+       "8 warning: feature \"f\": where: \"event.place\" is a field of \"mood\", not of \"ping\": it stays unknown\n"},
+      {"feature \"f\" { window = \"count\", of = \"ping\", where = \"event.usual > 2 and event.type == 'ping'\", days = 7 }\n", NULL},
+      {"feature \"f\" { window = \"mean\", of = \"mood\", field = \"data.calm\", where = \"event.context.place == 'gym'\", days = 7 }\n",
+       NULL},
+      {"feature \"f\" { window = \"entropy\", of = \"ping\", field = \"kind\", days = 7 }\n", NULL},
+      {"feature \"f\" { window = \"mean\", of = \"ping\", field = \"kind\", days = 7 }\n",
+       "8 error: feature \"f\": field: \"event.kind\" is a text, and mean needs a number\n"},
+      {"feature \"f\" { window = \"last\", of = \"mood\", field = \"tags\", days = 7 }\n",
+       "8 error: feature \"f\": field: \"event.tags\" is a list, and last needs a number\n"},
+      {"metric \"m\" { per = \"user\", measure = \"sum\", of = \"ping\", field = \"calm\", window = 1 * day }\n",
+       "8 warning: metric \"m\": field: \"event.calm\" is a field of \"mood\", not of \"ping\": it stays unknown\n"},
+      {TRIGGER("t", "event.calm > 3 and event.n > 2 and event.local_hour > 9", ""),
+       "8 warning: trigger \"t\": when: no event that it listens to has \"event.calm\", a field of \"mood\": it stays unknown\n"},
+      {TRIGGER("t", "event.n > 2", "available = \"event.calm > 3\""),
+       "8 warning: trigger \"t\": available: no event that it listens to has \"event.calm\", a field of \"mood\": it stays unknown\n"},
+      {TRIGGER("t", "event.place == 'gym'", ""), NULL}, /* a context may come with what is asked */
+      {"trigger \"t\" { why = \"w\", on = { \"ping\", \"mood\" }, when = \"event.calm > 3\", offer = \"rest\" }\n", NULL},
+      {"trigger \"t\" { why = \"w\", on = \"*\", when = \"event.calm > 3\", offer = \"rest\", priority = 1 }\n", NULL},
+      {"trigger \"t\" { why = \"w\", on = every \"day\":at \"09:30\", when = \"event.calm > 3\", offer = \"rest\" }\n",
+       "8 warning: trigger \"t\": when: no event that it listens to has \"event.calm\", a field of \"mood\": it stays unknown\n"},
+      {"trigger \"t\" { why = \"w\", on = \"ping\", needs = { \"event.calm\" }, when = function(u, e) return e.calm end, offer = \"rest\" "
+       "}\n",
+       "8 warning: trigger \"t\": needs: no event that it listens to has \"event.calm\", a field of \"mood\": it stays unknown\n"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct buf rules = {0};
+    buf_printf(&rules, "%s%s", mood, cases[i].rule);
+    buf_char(&rules, 0);
+    finds(rules.at, cases[i].wanted ? cases[i].wanted : "");
+    buf_free(&rules);
+  }
+}
+
 static void more_experiments_than_are_counted(void **state) {
   (void)state;
   for (int count = 96; count <= 97; count++) {
@@ -172,9 +217,14 @@ static void more_experiments_than_are_counted(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(trainings_that_could_not_be),       cmocka_unit_test(conditions_that_never_are),
-                                     cmocka_unit_test(conditions_that_always_are),        cmocka_unit_test(offers_that_can_never_be_taken),
-                                     cmocka_unit_test(rules_in_each_others_way),          cmocka_unit_test(names_that_lead_nowhere),
-                                     cmocka_unit_test(more_experiments_than_are_counted), cmocka_unit_test(many_rules)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(trainings_that_could_not_be),
+                                     cmocka_unit_test(conditions_that_never_are),
+                                     cmocka_unit_test(conditions_that_always_are),
+                                     cmocka_unit_test(offers_that_can_never_be_taken),
+                                     cmocka_unit_test(rules_in_each_others_way),
+                                     cmocka_unit_test(names_that_lead_nowhere),
+                                     cmocka_unit_test(fields_that_the_event_does_not_have),
+                                     cmocka_unit_test(more_experiments_than_are_counted),
+                                     cmocka_unit_test(many_rules)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
