@@ -36,7 +36,7 @@ struct request {
   struct str content_type, traceparent;
   struct str params[4]; /* the {…} segments in order, decoded */
   uint32_t scopes;      /* held by the caller's key */
-  struct str key_name;  /* "" when open */
+  struct str key_name;  /* "" when open; a NUL behind it */
   int64_t received;     /* UTC ms */
   void *own;            /* the handler's, for while it waits */
   struct connection *connection;

@@ -123,7 +123,7 @@ struct door {
 
 /* keys.c */
 bool keys_set(struct door *d, const struct door_key *keys, size_t count);
-enum key_found { KEY_FOUND, KEY_NONE, KEY_UNKNOWN, KEY_NARROW }; /* narrow: known, but without the scope */
+enum key_found { KEY_FOUND, KEY_NONE, KEY_UNKNOWN, KEY_NARROW, KEY_NO_MEMORY }; /* narrow: known, but without the scope */
 enum key_found keys_find(const struct door *d, struct str authorization, struct str head, struct arena *a, const struct key **out);
 
 /* exchange.c */

@@ -183,11 +183,16 @@ static enum key_found judge_key(struct exchange *x) {
   r->scopes = key->scopes;
   const size_t length = strlen(key->name);
   const char *name = arena_text(&r->arena, key->name, length); /* keys may be replaced while the request waits */
-  if (name) r->key_name = (struct str){name, length};
+  if (!name) return KEY_NO_MEMORY;                             /* nobody acts as another */
+  r->key_name = (struct str){name, length};
   return scope_allows(key->scopes, r->route->scope) ? KEY_FOUND : KEY_NARROW;
 }
 
 static void refuse_key(struct exchange *x, enum key_found found) {
+  if (found == KEY_NO_MEMORY) {
+    answer_problem(x, 503, "memory", NULL, "no memory for this request: send again in a second", "Retry-After", "1");
+    return;
+  }
   if (found != KEY_NARROW) {
     answer_problem(x, 401, "unauthorized", NULL,
                    found == KEY_NONE ? "expected a key: Authorization: Bearer KEY" : "this key is not known here; it may have been revoked",

@@ -7,6 +7,10 @@ bool api_room(void *context) {
   return !lanes_full(((struct api *)context)->lanes);
 }
 
+const char *request_author(const struct request *r) {
+  return r->key_name.len ? r->key_name.at : "local";
+}
+
 bool asked_clock(struct request *r, bool *history) {
   struct str clock = request_query(r, "clock");
   *history = str_is(clock, "event");

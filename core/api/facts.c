@@ -186,8 +186,7 @@ static struct fact *prepare(struct fact *f, struct api *api, struct request *r, 
 
 struct fact *fact_new(struct request *r, struct api *api, const char *kind, struct str name) {
   struct fact *f = ARENA_NEW(&r->arena, struct fact);
-  const char *author = r->key_name.len ? arena_text(&r->arena, r->key_name.at, r->key_name.len) : "local";
-  if (f && author && prepare(f, api, r, kind, author, name)) return f;
+  if (f && prepare(f, api, r, kind, request_author(r), name)) return f;
   request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
   return NULL;
 }

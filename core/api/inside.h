@@ -59,6 +59,7 @@ bool asked_language(struct request *r, const char **language); /* ?language= or 
 
 /* ?clock=event, which needs the scope operate; false: it may not be asked, and it is answered */
 bool asked_clock(struct request *r, bool *history);
+const char *request_author(const struct request *r); /* who asks, for control.db: the key's name; lives as long as the request */
 /* Of an asking's job with one item: whether its turn was lost or the item refused; then it is answered. [main] */
 bool asked_refused(struct job *j);
 

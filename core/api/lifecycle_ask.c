@@ -7,11 +7,6 @@
 #include <sodium.h>
 #include <string.h>
 
-static const char *author_of(struct request *r) {
-  const char *name = r->key_name.len ? arena_text(&r->arena, r->key_name.at, r->key_name.len) : NULL;
-  return name ? name : "local";
-}
-
 /* The program has a model of this name, and it is not kept: says why. A program that was stored by an earlier version may have a `train`
  * that is refused today. */
 static bool refuse_unkept(struct request *r, const struct lifecycle *l) {
@@ -215,7 +210,7 @@ static void deploy(struct request *r, struct lifecycle *l, struct episode *e) {
                                  .served = version,
                                  .beside = e->served,
                                  .role = MODEL_PREVIOUS,
-                                 .author = author_of(r),
+                                 .author = request_author(r),
                                  .why = "by hand",
                                  .request = r};
   change_begin(l, e, &ask);
@@ -228,7 +223,7 @@ static void put_back(struct request *r, struct lifecycle *l, struct episode *e) 
     request_problem(r, 409, "nothing-changed", NULL, "this version is served (what lies beside goes with kairos models drop)");
     return;
   }
-  const struct change_ask ask = {.event = "returned", .served = version, .author = author_of(r), .why = "by hand", .request = r};
+  const struct change_ask ask = {.event = "returned", .served = version, .author = request_author(r), .why = "by hand", .request = r};
   change_begin(l, e, &ask);
 }
 
@@ -237,7 +232,7 @@ static void drop(struct request *r, struct lifecycle *l, struct episode *e) {
     request_problem(r, 409, "nothing-beside", NULL, "nothing lies beside the served state");
     return;
   }
-  const struct change_ask ask = {.event = "dropped", .served = e->served, .author = author_of(r), .why = "by hand", .request = r};
+  const struct change_ask ask = {.event = "dropped", .served = e->served, .author = request_author(r), .why = "by hand", .request = r};
   change_begin(l, e, &ask);
 }
 
@@ -276,7 +271,7 @@ static void add(struct request *r, struct lifecycle *l, struct episode *e) {
                                  .served = e->served,
                                  .beside = version,
                                  .role = MODEL_CANDIDATE,
-                                 .author = author_of(r),
+                                 .author = request_author(r),
                                  .why = "by hand",
                                  .request = r};
   change_begin(l, e, &ask);
@@ -284,7 +279,7 @@ static void add(struct request *r, struct lifecycle *l, struct episode *e) {
 
 static void retrain(struct request *r, struct lifecycle *l, struct episode *e) {
   struct err why = {0};
-  if (training_start(l, e, author_of(r), "a request", &why)) answer_episode(r, l, e, 202);
+  if (training_start(l, e, request_author(r), "a request", &why)) answer_episode(r, l, e, 202);
   else request_refuse(r, &why);
 }
 

@@ -288,13 +288,12 @@ static void is_begun(struct act *a) {
 
 static void begin_merge(struct act *a) {
   const struct alias *x = aliases_from(a->api->aliases, a->from);
-  const struct str key = a->request ? a->request->key_name : (struct str){0};
-  const char *author = key.len ? arena_text(arena_of(a), key.at, key.len) : "local";
   if (x) {
     a->alias = *x;
     is_begun(a);
-  } else if (author && a->request)
-    submit_change(a, aliases_begin_new(&a->change, a->api->aliases, author, a->from, a->into, a->mark, &a->err), is_begun);
+  } else if (a->request)
+    submit_change(a, aliases_begin_new(&a->change, a->api->aliases, request_author(a->request), a->from, a->into, a->mark, &a->err),
+                  is_begun);
   else fail(a);
 }
 

@@ -20,11 +20,6 @@ static struct programs *programs_of(void *context) {
   return ((struct api *)context)->programs;
 }
 
-static const char *author_of(struct request *r) {
-  const char *name = r->key_name.len ? arena_text(&r->arena, r->key_name.at, r->key_name.len) : NULL;
-  return name ? name : "local";
-}
-
 static void answer_edition(struct request *r, const struct programs *s, const struct edition *e, int status) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
@@ -203,7 +198,7 @@ static void upload_done(struct errand *e) {
   }
   if (!d->program) answer_refused(r, d);
   const bool good = d->program != NULL;
-  const struct edition *made = edition_add(s, d, "upload", author_of(r));
+  const struct edition *made = edition_add(s, d, "upload", request_author(r));
   if (good && made) answer_edition(r, s, made, 200);
   else if (good) request_problem(r, 503, "memory", NULL, "no memory to keep the program");
 }
@@ -228,7 +223,7 @@ static void make_live(struct request *r, struct programs *s, struct edition *e, 
     answer_edition(r, s, e, 200);
     return;
   }
-  struct activation *c = activation_new(s, e, from, author_of(r), why);
+  struct activation *c = activation_new(s, e, from, request_author(r), why);
   if (!c) {
     request_problem(r, 503, "memory", NULL, "no memory for this request");
     return;
@@ -251,7 +246,7 @@ static void stored_done(struct errand *e) {
     request_refuse(r, &stopping);
   } else if (!d->program) answer_refused(r, d);
   else {
-    struct edition *made = edition_add(w->programs, d, "store", author_of(r));
+    struct edition *made = edition_add(w->programs, d, "store", request_author(r));
     d = NULL;
     if (made) make_live(r, w->programs, made, w->from, w->why);
     else request_problem(r, 503, "memory", NULL, "no memory to keep the program");

@@ -189,9 +189,8 @@ struct order {
 
 static struct order *order_new(struct request *r, struct api *a, const char *what, struct str body) {
   struct order *o = ARENA_NEW(&r->arena, struct order);
-  const char *author = r->key_name.len ? arena_text(&r->arena, r->key_name.at, r->key_name.len) : "local";
-  if (o && author) {
-    *o = (struct order){.api = a, .request = r, .what = what, .author = author, .body = body.len ? body : STR("{}")};
+  if (o) {
+    *o = (struct order){.api = a, .request = r, .what = what, .author = request_author(r), .body = body.len ? body : STR("{}")};
     return o;
   }
   request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");

@@ -5,6 +5,7 @@
 #include "kit/rng.h"
 #include "retaining.h"
 #include "user_text.h"
+#include <sodium.h>
 #include <string.h>
 
 /* ---- recently used ----
@@ -165,6 +166,7 @@ static bool open_identity(struct volume *v, struct user *u, sqlite3_stmt *row, s
   const struct seal_place key = key_place(u), id = {.what = 'i', .digest = u->digest};
   bool done = unseal(v->book->wrap_key, &v->unwrapping, &key, sql_column_str(row, 5), &plain) && plain.len == sizeof u->key;
   if (done) memcpy(u->key, plain.at, sizeof u->key);
+  if (plain.at) sodium_memzero(plain.at, plain.cap); /* whoever is erased later leaves no key behind in what was freed */
   buf_clear(&plain);
   done = done && unseal(u->key, &u->sealed_with, &id, sql_column_str(row, 6), &plain) && user_text_copy(buf_view(&plain), &u->id);
   buf_free(&plain);
