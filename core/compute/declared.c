@@ -94,7 +94,9 @@ static void window_build(struct arena *a, struct features *f, struct declared_fe
   else if (!within || days != (double)(int32_t)days) complain(findings, n, "days: expected a whole number from 1 to %d", SERIES_DAYS - 1);
   else d->days = (int32_t)days;
   bool several = d->kind == WINDOW_TREND || d->kind == WINDOW_ENTROPY || d->kind == WINDOW_CIRCULAR;
-  d->at_least = n->at_least > 0 ? n->at_least : several ? 3 : 1;
+  const bool nothing_counts =
+      d->kind == WINDOW_SUM || d->kind == WINDOW_COUNT || (d->kind == WINDOW_RATE && !n->where.len && !n->field.len);
+  d->at_least = n->at_least > 0 ? n->at_least : several ? 3 : nothing_counts ? 0 : 1;
   d->digest = definition_digest(a, n);
   window_names_build(a, f, d, findings);
 }

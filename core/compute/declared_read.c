@@ -30,6 +30,11 @@ static struct value or_too_little(const struct declared_feature *d, double n, do
   return n >= d->at_least && n > 0 ? value_number(value) : value_missing(MISSING_TOO_LITTLE);
 }
 
+/* Of windows for which nothing is a number too, unless their definition asks for more. */
+static struct value or_too_few(const struct declared_feature *d, double n, double value) {
+  return n >= d->at_least ? value_number(value) : value_missing(MISSING_TOO_LITTLE);
+}
+
 static struct value read_trend(const struct view *v, const struct declared_feature *d, const struct series *s) {
   double x[SERIES_DAYS], y[SERIES_DAYS];
   size_t n = 0;
@@ -144,13 +149,18 @@ struct value declared_read(struct view *v, const struct declared_feature *d, str
   if (d->kind == WINDOW_LAST) return read_last(v, d);
   if (d->kind == WINDOW_ENTROPY) return read_entropy(v, d);
   const struct series *s = find_series(v->u, d->digest);
-  if (!s) return d->kind == WINDOW_COUNT && user_mark(v->u, v->f->mark[MARK_FIRST_DAY]) ? value_number(0) : value_missing(MISSING_ABSENT);
+  if (!s) {
+    const bool none = d->kind == WINDOW_COUNT && d->at_least < 1 && user_mark(v->u, v->f->mark[MARK_FIRST_DAY]);
+    return none ? value_number(0) : value_missing(MISSING_ABSENT);
+  }
   struct total t = total_of(v, s, d->days);
   switch (d->kind) {
-  case WINDOW_SUM: return value_number(t.sum);
-  case WINDOW_COUNT: return value_number(t.n);
+  case WINDOW_SUM: return or_too_few(d, t.n, t.sum);
+  case WINDOW_COUNT: return or_too_few(d, t.n, t.n);
   case WINDOW_MEAN: return or_too_little(d, t.n, t.sum / t.n);
-  case WINDOW_RATE: return d->where || d->field_slot != UINT32_MAX ? or_too_little(d, t.n, t.sum / t.n) : value_number(t.n / d->days);
+  case WINDOW_RATE:
+    if (d->where || d->field_slot != UINT32_MAX) return or_too_little(d, t.n, t.sum / t.n);
+    return or_too_few(d, t.n, t.n / d->days);
   case WINDOW_TREND: return read_trend(v, d, s);
   case WINDOW_STREAK: return read_streak(v, s);
   case WINDOW_CIRCULAR: return read_circular(v, d, s);

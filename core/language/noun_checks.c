@@ -79,6 +79,7 @@ static void check_feature(struct setting *s, const struct noun_feature *n, const
   }
   if (n->value.len) {
     if (n->of.len || n->field.len || n->where.len || n->days > 0) setting_problem(s, "a feature with a \"value\" has no window's fields");
+    if (n->at_least > 0) setting_warning(s, "\"at_least\" has no effect on a \"value\"");
     return;
   }
   bool counts = str_is(n->window, "count") || str_is(n->window, "since_last") || str_is(n->window, "streak");
@@ -88,6 +89,9 @@ static void check_feature(struct setting *s, const struct noun_feature *n, const
     setting_problem(s, "field \"field\" is missing: window \"" STR_FORMAT "\" needs it", STR_ARG(n->window));
   if (counts && n->field.len) setting_problem(s, "window \"" STR_FORMAT "\" has no \"field\"", STR_ARG(n->window));
   bool endless = str_is(n->window, "since_last") || str_is(n->window, "streak");
+  if (n->at_least > 0 && (endless || str_is(n->window, "last")))
+    setting_warning(s, "\"at_least\" has no effect on window \"" STR_FORMAT "\"", STR_ARG(n->window));
+  if (n->days > 0 && endless) setting_warning(s, "\"days\" has no effect on window \"" STR_FORMAT "\"", STR_ARG(n->window));
   if (n->days == 0 && endless) return;
   const struct node *days = node_get(table, "days");
   if (!days) setting_problem(s, "field \"days\" is missing: from 1 to 35");

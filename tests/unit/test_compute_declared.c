@@ -66,6 +66,56 @@ static void windows_do_what_they_say(void **state) {
   world_free(w);
 }
 
+/* What says `at_least` is missing below it, whatever the window; what does not say it, and for which nothing is a number too, is that
+ * number. */
+static void too_few_are_missing_in_every_window(void **state) {
+  (void)state;
+  struct world *w = world_lua(WALK "feature \"sum\" { window = \"sum\", of = \"walk\", field = \"steps\", days = 3, at_least = 2 }\n"
+                                   "feature \"some\" { window = \"count\", of = \"walk\", days = 3, at_least = 2 }\n"
+                                   "feature \"daily\" { window = \"rate\", of = \"walk\", days = 4, at_least = 2 }\n"
+                                   "feature \"any_sum\" { window = \"sum\", of = \"walk\", field = \"steps\", days = 3 }\n"
+                                   "feature \"any\" { window = \"count\", of = \"walk\", days = 3 }\n"
+                                   "feature \"any_daily\" { window = \"rate\", of = \"walk\", days = 4 }\n");
+  static const char *const bounded[] = {"sum", "some", "daily"}, *const free_of[] = {"any_sum", "any", "any_daily"};
+  static const double two[] = {300, 2, .5};
+  if (w->findings.count) fail_msg("%s", w->findings.at[0].text);
+  world_event(w, "other", "2025-01-01T07:00:00Z", "{}", NULL);
+  world_missing(w, "some", "2025-01-01T07:30:00Z");
+  assert_near(world_read(w, "any", "2025-01-01T07:30:00Z"), 0, 0, "none is a count");
+  world_event(w, "walk", "2025-01-01T08:00:00Z", "{\"steps\":100}", NULL);
+  for (size_t i = 0; i < 3; i++) world_missing(w, bounded[i], "2025-01-01T12:00:00Z");
+  world_event(w, "walk", "2025-01-01T09:00:00Z", "{\"steps\":200}", NULL);
+  for (size_t i = 0; i < 3; i++) {
+    assert_near(world_read(w, bounded[i], "2025-01-01T12:00:00Z"), two[i], 0, bounded[i]);
+    assert_near(world_read(w, free_of[i], "2025-01-01T12:00:00Z"), two[i], 0, free_of[i]);
+    world_missing(w, bounded[i], "2025-01-09T12:00:00Z");
+    assert_near(world_read(w, free_of[i], "2025-01-09T12:00:00Z"), 0, 0, "nothing lately");
+  }
+  world_free(w);
+}
+
+/* What a window does not look at would be believed. */
+static void what_says_nothing_is_told(void **state) {
+  (void)state;
+  static const struct {
+    const char *fields, *says;
+  } idle[] = {
+      {"window = \"since_last\", of = \"walk\", days = 7", "\"days\" has no effect on window \"since_last\""},
+      {"window = \"streak\", of = \"walk\", days = 7", "\"days\" has no effect on window \"streak\""},
+      {"window = \"streak\", of = \"walk\", at_least = 2", "\"at_least\" has no effect on window \"streak\""},
+      {"window = \"last\", of = \"walk\", field = \"steps\", days = 7, at_least = 2", "\"at_least\" has no effect on window \"last\""},
+      {"value = \"stress_level\", at_least = 2", "\"at_least\" has no effect on a \"value\""},
+  };
+  for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
+    char text[400];
+    snprintf(text, sizeof text, WALK "feature \"x\" { %s }", idle[i].fields);
+    struct world *w = world_lua(text);
+    if (w->findings.count != 1 || w->findings.errors || !strstr(w->findings.at[0].text, idle[i].says))
+      fail_msg("expected \"%s\" for %s, got: %s", idle[i].says, text, w->findings.count ? w->findings.at[0].text : "nothing");
+    world_free(w);
+  }
+}
+
 static struct world *walked(const char *feature) {
   struct world *w = world_lua(feature);
   if (w->findings.count) fail_msg("%s", w->findings.at[0].text);
@@ -175,7 +225,8 @@ static void the_default_vocabulary_loads(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(windows_do_what_they_say),       cmocka_unit_test(a_changed_definition_is_another_series),
+      cmocka_unit_test(windows_do_what_they_say),       cmocka_unit_test(too_few_are_missing_in_every_window),
+      cmocka_unit_test(what_says_nothing_is_told),      cmocka_unit_test(a_changed_definition_is_another_series),
       cmocka_unit_test(wrong_definitions_are_findings), cmocka_unit_test(cycles_are_found),
       cmocka_unit_test(the_default_vocabulary_loads),
   };
