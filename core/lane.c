@@ -4,7 +4,8 @@
  *     take → work → commit → answer → send → settle → sleep
  *
  * Promises: nothing is answered before it is durable; a lost turn answers 503 to everyone in it and the volume is recovered before the
- * next; no lock and no wait on another thread inside a turn. Does not know HTTP, SQLite or Lua. Started and fed by the main thread. */
+ * next; no lock and no wait on another thread inside a turn, but for an erasure, which control.db must have first. Does not know HTTP,
+ * SQLite or Lua. Started and fed by the main thread. */
 #include "lane/lane.h"
 #include "emit/outbox.h"
 #include "kit/clock.h"

@@ -1,7 +1,7 @@
 /* The envelope: bytes become a `struct event`, or a sentence that starts with the JSON pointer of what is wrong. Promises that every event
- * it lets through has a user, a type and a time that the other rooms may trust, and that nothing was copied: the event's texts lie in the
- * body. Does not look into `data` (the vocabulary is checked in the lane under the pinned program) and keeps members that it does not know.
- * Called by the door for requests, by the journal for its rows and by imports, on any thread. */
+ * it lets through has a user, a type and a time that the other rooms may trust, and that nothing was copied but texts with escapes: the
+ * event's others lie in the body. Does not look into `data` (the vocabulary is checked in the lane under the pinned program) and keeps
+ * members that it does not know. Called for requests, for rows of the journal and for imports, on any thread. */
 #include "event.h"
 #include "kit/clock.h"
 #include "kit/hash.h"

@@ -1,6 +1,7 @@
 /* Aliases. Promises that a merge is durable with its author before anything acts on it, that ids lie in control.db sealed only, that the
  * chain of facts names digests and nobody, and that a person's ids are found in bounded steps: nobody is merged into themselves, round in a
- * circle, or into two people. Does not touch volumes; flow/merge.c and the API do, and tell here how far they are. One thread. */
+ * circle, or into two people. Does not touch volumes; flow/merge.c and the API do, and tell here how far they are. One thread, but for
+ * alias_change_write. */
 #include "book/aliases.h"
 #include "directory.h"
 #include "kit/clock.h"

@@ -3,8 +3,7 @@
  * every erasure that the backup, the directory restored into or a newer list that is named knows of, and revokes the keys that those know
  * as revoked, before the layout makes it a data directory; that it changes nothing else, but for the fact that its caller has to say; and
  * that a restored directory has an origin of its own, because it counts its decisions again from where the backup was and must not send
- * something else under an id that was sent before. Of what happened after the backup it knows from such a list only. Called by tools and
- * the analyst. */
+ * something else under an id that was sent before. Of what happened after the backup it knows from such a list only. Called by tools. */
 #include "copy.h"
 #include "kit/arena.h"
 #include "kit/file.h"

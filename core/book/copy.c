@@ -1,6 +1,6 @@
 /* Copying SQLite files that are in use. Promises that a copy is one snapshot, checked and counted before it is called good, and that the
- * writer's log bound is respected: a reader that would hold the log too long gives up and begins again. Called by backup, restore and
- * doctor on a tool's or the analyst's thread. */
+ * writer's log bound is respected: a reader that would hold the log too long gives up and begins again. Called by backup, restore, move,
+ * export and doctor on a tool's thread. */
 #include "copy.h"
 #include "kit/arena.h"
 #include "kit/file.h"

@@ -1,6 +1,7 @@
 /* Journal rows and smaller pieces between their plain and their stored form: packed with the dictionary, then sealed for their user and
- * place. Promises that a piece of another user, kind or place does not open. Neither reads nor writes the file. Called by turn.c,
- * reading.c, tail.c and scan.c on the thread of the volume. */
+ * place. Promises that a piece of another user, kind or place does not open. Neither reads nor writes the file. Called by
+ * pending.c, reading.c, tail.c, scan.c, trim.c and whoever keeps pieces (users, outbox, checkpoints, a move), on the thread of the volume.
+ */
 #include "kit/clock.h"
 #include "volume.h"
 #include <string.h>

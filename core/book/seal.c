@@ -1,6 +1,6 @@
 /* Sealing bodies: XChaCha20-Poly1305 from libsodium, nonces from a random prefix and a counter so that no system call is paid an event.
- * Promises that a piece opens only under the key and for the place it was sealed for. Holds no key and zeroes none: the callers own them.
- * Called by this room on any thread, each sealer from one. */
+ * Promises that a piece opens only under the key and for the place it was sealed for. Keys are the callers': it wipes what it makes of them
+ * for one piece only, and what a cache keeps of one is wiped with its owner. Called by this room on any thread, each sealer from one. */
 #include "seal.h"
 #include "book/user.h"
 #include "kit/rng.h"

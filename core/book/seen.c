@@ -1,7 +1,7 @@
 /* The duplicates' memory of one user: three parallel arrays in order of arrival, so that looking up is a scan over 8-byte digests (2 048 of
  * them are 16 KiB, under half a microsecond) and forgetting is a cut at the front. Promises a bound of SEEN_MOST entries and SEEN_HOURS of
  * arrival, both applied as a function of the rows alone, never of the wall clock. Does not verify a hit; volume_duplicate does. Called by
- * duplicates.c and the state's codec on the lane's thread. */
+ * duplicates.c, the state's codec and a move, on the thread that owns the user. */
 #include "seen.h"
 #include "kit/arena.h"
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The table of outcomes: what an answer, a time-out or a refusal at the gate means for the letter (delivered, again and when, ended and
  * why) and for its endpoint (verdict). A 2xx is a delivery even when the rest of the answer was too long or never came. An attempt of
  * which nothing was sent because the gate said no is no attempt and counts as none. A pause that would end at or after send_before ends
- * the letter at once: nobody waits for an attempt that may not be made. Pure; called by courier.c on its thread. */
+ * the letter at once: nobody waits for an attempt that may not be made. Pure; called by turn.c on its thread. */
 #include "attempt.h"
 #include "kit/clock.h"
 #include <stdio.h>

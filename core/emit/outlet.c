@@ -1,7 +1,8 @@
 /* Which letter goes to which endpoint, and when. An endpoint takes a letter when its breaker allows, fewer than eight of its attempts are
  * on their way, it has not asked for a pause, and its bucket holds a token; so an endpoint that never answers holds eight attempts and
  * nobody else's. A letter without an endpoint of its own waits for the first endpoint whose breaker allows: a full endpoint is waited for,
- * a broken one is passed over. Of two queues the older letter goes first. It starts nothing itself. Called by courier.c on its thread. */
+ * a broken one is passed over. Of two queues the older letter goes first. It starts nothing itself. Called by turn.c on its thread;
+ * endpoint_check by whoever is told of endpoints. */
 #include "outlet.h"
 #include "kit/arena.h"
 #include <string.h>

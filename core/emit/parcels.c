@@ -1,7 +1,7 @@
 /* The letters that the courier holds: by decision id (a row read twice is one letter), by user (an opt-out finds its letters without
  * looking at the others), and in a heap by the moment at which something must happen to them: becoming due, or being too late. A running
  * letter is in no heap; its attempt has its own time-outs. The store decides nothing. Room in the heap is made when a letter comes in, so
- * that nothing later can fail. Called by courier.c on its thread; letter_new and letter_free from any. */
+ * that nothing later can fail. Called by turn.c on its thread; letter_new and letter_free from any. */
 #include "parcels.h"
 #include "kit/arena.h"
 

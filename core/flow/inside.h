@@ -1,5 +1,5 @@
-/* Inside flow: what flow.c (the walk of a turn) and flow/facts.c (control facts and recovery) and
- * flow/shadow.c share. One flow belongs to one thread. */
+/* Inside flow: what flow.c (the walk of a turn) shares with the files beside it: a flow's life, control facts and recovery, merges, what is
+ * recalled and what comes back, shadows, warming. One flow belongs to one thread. */
 #pragma once
 #include "flow/flow.h"
 #include "kit/pile.h"

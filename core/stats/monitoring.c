@@ -1,6 +1,6 @@
 /* Monitoring (METHODS 10.2, 10.3): a stream of figures, one at a time: Page-Hinkley and ADWIN2 say when its mean has changed, z-scores when
  * one figure is out of the ordinary; and the two rules of retraining, when to and when to deploy. Promises constant memory for any length.
- * Called by api's lifecycle and tests, on any thread. */
+ * Called by judge and by api's lifecycle, on any thread. */
 #include "stats.h"
 
 /* ---- Page-Hinkley ---- */

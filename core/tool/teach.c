@@ -1,6 +1,6 @@
 /* teach: a model learns from rows, and its calibration from others. The plugin trains in a child process under limits of time and memory,
- * with progress on stderr; ^C ends it. Promises a model left as it was unless everything worked. Called by train and evaluate, main
- * thread. */
+ * with progress on stderr; ^C ends it. Promises a model left as it was unless everything worked. Called by train, evaluate (folds.c)
+ * and retrain, main thread. */
 #include "teach.h"
 #include "arguments.h"
 #include "kit/clock.h"
