@@ -1,7 +1,7 @@
 /* builder: the thread on which programs come to be. It watches the directory, builds what has settled, and runs the main thread's errands
  * in their order. Promises that neither lanes nor the main loop ever wait for a build, that a change which went on while it was read is
- * built again and not reported, and that what was refused is forgotten but for its findings. Started and asked by the main thread; has a
- * loop of its own. */
+ * built again and not reported, as is one for which memory was missing, and that what was refused is forgotten but for its findings.
+ * Started and asked by the main thread; has a loop of its own. */
 #include "program/builder.h"
 #include "kit/log.h"
 #include "watch.h"
@@ -78,16 +78,25 @@ static void name_refused(struct draft *c, const struct state_of_files *files) {
   if (c && !c->program && c->digest[0]) memcpy(c->digest, files->sources, sizeof c->digest);
 }
 
-/* The files lie still. They are read twice, first for their digests: what only looks new costs no build. */
+static void build_again(struct builder *b) {
+  log_warn("program", "no memory to look at what changed in %s: it is looked at again",
+           b->options.directory ? b->options.directory : "the plugins' directories");
+  watch_again(b->watch);
+}
+
+/* The files lie still. They are read twice, first for their digests: what only looks new costs no build. Without memory neither a digest
+ * nor a refusal says anything of them. */
 static void on_settled(void *context) {
   struct builder *b = context;
   struct state_of_files now;
+  const uint64_t failures = kit_failed_allocations();
   files_now(b->options.directory, b->options.from.plugin_directory, &b->plugins, &now);
   const bool plugins = strcmp(now.plugins, b->known.plugins) != 0, sources = strcmp(now.sources, b->known.sources) != 0;
-  if (!plugins && !sources) return;
-  struct finding_news *news = kit_alloc(sizeof *news);
+  struct finding_news *news = plugins || sources ? kit_alloc(sizeof *news) : NULL;
   struct draft *c = news && b->options.directory ? build_directory(b) : NULL;
-  if (!news || !watch_unchanged(b->watch)) { /* it will be said again */
+  const bool lacking = kit_failed_allocations() != failures;
+  if (lacking) build_again(b);
+  if (lacking || !news || !watch_unchanged(b->watch)) { /* there is none, or it will be said again */
     draft_free(c);
     kit_free(news);
     return;

@@ -180,6 +180,11 @@ bool watch_unchanged(struct watch *w) {
   return false;
 }
 
+void watch_again(struct watch *w) {
+  w->reported = false;
+  hint(w);
+}
+
 /* ---- life ---- */
 
 struct watch *watch_open(uv_loop_t *loop, const struct watch_options *options) {

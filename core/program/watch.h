@@ -16,5 +16,6 @@ struct watch;
 struct watch *watch_open(uv_loop_t *loop, const struct watch_options *options);
 /* Has nothing changed since `settled` was called? If not, it will be called again. For whoever has read the files meanwhile. */
 bool watch_unchanged(struct watch *w);
+void watch_again(struct watch *w); /* `settled` is called once more, though nothing changes: it could not do what it is for */
 void watch_close(struct watch *w); /* the loop must run until its handles are closed; then watch_free */
 void watch_free(struct watch *w);

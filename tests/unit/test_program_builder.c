@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <uv.h>
 
 struct shop {
@@ -19,7 +20,7 @@ struct shop {
   uv_async_t async;
   struct err e;
   int found, errors;
-  bool good;
+  bool good, any; /* any: whatever is found is fine */
   char digest[65], order[64];
   struct state_of_files state;
 };
@@ -27,6 +28,7 @@ struct shop {
 static void on_found(void *context, struct found *f) {
   struct shop *s = context;
   s->found++;
+  if (s->any) return;
   s->good = f->draft && f->draft->program;
   s->errors = f->draft ? (int)f->draft->errors : -1;
   s->state = f->files;
@@ -129,6 +131,30 @@ static void test_what_the_start_has_seen_is_no_news(void **state) {
   struct state_of_files now;
   files_now(s.files.root, NULL, NULL, &now);
   assert_string_equal(s.state.sources, now.sources);
+  teardown(&s);
+}
+
+/* The n-th allocation fails, for many n: good, refused or built again, what changed is told within a moment. */
+static void test_without_memory_a_change_is_told_all_the_same(void **state) {
+  (void)state;
+  struct shop s;
+  setup(&s, "builder-memory");
+  start(&s, true);
+  s.any = true;
+  expect_found(&s, 1);
+  for (int nth = 1; nth <= 40; nth++) {
+    const int found = s.found;
+    char text[40];
+    snprintf(text, sizeof text, "-- %d\n", nth);
+    kit_fail_allocation(nth); /* this thread asks for nothing until it writes */
+    files_write(&s.files, "rules/more.lua", text);
+    for (int tries = 0; s.found == found; tries++) {
+      if (tries > 2000) fail_msg("what changed without allocation %d is never told", nth);
+      uv_run(&s.loop, UV_RUN_NOWAIT);
+      nanosleep(&(struct timespec){0, 2000000}, NULL);
+    }
+    kit_fail_allocation(0);
+  }
   teardown(&s);
 }
 
@@ -341,6 +367,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_lies_there_is_built),
       cmocka_unit_test(test_what_the_start_has_seen_is_no_news),
+      cmocka_unit_test(test_without_memory_a_change_is_told_all_the_same),
       cmocka_unit_test(test_plugins_are_read_when_they_change),
       cmocka_unit_test(test_errands_come_back_in_order),
       cmocka_unit_test(test_a_stop_tells_everybody),
