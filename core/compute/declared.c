@@ -194,9 +194,9 @@ bool declared_build(struct arena *a, struct features *f, const struct noun_featu
     struct declared_feature *d = &f->declared[i];
     d->noun = &declared[i];
     d->type = UINT32_MAX;
-    if (declared[i].value.len && declared[i].window.len)
-      complain(findings, d->noun, "it has both a window and a value; expected one of them");
-    else if (declared[i].value.len) derived_build(f, d, findings);
+    if (declared[i].value.len && declared[i].window.len) {
+      if (!is_refused(findings, d->noun)) complain(findings, d->noun, "it has both a window and a value; expected one of them");
+    } else if (declared[i].value.len) derived_build(f, d, findings);
     else window_build(a, f, d, vocabulary, findings);
   }
   refuse_cycles(a, f, (uint32_t)count, findings);

@@ -84,8 +84,8 @@ static void check_feature(struct setting *s, const struct noun_feature *n, const
   }
   bool counts = str_is(n->window, "count") || str_is(n->window, "since_last") || str_is(n->window, "streak");
   bool timed = str_is(n->window, "entropy") || str_is(n->window, "circular") || str_is(n->window, "rate") || str_is(n->window, "last");
-  if (n->of.len == 0) setting_problem(s, "field \"of\" is missing");
-  if (!counts && !timed && n->field.len == 0)
+  if (n->of.len == 0 && !node_get(table, "of")) setting_problem(s, "field \"of\" is missing");
+  if (!counts && !timed && n->field.len == 0 && !node_get(table, "field"))
     setting_problem(s, "field \"field\" is missing: window \"" STR_FORMAT "\" needs it", STR_ARG(n->window));
   if (counts && n->field.len) setting_problem(s, "window \"" STR_FORMAT "\" has no \"field\"", STR_ARG(n->window));
   bool endless = str_is(n->window, "since_last") || str_is(n->window, "streak");

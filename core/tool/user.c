@@ -29,8 +29,9 @@ static void show_row(const struct json *j, uint32_t row, struct arena *a) {
     struct str outcome = json_text(j, json_get(j, d, "outcome"), a), trigger = json_text(j, json_get(j, d, "trigger"), a);
     struct str option = json_text(j, json_get(j, d, "option"), a), reason = json_text(j, json_get(j, d, "reason"), a);
     if (outcome.len == 0) outcome = json_text(j, json_get(j, d, "source"), a);
-    printf("    " STR_FORMAT "  " STR_FORMAT " " STR_FORMAT " " STR_FORMAT " " STR_FORMAT "\n",
-           STR_ARG(json_text(j, json_get(j, d, "id"), a)), STR_ARG(trigger), STR_ARG(outcome), STR_ARG(option), STR_ARG(reason));
+    printf("    " STR_FORMAT "  " STR_FORMAT " " STR_FORMAT "%s" STR_FORMAT "%s" STR_FORMAT "\n",
+           STR_ARG(json_text(j, json_get(j, d, "id"), a)), STR_ARG(trigger), STR_ARG(outcome), option.len ? " " : "", STR_ARG(option),
+           reason.len ? " " : "", STR_ARG(reason));
   }
 }
 

@@ -337,6 +337,7 @@ run 0 "$KAIROS" user show u1 --json
 has '^{"userId":"u1"'
 run 0 "$KAIROS" user timeline u1
 has ' check_in'
+has '^    d[0-9]*-[0-9]*  high_stress [a-z]* [a-z_]*$' # one blank between words, and none behind them
 run 0 "$KAIROS" user export u1
 has '"eventType":"check_in"'
 run 0 "$KAIROS" decide --user u1 --dry-run

@@ -315,6 +315,9 @@ static void what_a_single_field_cannot_say(void **state) {
          "rules/x.lua:1: feature \"f\": \"days\" must be from 1 to 35, got 40\n");
   expect("feature \"f\" { window = \"sum\", of = \"e\", field = \"x\" }",
          "rules/x.lua:1: feature \"f\": field \"days\" is missing: from 1 to 35\n");
+  expect("feature \"f\" { window = \"sum\", of = { \"a\", \"b\" }, field = 5, days = 7 }", /* refused is not missing */
+         "rules/x.lua:1: feature \"f\": \"field\" must be a text, got 5\n"
+         "rules/x.lua:1: feature \"f\": \"of\" must be an event type, got a table\n");
   expect("feature \"hours\" { value = \"1\" }",
          "rules/x.lua:1: feature \"hours\": a feature's name is a word that conditions can read: letters, "
          "digits and _, none of the language's own\n");
