@@ -82,10 +82,11 @@ static bool kill_answer(struct request *r, struct str name, bool on, const char 
   json_pair_bool(&w, "killed", on);
   if (note) json_pair_text(&w, "note", note);
   json_close_object(&w);
-  *answer = (struct str){out.failed ? NULL : arena_text(&r->arena, out.at, out.len), out.len};
+  const char *copy = out.failed ? NULL : arena_text(&r->arena, out.at, out.len);
+  *answer = (struct str){copy, out.len};
   buf_free(&out);
-  if (!answer->at) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
-  return answer->at != NULL;
+  if (!copy) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
+  return copy != NULL; /* `answer` may be gone with its request */
 }
 
 /* Remembered at once, so that the courier holds messages back while the kill is being written. */

@@ -223,8 +223,9 @@ static bool approve(struct fact *f, const struct noun_rollout *n, struct api_sta
   f->answer = rollout_answer(f->request, f->api, n, &after);
   f->data = given;
   f->written = approved;
+  char *kept = (char *)(uintptr_t)given->who.at;
   if (say_approval(f, who, next)) return true;
-  kit_free((void *)(uintptr_t)given->who.at);
+  kit_free(kept); /* `given` is gone with its request */
   return false;
 }
 
