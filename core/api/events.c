@@ -105,7 +105,7 @@ static void looked_elsewhere(struct elsewhere *l) {
 }
 
 /* A media type is the same in any letters, and has what it likes behind a `;`. */
-static bool is_lines(struct str content_type) {
+static bool says_lines(struct str content_type) {
   static const char lines[] = "application/x-ndjson";
   const size_t length = sizeof lines - 1;
   if (content_type.len < length || strncasecmp(content_type.at, lines, length) != 0) return false;
@@ -127,7 +127,7 @@ void api_events(struct request *r, void *context) {
   }
   p->api = context;
   p->request = r;
-  const bool ndjson = is_lines(r->content_type);
+  const bool ndjson = says_lines(r->content_type);
   struct str source = r->key_name.len ? r->key_name : STR("local");
   if (!event_batch_parse(&r->arena, r->body, ndjson, r->received, source, history, &p->batch, &e)) {
     request_refuse_as(r, 400, "event-invalid", &e);

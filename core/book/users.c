@@ -8,6 +8,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#define CHANCES_A_USER 16u
+
 /* ---- recently used ----
  * Whoever is looked for is only marked: moving them in the list would touch two other people's memory for each event. Trimming gives
  * whoever is marked a second chance. */
@@ -70,9 +72,12 @@ void users_forget_all(struct volume *v) {
   map_free(&v->by_number);
 }
 
+/* Everybody may be marked when the bound is first met: of each who is too many a few are given their chance, and nobody waits for all. */
 void users_trim(struct volume *v, uint64_t most) {
+  uint64_t chances = v->by_number.count > most ? (v->by_number.count - most) * CHANCES_A_USER : 0;
   for (struct user *u = v->oldest, *newer; u && v->by_number.count > most; u = newer) {
     if (u->used) {
+      if (chances-- == 0) return;
       u->used = false;
       newer = u->newer ? u->newer : u; /* who is the last one stays there, and is looked at again */
       list_front(v, u);

@@ -230,3 +230,17 @@ expect_call() { # STATUS METHOD PATH [BODY] [header]
   status=$(call "$@")
   [ "$status" = "$wanted" ] || { head -c 500 "$work/answer" >&2; say "$1 $2: expected $wanted, got $status"; }
 }
+
+# On $work/data with $work/program, and the tools find it; people whom nothing keeps from the small program's message, and one who is stressed.
+begin() {
+  start "$work/data" --program "$work/program"
+  export KAIROS_URL="$url"
+}
+meet() {
+  expect_call 200 PUT "/v1/users/$1" "{\"timezone\":\"$(noon_zone)\",\"demographics\":{\"age\":30}}"
+  expect_call 200 POST "/v1/users/$1/opt-in"
+}
+stress() { # PERSON, what the answer has
+  expect_call 200 POST /v1/events "{\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
+  in_answer "$2"
+}

@@ -4,17 +4,8 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 small_program "$work/program"
-begin() {
-  start "$work/data" --program "$work/program"
-  export KAIROS_URL="$url"
-}
-stress() { # PERSON OUTCOME
-  expect_call 200 PUT "/v1/users/$1" "{\"timezone\":\"$(noon_zone)\",\"demographics\":{\"age\":30}}"
-  expect_call 200 POST "/v1/users/$1/opt-in"
-  expect_call 200 POST /v1/events "{\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
-  in_answer "$2"
-}
 begin
+meet anna
 stress anna '"outcome":"sent"'
 run 0 "$KAIROS" kill trigger stress
 run 0 "$KAIROS" kill trigger stress --lift
@@ -31,6 +22,7 @@ begin
 wait_for "$work/serve.log" 'control.db ends with fact 3 and the journals know fact 4: an older copy'
 run 0 "$KAIROS" kill
 has 'all'
+meet ben
 stress ben '"reason":"killed"' # by the kill of before, which the copy would have lifted
 stop
 begin # until it is lifted, also over a restart
@@ -39,14 +31,17 @@ run 0 "$KAIROS" kill
 has 'all'
 run 0 "$KAIROS" kill trigger stress
 run 0 "$KAIROS" kill all --lift
+meet cleo
 stress cleo '"reason":"killed"'
 run 0 "$KAIROS" kill trigger stress --lift
+meet dora
 stress dora '"outcome":"sent"'
 stop
 begin
 if grep -q 'older copy' "$work/serve.log"; then say "it is said again"; fi
 run 0 "$KAIROS" kill
 hasnt ': killed'
+meet ella
 stress ella '"outcome":"sent"'
 stop
 run 0 "$KAIROS" doctor --data "$work/data"

@@ -4,18 +4,6 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 small_program "$work/program"
-begin() {
-  start "$work/data" --program "$work/program"
-  export KAIROS_URL="$url"
-}
-stress() { # PERSON OUTCOME
-  expect_call 200 POST /v1/events "{\"userId\":\"$1\",\"eventType\":\"check_in\",\"timestamp\":\"$(now)\",\"data\":{\"stressLevel\":9}}"
-  in_answer "$2"
-}
-meet() {
-  expect_call 200 PUT "/v1/users/$1" "{\"timezone\":\"$(noon_zone)\",\"demographics\":{\"age\":30}}"
-  expect_call 200 POST "/v1/users/$1/opt-in"
-}
 begin
 meet anna
 meet ben
@@ -61,6 +49,15 @@ for text in '' '{' '{"origin":1,"volume-00.db":999999}'; do
   if grep -q 'older copy' "$work/serve.log"; then say "'$text' is taken for knowledge"; fi
 done
 grep -q '"volume-00.db":[1-9]' "$work/data/rows.json" || say "what is known was not written anew: $(cat "$work/data/rows.json")"
+
+# Where it cannot be written (here a directory lies in its place, else the disk is full) the engine runs all the same.
+rm "$work/data/rows.json"
+mkdir "$work/data/rows.json"
+begin
+wait_for "$work/serve.log" 'how far the journals are is not noted: .*rows.json'
+stress anna '"state_updated":true'
+stop
+rmdir "$work/data/rows.json"
 
 # A restored directory has fewer rows than the one that the backup was taken of.
 run 0 "$KAIROS" restore "$work/copy" --data "$work/restored" --master-key "$work/data/master.key" --nothing-since

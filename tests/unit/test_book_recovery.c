@@ -146,6 +146,34 @@ static void who_was_looked_for_is_the_last_to_leave(void **state) {
   fixture_close(&f);
 }
 
+/* When the bound is met for the first time everybody is marked; going through them all would be one long pause. */
+static void few_are_looked_at_for_each_who_is_too_many(void **state) {
+  (void)state;
+  struct fixture f;
+  const struct volume_limits usual = volume_limits;
+  fixture_open(&f, "book-chances", 1);
+  struct volume *v = volume_open(f.book, 0, &(struct volume_replay){.row = toy_replay}, &f.e);
+  char name[16];
+  for (int n = 0; n < 100; n++) {
+    snprintf(name, sizeof name, "user-%d", n);
+    fine(&f.e, toy_event(v, name, n, false, &f.e));
+    assert_non_null(volume_user(v, str_from(name), false, &f.e));
+  }
+  volume_limits.tail_soft = 0;
+  volume_limits.hot_users = 98;
+  fine(&f.e, volume_commit(v, &f.e));
+  fine(&f.e, volume_settle(v, true, &f.e));
+  int marked = 0;
+  for (const struct user *u = v->newest; u; u = u->older) marked += u->used;
+  assert_int_equal(marked, 100 - 2 * 16);
+  assert_int_equal(volume_figures(v).users_hot, 100);
+  for (int n = 0; n < 4; n++) fine(&f.e, volume_settle(v, true, &f.e));
+  assert_int_equal(volume_figures(v).users_hot, 98);
+  volume_close(v);
+  volume_limits = usual;
+  fixture_close(&f);
+}
+
 static char facts[64];
 static bool note_fact(void *context, struct volume *v, struct user *u, const struct entry *row, struct err *e) {
   (void)context;
@@ -302,6 +330,7 @@ int main(void) {
       cmocka_unit_test(half_written_states_and_the_tail_make_the_whole),
       cmocka_unit_test(clean_users_leave_memory_and_come_back_whole),
       cmocka_unit_test(who_was_looked_for_is_the_last_to_leave),
+      cmocka_unit_test(few_are_looked_at_for_each_who_is_too_many),
       cmocka_unit_test(every_control_fact_comes_at_each_start_in_order),
       cmocka_unit_test(walks_see_memory_and_disk),
       cmocka_unit_test(the_log_is_checkpointed_and_bounded),
