@@ -436,8 +436,7 @@ static bool imported_record(struct flow *f, struct step *s) {
   s->decisions->id = s->recorded.first_decision;
   struct buf out = {0};
   decision_imported(s->decisions->id, s->user, &s->item->event, s->recorded.clock, &f->scratch, &out);
-  s->item->records[0] = (struct str){out.failed ? NULL : arena_text(f->out, out.at, out.len), out.len};
-  buf_free(&out);
+  s->item->records[0] = buf_into(&out, f->out);
   return s->item->records[0].at != NULL;
 }
 

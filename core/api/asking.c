@@ -78,8 +78,7 @@ const struct trace *request_trace(struct request *r) {
 }
 
 void job_text(struct job *j, struct buf *b) {
-  const char *copy = b->failed ? NULL : arena_text(&j->arena, b->at ? b->at : "", b->len);
-  if (copy) j->text = (struct str){copy, b->len};
+  const struct str text = buf_into(b, &j->arena);
+  if (text.at) j->text = text;
   else err_set(&j->err, ERR_INTERNAL, "no memory for an answer");
-  buf_free(b);
 }

@@ -96,18 +96,14 @@ static struct str fact_text(struct arena *a, const char *kind, struct str name, 
     out.len--;
     buf_printf(&out, ",%s}", more_json);
   }
-  struct str copy = {out.failed ? NULL : arena_text(a, out.at, out.len), out.len};
-  buf_free(&out);
-  return copy;
+  return buf_into(&out, a);
 }
 
 const char *fact_quoted(struct fact *f, struct str text) {
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   json_put_str(&w, text);
-  const char *quoted = out.failed ? NULL : arena_text(fact_arena(f), out.at, out.len);
-  buf_free(&out);
-  return quoted;
+  return buf_into(&out, fact_arena(f)).at;
 }
 
 /* As the partitions get it. Without memory for the number it acts all the same: control.db has it, and a kill must not fail now. */

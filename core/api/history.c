@@ -27,10 +27,7 @@ struct str delivery_json(struct volume *v, uint64_t id, struct str endpoints, st
     json_put_raw(&w, endpoints);
   }
   json_close_object(&w);
-  const char *copy = out.failed ? NULL : arena_text(a, out.at, out.len);
-  const struct str delivery = {copy, copy ? out.len : 0};
-  buf_free(&out);
-  return delivery;
+  return buf_into(&out, a);
 }
 
 /* The program that decided, from the record's shortened digest: the live one as a rule. Held for the caller. */

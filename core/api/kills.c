@@ -82,11 +82,10 @@ static bool kill_answer(struct request *r, struct str name, bool on, const char 
   json_pair_bool(&w, "killed", on);
   if (note) json_pair_text(&w, "note", note);
   json_close_object(&w);
-  const char *copy = out.failed ? NULL : arena_text(&r->arena, out.at, out.len);
-  *answer = (struct str){copy, out.len};
-  buf_free(&out);
-  if (!copy) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
-  return copy != NULL; /* `answer` may be gone with its request */
+  const struct str text = buf_into(&out, &r->arena);
+  *answer = text;
+  if (!text.at) request_problem(r, 503, "memory", NULL, "no memory for this request: send again in a second");
+  return text.at != NULL; /* `answer` may be gone with its request */
 }
 
 /* Remembered at once, so that the courier holds messages back while the kill is being written. */

@@ -14,9 +14,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SURE        1.96              /* standard errors */
-#define AGAIN_MS    (24 * CLOCK_HOUR) /* what triggers a training does so at most once in this time */
-#define DRIFT_TICKS 5                 /* of the programs' watch: about a second */
+#define SURE             1.96             /* standard errors */
+#define PATIENCE_LEAST   (28 * CLOCK_DAY) /* with what lies beside and is not asked often enough to be judged */
+#define PATIENCE_SHADOWS 4
+#define AGAIN_MS         (24 * CLOCK_HOUR) /* what triggers a training does so at most once in this time */
+#define DRIFT_TICKS      5                 /* of the programs' watch: about a second */
 
 struct episode *episode_of(struct lifecycle *l, struct str name) {
   for (uint32_t i = 0; i < l->episode_count; i++)
@@ -139,6 +141,7 @@ static struct episode *continue_or_begin(struct lifecycle *l, const struct episo
   struct episode *e = kit_alloc(sizeof *e);
   if (!e) return NULL;
   *e = *is;
+  e->beside_since = clock_now();
   const struct outcome_terms *t = &e->terms;
   if (!(e->scores = scores_new(&(struct scores_terms){t->after, t->within, t->absent, t->left_out}))) {
     kit_free(e);
@@ -213,9 +216,22 @@ static void say_score(const struct episode *e, char *text, size_t size) {
            SURE * e->score.error, e->score.beside_accuracy, e->score.served_accuracy);
 }
 
+/* While one lies beside nothing is trained, so outcomes that do not come are not waited for without end. */
+static bool waited_in_vain(const struct episode *e, char *why, size_t size) {
+  const int64_t waited = clock_now() - e->beside_since, patience = PATIENCE_SHADOWS * e->rules.shadow;
+  if (waited <= (patience > PATIENCE_LEAST ? patience : PATIENCE_LEAST)) return false;
+  snprintf(why, size, "in %lld days %llu outcomes over %.1f days, too few to tell: expected %llu over %.1f",
+           (long long)(waited / CLOCK_DAY), (unsigned long long)e->score.both, (double)(e->score.last - e->score.first) / (double)CLOCK_DAY,
+           (unsigned long long)e->rules.outcomes, (double)e->rules.shadow / (double)CLOCK_DAY);
+  return true;
+}
+
 static void judge_candidate(struct lifecycle *l, struct episode *e) {
   char why[400];
-  if (!watched_long_enough(e)) return;
+  if (!watched_long_enough(e)) {
+    if (waited_in_vain(e, why, sizeof why)) step(l, e, "dropped", e->served, NULL, MODEL_SERVED, why);
+    return;
+  }
   say_score(e, why, sizeof why);
   if (e->score.gain > 0) step(l, e, "deployed", e->beside, e->served, MODEL_PREVIOUS, why);
   else step(l, e, "dropped", e->served, NULL, MODEL_SERVED, why);
@@ -225,13 +241,13 @@ static void judge_candidate(struct lifecycle *l, struct episode *e) {
 static void judge_deployed(struct lifecycle *l, struct episode *e) {
   const struct score *s = &e->score;
   char why[400];
-  if (s->both < e->rules.outcomes) return;
-  say_score(e, why, sizeof why);
+  const bool enough = s->both >= e->rules.outcomes;
   const bool worse = retrain_is_due(s->served_accuracy, s->beside_accuracy) || retrain_is_due(s->beside_loss, s->served_loss);
-  if (worse && s->gain - SURE * s->error > 0) {
+  if (enough) say_score(e, why, sizeof why);
+  if (enough && worse && s->gain - SURE * s->error > 0) {
     step(l, e, "returned", e->beside, NULL, MODEL_SERVED, why);
     if (e->changing) episode_alert(l, e, "the state before is served again: %s", why);
-  } else if (watched_long_enough(e)) step(l, e, "settled", e->served, NULL, MODEL_SERVED, why);
+  } else if (watched_long_enough(e) || waited_in_vain(e, why, sizeof why)) step(l, e, "settled", e->served, NULL, MODEL_SERVED, why);
 }
 
 static void want(struct episode *e, const char *why) {
@@ -331,6 +347,8 @@ static bool restore(void *context, const struct control_fact *fact) {
   struct episode *e = strcmp(fact->kind, "model") == 0 ? episode_of(l, str_from(fact->name)) : NULL;
   if (e && json_parse(&j, &a, fact->body, &json_limits_default, NULL)) {
     const struct str event = json_text(&j, json_get(&j, 0, "event"), &a), why = json_text(&j, json_get(&j, 0, "why"), &a);
+    const struct str beside = json_text(&j, json_get(&j, 0, "beside"), &a);
+    if (e->beside[0] && str_is(beside, e->beside)) e->beside_since = fact->at;
     const bool trained = str_is(event, "candidate") && !str_is(why, "by hand");
     if (str_is(event, "kept") || str_is(event, "failed") || trained) {
       e->trained = fact->at;

@@ -44,6 +44,7 @@ struct episode { /* a served model of the live program, with what lies beside it
   struct arena arena;
   char served[DIGEST_TEXT], beside[DIGEST_TEXT]; /* SHA-256 of the states; beside: empty when none is */
   enum model_role role;                          /* of what lies beside */
+  int64_t beside_since;                          /* UTC ms, by the registry; without a line in it: since this engine saw it */
   double baseline_accuracy, baseline_loss;       /* on test people when it was trained; none: unknown */
   struct scores *scores;                         /* these three are the scan's while one is under way */
   struct seat seats[BOOK_PARTITIONS];

@@ -166,7 +166,11 @@ void api_model_history(struct request *r, void *context) {
 
 /* ---- changes by hand ---- */
 
-/* The version named in the body: a digest, or "candidate", "previous": what lies beside. False: answered. */
+static bool is_role(struct str word) {
+  return str_is(word, model_role_word(MODEL_CANDIDATE)) || str_is(word, model_role_word(MODEL_PREVIOUS));
+}
+
+/* The version named in the body: a digest, or "candidate", "previous" or nothing: what lies beside. False: answered. */
 static bool read_version(struct request *r, const struct episode *e, char version[DIGEST_TEXT]) {
   struct json j;
   struct err why = {0};
@@ -183,12 +187,13 @@ static bool read_version(struct request *r, const struct episode *e, char versio
     return false;
   }
   if (at != JSON_NONE) named = json_text(&j, at, &r->arena);
-  if (named.len == 0 && e->beside[0]) memcpy(version, e->beside, DIGEST_TEXT);
+  if (e->beside[0] && (named.len == 0 || str_is(named, model_role_word(e->role)))) memcpy(version, e->beside, DIGEST_TEXT);
   else if (named.len == 64) {
     memcpy(version, named.at, 64);
     version[64] = 0;
-  } else if (named.len == 0) {
-    request_problem(r, 409, "nothing-beside", "/version", "nothing lies beside the served state: name a version (kairos models history)");
+  } else if (named.len == 0 || is_role(named)) {
+    request_problem(r, 409, "nothing-beside", "/version", "%s%s lies beside the served state: name a version (kairos models history)",
+                    e->beside[0] ? "only a " : "nothing", e->beside[0] ? model_role_word(e->role) : "");
     return false;
   } else {
     request_problem(r, 400, "version", "/version", "expected the 64 hex digits of a version, got %zu characters (kairos models history)",

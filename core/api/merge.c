@@ -53,10 +53,7 @@ struct str person_merged(struct request *r, const struct api *api, struct str id
   json_open_array(&w);
   for (size_t i = 1; i < count; i++) json_put_str(&w, ids[i]);
   json_close_array(&w);
-  const char *copy = out.failed ? NULL : arena_text(&r->arena, out.at, out.len);
-  const struct str list = {copy, copy ? out.len : 0};
-  buf_free(&out);
-  return list;
+  return buf_into(&out, &r->arena);
 }
 
 /* ---- acts, one after the other ---- */

@@ -125,8 +125,6 @@ struct str profile_unread(const struct json *body, const struct program *p, stru
     told++;
   }
   json_close_array(&w);
-  struct str copy = {0};
-  if (told && !out.failed) copy = (struct str){arena_text(a, out.at, out.len), out.len};
-  buf_free(&out);
-  return copy.at ? copy : (struct str){0};
+  const struct str unread = buf_into(&out, a);
+  return told ? unread : (struct str){0};
 }

@@ -153,10 +153,7 @@ static struct str rollout_answer(struct request *r, struct api *a, const struct 
   struct buf out = {0};
   struct json_writer w = json_to(&out);
   put_rollout(&w, a, n, s);
-  const char *copy = out.failed ? NULL : arena_text(&r->arena, out.at, out.len);
-  const struct str answer = {copy, copy ? out.len : 0};
-  buf_free(&out);
-  return answer;
+  return buf_into(&out, &r->arena);
 }
 
 /* The key's name. An engine without keys knows nobody, so people say who they are: "by". */

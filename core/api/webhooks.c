@@ -171,9 +171,7 @@ static struct str in_the_log(struct request *r) {
   json_pair_str(&w, "at", (struct str){at, clock_format(clock_now(), at)});
   json_pair_text(&w, "reason", "an operator had it sent again");
   json_close_object(&w);
-  struct str text = {out.failed ? NULL : arena_text(&r->arena, out.at, out.len), out.len};
-  buf_free(&out);
-  return text;
+  return buf_into(&out, &r->arena);
 }
 
 /* What an operator does is in control.db before it acts. In the request's arena. */

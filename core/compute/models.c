@@ -115,9 +115,7 @@ struct model_spec model_spec_of(const struct models *all, uint32_t model, struct
   if (m->noun->config) node_to_json(&w, m->noun->config);
   else buf_text(&json, "{}");
   struct model_spec spec = {.name = m->name, .inputs = m->inputs, .input_count = m->input_count};
-  const char *config = json.failed ? NULL : arena_text(a, json.at, json.len);
-  spec.config = (struct str){config, config ? json.len : 0}; /* nothing: no memory. Less than all of it would be another model */
-  buf_free(&json);
+  spec.config = buf_into(&json, a); /* nothing: no memory. Less than all of it would be another model */
   return spec;
 }
 

@@ -200,8 +200,7 @@ bool ticks_due(const struct rules *r, const struct user *u, int64_t now, bool li
   if (!missed) put_moment(&w, &first, sent);
   json_close_object(&w);
   json_close_object(&w);
-  *body = (struct str){out.failed ? NULL : arena_text(a, out.at, out.len), out.len};
-  buf_free(&out);
+  *body = buf_into(&out, a);
   return body->at != NULL;
 }
 

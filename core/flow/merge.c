@@ -21,8 +21,7 @@ static struct item *make_item(struct arena *a, enum entry_kind kind, struct str 
   json_put_raw(&w, data);
   json_close_object(&w);
   struct item *item = ARENA_NEW(a, struct item);
-  const struct str text = {out.failed ? NULL : arena_text(a, out.at, out.len), out.len};
-  buf_free(&out);
+  const struct str text = buf_into(&out, a);
   if (!item || !text.at) {
     err_set(e, ERR_BUSY, "no memory for a merge");
     return NULL;

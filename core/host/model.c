@@ -76,13 +76,11 @@ static bool learn_schema(struct trained *m, const struct model_spec *spec, struc
                      m->inputs->fields[i]->name, spec->inputs[i]);
   struct buf packed = {0};
   contract_pack(m->inputs, m->outputs, &packed);
-  const char *copy = packed.failed ? NULL : arena_copy(&m->arena, packed.at, packed.len);
-  m->fields = (struct str){copy, packed.len};
+  m->fields = buf_into(&packed, &m->arena);
   m->input_fields = copy_fields(&m->arena, m->inputs);
   m->output_fields = copy_fields(&m->arena, m->outputs);
-  if (copy) hash_sha256(m->fields, m->schema);
-  buf_free(&packed);
-  return (copy && m->input_fields && m->output_fields) || err_set(e, ERR_BUSY, "model '%s': no memory for its fields", spec->name);
+  if (m->fields.at) hash_sha256(m->fields, m->schema);
+  return (m->fields.at && m->input_fields && m->output_fields) || err_set(e, ERR_BUSY, "model '%s': no memory for its fields", spec->name);
 }
 
 static bool make_model(struct trained *m, const struct model_spec *spec, struct err *e) {

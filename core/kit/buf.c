@@ -52,6 +52,13 @@ void buf_free(struct buf *b) {
   *b = (struct buf){0};
 }
 
+struct str buf_into(struct buf *b, struct arena *a) {
+  const size_t length = b->len;
+  const char *text = b->failed ? NULL : arena_text(a, b->at, length);
+  buf_free(b);
+  return text ? (struct str){text, length} : (struct str){0};
+}
+
 void pack_u64(struct buf *b, uint64_t v) {
   unsigned char bytes[10];
   size_t n = 0;

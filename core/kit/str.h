@@ -69,6 +69,10 @@ static inline struct str buf_view(const struct buf *b) {
 }
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_free(struct buf *b);
+struct arena;
+/* What was built, moved into an arena with a closing NUL, however little; `b` is empty then. Nothing, {0}, when a byte of it found no
+ * memory: less than all of it is never handed on. */
+struct str buf_into(struct buf *b, struct arena *a);
 
 /* Little binary codec for journal rows and states: LEB128 varints (zig-zag for signed), IEEE doubles little-endian, length-prefixed bytes.
  */

@@ -79,8 +79,6 @@ bool rounds_write(struct arena *a, struct str text, struct scan_rounds *list, si
     if (i == 0 || by_place(&list[i], &list[i - 1]) != 0) put_place(&b, &from, &list[i], name);
   put_until(&b, &from, text.at + text.len);
   buf_text(&b, "\nend");
-  out->len = buf_view(&b).len;
-  out->at = b.failed ? NULL : arena_text(a, buf_view(&b).at, out->len);
-  buf_free(&b);
+  *out = buf_into(&b, a);
   return out->at != NULL;
 }

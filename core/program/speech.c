@@ -30,19 +30,14 @@ static struct str text_json(const struct rendered *text, struct arena *scratch) 
   json_key(&w, "values");
   json_put_raw(&w, text->values);
   json_close_object(&w);
-  const char *at = arena_text(scratch, out.at, out.len);
-  struct str copy = {at, at ? out.len : 0};
-  buf_free(&out);
-  return copy;
+  return buf_into(&out, scratch);
 }
 
 struct str speech_record(struct speech *s, const struct moment_input *in, const struct decision *d, struct arena *out) {
   struct buf record = {0};
   struct str text = d->outcome == OUTCOME_SENT ? text_json(&s->texts[d->option], s->scratch) : (struct str){0};
   decision_record(in, &s->program->symbols, d, text, &record);
-  struct str copy = {record.failed ? NULL : arena_text(out, record.at, record.len), record.len};
-  buf_free(&record);
-  return copy;
+  return buf_into(&record, out);
 }
 
 /* Everything that a kill may name: what decided, what gates it, what it believed. */

@@ -162,7 +162,9 @@ static int change(const struct models_ask *k, const char *verb, struct str body)
 static int change_to(const struct models_ask *k) {
   char version[65], body[100];
   if (!k->what) return change(k, k->verb, STR("{}"));
-  const int code = find_version(k, version);
+  const bool role = strcmp(k->what, "candidate") == 0 || strcmp(k->what, "previous") == 0; /* the engine knows what lies beside */
+  const int code = role ? EXIT_OK : find_version(k, version);
+  if (role) snprintf(version, sizeof version, "%s", k->what);
   snprintf(body, sizeof body, "{\"version\":\"%s\"}", version);
   return code == EXIT_OK ? change(k, k->verb, str_from(body)) : code;
 }
@@ -209,7 +211,7 @@ int tool_models(int argc, char **argv) {
       {"VERB", ARGUMENT_TEXT, &k.verb, NULL, "list (default), show, history, deploy, return, drop or add", NULL},
       {"MODEL", ARGUMENT_TEXT, &k.model, NULL, "name of the model in the program (not for list)", NULL},
       {"WHAT", ARGUMENT_TEXT, &k.what, NULL,
-       "deploy, return: a version, or its first digits (default: what lies beside); add: a state's file", NULL},
+       "deploy, return: a version, its first digits, candidate or previous (default: what lies beside); add: a state's file", NULL},
       LIVE_ARGUMENTS(k.live)};
   const struct usage usage = {"models", "Which state of each model is served, what lies beside it, and what was served when.",
                               "  kairos models\n"

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Outcomes that do not come: a candidate is dropped after 28 days, over restarts, and trainings go on; what was deployed settles likewise.
+set -eu
+. "$KAIROS_SOURCE/tests/flow/engine.sh"
+. "$KAIROS_SOURCE/tests/flow/trees.sh"
+[ -z "${KAIROS_SANITIZE:-}" ] || { echo "lifecycle_patience: sanitizers want to be the first library themselves: skipped"; exit 77; }
+export KAIROS_URL
+real=$KAIROS
+cat >"$work/elsewhen" <<SH
+#!/bin/sh
+exec env LD_PRELOAD="$KAIROS_BUILD/tests/clock_at.so" CLOCK_AT="$work/ahead" "$real" "\$@"
+SH
+chmod +x "$work/elsewhen"
+clock() { # DAYS from now
+  echo $(($1 * 86400)) >"$work/new"
+  mv "$work/new" "$work/ahead"
+}
+lies() { # ROLE, or none
+  run 0 "$real" models list
+  if [ "$1" = none ]; then ! grep -q '    beside: ' "$work/out"; else grep -q "    beside: $1" "$work/out"; fi
+}
+stays() { # ROLE WHEN: the engine looks several times a second
+  sleep 2
+  lies "$1" || say "$2: expected a $1 beside"
+}
+
+people 60 30 3 2025-02-01 >"$work/people"
+people 60 30 4 2025-02-01 | swap >"$work/others"
+model 'retrain = { at = "03:00" },'
+run 0 "$real" train trees --program "$program" --from "$work/others" --json
+cp "$program/models/trees.state" "$work/other.state"
+run 0 "$real" train trees --program "$program" --from "$work/people" --json
+clock 0
+KAIROS=$work/elsewhen
+start "$work/data" --program "$program"
+KAIROS_URL=$url
+run 0 "$real" models add trees "$work/other.state"
+becomes "the candidate" lies candidate
+clock 27
+stays candidate "after 27 days"
+stop
+start "$work/data" --program "$program"
+KAIROS_URL=$url
+stays candidate "started on day 27"
+clock 29
+becomes "nothing beside after 29 days" lies none
+run 0 "$real" models history trees
+has 'dropped'
+has 'in 29 days 0 outcomes over 0.0 days, too few to tell: expected 200 over 7.0'
+run 0 "$real" retrain trees
+has 'too few to learn from'
+
+# ---- what was deployed: the state before is kept beside it as long ----
+run 0 "$real" models add trees "$work/other.state"
+becomes "the second candidate" lies candidate
+run 6 "$real" models deploy trees previous
+has 'only a candidate lies beside the served state'
+run 0 "$real" models deploy trees candidate
+becomes "the state before" lies previous
+clock 56
+stays previous "27 days after"
+clock 58
+becomes "nothing beside 29 days after" lies none
+run 0 "$real" models history trees
+has 'settled'
+serves "$(version_of "$work/other.state")" "what was deployed"
+stop
+run 0 "$real" replay --verify --data "$work/data"
+has ' 0 different'
