@@ -185,15 +185,16 @@ static void put_fault(struct json_writer *w, const char *pointer, struct str det
 
 void answer_problem(struct exchange *x, int status, const char *word, const char *pointer, const char *detail, const char *name,
                     const char *value) {
-  char text[1024];
+  char text[1024], placed[1024 + 512];
+  const char *place = pointer ? pointer + (pointer[0] == '#') : "";
   snprintf(text, sizeof text, "%s", detail);
-  const struct str said = sentence(text);
+  snprintf(placed, sizeof placed, "%s%s%s", place, place[0] ? ": " : "", text); /* whoever shows the detail alone shows where, too */
   struct buf *b = &x->door->scratch;
-  struct json_writer w = problem_open(b, status, word, said);
+  struct json_writer w = problem_open(b, status, word, sentence(placed));
   if (pointer) {
     json_key(&w, "errors");
     json_open_array(&w);
-    put_fault(&w, pointer, said);
+    put_fault(&w, pointer, sentence(text));
     json_close_array(&w);
   }
   json_close_object(&w);

@@ -36,8 +36,10 @@ static bool resolve_inputs(struct arena *a, struct model *m, const struct featur
   m->inputs = ARENA_ARRAY(a, const char *, m->input_count + 1);
   m->from = ARENA_ARRAY(a, struct model_input, m->input_count + 1);
   m->widths = ARENA_ARRAY(a, uint32_t, m->input_count + 1);
-  bool found = m->inputs && m->from && m->widths;
-  for (uint32_t i = 0; found && i < m->input_count; i++) {
+  if (!m->inputs || !m->from || !m->widths) return false;
+  bool known = m->input_count > 0;
+  if (!known) complain(f, m->noun, "inputs: expected at least one feature");
+  for (uint32_t i = 0; i < m->input_count; i++) {
     struct symbol s;
     struct str name = m->noun->inputs[i];
     struct model_input *from = &m->from[i];
@@ -46,11 +48,11 @@ static bool resolve_inputs(struct arena *a, struct model *m, const struct featur
     from->is_history = history_find(features, name, &from->history);
     from->is_feature = features_find(features, name, &s);
     from->feature = s.index;
-    found = from->is_feature || from->is_history;
-    if (!found) unknown_input(a, m, name, features, f);
+    if (from->is_feature || from->is_history) continue;
+    unknown_input(a, m, name, features, f); /* and on: whoever misspelt several hears of all */
+    known = false;
   }
-  if (found && m->input_count == 0) complain(f, m->noun, "inputs: expected at least one feature");
-  return found && m->input_count > 0;
+  return known;
 }
 
 static bool value_find(void *context, struct str name, struct symbol *out, struct err *e) {

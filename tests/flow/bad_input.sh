@@ -58,7 +58,7 @@ refused 400 "expected a value, got '<' at byte 0"
 
 # ---- types, times, vocabulary ----
 post "a number as a user" '{"userId":7,"eventType":"check_in","timestamp":"'"$time"'"}'
-refused 400 'expected a string, came 7.*"pointer":"#/userId"'
+refused 400 '"detail":"/userId: expected a string, came 7","errors":\[{"pointer":"#/userId","detail":"expected a string, came 7"}\]'
 post "no user" '{"eventType":"check_in","timestamp":"'"$time"'"}'
 refused 400 'expected a string, but userId is missing.*"pointer":"#/userId"'
 post "a user under another name" '{"userid":"u","eventType":"check_in","timestamp":"'"$time"'"}'
@@ -183,7 +183,7 @@ refused 404 'no trigger is named \\"stres\\".*"pointer":"#/trigger"'
 ask POST /v1/decide '{"userId":"u","dryrun":true,"contxt":{},"trigger":"stress"}' # nothing is decided in earnest by a slip
 refused 400 '"pointer":"#/dryrun","detail":"expected only .*did you mean \\"dryRun\\"?.*"pointer":"#/contxt".*did you mean \\"context\\"?'
 ask POST /v1/decide '{"userId":"u","context":5,"dryRun":true}'
-refused 400 'expected an object, came 5","errors":\[{"pointer":"#/context"'
+refused 400 '"detail":"/context: expected an object, came 5","errors":\[{"pointer":"#/context"'
 ask POST /v1/decide '[]'
 refused 400 'expected an object like'
 ask POST "/v1/events?clok=event" "$whole"

@@ -321,6 +321,8 @@ static void what_is_wrong_is_a_finding(void **state) {
     const char *text, *says;
   } wrong[] = {
       {"model \"m\" { plugin = \"svr\", inputs = { \"sucess_rate\" }, outputs = { \"p\" } }", "did you mean \"success_rate\""},
+      {"model \"m\" { plugin = \"svr\", inputs = { \"sucess_rate\", \"stress_levle\" }, outputs = { \"p\" } }",
+       "did you mean \"stress_level\""},
       {"model \"m\" { plugin = \"svr\", inputs = {}, outputs = { \"p\" } }", "at least one feature"},
       {"model \"m\" { plugin = \"nowhere\", " INPUTS ", outputs = { \"p\" } }", "nowhere.so"},
       {"model \"m\" { plugin = \"svr\", " INPUTS ", outputs = { \"success_rate\" } }", "a feature has this name"},
