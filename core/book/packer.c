@@ -4,7 +4,7 @@
  *
  * A packed piece is the tag, the length of what it unpacks to, and one LZ4 block. Engines before wrote zstd frames, which begin with
  * another byte: those are read as they are. zstd at its fastest packs no better than LZ4 here and costs an event more
- * (docs/PERFORMANCE.md). */
+ * (docs/MEASUREMENTS.md). */
 #include "packer.h"
 #include "kit/arena.h"
 #include <string.h>

@@ -1,7 +1,7 @@
 /* What an open turn has appended and not written yet: rows and decisions, in memory until the commit, so that a row's decisions are stored
  * with it in one insert, and so that all are packed, then all are sealed, then all are written. Each of the three is a library whose code
  * and tables fill the processor's nearest memory: one row through all three and then the next fetches them anew for every row
- * (docs/PERFORMANCE.md). Promises that what is written is what was appended, in that order, and that a failure is the turn's. Called by
+ * (docs/MEASUREMENTS.md). Promises that what is written is what was appended, in that order, and that a failure is the turn's. Called by
  * turn.c and reading.c on the volume's lane. */
 #include "volume.h"
 #include <string.h>

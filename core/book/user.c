@@ -258,7 +258,7 @@ size_t user_memory(const struct user *u) {
 #define WARM_DIGESTS 64
 #define WARM_VALUES  256 /* bytes; beyond the end of a shorter block nothing happens */
 
-/* Into the second cache: a person is 5 KB, and would push what is being worked with out of the first (docs/PERFORMANCE.md). */
+/* Into the second cache: a person is 5 KB, and would push what is being worked with out of the first (docs/MEASUREMENTS.md). */
 static void warm(const void *at, size_t bytes) {
   for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch((const char *)at + i, 0, 2);
 }
