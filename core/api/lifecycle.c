@@ -217,12 +217,18 @@ static void say_score(const struct episode *e, char *text, size_t size) {
 }
 
 /* While one lies beside nothing is trained, so outcomes that do not come are not waited for without end. */
+int64_t episode_given_up(const struct episode *e) {
+  const int64_t patience = PATIENCE_SHADOWS * e->rules.shadow;
+  return e->beside_since + (patience > PATIENCE_LEAST ? patience : PATIENCE_LEAST);
+}
+
 static bool waited_in_vain(const struct episode *e, char *why, size_t size) {
-  const int64_t waited = clock_now() - e->beside_since, patience = PATIENCE_SHADOWS * e->rules.shadow;
-  if (waited <= (patience > PATIENCE_LEAST ? patience : PATIENCE_LEAST)) return false;
+  const int64_t now = clock_now();
+  if (now <= episode_given_up(e)) return false;
   snprintf(why, size, "in %lld days %llu outcomes over %.1f days, too few to tell: expected %llu over %.1f",
-           (long long)(waited / CLOCK_DAY), (unsigned long long)e->score.both, (double)(e->score.last - e->score.first) / (double)CLOCK_DAY,
-           (unsigned long long)e->rules.outcomes, (double)e->rules.shadow / (double)CLOCK_DAY);
+           (long long)((now - e->beside_since) / CLOCK_DAY), (unsigned long long)e->score.both,
+           (double)(e->score.last - e->score.first) / (double)CLOCK_DAY, (unsigned long long)e->rules.outcomes,
+           (double)e->rules.shadow / (double)CLOCK_DAY);
   return true;
 }
 

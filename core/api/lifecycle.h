@@ -104,6 +104,7 @@ struct lifecycle {
 
 /* lifecycle.c */
 struct episode *episode_of(struct lifecycle *l, struct str name);
+int64_t episode_given_up(const struct episode *e); /* UTC ms: until then outcomes are waited for, for what lies beside */
 void episode_alert(struct lifecycle *l, struct episode *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void lifecycle_catch_up(struct lifecycle *l); /* with the live program, unless a piece of the journal is being read */
 bool lifecycle_needs_scan(const struct lifecycle *l);

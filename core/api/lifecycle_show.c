@@ -54,6 +54,8 @@ static void put_beside(struct json_writer *w, const struct episode *e) {
   json_open_object(w);
   json_pair_text(w, "role", model_role_word(e->role));
   json_pair_text(w, "version", e->beside);
+  put_time(w, "since", e->beside_since);
+  put_time(w, "given_up", episode_given_up(e));
   json_pair_int(w, "outcomes", (int64_t)s->both);
   json_pair_int(w, "users", (int64_t)s->users);
   put_time(w, "from", s->first);

@@ -28,12 +28,14 @@ static struct str words(const struct json *j, uint32_t at, const char *path, str
 
 static void print_beside(const struct json *j, uint32_t at, struct arena *a) {
   const uint32_t beside = json_get(j, at, "beside");
+  const struct str until = words(j, beside, "given_up", a);
   if (json_type(j, beside) != JSON_OBJECT) return;
   printf("    beside: " STR_FORMAT " %.*s", STR_ARG(words(j, beside, "role", a)), SHORT, words(j, beside, "version", a).at);
   if (number(j, beside, "outcomes") > 0)
     printf(", on %.0f outcomes of %.0f people log loss %.4f, the served %.4f (%+.4f ± %.4f)", number(j, beside, "outcomes"),
            number(j, beside, "users"), number(j, beside, "log_loss"), number(j, beside, "served_log_loss"), number(j, beside, "gain"),
            1.96 * number(j, beside, "error"));
+  else if (until.len > 10) printf(", no outcomes yet: given up on %.10s", until.at);
   printf("\n");
 }
 
