@@ -1,7 +1,10 @@
 /* Planning a comparison of two arms (METHODS 7.1): how many people it takes to find a difference, and which difference so many people
  * would show, for somebody who looks once at the end and for bounds that may be looked at after everybody. Promises whole people, never
- * fewer than any bound asks for, and "none" for a difference that cannot be. Called by tools and tests, on any thread. */
+ * fewer than any bound asks for, and "none" for a difference that cannot be, or that takes more people than there can be. Called by tools
+ * and tests, on any thread. */
 #include "stats.h"
+
+#define PEOPLE_MOST 1e15 /* of one arm */
 
 /* The variance of one person of the control arm (0) or of the other (1). */
 static double variance_in(const struct plan *p, double difference, int arm) {
@@ -40,7 +43,8 @@ static double spare_always(const struct plan *p, double difference, double n) {
 
 static void people_always(const struct plan *p, double difference, double people[2]) {
   double low = 2, high = 4;
-  while (spare_always(p, difference, high) < 0 && high < 1e15) low = high, high *= 2;
+  while (spare_always(p, difference, high) < 0 && high < PEOPLE_MOST) low = high, high *= 2;
+  if (spare_always(p, difference, high) < 0) high = low = __builtin_inf();
   for (int i = 0; i < 80; i++) {
     const double middle = (low + high) / 2;
     if (spare_always(p, difference, middle) < 0) low = middle;
@@ -55,6 +59,10 @@ bool plan_people(const struct plan *p, bool always, double people[2]) {
   if (!is_possible(p, p->difference)) return false;
   if (always) people_always(p, p->difference, people);
   else people_once(p, p->difference, people);
+  if (!(people[0] <= PEOPLE_MOST && people[1] <= PEOPLE_MOST)) {
+    people[0] = people[1] = STATS_NONE;
+    return false;
+  }
   for (int arm = 0; arm < 2; arm++) {
     people[arm] = up(people[arm]);
     if (always && people[arm] < ANYTIME_LEAST) people[arm] = ANYTIME_LEAST;

@@ -209,7 +209,8 @@ struct plan {
   double share;            /* of the other arm, of both together */
   double alpha, power;     /* two-sided when looked at once; of the one bound when looked at always */
 };
-/* People of the control arm and of the other. `always`: for the bounds of anytime_difference, looked at after everybody. False: none. */
+/* People of the control arm and of the other. `always`: for the bounds of anytime_difference, looked at after everybody. False: none, or
+ * more than 1e15 of an arm. */
 bool plan_people(const struct plan *p, bool always, double people[2]);
 double plan_difference(const struct plan *p, bool always,
                        double n); /* the smallest above 0 that n of both show; none: even none so large */

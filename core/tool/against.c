@@ -57,7 +57,13 @@ static struct str copy(struct against *g, struct str s) {
 
 static bool note(struct against *g, enum change_kind kind, const struct made *before, const struct made *after) {
   if (kind == CHANGE_SAME || (int64_t)g->change_count >= g->most) return true;
-  if (!g->changes && !(g->changes = ARENA_ARRAY(&g->kept, struct changed, (size_t)g->most + 1))) return false;
+  if (g->change_count == g->change_room) {
+    const size_t room = g->change_room ? g->change_room * 2 : 32; /* not what was asked for: that may be any number */
+    struct changed *grown = kit_realloc(g->changes, room * sizeof *grown);
+    if (!grown) return false;
+    g->changes = grown;
+    g->change_room = room;
+  }
   const struct made *m = after ? after : before;
   struct changed *c = &g->changes[g->change_count++];
   *c = (struct changed){kind, copy(g, g->candidate.user->id), copy(g, m->trigger), in_words(g, before), in_words(g, after), m->at};
@@ -186,7 +192,8 @@ static bool take_volume(struct against *g, struct volume *reader, struct err *e)
   while (ok && volume_scan(reader, 0, &row, &u, e)) {
     if (row.kind != ENTRY_CONTROL) ok = take_row(g, reader, u, &row, e);
     else ok = side_fact(&g->candidate, row.partition, row.body, e) && (g->stored || side_fact(&g->base, row.partition, row.body, e));
-    if (row.kind != ENTRY_CONTROL && ok && g->candidate.user->clock > until) until = g->candidate.user->clock;
+    const struct user *met = row.kind != ENTRY_CONTROL && ok ? g->candidate.user : NULL;
+    if (met && met->clock > until) until = met->clock; /* NULL: what was filled is the first that is left of a volume */
     arena_reset(&g->step);
     if (++rows % 4096 == 0) tool_progress("replaying", (double)rows / (double)(total ? total : 1));
   }
@@ -265,6 +272,7 @@ void against_close(struct against *g) {
   side_close(&g->base);
   kit_free(g->rules.at);
   kit_free(g->segments.at);
+  kit_free(g->changes);
   arena_free(&g->kept);
   arena_free(&g->step);
 }

@@ -22,14 +22,14 @@ struct against {
   bool stored;         /* the base is what the journal holds, not a program */
   const char *by;      /* "profile.tier" or a feature: what segments are; NULL: none */
   int64_t since, most; /* decisions before `since` are not compared; so many changes are kept */
-  uint64_t events, people, skipped, refused_lines;
+  uint64_t events, people, refused_lines;
   uint64_t trimmed; /* people whose older events were trimmed; whole_since: all that arrived later is there */
   int64_t whole_since;
   char first_refusal[300];
   struct tally all;
   struct tallies rules, segments;
   struct changed *changes;
-  size_t change_count;
+  size_t change_count, change_room;
   struct arena kept, step;
 };
 /* Opens the sides; `base` NULL: what is stored. */

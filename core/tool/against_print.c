@@ -1,6 +1,7 @@
 /* against_print: the difference between two programs, for people and as JSON. Rules and segments by name, changes as they happened. Main
  * thread. */
 #include "against.h"
+#include "arguments.h"
 #include "kit/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,8 +128,7 @@ static void print_json(const struct against *g) {
   for (size_t i = 0; i < g->change_count; i++) put_change(&w, &g->changes[i]);
   json_close_array(&w);
   json_close_object(&w);
-  printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-  buf_free(&out);
+  tool_print(&out);
 }
 
 void against_print(const struct against *g, bool json) {

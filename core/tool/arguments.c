@@ -335,6 +335,25 @@ bool arguments_unused(const struct usage *u, const char *value) {
   return !value;
 }
 
+static bool unprinted;
+
+void tool_print(struct buf *built) {
+  unprinted |= built->failed;
+  if (!built->failed) {
+    if (built->len) fwrite(built->at, 1, built->len, stdout);
+    putchar('\n');
+  }
+  buf_free(built);
+}
+
+/* What went to a full disk is not there, and whoever reads the exit code must know. */
+bool tool_printed(void) {
+  const bool written = fflush(stdout) == 0 && !ferror(stdout);
+  if (!written) fprintf(stderr, "kairos: not all could be written to standard output\n");
+  if (unprinted) fprintf(stderr, "kairos: no memory for all that was to be printed\n");
+  return written && !unprinted;
+}
+
 int tool_fail(const struct err *e) {
   static const int codes[] = {[ERR_NONE] = EXIT_FAILED,       [ERR_INPUT] = EXIT_FAILED,    [ERR_MISSING] = EXIT_NOT_FOUND,
                               [ERR_CONFLICT] = EXIT_CONFLICT, [ERR_DENIED] = EXIT_DENIED,   [ERR_BUSY] = EXIT_UNREACHABLE,

@@ -58,6 +58,10 @@ bool arguments_said(const char *option); /* whether the command line itself has 
 /* Says that a value on the command line cannot be; gives EXIT_USAGE. */
 int arguments_refuse(const struct usage *u, const struct err *e);
 
+/* Prints what was built as a line, and frees it. What found no memory is not printed by half: the exit code is 1 then, whatever follows. */
+void tool_print(struct buf *built);
+/* Whether all was printed; otherwise says so. */
+bool tool_printed(void);
 /* Says the error on stderr and gives the exit code of its kind. */
 int tool_fail(const struct err *e);
 /* A sentence on stderr when others may look into a data directory. */

@@ -79,8 +79,7 @@ static void print_json(const struct program *p) {
   json_pair_text(&w, "program", p->digest);
   workshop_findings(p, &w);
   json_close_object(&w);
-  printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-  buf_free(&out);
+  tool_print(&out);
 }
 
 static void print_plain(const struct program *p, const char *directory) {

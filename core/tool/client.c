@@ -37,29 +37,51 @@ static bool refused(int status, struct str body, struct err *e) {
   return false;
 }
 
-static struct curl_slist *headers_of(const struct client *c, const char *content_type) {
-  char line[512];
-  struct curl_slist *list = NULL;
-  if (content_type) {
-    snprintf(line, sizeof line, "Content-Type: %s", content_type);
-    list = curl_slist_append(list, line);
-  }
-  if (!c->key) return list;
-  snprintf(line, sizeof line, "Authorization: Bearer %s", c->key);
-  return curl_slist_append(list, line);
+/* Whole or not at all: a request that lost its end would be about somebody else. */
+static bool add_header(struct curl_slist **list, const char *name, const char *value) {
+  struct buf line = {0};
+  buf_printf(&line, "%s: %s", name, value);
+  buf_char(&line, 0);
+  struct curl_slist *longer = line.failed ? NULL : curl_slist_append(*list, line.at);
+  buf_free(&line);
+  if (longer) *list = longer;
+  return longer != NULL;
+}
+
+static bool add_headers(struct curl_slist **list, const struct client *c, const char *content_type) {
+  if (content_type && !add_header(list, "Content-Type", content_type)) return false;
+  struct buf bearer = {0};
+  if (c->key) buf_printf(&bearer, "Bearer %s", c->key);
+  if (c->key) buf_char(&bearer, 0);
+  const bool added = !bearer.failed && (!c->key || add_header(list, "Authorization", bearer.at));
+  buf_free(&bearer);
+  return added;
+}
+
+/* "http://127.0.0.1:8080/" is the same engine, and paths begin with their own slash. */
+static bool put_url(struct buf *url, const struct client *c, const char *path) {
+  size_t base = strlen(c->url);
+  while (base && c->url[base - 1] == '/') base--;
+  buf_put(url, c->url, base);
+  if (path) buf_text(url, path);
+  buf_char(url, 0);
+  return path && !url->failed;
 }
 
 bool client_call(const struct client *c, const char *method, const char *path, const char *content_type, struct str body,
                  struct buf *answer, int *status, struct err *e) {
-  char url[2048], reason[CURL_ERROR_SIZE] = "";
+  char reason[CURL_ERROR_SIZE] = "";
   long code = 0;
-  CURL *curl = curl_easy_init();
-  if (!curl) return err_set(e, ERR_INTERNAL, "no memory for a request");
-  struct curl_slist *headers = headers_of(c, body.len ? content_type : NULL);
-  size_t base = strlen(c->url); /* "http://127.0.0.1:8080/" is the same engine, and paths begin with their own slash */
-  while (base && c->url[base - 1] == '/') base--;
-  snprintf(url, sizeof url, "%.*s%s", (int)base, c->url, path);
-  curl_easy_setopt(curl, CURLOPT_URL, url);
+  struct buf url = {0};
+  struct curl_slist *headers = NULL;
+  CURL *curl = put_url(&url, c, path) && add_headers(&headers, c, body.len ? content_type : NULL) ? curl_easy_init() : NULL;
+  if (!curl) {
+    curl_slist_free_all(headers);
+    buf_free(&url);
+    return err_set(e, ERR_INTERNAL, "no memory for a request");
+  }
+  curl_easy_setopt(curl, CURLOPT_URL, url.at);
+  curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* whoever is called ".." is nobody, and not the path above */
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -78,6 +100,7 @@ bool client_call(const struct client *c, const char *method, const char *path, c
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
   curl_slist_free_all(headers);
   curl_easy_cleanup(curl);
+  buf_free(&url);
   if (status) *status = (int)code;
   if (result != CURLE_OK)
     return err_set(e, ERR_BUSY, "no engine answers at %s: %s (is `kairos serve` running?)", c->url,

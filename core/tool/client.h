@@ -8,7 +8,8 @@ struct client {
   const char *url; /* "http://127.0.0.1:8080", with a slash behind it or not */
   const char *key; /* NULL: none */
 };
-/* `body` empty: none. False: the engine could not be reached (ERR_BUSY: exit 4), or it refused (its own words, kind by status). */
+/* `body` empty: none. `path` NULL: it found no memory. False: the engine could not be reached (ERR_BUSY: exit 4), or it refused (its own
+ * words, kind by status). */
 bool client_call(const struct client *c, const char *method, const char *path, const char *content_type, struct str body,
                  struct buf *answer, int *status, struct err *e);
 /* A path segment, percent-encoded. */

@@ -65,7 +65,7 @@ static int run(const char *path, const struct conform_options *options, struct p
     json_close_array(&p->w);
     json_pair_int(&p->w, "failed", (int64_t)failed);
     json_close_object(&p->w);
-    printf(STR_FORMAT "\n", STR_ARG(buf_view(&p->out)));
+    tool_print(&p->out);
   } else {
     fprintf(stderr, "%s: %zu checks, %zu failed, %zu skipped\n", path, p->count, failed, p->skipped);
   }

@@ -6,12 +6,12 @@
 #include <stdio.h>
 
 static void show_one(const struct json *j, uint32_t d, struct arena *a) {
-  struct str option = json_text(j, json_get(j, d, "option"), a), reason = json_text(j, json_get(j, d, "reason"), a);
-  struct str detail = json_text(j, json_get(j, d, "detail"), a);
-  struct str message = json_text(j, json_path(j, d, "text.message"), a);
-  struct str id = json_text(j, json_get(j, d, "id"), a);
+  struct str option = live_text(j, json_get(j, d, "option"), a), reason = live_text(j, json_get(j, d, "reason"), a);
+  struct str detail = live_text(j, json_get(j, d, "detail"), a);
+  struct str message = live_text(j, json_path(j, d, "text.message"), a);
+  struct str id = live_text(j, json_get(j, d, "id"), a);
   printf(STR_FORMAT "  " STR_FORMAT ": " STR_FORMAT, STR_ARG(id.len ? id : STR("(dry run)")),
-         STR_ARG(json_text(j, json_get(j, d, "trigger"), a)), STR_ARG(json_text(j, json_get(j, d, "outcome"), a)));
+         STR_ARG(live_text(j, json_get(j, d, "trigger"), a)), STR_ARG(live_text(j, json_get(j, d, "outcome"), a)));
   if (option.len) printf(" " STR_FORMAT, STR_ARG(option));
   if (reason.len) printf(", " STR_FORMAT, STR_ARG(reason));
   if (detail.len) printf(" (" STR_FORMAT ")", STR_ARG(detail));

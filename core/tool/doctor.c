@@ -20,8 +20,7 @@ static void print_line(const struct doctor_line *line, bool json) {
   json_pair_bool(&w, "ok", line->ok);
   json_pair_text(&w, "text", line->text);
   json_close_object(&w);
-  printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-  buf_free(&out);
+  tool_print(&out);
 }
 
 int tool_doctor(int argc, char **argv) {

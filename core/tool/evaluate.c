@@ -25,14 +25,13 @@ static void print_report(const struct options *o, const struct one_model *m, con
     report_reliability_write(r, &w);
     if (g) groups_write(g, &w);
     json_close_object(&w);
-    buf_text(&out, "\n");
   } else {
     report_card(r, m, o->folds ? "Judged by" : "Held against", &o->from, &out);
     report_reliability(r, &out);
     if (g) groups_card(g, &out);
   }
-  printf(STR_FORMAT, STR_ARG(buf_view(&out)));
-  buf_free(&out);
+  while (out.len && out.at[out.len - 1] == '\n') out.len--;
+  tool_print(&out);
 }
 
 static bool run_combination(const struct options *o, const struct one_model *m, struct err *e) {

@@ -237,7 +237,11 @@ bool export_user(struct exporting *x, struct user *u, const struct program *p, s
     json_open_object(&w);
     features_list(p->features, u, u->clock, &w, x->arena);
     json_close_object(&w);
-    if (json_parse(&j, x->arena, buf_view(&out), &json_limits_default, NULL)) features = raw_said(&j, json_get(&j, 0, "features"));
+    const bool read =
+        out.failed ? err_set(e, ERR_INTERNAL, "no memory") : json_parse(&j, x->arena, buf_view(&out), &json_limits_default, e);
+    if (read) features = raw_said(&j, json_get(&j, 0, "features"));
+    else buf_free(&out);
+    if (!read) return err_wrap(e, "the features of \"" STR_FORMAT "\"", STR_ARG(u->id));
   }
   const struct cell cells[] = {CELL_STR(u->id),
                                CELL_STR(str_from(consents[u->consent])),

@@ -20,8 +20,7 @@ static bool add(struct book *b, const char *name, const char *words, bool json, 
     json_pair_text(&w, "scopes", words);
     json_pair_text(&w, "key", secret);
     json_close_object(&w);
-    printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-    buf_free(&out);
+    tool_print(&out);
     return true;
   }
   printf("%s\n", secret);
@@ -39,7 +38,7 @@ static void print_key(const struct api_key *key, bool json) {
     json_pair_str(&w, "scopes", buf_view(&scopes));
     json_pair_bool(&w, "revoked", key->revoked);
     json_close_object(&w);
-    printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
+    tool_print(&out);
   } else printf("%-20s %-40.*s %s\n", key->name, STR_ARG(buf_view(&scopes)), key->revoked ? "revoked" : "valid");
   buf_free(&scopes);
   buf_free(&out);

@@ -60,7 +60,7 @@ static void kill_path(struct buf *path, const char *kind, const char *name) {
     buf_char(path, '/');
     client_escape(path, str_from(name));
   }
-  buf_char(path, 0);
+  live_path_end(path);
 }
 
 int tool_kill(int argc, char **argv) {

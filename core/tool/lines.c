@@ -1,5 +1,5 @@
 /* lines: a file of lines without end is read with bounded memory. Promises that a line longer than 10 MB is an error with the line's number
- * before it is held as a whole. Used by import, replay, train and user. Main thread. */
+ * before it is held as a whole. Used by import, replay, train, predict and user. Main thread. */
 #include "lines.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 #pragma once
 #include "arguments.h"
 #include "client.h"
+#include "kit/json.h"
 
 struct live {
   struct client client;
@@ -20,5 +21,10 @@ int live_ask(const struct live *l, const char *method, const char *path, struct 
 int live_fail(int status, const struct err *e);
 /* "/v1/users/" + escaped segment + rest, to be freed with buf_free; NUL-terminated. */
 void live_path(struct buf *out, const char *before, struct str segment, const char *after);
+void live_path_end(struct buf *path); /* closes one that was put together otherwise. Both: `at` is NULL without memory for all of it */
+/* A text of an answer as a line for people: control characters, which a terminal would obey, are blanks. */
+struct str live_text(const struct json *j, uint32_t at, struct arena *a);
+/* An answer that is text, likewise; its lines stay. */
+void live_show_plain(struct str answer);
 /* JSON as indented "key: value" lines for people. */
 void live_show_tree(struct str answer);

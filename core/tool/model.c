@@ -5,6 +5,7 @@
 #include "kit/file.h"
 #include "kit/hash.h"
 #include "kit/json.h"
+#include "live.h"
 #include "one_model.h"
 #include "tools_list.h"
 #include <stdio.h>
@@ -51,7 +52,7 @@ static bool import_model(const struct options *o, struct one_model *m, struct er
   const char *format = format_of(o, room, sizeof room);
   bool fine = file_read(o->file, &file, FILE_MOST, e) && (model_import(m->model, format, buf_view(&file), e) || err_wrap(e, "%s", o->file));
   if (fine) describe_origin(format, buf_view(&file), o->out != NULL, &metrics);
-  fine = fine && one_model_write(m, buf_view(&metrics), o->out, e);
+  fine = fine && one_model_write(m, &metrics, o->out, e);
   buf_free(&file);
   buf_free(&metrics);
   return fine;
@@ -104,7 +105,7 @@ static void print_fields(const struct json *j, const char *side, struct arena *a
   printf("%u %s\n", count, side);
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t field = json_child(j, list, i);
-    const struct str name = json_text(j, json_get(j, field, "name"), a), unit = json_text(j, json_get(j, field, "unit"), a);
+    const struct str name = live_text(j, json_get(j, field, "name"), a), unit = live_text(j, json_get(j, field, "unit"), a);
     double width = 1;
     json_double(j, json_get(j, field, "width"), &width);
     printf("  " STR_FORMAT, STR_ARG(name));
@@ -118,7 +119,7 @@ static void print_fields(const struct json *j, const char *side, struct arena *a
 static void print_figures(const struct json *j, uint32_t at, const char *path, int depth, struct arena *a) {
   if (json_type(j, at) == JSON_OBJECT && depth < 3 && j->tokens[at].count > 0) {
     for (uint32_t key = at + 1; key < j->tokens[at].next; key = j->tokens[key + 1].next) {
-      const struct str name = json_text(j, key, a);
+      const struct str name = live_text(j, key, a);
       print_figures(j, key + 1, arena_printf(a, "%s%s" STR_FORMAT, path, path[0] ? "." : "", STR_ARG(name)), depth + 1, a);
     }
     return;
@@ -134,8 +135,8 @@ static bool print_words(struct str text, struct err *e) {
   bool fine = json_parse(&j, &a, text, &json_limits_default, e);
   if (fine) {
     const uint32_t state = json_get(&j, 0, "state");
-    const struct str model = json_text(&j, json_get(&j, 0, "model"), &a), plugin = json_text(&j, json_get(&j, 0, "plugin"), &a),
-                     version = json_text(&j, json_get(&j, 0, "pluginVersion"), &a);
+    const struct str model = live_text(&j, json_get(&j, 0, "model"), &a), plugin = live_text(&j, json_get(&j, 0, "plugin"), &a),
+                     version = live_text(&j, json_get(&j, 0, "pluginVersion"), &a);
     printf(STR_FORMAT ": plugin " STR_FORMAT " " STR_FORMAT "\n", STR_ARG(model), STR_ARG(plugin), STR_ARG(version));
     print_fields(&j, "inputs", &a);
     print_fields(&j, "outputs", &a);
@@ -170,7 +171,7 @@ static bool show_model(const struct options *o, struct one_model *m, struct err 
     json_put_null(&w);
   }
   json_close_object(&w);
-  if (fine && o->json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
+  if (fine && o->json) tool_print(&out);
   else if (fine) fine = print_words(buf_view(&out), e);
   buf_free(&out);
   return fine;

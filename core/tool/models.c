@@ -182,8 +182,12 @@ static int add_file(const struct models_ask *k, const struct usage *usage) {
   if (coded) {
     sodium_bin2base64(coded, room, (const unsigned char *)bytes.at, bytes.len, sodium_base64_VARIANT_ORIGINAL);
     buf_printf(&body, "{\"state\":\"%s\"}", coded);
-    code = change(k, "add", buf_view(&body));
   }
+  if (code == EXIT_OK && (!coded || body.failed)) {
+    err_set(&e, ERR_INTERNAL, "no memory for %s", k->what);
+    code = tool_fail(&e);
+  }
+  if (code == EXIT_OK) code = change(k, "add", buf_view(&body));
   kit_free(coded);
   buf_free(&bytes);
   buf_free(&body);

@@ -4,6 +4,7 @@
 #include "arguments.h"
 #include "kit/file.h"
 #include "program/scenario.h"
+#include "workshop.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -66,11 +67,17 @@ static bool resume_merges(struct offline *o, struct err *e) {
   return true;
 }
 
+/* A slip must not leave a data directory behind. */
+static bool make_directory(const char *data, const char *program, struct err *e) {
+  if (!program) return err_set(e, ERR_MISSING, "no program was ever live here: name one with --program DIR");
+  return workshop_can_read(program, e) && book_create(data, 1, e);
+}
+
 bool offline_open(struct offline *o, const char *data, const char *program, struct err *e) {
   *o = (struct offline){0};
   char layout[4096];
   snprintf(layout, sizeof layout, "%s/layout", data);
-  if (!file_exists(layout) && !book_create(data, 1, e)) return false;
+  if (!file_exists(layout) && !make_directory(data, program, e)) return false;
   if (!(o->book = book_open(data, true, e))) return false;
   snprintf(o->store, sizeof o->store, "%s/store", data);
   struct program_from from = {.plugin_directory = tool_plugin_directory(), .store_directory = o->store};

@@ -109,10 +109,11 @@ bool one_model_load(struct one_model *m, const char *path, struct err *e) {
   return fine;
 }
 
-bool one_model_write(struct one_model *m, struct str metrics_json, const char *path, struct err *e) {
+bool one_model_write(struct one_model *m, const struct buf *metrics_json, const char *path, struct err *e) {
   struct buf envelope = {0};
+  if (metrics_json->failed) return err_set(e, ERR_INTERNAL, "no memory for a state's figures");
   path = state_path(m, path, "--out", e);
-  bool fine = path && model_save(m->model, metrics_json, &envelope, e) && file_write_atomic(path, buf_view(&envelope), 0644, e);
+  bool fine = path && model_save(m->model, buf_view(metrics_json), &envelope, e) && file_write_atomic(path, buf_view(&envelope), 0644, e);
   if (fine) fprintf(stderr, "%s: %zu bytes\n", path, envelope.len);
   buf_free(&envelope);
   return fine;

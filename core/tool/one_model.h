@@ -24,6 +24,6 @@ bool one_model_open(struct one_model *m, const char *program, const char *name, 
 bool one_model_fits(const struct one_model *m, struct err *e);             /* has the plugin the outputs that the model's file names? */
 bool one_model_load(struct one_model *m, const char *path, struct err *e); /* the state; NULL: where the model's file says */
 /* The weights as a state with these figures, into `path` or where the model's file says. Says on stderr what was written. */
-bool one_model_write(struct one_model *m, struct str metrics_json, const char *path, struct err *e);
+bool one_model_write(struct one_model *m, const struct buf *metrics_json, const char *path, struct err *e);
 bool one_model_renew(struct one_model *m, struct err *e); /* without weights and calibration again */
 void one_model_close(struct one_model *m);

@@ -27,8 +27,7 @@ static bool ask(const struct opting *o, struct str id, int *status, struct err *
   if (str_trim(id).len != id.len) return err_set(e, ERR_INPUT, "expected an id without white space at its ends");
   if (id.len > ID_MOST) return err_set(e, ERR_INPUT, "expected an id of 1 to %d bytes, got %zu", ID_MOST, id.len);
   live_path(&path, "/v1/users/", id, "/opt-out");
-  const bool ok = path.failed ? err_set(e, ERR_INTERNAL, "no memory")
-                              : client_call(&o->live->client, "POST", path.at, "application/json", STR("{}"), &answer, status, e);
+  const bool ok = client_call(&o->live->client, "POST", path.at, "application/json", STR("{}"), &answer, status, e);
   buf_free(&path);
   buf_free(&answer);
   return ok;
@@ -66,7 +65,7 @@ static void say_figures(const struct opting *o) {
   json_pair_int(&w, "opted_out", (int64_t)o->done);
   json_pair_int(&w, "failed", (int64_t)o->failed);
   json_close_object(&w);
-  if (o->live->json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
+  if (o->live->json) tool_print(&out);
   else printf("%llu opted out, %llu failed\n", (unsigned long long)o->done, (unsigned long long)o->failed);
   buf_free(&out);
 }

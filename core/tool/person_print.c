@@ -4,13 +4,14 @@
 #include "person_print.h"
 #include "kit/arena.h"
 #include "kit/json.h"
+#include "live.h"
 #include <stdio.h>
 
 static uint32_t length(const struct json *j, uint32_t list) {
   return json_type(j, list) >= JSON_ARRAY ? j->tokens[list].count : 0;
 }
 static struct str text(const struct json *j, uint32_t at, const char *key, struct arena *a) {
-  return json_text(j, json_get(j, at, key), a);
+  return live_text(j, json_get(j, at, key), a);
 }
 static int64_t whole(const struct json *j, uint32_t at, const char *key) {
   int64_t x = 0;
@@ -26,7 +27,7 @@ static void print_who(const struct json *j, struct arena *a) {
          STR_ARG(zone.len ? zone : STR("unknown")));
   const uint32_t merged = json_get(j, 0, "mergedFrom");
   for (uint32_t i = 0; i < length(j, merged); i++)
-    printf("%s" STR_FORMAT "%s", i ? ", " : "also: ", STR_ARG(json_text(j, json_child(j, merged, i), a)),
+    printf("%s" STR_FORMAT "%s", i ? ", " : "also: ", STR_ARG(live_text(j, json_child(j, merged, i), a)),
            i + 1 < length(j, merged) ? "" : "\n");
   printf("events: %lld%s" STR_FORMAT "\n", (long long)whole(j, 0, "events"), last.len ? ", the last " : "", STR_ARG(last));
 }
@@ -45,16 +46,16 @@ static void print_sending(const struct json *j, struct arena *a) {
 static void print_value(const struct json *j, struct str name, struct arena *a) {
   uint32_t value = json_get_str(j, json_get(j, 0, "features"), name);
   if (value == JSON_NONE) value = json_get_str(j, json_get(j, 0, "beliefs"), name);
-  const struct str why = json_text(j, json_get_str(j, json_get(j, 0, "missing"), name), a);
+  const struct str why = live_text(j, json_get_str(j, json_get(j, 0, "missing"), name), a);
   printf("  %-28.*s ", STR_ARG(name));
   if (json_type(j, value) == JSON_NULL) printf("unknown%s" STR_FORMAT "\n", why.len ? ": " : "", STR_ARG(why));
-  else printf(STR_FORMAT "\n", STR_ARG(json_type(j, value) == JSON_STRING ? json_text(j, value, a) : json_raw(j, value)));
+  else printf(STR_FORMAT "\n", STR_ARG(json_type(j, value) == JSON_STRING ? live_text(j, value, a) : json_raw(j, value)));
 }
 
 static void print_read(const struct json *j, struct arena *a) {
   const uint32_t read = json_get(j, 0, "read");
   if (length(j, read)) printf("what the rules read:\n");
-  for (uint32_t i = 0; i < length(j, read); i++) print_value(j, json_text(j, json_child(j, read, i), a), a);
+  for (uint32_t i = 0; i < length(j, read); i++) print_value(j, live_text(j, json_child(j, read, i), a), a);
 }
 
 static void print_parts(const struct json *j, struct arena *a) {

@@ -3,11 +3,10 @@
  * line that is wrong has an error for an answer and the lines after it are answered; then the exit code is 1. Needs no engine and changes
  * nothing. Main thread. */
 #include "arguments.h"
+#include "lines.h"
 #include "one_model.h"
 #include "tools_list.h"
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PATIENCE  INT64_C(60000000000) /* ns; nobody waits behind us */
@@ -196,13 +195,20 @@ static void print_row(const struct predicting *p, uint32_t row, struct buf *out)
   buf_char(out, '\n');
 }
 
+/* Whole or not at all. */
+static bool print_line(const struct buf *line, struct err *e) {
+  if (line->failed) return err_set(e, ERR_INTERNAL, "no memory for an answer");
+  fwrite(line->at, 1, line->len, stdout);
+  return true;
+}
+
 static bool answer(struct predicting *p, struct err *e) {
   struct buf line = {0};
   bool fine = p->rows == 0 || session_predict(p->session, p->rows, (const double *const *)p->values, (const uint64_t *const *)p->valid,
                                               p->seeds, p->answers, p->good, e);
   for (uint32_t r = 0; fine && r < p->rows; r++) {
     print_row(p, r, &line);
-    fwrite(line.at, 1, line.len, stdout);
+    fine = print_line(&line, e);
   }
   p->rows = 0;
   buf_free(&line);
@@ -218,42 +224,41 @@ static bool answer_wrong(struct predicting *p, const struct err *why, struct err
   json_pair_text(&w, "error", why->text);
   json_close_object(&w);
   buf_char(&line, '\n');
-  fwrite(line.at, 1, line.len, stdout);
+  const bool fine = print_line(&line, e);
   buf_free(&line);
   if (p->wrong++ == 0) fprintf(stderr, "kairos predict: %s\n", why->text);
-  return true;
+  return fine;
 }
 
-static bool walk(struct predicting *p, FILE *file, struct err *e) {
-  char *line = NULL;
-  size_t cap = 0;
-  ssize_t length;
+static bool walk(struct predicting *p, struct lines *lines, struct err *e) {
+  struct str line;
+  struct err end = {0};
   bool fine = true;
-  while (fine && (length = getline(&line, &cap, file)) >= 0) {
-    const struct str text = str_trim((struct str){line, (size_t)length});
+  while (fine && lines_next(lines, &line, &end)) {
+    const struct str text = str_trim(line);
     struct err why = {0};
-    p->line++;
+    p->line = lines->number;
     if (text.len == 0) continue;
     p->lines++;
     if (!take_line(p, text, &why)) fine = answer_wrong(p, &why, e);
     if (fine && p->rows == ROWS_MOST) fine = answer(p, e);
   }
-  free(line);
-  return fine && answer(p, e);
+  fine = fine && answer(p, e);
+  if (fine && end.kind != ERR_NONE) *e = end; /* it could not be read to its end */
+  return fine && end.kind == ERR_NONE;
 }
 
 static bool run(const char *program, const char *name, const char *plugins, const char *state, const char *rows, bool typical,
                 struct err *e) {
   struct one_model m;
   struct predicting p = {.m = &m, .path = rows, .typical = typical};
-  FILE *file = NULL;
-  bool fine = one_model_open(&m, program, name, plugins, e) && one_model_load(&m, state, e) && begin(&p, e);
-  if (fine && !(file = strcmp(rows, "-") == 0 ? stdin : fopen(rows, "rb"))) fine = err_set(e, ERR_MISSING, "%s: %s", rows, strerror(errno));
-  if (fine) fine = walk(&p, file, e);
+  struct lines lines = {.file = -1};
+  bool fine = one_model_open(&m, program, name, plugins, e) && one_model_load(&m, state, e) && begin(&p, e) &&
+              lines_open(&lines, rows, e) && walk(&p, &lines, e);
   if (fine && p.wrong)
     fine = err_set(e, ERR_INPUT, "%llu of %llu lines were wrong and have an error for an answer", (unsigned long long)p.wrong,
                    (unsigned long long)p.lines);
-  if (file && file != stdin) fclose(file);
+  lines_close(&lines);
   session_close(p.session);
   arena_free(&p.columns);
   arena_free(&p.scratch);

@@ -179,8 +179,7 @@ static void print_json(const struct replaying *r, double seconds) {
     json_close_object(&w);
   }
   json_close_object(&w);
-  printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-  buf_free(&out);
+  tool_print(&out);
 }
 
 static void print_result(const struct replaying *r, double seconds) {

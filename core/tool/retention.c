@@ -26,8 +26,7 @@ static void print(const struct trimmed *t, bool dry, bool json) {
     json_pair_int(&w, "messages", (int64_t)t->letters);
     json_pair_int(&w, "checkpoints", (int64_t)t->checkpoints);
     json_close_object(&w);
-    printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-    buf_free(&out);
+    tool_print(&out);
     return;
   }
   printf("%s%llu event%s of %llu user%s, %llu decision%s, the text of %llu message%s%s\n",

@@ -196,7 +196,7 @@ static bool write_state(struct contest *c, struct json_writer *w, struct buf *fi
   json_close_object(w);
   if (!teach_golden_write(&c->fresh, c->table, w, e) || !report_reference(&c->fresh, c->table, w, e)) return false;
   json_close_object(w);
-  return one_model_write(&c->fresh, buf_view(figures), out, e);
+  return one_model_write(&c->fresh, figures, out, e);
 }
 
 static void print_words(const struct contest *c, const char *out) {
@@ -215,8 +215,7 @@ static void print_verdict(const struct contest *c) {
   json_pair_text(&w, "why", c->why);
   put_contest(c, &w);
   json_close_object(&w);
-  printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-  buf_free(&out);
+  tool_print(&out);
 }
 
 static bool work(struct contest *c, const struct retrain_work *o, struct err *e) {

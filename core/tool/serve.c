@@ -11,6 +11,7 @@
 #include "kit/log.h"
 #include "kit/rng.h"
 #include "shipped.h"
+#include "workshop.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,6 +75,7 @@ static bool open_book(struct engine *s, struct err *e) {
     return err_set(e, ERR_MISSING, "no program to run: %s is new; name one with --program DIR (kairos init DIR makes one)",
                    s->options.data);
   if (!file_exists(layout)) {
+    if (!workshop_can_read(s->options.program, e)) return err_wrap(e, "no program to run");
     if (!book_create(s->options.data, 1, e)) return false;
     log_info("serve", "%s is new: nobody is known here yet. Keep a copy of its master.key elsewhere; no backup holds it", s->options.data);
   }

@@ -153,7 +153,7 @@ bool side_ticks(struct side *s, int64_t until, struct arena *step, struct err *e
 
 /* Words that this program's vocabulary refuses would have been refused at the door. */
 static bool speaks(const struct side *s, const struct happening *h) {
-  struct err why;
+  struct err why = {0};
   const struct event_type *type = h->kind == ENTRY_EVENT ? vocabulary_type(s->program->vocabulary, h->event.type) : NULL;
   if (type) return vocabulary_check(s->program->vocabulary, type, &h->event, NULL, &why);
   return h->kind != ENTRY_EVENT || program_takes(s->program, h->event.type, &why);

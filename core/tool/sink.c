@@ -4,6 +4,7 @@
 #include "emit/emit.h"
 #include "kit/arena.h"
 #include "kit/json.h"
+#include "live.h"
 #include "tools_list.h"
 #include <signal.h>
 #include <stdio.h>
@@ -29,8 +30,7 @@ static void print_json(bool verified, const char *why, struct str traceparent, s
   if (body.len && json_parse(&j, &a, body, &json_limits_default, NULL)) json_put_raw(&w, body);
   else json_put_str(&w, body);
   json_close_object(&w);
-  printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-  buf_free(&out);
+  tool_print(&out);
   arena_free(&a);
 }
 
@@ -43,9 +43,9 @@ static void print_line(bool verified, const char *why, struct str body) {
   if (body.len && json_parse(&j, &a, body, &json_limits_default, NULL)) {
     uint32_t data = json_get(&j, 0, "data");
     printf("  " STR_FORMAT "  " STR_FORMAT " " STR_FORMAT ": " STR_FORMAT " -> " STR_FORMAT "  \"" STR_FORMAT "\"",
-           STR_ARG(json_text(&j, json_get(&j, 0, "type"), &a)), STR_ARG(json_text(&j, json_get(&j, data, "decisionId"), &a)),
-           STR_ARG(json_text(&j, json_get(&j, data, "userId"), &a)), STR_ARG(json_text(&j, json_get(&j, data, "trigger"), &a)),
-           STR_ARG(json_text(&j, json_get(&j, data, "intervention"), &a)), STR_ARG(json_text(&j, json_get(&j, data, "message"), &a)));
+           STR_ARG(live_text(&j, json_get(&j, 0, "type"), &a)), STR_ARG(live_text(&j, json_get(&j, data, "decisionId"), &a)),
+           STR_ARG(live_text(&j, json_get(&j, data, "userId"), &a)), STR_ARG(live_text(&j, json_get(&j, data, "trigger"), &a)),
+           STR_ARG(live_text(&j, json_get(&j, data, "intervention"), &a)), STR_ARG(live_text(&j, json_get(&j, data, "message"), &a)));
   }
   putchar('\n');
   arena_free(&a);

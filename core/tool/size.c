@@ -79,6 +79,12 @@ static bool read_ask(const struct size_ask *ask, struct plan *p, struct err *e) 
   return true;
 }
 
+/* From "never" to "always": nothing varies. */
+static bool is_sure(const struct plan *p) {
+  const double other = p->base + p->difference;
+  return stats_none(p->deviation) && !(p->base > 0 && p->base < 1) && !(other > 0 && other < 1);
+}
+
 /* ---- answers ---- */
 
 static const char *const keys[2] = {"once", "always"};
@@ -139,16 +145,17 @@ int experiments_size(const struct usage *u, const struct size_ask *ask) {
   struct plan p;
   double people[2];
   if (!read_ask(ask, &p, &e)) return arguments_refuse(u, &e);
-  if (ask->effect && !plan_people(&p, true, people)) { /* from "never" to "always": nothing varies */
-    err_set(&e, ERR_INPUT, "from %g to %g nobody differs from anybody: there is no chance to reckon with", p.base, p.base + p.difference);
+  if (ask->effect && !(plan_people(&p, false, people) && plan_people(&p, true, people))) {
+    if (is_sure(&p))
+      err_set(&e, ERR_INPUT, "from %g to %g nobody differs from anybody: there is no chance to reckon with", p.base, p.base + p.difference);
+    else err_set(&e, ERR_INPUT, "a difference of %g takes more people than there are", p.difference);
     return arguments_refuse(u, &e);
   }
   if (ask->json) {
     struct buf out = {0};
     struct json_writer w = json_to(&out);
     write_answers(ask, &p, &w);
-    printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-    buf_free(&out);
+    tool_print(&out);
   } else if (ask->effect) print_people(ask, &p);
   else print_difference(ask, &p);
   return EXIT_OK;

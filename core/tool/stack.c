@@ -3,6 +3,7 @@
  * weights as they were given, and figures of each part, of the given and of the learned weights on the test's people. Changes nothing: the
  * line to put into the model's file is printed. Main thread. */
 #include "stack.h"
+#include "arguments.h"
 #include "kit/math.h"
 #include "parts.h"
 #include <stdio.h>
@@ -99,7 +100,7 @@ static bool print(struct stack *s, bool learned, bool json, struct err *e) {
   put_test(s, false, "test", both, &w);
   put_test(s, true, "test_late", both, &w);
   json_close_object(&w);
-  if (json) printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
+  if (json) tool_print(&out);
   else print_words(s, learned, buf_view(&out));
   buf_free(&out);
   if (json) return true;

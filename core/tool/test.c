@@ -116,8 +116,7 @@ static void print_json(const struct result *t) {
   workshop_findings(t->program, &w);
   if (t->coverage) coverage_json(t->coverage, &w);
   json_close_object(&w);
-  printf(STR_FORMAT "\n", STR_ARG(buf_view(&out)));
-  buf_free(&out);
+  tool_print(&out);
 }
 
 /* A report that could not be written is a failure: whoever reads it later must not find an old one. */

@@ -1,13 +1,16 @@
 /* tools: the one table of subcommands (tools.def), for dispatch, the overview and "did you mean". Knows names and summaries, nothing of
  * what they do. Called by main; main thread. */
+#include "arguments.h"
 #include "host/host.h"
 #include "kit/arena.h"
 #include "kit/log.h"
 #include "tool/tool.h"
 #include "tools_list.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static const struct {
   const char *name;
@@ -33,14 +36,6 @@ static int print_overview(FILE *out) {
   return out == stdout ? EXIT_OK : EXIT_USAGE;
 }
 
-/* What went to a full disk is not there, and whoever reads the exit code must know. */
-static int after_printing(int code) {
-  const bool printed = fflush(stdout) == 0 && !ferror(stdout);
-  if (printed) return code;
-  fprintf(stderr, "kairos: not all could be written to standard output\n");
-  return code == EXIT_OK ? EXIT_FAILED : code;
-}
-
 /* What starts plugin hosts is forked here, while there is one thread and little memory. A system that cannot is told so; a tool that
  * needs no plugin does not care. */
 static int run(size_t tool, int argc, char **argv) {
@@ -48,7 +43,7 @@ static int run(size_t tool, int argc, char **argv) {
   if (!host_begin(argc, argv, &e)) log_warn("tool", "%s", e.text);
   const int code = table[tool].run(argc - 1, argv + 1);
   host_end();
-  return after_printing(code);
+  return tool_printed() || code != EXIT_OK ? code : EXIT_FAILED;
 }
 
 /* Keys, events and profiles lie in memory in clear: no crash may leave a copy of them in a file. A limit of 1 instead of 0, because the
@@ -59,7 +54,15 @@ static void leave_no_core(void) {
   setrlimit(RLIMIT_CORE, &most);
 }
 
+/* Of a standard stream that is closed another file gets the number: what is printed would go into a volume or to somebody's connection.
+ * So each is there, opened so that using it fails as if it were not. */
+static void hold_streams(void) {
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+    if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) != stream) _exit(EXIT_FAILED);
+}
+
 int tool_main(int argc, char **argv) {
+  hold_streams();
   leave_no_core();
   host_reborn(argc, argv);
   if (argc < 2) return print_overview(stderr);

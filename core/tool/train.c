@@ -77,7 +77,8 @@ static bool write_card(const struct options *o, const struct one_model *m, const
   if (str_ends(state, ".state")) state.len -= strlen(".state");
   snprintf(path, sizeof path, STR_FORMAT ".card.md", STR_ARG(state));
   report_card(r, m, "Learned from", from, &card);
-  const bool fine = file_write_atomic(path, buf_view(&card), 0644, e);
+  const bool fine =
+      card.failed ? err_set(e, ERR_INTERNAL, "no memory for a model card") : file_write_atomic(path, buf_view(&card), 0644, e);
   buf_free(&card);
   if (fine) fprintf(stderr, "%s\n", path);
   return fine;
@@ -94,12 +95,11 @@ static bool learn(const struct options *o, struct one_model *m, const struct tra
 
 /* To people what the model card says, to machines the object, whose members so far are in `open`. */
 static void print_figures(const struct options *o, const struct one_model *m, const struct learning_from *from, const struct report *r,
-                          struct str open) {
-  struct buf words = {0};
-  if (o->json) printf(STR_FORMAT "}\n", STR_ARG(open));
+                          const struct buf *open) {
+  struct buf words = {.failed = open->failed};
+  if (o->json) buf_printf(&words, STR_FORMAT "}", STR_ARG(buf_view(open)));
   else report_card(r, m, "Learned from", from, &words);
-  if (words.len) printf(STR_FORMAT "\n", STR_ARG(buf_view(&words)));
-  buf_free(&words);
+  tool_print(&words);
 }
 
 static bool run_model(const struct options *o, struct one_model *m, const struct learning_from *from, const struct training_table *table,
@@ -114,15 +114,14 @@ static bool run_model(const struct options *o, struct one_model *m, const struct
   fine = fine && report_make(&report, m, table, e);
   if (fine) {
     report_write(&report, &w);
-    print_figures(o, m, from, &report, buf_view(&figures));
+    print_figures(o, m, from, &report, &figures);
     fine = report_reference(m, table, &w, e);           /* for the engine that watches over it; nothing to read */
     fine = fine && teach_golden_write(m, table, &w, e); /* for the day on which it is served in another state's place */
     if (!o->out) json_pair_bool(&w, "in_place", true);  /* here it is held to the rows of the model's file */
     json_close_object(&w);
     report_verdict(&report, verdict, sizeof verdict);
     if (o->json) fprintf(stderr, "%s\n", verdict); /* the words have it already */
-    fine = fine && one_model_write(m, buf_view(&figures), o->out, e) && write_card(o, m, from, &report, e) &&
-           (o->json || print_golden(m, table, e));
+    fine = fine && one_model_write(m, &figures, o->out, e) && write_card(o, m, from, &report, e) && (o->json || print_golden(m, table, e));
     if (fine) say_golden(o, m);
   }
   buf_free(&figures);

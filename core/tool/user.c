@@ -10,27 +10,27 @@
 #include <unistd.h>
 
 static void show_row(const struct json *j, uint32_t row, struct arena *a) {
-  struct str what = json_text(j, json_path(j, row, "event.eventType"), a), text = json_text(j, json_get(j, row, "text"), a);
+  struct str what = live_text(j, json_path(j, row, "event.eventType"), a), text = live_text(j, json_get(j, row, "text"), a);
   if (text.len) printf("    (" STR_FORMAT ")\n", STR_ARG(text)); /* older events were trimmed */
   if (text.len) return;
   if (json_text_is(j, json_get(j, row, "kind"), "trimmed")) what = STR("(trimmed)");
   struct str other = {0}; /* of a merge: the other id */
-  if (str_is(what, "merged_from")) other = json_text(j, json_path(j, row, "event.data.from"), a);
-  else if (str_is(what, "merged_into")) other = json_text(j, json_path(j, row, "event.data.into"), a);
-  const struct str end = json_text(j, json_path(j, row, "event.data.delivery"), a);
+  if (str_is(what, "merged_from")) other = live_text(j, json_path(j, row, "event.data.from"), a);
+  else if (str_is(what, "merged_into")) other = live_text(j, json_path(j, row, "event.data.into"), a);
+  const struct str end = live_text(j, json_path(j, row, "event.data.delivery"), a);
   const bool unasked = str_is(what, "tick.follow_up") && end.len;
-  printf(STR_FORMAT "  " STR_FORMAT "%s" STR_FORMAT, STR_ARG(json_text(j, json_get(j, row, "at"), a)), STR_ARG(what), other.len ? " " : "",
+  printf(STR_FORMAT "  " STR_FORMAT "%s" STR_FORMAT, STR_ARG(live_text(j, json_get(j, row, "at"), a)), STR_ARG(what), other.len ? " " : "",
          STR_ARG(other));
   if (unasked) printf("  nobody is asked: the message never arrived (" STR_FORMAT ")", STR_ARG(end));
   putchar('\n');
   uint32_t list = json_get(j, row, "decisions");
   for (uint32_t i = 0; list != JSON_NONE && i < j->tokens[list].count; i++) {
     uint32_t d = json_child(j, list, i);
-    struct str outcome = json_text(j, json_get(j, d, "outcome"), a), trigger = json_text(j, json_get(j, d, "trigger"), a);
-    struct str option = json_text(j, json_get(j, d, "option"), a), reason = json_text(j, json_get(j, d, "reason"), a);
-    if (outcome.len == 0) outcome = json_text(j, json_get(j, d, "source"), a);
+    struct str outcome = live_text(j, json_get(j, d, "outcome"), a), trigger = live_text(j, json_get(j, d, "trigger"), a);
+    struct str option = live_text(j, json_get(j, d, "option"), a), reason = live_text(j, json_get(j, d, "reason"), a);
+    if (outcome.len == 0) outcome = live_text(j, json_get(j, d, "source"), a);
     printf("    " STR_FORMAT "  " STR_FORMAT " " STR_FORMAT "%s" STR_FORMAT "%s" STR_FORMAT "\n",
-           STR_ARG(json_text(j, json_get(j, d, "id"), a)), STR_ARG(trigger), STR_ARG(outcome), option.len ? " " : "", STR_ARG(option),
+           STR_ARG(live_text(j, json_get(j, d, "id"), a)), STR_ARG(trigger), STR_ARG(outcome), option.len ? " " : "", STR_ARG(option),
            reason.len ? " " : "", STR_ARG(reason));
   }
 }

@@ -28,7 +28,7 @@ static void user_path(struct buf *path, const struct asked *q, bool json) {
   put_query(path, "trigger", q->trigger);
   put_query(path, "at", q->at);
   put_query(path, "format", json ? "json" : NULL);
-  buf_char(path, 0);
+  live_path_end(path);
 }
 
 int tool_why(int argc, char **argv) {
@@ -59,7 +59,7 @@ int tool_why(int argc, char **argv) {
   }
   struct buf path = {0};
   (q.decision ? decision_path : user_path)(&path, &q, live.json);
-  code = live_ask(&live, "GET", path.at, (struct str){0}, NULL);
+  code = live_ask(&live, "GET", path.at, (struct str){0}, live_show_plain);
   buf_free(&path);
   return code;
 }

@@ -33,6 +33,12 @@ void workshop_close(struct workshop *s) {
   *s = (struct workshop){0};
 }
 
+bool workshop_can_read(const char *directory, struct err *e) {
+  struct program *p = program_from_directory(directory, &(struct program_from){0}, e);
+  program_free(p);
+  return p != NULL;
+}
+
 struct str finding_rule(const struct finding *f) {
   size_t count;
   const struct noun_doc *nouns = language_nouns(&count);

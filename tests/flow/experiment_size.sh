@@ -38,6 +38,14 @@ size 2 --base 30% --effect 80% --effect-type absolute
 has 'shares lie from 0 to 1'
 size 2 --base 0 --effect 1 --effect-type absolute
 has 'nobody differs from anybody'
+for tiny in 1e-12 1e-200; do # neither two people nor 2^49
+  size 2 --base 30% --effect $tiny --effect-type absolute --daily 150
+  has 'takes more people than there are'
+done
+size 0 --base 30% --effect 1e-6 --effect-type absolute --json
+has '"once":{"difference":0.000001,"control":3296532627970,'
+size 0 --base 30% --people 9223372036854775807
+has '^  looked at once, at the end  *[0-9.e-]*, to 0\.3$'
 size 2 --base 0 --effect 5% --effect-type relative
 has 'needs more than 0'
 size 2 --base 30% --effect 0 --effect-type absolute

@@ -76,6 +76,8 @@ has '^the first 3:'
 equal "lines of changes" "$(grep -c '^  [gc][a-z]*  *2025-' "$work/out")" 3
 sums=$(awk '/^rule /{t="rule"; next} /^profile/{t="segment"; next} NF==0{t=""} t{s[t]+=$2} END{print s["rule"], s["segment"]}' "$work/out")
 equal "the sums of rules and of segments" "$sums" "$gained $gained"
+run 0 "$KAIROS" replay --program "$work/new" --against "$brief" --most 9223372036854775807 --data "$work/data" # as many as there are
+equal "all changes" "$(grep -c '^  [gc][a-z]*  *2025-' "$work/out")" $((gained + changed))
 run 0 "$KAIROS" replay --program "$work/new" --since 2025-01-20T00:00:00Z --json --data "$work/data"
 [ "$(number gained)" -lt "$gained" ] && [ "$(number gained)" -gt 0 ] || say "--since did not narrow the comparison: $(number gained) of $gained"
 

@@ -8,6 +8,12 @@ run 5 "$KAIROS" import "$work/no-such-file" --data "$work/new" --program "$KAIRO
 has 'No such file'
 run 1 "$KAIROS" import "$work" --data "$work/new" --program "$KAIROS_SOURCE"
 has 'got a directory'
+run 5 "$KAIROS" import /dev/null --data "$work/new"
+has 'name one with --program'
+run 5 "$KAIROS" import /dev/null --data "$work/new" --program "$work/nowhere"
+has 'nowhere'
+run 5 "$KAIROS" serve --data "$work/new" --program "$work/nowhere" --listen 127.0.0.1:0
+has 'nowhere'
 run 5 "$KAIROS" serve --data "$work/new" --listen 127.0.0.1:0
 has 'name one with --program'
 [ ! -e "$work/new" ] || say "a slip left a data directory behind"

@@ -101,10 +101,10 @@ static void few_are_never_too_few(void **state) {
 
 static void what_cannot_be_is_none(void **state) {
   (void)state;
-  struct plan wrong[] = {shares(.3, 0),          shares(.3, .8),         shares(.3, -.4),         shares(1.2, .1),
-                         shares(.3, STATS_NONE), {0, 1, 0, .5, .05, .8}, {0, 1, -1, .5, .05, .8}, {0, 1, 1, 0, .05, .8},
-                         {0, 1, 1, 1, .05, .8},  {0, 1, 1, .5, 0, .8},   {0, 1, 1, .5, .6, .8},   {0, 1, 1, .5, .05, 1},
-                         {0, 1, 1, .5, .05, .01}};
+  struct plan wrong[] = {shares(.3, 0),           shares(.3, .8),         shares(.3, -.4),         shares(1.2, .1),
+                         shares(.3, STATS_NONE),  {0, 1, 0, .5, .05, .8}, {0, 1, -1, .5, .05, .8}, {0, 1, 1, 0, .05, .8},
+                         {0, 1, 1, 1, .05, .8},   {0, 1, 1, .5, 0, .8},   {0, 1, 1, .5, .6, .8},   {0, 1, 1, .5, .05, 1},
+                         {0, 1, 1, .5, .05, .01}, shares(.3, 1e-12),      shares(.3, -1e-200),     deviations(1e-9)};
   double people[2];
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
     for (int always = 0; always < 2; always++) {
