@@ -140,6 +140,43 @@ static void test_windows_end_on_the_millisecond(void **state) {
   world_free(w);
 }
 
+static void sent_at(struct world *w, int64_t clock) {
+  assert_true(user_add_send(w->user, &(struct send){.at = clock, .decision = 1, .trigger = hash_64(STR("d")), .option = 1}));
+}
+
+static void test_a_week_ends_on_the_millisecond(void **state) {
+  (void)state;
+  struct world *w = world_new(GREEDY);
+  int64_t first = at("2025-03-03T12:00:00Z");
+  for (int i = 0; i < 12; i++) sent_at(w, first + i * 13 * CLOCK_HOUR);
+  world_event(w, "ping", "{}", first + 7 * CLOCK_DAY - 1);
+  expect_outcome(w, "d", OUTCOME_UNAVAILABLE, "week_cap");
+  assert_int_equal(w->decisions[0].guard.week, 12);
+  world_event(w, "ping", "{}", first + 7 * CLOCK_DAY);
+  expect_outcome(w, "d", OUTCOME_SENT, NULL);
+  assert_int_equal(w->decisions[0].guard.week, 11);
+  world_free(w);
+}
+
+/* A clock that went back: what was sent after that time was sent all the same, and nobody is written to just before it. */
+static void test_sends_of_a_later_clock_count(void **state) {
+  (void)state;
+  struct world *w = world_new(GREEDY);
+  int64_t then = at("2025-03-03T12:00:00Z");
+  sent_at(w, then);
+  world_event(w, "ping", "{}", then - 1);
+  expect_outcome(w, "d", OUTCOME_UNAVAILABLE, "too_soon");
+  world_event(w, "ping", "{}", then - CLOCK_HOUR);
+  expect_outcome(w, "d", OUTCOME_UNAVAILABLE, "too_soon");
+  assert_int_equal(w->decisions[0].guard.since_last, 0);
+  assert_int_equal(w->decisions[0].guard.day, 1);
+  sent_at(w, then + CLOCK_HOUR);
+  sent_at(w, then + 2 * CLOCK_HOUR);
+  world_event(w, "ping", "{}", then - CLOCK_HOUR);
+  expect_outcome(w, "d", OUTCOME_UNAVAILABLE, "day_cap");
+  world_free(w);
+}
+
 #define POLICY(more) GREEDY "policy \"mine\" { why = \"x\", " more " }\n"
 
 static void test_a_policy_lowers_and_never_raises(void **state) {
@@ -199,11 +236,29 @@ static void test_cooldowns_of_trigger_and_option(void **state) {
   world_free(w);
 }
 
+/* The newest send is the newest by its time: after a clock that went back it is not the last that was kept. */
+static void test_a_cooldown_runs_from_the_newest(void **state) {
+  (void)state;
+  struct world *w = world_new(RULES_PING RULES_OPTION("walk", "") "trigger \"t\" { why = \"x\", on = { \"ping\" }, offer = { \"walk\" }, "
+                                                                  "cooldown = 4 * hours }\n");
+  int64_t first = at("2025-03-03T09:00:00Z");
+  const uint64_t t = hash_64(STR("t"));
+  assert_true(user_add_send(w->user, &(struct send){.at = first, .decision = 2, .trigger = t}));
+  assert_true(user_add_send(w->user, &(struct send){.at = first - 3 * CLOCK_HOUR, .decision = 3, .trigger = t}));
+  world_event(w, "ping", "{}", first + 4 * CLOCK_HOUR - 1);
+  expect_outcome(w, "t", OUTCOME_UNAVAILABLE, "cooldown");
+  world_event(w, "ping", "{}", first + 4 * CLOCK_HOUR);
+  expect_outcome(w, "t", OUTCOME_SENT, NULL);
+  world_free(w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_no_clock_outruns_the_caps),      cmocka_unit_test(test_the_caps_are_reached),
-      cmocka_unit_test(test_windows_end_on_the_millisecond), cmocka_unit_test(test_a_policy_lowers_and_never_raises),
-      cmocka_unit_test(test_the_language_refuses_to_raise),  cmocka_unit_test(test_cooldowns_of_trigger_and_option),
+      cmocka_unit_test(test_no_clock_outruns_the_caps),       cmocka_unit_test(test_the_caps_are_reached),
+      cmocka_unit_test(test_windows_end_on_the_millisecond),  cmocka_unit_test(test_a_week_ends_on_the_millisecond),
+      cmocka_unit_test(test_sends_of_a_later_clock_count),    cmocka_unit_test(test_a_policy_lowers_and_never_raises),
+      cmocka_unit_test(test_the_language_refuses_to_raise),   cmocka_unit_test(test_cooldowns_of_trigger_and_option),
+      cmocka_unit_test(test_a_cooldown_runs_from_the_newest),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,10 @@ static void goals_stay_in_the_band(void **state) {
   expect(w, 10, 800, DAY(0), 800, ""); /* who walks less begins where they are */
   expect(w, 10, 800, DAY(8), 0, "goal_stands");
   expect(w, 2000, 800, DAY(16), 850, "");
+  world_person(w, "rather low");
+  expect(w, 1050, 1000, DAY(0), 1050, ""); /* and goes up by tenths, also where that is still below the band */
+  world_person(w, "hardly");
+  expect(w, 120, 120, DAY(0), 0, "goal_unknown"); /* 100 is too few and 150 too many: no goal is within a tenth */
   world_person(w, "unknown");
   world_event(w, "propose", "{\"n\":7000,\"other\":false}", DAY(0));
   expect_outcome(w, "one", OUTCOME_UNAVAILABLE, "no_option");
@@ -185,6 +189,34 @@ static void kinds_do_not_mix(void **state) {
   world_free(w);
 }
 
+/* Beside an option without a goal: a goal is in force when its own message went out, and no other message reads it. */
+static void a_goal_is_its_own_options(void **state) {
+  (void)state;
+  static const char *const offers[] = {"\"first\", \"note\"", "\"note\", \"first\"", "\"first\", \"number\"", "\"number\", \"first\""};
+  for (size_t k = 0; k < 4; k++)
+    for (int goes = 0; goes < 2; goes++) {
+      char rules[4096];
+      snprintf(rules, sizeof rules,
+               "event \"propose\" { doc = \"x\", fields = { n = \"number\", usual = \"number\" } }\n" GOAL("first", "steps") RULES_OPTION(
+                   "note", "effectiveness = %s,") "intervention \"number\" { why = \"x\", type = \"micro\", channel = \"push\", "
+                                                  "effectiveness = 1, action = \"a\", expires = 2 * hours, message = { en = "
+                                                  "\"{n} steps\" }, values = { n = \"goal.offered\" } }\n"
+                                                  "trigger \"one\" { why = \"x\", on = { \"propose\" }, offer = { %s } }\n",
+               goes ? "0" : "1", offers[k]);
+      struct world *w = world_new(rules);
+      propose(w, "propose", 7000, 7000, false, DAY(0));
+      expect_outcome(w, "one", OUTCOME_SENT, NULL);
+      const struct decision *d = &w->decisions[0];
+      const bool first = str_is(option_name(w->program->rules, d->option), "first");
+      assert_int_equal(first, goes || k >= 2);
+      assert_int_equal(d->goal.kind != NULL, first);
+      assert_int_equal(user_mark(w->user, goal_mark(goal_kind(STR("steps")))) != NULL, first);
+      for (size_t i = 0; k >= 2 && i < d->candidate_count; i++)
+        if (d->candidates[i].option != d->option) assert_string_equal(d->candidates[i].reason, "message_incomplete");
+      world_free(w);
+    }
+}
+
 static void a_goal_needs_all_three_words(void **state) {
   (void)state;
   struct program *p =
@@ -202,8 +234,13 @@ static void a_goal_needs_all_three_words(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(goals_move_slowly),         cmocka_unit_test(goals_stay_in_the_band), cmocka_unit_test(some_are_never_raised),
-      cmocka_unit_test(no_adversary_gets_through), cmocka_unit_test(kinds_do_not_mix),       cmocka_unit_test(a_goal_needs_all_three_words),
+      cmocka_unit_test(goals_move_slowly),
+      cmocka_unit_test(goals_stay_in_the_band),
+      cmocka_unit_test(some_are_never_raised),
+      cmocka_unit_test(no_adversary_gets_through),
+      cmocka_unit_test(kinds_do_not_mix),
+      cmocka_unit_test(a_goal_is_its_own_options),
+      cmocka_unit_test(a_goal_needs_all_three_words),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,6 +202,35 @@ static void what_was_given_is_not_given_again(void **state) {
   program_free(p);
 }
 
+/* What is older on the other side takes nothing back; and an opt-out is one of both, which no enrolment fills in. */
+static void the_newer_of_both_stays(void **state) {
+  (void)state;
+  struct program *p = world_good(RULES "policy \"q\" { why = \"signed on paper\", consent = \"by_enrolment\" }\n");
+  const int64_t now = at("2026-03-02T12:00:00Z");
+  size_t cursor = 0;
+  uint64_t follow_up;
+  assert_true(ticks_followed(p->rules, &cursor, &follow_up));
+  for (int theirs = 0; theirs < 2; theirs++) { /* whose is the newer */
+    struct user *from = person_new("from"), *into = person_new("into");
+    struct user *newer = theirs ? from : into, *older = theirs ? into : from;
+    newer->last_event = now - 1;
+    older->last_event = now - CLOCK_DAY;
+    assert_true(user_set_mark(newer, follow_up, now - CLOCK_HOUR, 0));
+    assert_true(user_set_mark(older, follow_up, now - CLOCK_DAY, 0));
+    assert_true(user_set_mark(newer, mark_key("goal", STR("steps")), now - CLOCK_DAY, 6000));
+    assert_true(user_set_mark(older, mark_key("goal", STR("steps")), now - 9 * CLOCK_DAY, 4000));
+    newer->consent = CONSENT_WITHDRAWN;
+    merge_into(p->rules, into, from, now);
+    assert_int_equal(into->last_event, now - 1);
+    assert_int_equal(user_mark(into, follow_up)->at, now - CLOCK_HOUR);
+    assert_true(goal_in_force(0, into).number == 6000);
+    assert_string_equal(refused(p->rules, into, now), "opted_out");
+    user_free(from);
+    user_free(into);
+  }
+  program_free(p);
+}
+
 /* Whoever fills the profile of the one who stays does not stop a merge. */
 static void a_full_profile_is_no_way_out(void **state) {
   (void)state;
@@ -255,9 +284,12 @@ static void a_closed_user_stays_closed(void **state) {
                                                                      "offer = { \"walk\" } }\n");
   move_to(again, "Etc/UTC");
   again->clock = ev.timestamp;
+  struct str body_of_tick;
   assert_int_equal(ticks_next(p->rules, again), 0);
+  assert_false(ticks_due(p->rules, again, ev.timestamp + 2 * CLOCK_DAY, false, &a, &body_of_tick)); /* nor in history */
   again->closed = false;
   assert_int_not_equal(ticks_next(p->rules, again), 0);
+  assert_true(ticks_due(p->rules, again, ev.timestamp + 2 * CLOCK_DAY, false, &a, &body_of_tick));
   program_free(p);
   user_free(u);
   user_free(again);
@@ -289,12 +321,10 @@ static void rows_that_are_no_merge(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(no_merge_allows_what_was_refused),
-                                     cmocka_unit_test(what_was_given_is_not_given_again),
-                                     cmocka_unit_test(a_week_is_counted_over_both),
-                                     cmocka_unit_test(too_many_sends_keep_the_newest),
-                                     cmocka_unit_test(a_full_profile_is_no_way_out),
-                                     cmocka_unit_test(a_closed_user_stays_closed),
-                                     cmocka_unit_test(rows_that_are_no_merge)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(no_merge_allows_what_was_refused), cmocka_unit_test(what_was_given_is_not_given_again),
+      cmocka_unit_test(the_newer_of_both_stays),          cmocka_unit_test(a_week_is_counted_over_both),
+      cmocka_unit_test(too_many_sends_keep_the_newest),   cmocka_unit_test(a_full_profile_is_no_way_out),
+      cmocka_unit_test(a_closed_user_stays_closed),       cmocka_unit_test(rows_that_are_no_merge)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

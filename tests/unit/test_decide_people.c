@@ -35,6 +35,9 @@ static void test_consent(void **state) {
     expect(w, "ping", "{}", "calm", "opted_out");
     w->user->consent = CONSENT_UNKNOWN;
     expect(w, "ping", "{}", "calm", k == 1 ? NULL : "consent_unknown");
+    /* Whom nobody enrolled: somebody new under the id of somebody who was erased. */
+    assert_true(user_set_mark(w->user, user_returned_key(), NOON, 0));
+    expect(w, "ping", "{}", "calm", "consent_unknown");
     world_free(w);
   }
 }
@@ -107,6 +110,48 @@ static void test_holdout(void **state) {
     if (out[0][i]) assert_true(out[1][i]);
   assert_in_range(counts[0], 240, 360); /* 3.6 standard deviations around 300 */
   assert_in_range(counts[1], 810, 990);
+}
+
+/* Of several policies each word counts that is the strictest, whichever of them says it. */
+static void test_the_strictest_of_policies(void **state) {
+  (void)state;
+#define STRICT                                                                                                                             \
+  "quiet = { from = \"19:00\", to = \"10:00\" }, per_day = 1, per_week = 2, gap = 5 * hours, holdout = 0.5, minors_nothing = true"
+#define MILD                                                                                                                               \
+  "quiet = { from = \"20:00\", to = \"09:00\" }, per_day = 2, per_week = 9, gap = 2 * hours, holdout = 0.1, minors_nothing = false"
+  static const char *const policies[] = {"policy \"a\" { why = \"x\", " STRICT " }\npolicy \"b\" { why = \"x\", " MILD " }\n",
+                                         "policy \"a\" { why = \"x\", " MILD " }\npolicy \"b\" { why = \"x\", " STRICT " }\n"};
+  for (size_t k = 0; k < 2; k++) {
+    char rules[4096];
+    snprintf(rules, sizeof rules, "%s%s", RULES, policies[k]);
+    struct world *w = world_new(rules);
+    size_t out = 0;
+    for (int i = 0; i < 400; i++) {
+      char id[16];
+      snprintf(id, sizeof id, "p%d", i);
+      world_person(w, id);
+      world_event(w, "ping", "{}", NOON);
+      const struct guard_figures *g = &world_of(w, "calm")->guard;
+      assert_int_equal(g->day_most, 1);
+      assert_int_equal(g->week_most, 2);
+      out += world_sent(w) == 0;
+    }
+    assert_in_range(out, 160, 240);
+    while (rules_hold_out(w->program->rules, w->user)) snprintf(w->id, sizeof w->id, "q%d", (int)out++), w->user->id = str_from(w->id);
+    static const struct {
+      const char *clock, *reason;
+    } hours[] = {{"2025-06-01T09:59:00Z", "quiet_hours"}, {"2025-06-01T10:00:00Z", NULL}, {"2025-06-01T19:00:00Z", "quiet_hours"}};
+    for (size_t h = 0; h < 3; h++) {
+      w->user->send_count = 0;
+      world_event(w, "ping", "{}", at(hours[h].clock));
+      expect_outcome(w, "calm", hours[h].reason ? OUTCOME_UNAVAILABLE : OUTCOME_SENT, hours[h].reason);
+    }
+    w->user->send_count = 0;
+    w->user->age = 15;
+    w->user->minor_consent = true;
+    expect(w, "ping", "{}", "calm", "minor");
+    world_free(w);
+  }
 }
 
 /* Of a stage for everybody as many stay out as its fact says, the same ones until its hold is over; facts that say none hold nobody. */
@@ -184,6 +229,14 @@ static void test_kills(void **state) {
   w->user->send_count = 0;
   world_event(w, "pong", "{\"n\":3}", NOON);
   expect_outcome(w, "trial", OUTCOME_UNAVAILABLE, "killed");
+  /* Each is lifted by its own name only. */
+  world_fact(w, "{\"kind\":\"kill\",\"name\":\"all\"}");
+  world_fact(w, "{\"kind\":\"kill\",\"name\":\"trigger:calm\"}");
+  world_fact(w, "{\"kind\":\"unkill\",\"name\":\"trigger:calm\"}");
+  expect(w, "ping", "{}", "calm", "killed");
+  world_fact(w, "{\"kind\":\"kill\",\"name\":\"trigger:calm\"}");
+  world_fact(w, "{\"kind\":\"unkill\",\"name\":\"all\"}");
+  expect(w, "ping", "{}", "calm", "killed");
   world_free(w);
 }
 
@@ -239,6 +292,7 @@ int main(void) {
       cmocka_unit_test(test_consent),
       cmocka_unit_test(test_minors),
       cmocka_unit_test(test_holdout),
+      cmocka_unit_test(test_the_strictest_of_policies),
       cmocka_unit_test(test_holdback),
       cmocka_unit_test(test_kills),
       cmocka_unit_test(test_facts_that_are_not_ours),

@@ -15,6 +15,11 @@ static void ping(struct world *w, const char *data) {
   world_event(w, "ping", data, NOON);
 }
 
+static void assert_near(double x, double y) {
+  double off = x > y ? x - y : y - x;
+  if (off > 1e-12) fail_msg("%.15g is not %.15g", x, y);
+}
+
 static const char *winner(const struct world *w) {
   for (size_t i = 0; i < w->count; i++)
     if (w->decisions[i].outcome == OUTCOME_SENT || w->decisions[i].outcome == OUTCOME_SILENT)
@@ -58,6 +63,102 @@ static void test_the_order_of_the_slate(void **state) {
   }
 }
 
+#define ASKS(field) RULES_OPTION("sure", field " = \"event.n == 2 or event.n == 3\",")
+
+/* C9 and the language: what is not known is not true, wherever a condition lets somebody be disturbed. */
+static void test_unknown_lets_nothing_go(void **state) {
+  (void)state;
+  static const struct {
+    const char *rules, *reason; /* NULL: no decision at all */
+  } cases[] = {
+      {BASE TRIGGER("t", "offer = { \"weak\" }, when = \"event.n == 2 or event.n == 3\""), NULL},
+      {BASE TRIGGER("t", "offer = { \"weak\" }, available = \"event.n == 2 or event.n == 3\""), "not_available"},
+      {RULES_PING ASKS("available") TRIGGER("t", "offer = { \"sure\" }"), "no_option"},
+      {RULES_PING ASKS("accept") TRIGGER("t", "offer = { \"sure\" }"), "no_option"},
+  };
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    struct world *w = world_new(cases[k].rules);
+    for (int n = 0; n < 3; n++) {
+      ping(w, n == 0 ? "{}" : n == 1 ? "{\"n\":1}" : "{\"n\":2}");
+      if (n == 2) expect_outcome(w, "t", OUTCOME_SENT, NULL);
+      else if (cases[k].reason) expect_outcome(w, "t", OUTCOME_UNAVAILABLE, cases[k].reason);
+      else assert_int_equal(w->count, 0);
+    }
+    world_free(w);
+  }
+}
+
+/* The screen leaves what a model may still make true; when the model said nothing, the slate itself looks again. */
+static void test_the_slate_looks_again(void **state) {
+  (void)state;
+  struct world *w = world_new(BASE TRIGGER("t", "offer = { \"weak\" }, when = \"event.n == 2\""));
+  static const char *const said[] = {"{}", "{\"n\":1}", "{\"n\":2}"};
+  for (int i = 0; i < 3; i++) {
+    ping(w, said[i]);
+    const unsigned char maybe = 1; /* as if a model had been asked */
+    struct decision *decisions;
+    struct moment_input in = {.rules = w->program->rules,
+                              .controls = &w->controls,
+                              .user = w->user,
+                              .event = &w->event,
+                              .listening = rules_listening(w->program->rules, STR("ping")),
+                              .slots = w->slots,
+                              .clock = NOON,
+                              .first_decision = 7,
+                              .program = w->program->brief,
+                              .asked = NO_ONE};
+    assert_int_equal(decide_event(&in, &maybe, &w->arena, &decisions), i == 2);
+  }
+  world_free(w);
+}
+
+/* Of options that are worth the same the first by name goes; a trigger is worth what it may send. */
+static void test_ties_and_what_a_trigger_is_worth(void **state) {
+  (void)state;
+  struct world *w = world_new(RULES_PING RULES_OPTION("bbb", "") RULES_OPTION("aaa", "") RULES_OPTION("ccc", "")
+                                  TRIGGER("t", "offer = { \"bbb\", \"ccc\", \"aaa\" }"));
+  ping(w, "{}");
+  assert_true(str_is(option_name(w->program->rules, w->decisions[0].option), "aaa"));
+  world_reload(w, RULES_PING RULES_OPTION("strong", "effectiveness = 0.9, accept = \"event.n > 5\",")
+                      RULES_OPTION("middle", "effectiveness = 0.5,") RULES_OPTION("weak", "effectiveness = 0.1,")
+                          TRIGGER("a", "offer = { \"strong\", \"weak\" }") TRIGGER("b", "offer = { \"middle\" }"));
+  ping(w, "{\"n\":9}");
+  assert_string_equal(winner(w), "a");
+  ping(w, "{\"n\":1}");
+  assert_string_equal(winner(w), "b");
+  world_free(w);
+}
+
+/* E20: a person's own answers move an option's score, each by its share of them and two imagined ones; what is neither good nor bad, and
+ * what was answered to another option, moves nothing. What an author says of a match is a share, whatever comes out of it. */
+static void test_answers_move_the_score(void **state) {
+  (void)state;
+  struct world *w = world_new(RULES_PING RULES_OPTION("walk", "match = \"event.n\",") TRIGGER("t", "offer = { \"walk\" }"));
+  static const struct {
+    uint8_t responses[4]; /* 1 good, 2 bad, 3 something else */
+    double history;
+  } cases[] = {{{0, 0, 0, 0}, 1. / 2}, {{1, 0, 0, 0}, 2. / 3}, {{2, 0, 0, 0}, 1. / 3}, {{3, 3, 0, 0}, 1. / 2}, {{1, 1, 2, 3}, 3. / 5}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    world_person(w, "ann");
+    for (int i = 0; i < 8; i++) {
+      const struct send s = {.at = NOON - (20 + i) * CLOCK_DAY,
+                             .decision = (uint64_t)i + 1,
+                             .option = hash_64(i < 4 ? STR("walk") : STR("other")),
+                             .response = i < 4 ? cases[k].responses[i] : 2};
+      assert_true(user_add_send(w->user, &s));
+    }
+    static const char *const said[] = {"{\"n\":7}", "{\"n\":-7}", "{}"};
+    for (int i = 0; i < 3; i++) {
+      world_parse(w, "ping", said[i], NOON);
+      world_decide(w, rules_listening(w->program->rules, STR("ping")), NOON, NO_ONE);
+      const struct candidate *c = &w->decisions[0].candidates[0];
+      assert_near(c->parts[1], i == 0 ? 1 : i == 1 ? 0 : 0.5);
+      assert_near(c->parts[2], cases[k].history);
+    }
+  }
+  world_free(w);
+}
+
 /* ---- availability before chance ---- */
 
 #define TRIAL(more)                                                                                                                        \
@@ -91,11 +192,6 @@ static double all_propensities(const struct decision *d) {
   return sum;
 }
 
-static void assert_near(double x, double y) {
-  double off = x > y ? x - y : y - x;
-  if (off > 1e-12) fail_msg("%.15g is not %.15g", x, y);
-}
-
 static void test_propensities_are_whole(void **state) {
   (void)state;
   struct world *w =
@@ -123,6 +219,16 @@ static void test_propensities_are_whole(void **state) {
     strong += str_is(option_name(w->program->rules, d->option), "strong");
   }
   assert_in_range(strong, 150, 250); /* 5 standard deviations around 200 */
+  world_fact(w, "{\"kind\":\"kill\",\"name\":\"intervention:strong\"}");
+  for (int i = 0; i < 20; i++) { /* drawn among those that may be sent */
+    w->user->send_count = 0;
+    world_event(w, "pong", "{\"n\":1}", NOON);
+    const struct decision *d = world_of(w, "r");
+    assert_true(d->outcome == OUTCOME_SENT && str_is(option_name(w->program->rules, d->option), "weak"));
+    assert_near(d->candidates[0].propensity, 0);
+    assert_near(d->candidates[1].propensity, 1);
+  }
+  world_fact(w, "{\"kind\":\"unkill\",\"name\":\"intervention:strong\"}");
   w->user->send_count = 0;
   world_event(w, "pong", "{\"n\":2}", NOON);
   assert_near(all_propensities(world_of(w, "s")), 1);
@@ -306,7 +412,9 @@ static void test_gates_of_options_and_experiments(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_the_order_of_the_slate),         cmocka_unit_test(test_one_arm_short_is_no_draw),
+      cmocka_unit_test(test_the_order_of_the_slate),         cmocka_unit_test(test_unknown_lets_nothing_go),
+      cmocka_unit_test(test_the_slate_looks_again),          cmocka_unit_test(test_ties_and_what_a_trigger_is_worth),
+      cmocka_unit_test(test_answers_move_the_score),         cmocka_unit_test(test_one_arm_short_is_no_draw),
       cmocka_unit_test(test_propensities_are_whole),         cmocka_unit_test(test_arms_follow_their_weights_and_stay),
       cmocka_unit_test(test_decisions_are_drawn_one_by_one), cmocka_unit_test(test_the_arm_is_readable_after_exposure),
       cmocka_unit_test(test_the_first_exposure_stays),       cmocka_unit_test(test_a_rollout_keeps_whom_it_has),

@@ -53,6 +53,10 @@ static void shares_are_bounded_on_the_careful_side(void **state) {
   assert_int_equal(ADVANCES("complaint_rate < 1 * percent", &f), TRUTH_FALSE); /* none of 200 does not say that */
   assert_int_equal(ADVANCES("complaint_rate < 5 * percent", &f), TRUTH_TRUE);
   assert_int_equal(ADVANCES("webhook_error_rate < 50 * percent", &f), TRUTH_UNKNOWN); /* nothing ended yet */
+  struct stage_figures all = f;
+  all.rates[RATE_OPT_OUT] = (struct rate_count){12, 10}; /* more left than are known to have come: a share is no more than all */
+  assert_int_equal(ADVANCES("opt_out_rate.estimate == 1", &all), TRUTH_TRUE);
+  assert_int_equal(HALTS("opt_out_rate > 60 * percent", &all), TRUTH_TRUE);
 }
 
 static void metrics_are_bounded_on_the_careful_side(void **state) {

@@ -268,6 +268,41 @@ static void test_what_was_missed_is_written_off(void **state) {
   world_free(w);
 }
 
+/* An hour late is in time, to the millisecond; what is written off is all that was due up to then, and nothing after it. */
+static void test_an_hour_late_is_in_time(void **state) {
+  (void)state;
+  struct world *w = world_new(HEAD WALK LISTEN("after", "follow_up { of = \"trigger:walk\", after = 1 * hours }, follow_up { of = "
+                                                        "\"trigger:walk\", after = 5 * hours }"));
+  int64_t begun = at("2025-06-02T08:00:00Z"), due;
+  world_event(w, "ping", "{}", begun);
+  expect_outcome(w, "walk", OUTCOME_SENT, NULL);
+  assert_string_equal(fire(w, begun + CLOCK_HOUR + TICK_DECIDES_WITHIN, true, &due), "tick.follow_up");
+  assert_int_equal(due, begun + CLOCK_HOUR);
+  assert_int_equal(w->count, 1);
+  world_event(w, "ping", "{}", begun + 2 * CLOCK_HOUR);
+  expect_outcome(w, "walk", OUTCOME_SENT, NULL);
+  /* The second walk's hour is missed, and the first one's five hours are over in that moment. */
+  assert_string_equal(fire(w, begun + 5 * CLOCK_HOUR, true, &due), "tick.caught_up");
+  assert_int_equal(ticks_next(w->program->rules, w->user), begun + 7 * CLOCK_HOUR);
+  world_free(w);
+}
+
+/* Of several triggers' sends each is followed by whom it concerns. */
+static void test_only_what_it_follows(void **state) {
+  (void)state;
+  struct world *w =
+      world_new(HEAD WALK LISTEN("other", "\"pong\"") LISTEN("soon", "follow_up { of = \"trigger:other\", after = 1 * hours }")
+                    LISTEN("later", "follow_up { of = \"intervention:rest\", after = 2 * hours }"));
+  int64_t begun = at("2025-06-02T08:00:00Z");
+  world_event(w, "ping", "{}", begun);
+  expect_outcome(w, "walk", OUTCOME_SENT, NULL);
+  assert_int_equal(ticks_next(w->program->rules, w->user), 0);
+  world_event(w, "pong", "{}", begun + 61 * CLOCK_MINUTE);
+  expect_outcome(w, "other", OUTCOME_SENT, NULL);
+  assert_int_equal(ticks_next(w->program->rules, w->user), begun + 121 * CLOCK_MINUTE);
+  world_free(w);
+}
+
 /* Who was met in history last has no tick of today, only those before the next event of that history. */
 static void test_history_has_its_own_ticks(void **state) {
   (void)state;
@@ -312,6 +347,8 @@ int main(void) {
       cmocka_unit_test(test_every_send_is_followed_once),
       cmocka_unit_test(test_what_never_arrived_is_asked_of_nobody),
       cmocka_unit_test(test_what_was_missed_is_written_off),
+      cmocka_unit_test(test_an_hour_late_is_in_time),
+      cmocka_unit_test(test_only_what_it_follows),
       cmocka_unit_test(test_history_has_its_own_ticks),
       cmocka_unit_test(test_a_tick_is_the_same_everywhere),
   };

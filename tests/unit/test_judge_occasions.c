@@ -39,8 +39,10 @@ static void each_decision_has_a_time_of_its_own(void **state) {
   double apart[EFFECT_ARMS];
   add(o, 3, 10 * HOUR, 0, 1);
   add(o, 3, 11 * HOUR, 1, 1);
-  happens(o, 3, 10 * HOUR, 1);     /* before both */
-  happens(o, 3, 12 * HOUR, 1);     /* after both, and in time */
+  happens(o, 3, 10 * HOUR, 1); /* before both */
+  happens(o, 3, 12 * HOUR, 1); /* after both, and in time */
+  occasions_sum(o, 12 * HOUR, 0, s, apart);
+  close_to(s[0].n, 0);             /* what happens in this moment still counts */
   happens(o, 3, 12 * HOUR + 1, 1); /* in the time of the second only */
   happens(o, 4, 12 * HOUR + 1, 1); /* nobody we know */
   occasions_sum(o, 12 * HOUR + 1, 0, s, apart);
@@ -102,6 +104,25 @@ static void errors_are_those_of_people(void **state) {
   close_to(s[0][1].mean, plain.mean);
   close_to(s[0][1].variance / 150, plain.variance / 150);
   close_to(apart[0][1] * 299 / 300, (s[0][0].variance + s[0][1].variance) / 150 * 149 / 150);
+}
+
+/* Who is in both arms is compared with themselves: that people differ makes no arm's effect less sure. */
+static void a_person_in_both_arms_is_one(void **state) {
+  (void)state;
+  struct occasions *o = new_occasions(MEASURE_SUM, HOUR);
+  struct moments s[EFFECT_ARMS];
+  double apart[EFFECT_ARMS];
+  for (int64_t round = 0; round < 2; round++)
+    for (uint64_t i = 0; i < 200; i++) {
+      add(o, i, round * 2 * HOUR, (uint32_t)round, 1);
+      happens(o, i, round * 2 * HOUR + 1, (double)(i * 37 % 101) / 7 + (double)round);
+    }
+  occasions_sum(o, 10 * HOUR, 0, s, apart);
+  close_to(s[1].mean - s[0].mean, 1);
+  close_to(s[1].clusters, 200);
+  assert_true(s[0].variance / s[0].n > .05 && s[1].variance / s[1].n > .05);
+  close_to(apart[1], 0);
+  occasions_free(o);
 }
 
 static void looking_changes_nothing(void **state) {
@@ -192,9 +213,13 @@ static void all_and_nobody_are_told_apart(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_decision_has_a_time_of_its_own), cmocka_unit_test(chances_weigh),
-      cmocka_unit_test(errors_are_those_of_people),          cmocka_unit_test(looking_changes_nothing),
-      cmocka_unit_test(looking_always_is_wrong_rarely),      cmocka_unit_test(all_and_nobody_are_told_apart),
+      cmocka_unit_test(each_decision_has_a_time_of_its_own),
+      cmocka_unit_test(chances_weigh),
+      cmocka_unit_test(errors_are_those_of_people),
+      cmocka_unit_test(a_person_in_both_arms_is_one),
+      cmocka_unit_test(looking_changes_nothing),
+      cmocka_unit_test(looking_always_is_wrong_rarely),
+      cmocka_unit_test(all_and_nobody_are_told_apart),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,12 @@ static void only_thirty_days_count(void **state) {
   scores_sum(s, &f);
   assert_int_equal(f.rows, 30);
   close_to(f.accuracy, 1);
+  for (int64_t day = 70; day <= 71; day++) { /* of another partition, which is behind: the days are those of all */
+    assert_true(scores_answer(s, 1, 2, day * 24 * HOUR, .9, NONE));
+    scores_outcome(s, 1, 2, day * 24 * HOUR + 1, true);
+  }
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 31);
   scores_free(s);
 }
 
@@ -152,6 +158,46 @@ static void sets_follow_people_who_change(void **state) {
   scores_free(s);
 }
 
+/* What comes with the last moment of its time came in time, also when others are answered in that moment. */
+static void the_last_moment_counts(void **state) {
+  (void)state;
+  struct scores *s = scores_new(&(struct scores_terms){.within = 18 * HOUR});
+  struct score f;
+  assert_true(scores_answer(s, 0, 1, 0, .9, NONE));
+  assert_true(scores_answer(s, 0, 2, 0, .9, NONE));
+  assert_true(scores_answer(s, 0, 3, 18 * HOUR, .9, NONE));
+  scores_outcome(s, 0, 1, 18 * HOUR, true);
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 1);
+  close_to(f.base_rate, 1);
+  assert_true(scores_answer(s, 0, 3, 18 * HOUR + 1, .9, NONE));
+  scores_outcome(s, 0, 2, 18 * HOUR + 1, true);
+  scores_sum(s, &f);
+  assert_int_equal(f.rows, 2);
+  close_to(f.base_rate, .5);
+  scores_free(s);
+}
+
+/* The error of a gain is that of people: each one's rows together, and two people are few. */
+static void errors_are_those_of_people(void **state) {
+  (void)state;
+  struct scores *s = scores_new(&(struct scores_terms){.within = HOUR});
+  struct score f;
+  const double gain[2] = {math_log(.9) - math_log(.6), math_log(.7) - math_log(.6)};
+  double squares = 0;
+  for (int64_t row = 0; row < 4; row++)
+    for (uint64_t user = 0; user < 2; user++) {
+      assert_true(scores_answer(s, (uint32_t)user, user, row * HOUR, .6, user ? .7 : .9));
+      scores_outcome(s, (uint32_t)user, user, row * HOUR + 1, true);
+    }
+  scores_sum(s, &f);
+  const double mean = (gain[0] + gain[1]) / 2;
+  for (int user = 0; user < 2; user++) squares += 16 * (gain[user] - mean) * (gain[user] - mean);
+  close_to(f.gain, mean);
+  close_to(f.error, math_sqrt(squares * 2 / 1) / 8);
+  scores_free(s);
+}
+
 /* The other terms of a `train`: what comes too soon, a no that is said, outcomes that are an absence, silence that says nothing. */
 static void terms_are_kept(void **state) {
   (void)state;
@@ -193,6 +239,8 @@ int main(void) {
                                      cmocka_unit_test(only_thirty_days_count),
                                      cmocka_unit_test(a_change_is_noticed_once),
                                      cmocka_unit_test(sets_follow_people_who_change),
+                                     cmocka_unit_test(the_last_moment_counts),
+                                     cmocka_unit_test(errors_are_those_of_people),
                                      cmocka_unit_test(terms_are_kept)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

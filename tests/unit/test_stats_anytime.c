@@ -36,6 +36,17 @@ static void golden_p(void **state) {
   assert_true(there.p > 0 && there.p < .05 && there.low > 0);
 }
 
+/* A lift is of the size of what was there before: where the control arm loses, losing less is a gain. */
+static void a_lift_is_of_a_size(void **state) {
+  (void)state;
+  const struct moments a = {4000, -2, 1, 0}, b = {4000, -1, 1, 0}, above = {4000, 2, 1, 0}, more = {4000, 3, 1, 0};
+  const struct bounded gain = anytime_lift(&a, &b, .05), same = anytime_lift(&above, &more, .05), loss = anytime_lift(&b, &a, .05);
+  assert_close(gain.estimate, .5, 1e-12, "half of the loss is gone");
+  assert_close(same.estimate, .5, 1e-12, "half of the gain is added");
+  assert_close(loss.estimate, -1, 1e-12, "the loss is twice as large");
+  assert_true(gain.low > .4 && loss.high < -.8);
+}
+
 static void little_bounds_nothing(void **state) {
   (void)state;
   const struct moments few = {99, .5, .25, 0}, enough = {100, .5, .25, 0}, none = {100, 0, 0, 0};
@@ -77,6 +88,15 @@ static void shares_are_watched_at_all_times(void **state) {
   assert_true(stats_none(ratio_always_p(lost, (const double[]){1, 0}, 2)) && stats_none(ratio_always_p(lost, half, 1)));
   struct rng chance = rng_from(5);
   const double weights[] = {.2, .3, .5};
+  for (int i = 0; i < 3; i++) { /* one draw says nothing of any weights: their own mean is what is around them */
+    double one[3] = {0};
+    one[i] = 1;
+    assert_close(ratio_evidence(one, weights, 3, 100), 0, 1e-9, "the evidence of one draw");
+  }
+  const double off[] = {260, 270, 470}; /* p is one by the mean of the two factors, so that the promise is theirs together */
+  const double mean = (math_exp(ratio_evidence(off, weights, 3, 100)) + math_exp(ratio_evidence(off, weights, 3, 10000))) / 2;
+  assert_true(mean > 10);
+  assert_close(ratio_always_p(off, weights, 3) * mean, 1, 1e-9, "p");
   int wrong = 0;
   for (int run = 0; run < 200; run++) {
     double counts[3] = {0};
@@ -95,6 +115,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(golden_figures),
       cmocka_unit_test(golden_p),
+      cmocka_unit_test(a_lift_is_of_a_size),
       cmocka_unit_test(little_bounds_nothing),
       cmocka_unit_test(looking_always_is_wrong_rarely),
       cmocka_unit_test(shares_are_watched_at_all_times),

@@ -164,6 +164,16 @@ static void adaptive_sets_agree(void **state) {
   assert_true(adaptive_quantile(&a) < 1.0001); /* of the first stream's scores, up to 3 and more, none is left */
 }
 
+/* A set is cut at a score and holds that score. */
+static void a_set_holds_its_edge(void **state) {
+  (void)state;
+  static struct adaptive a;
+  a = (struct adaptive){0};
+  for (int i = 0; i < 400; i++) assert_false(adaptive_add(&a, .3));
+  assert_int_equal(a.asked, 400 - ADAPTIVE_LEAST);
+  assert_int_equal(a.held, a.asked);
+}
+
 static void stacking_agrees(void **state) {
   (void)state;
   size_t n, three;
@@ -300,13 +310,21 @@ static void rates_agree(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(platt_agrees),         cmocka_unit_test(platt_has_an_end),
-      cmocka_unit_test(reliability_agrees),   cmocka_unit_test(isotonic_agrees),
-      cmocka_unit_test(conformal_agrees),     cmocka_unit_test(the_adaptive_level_agrees),
-      cmocka_unit_test(adaptive_sets_agree),  cmocka_unit_test(stacking_agrees),
-      cmocka_unit_test(stacking_learns),      cmocka_unit_test(nobody_is_weighted_below_zero),
-      cmocka_unit_test(training_load_agrees), cmocka_unit_test(plateaus_agree),
-      cmocka_unit_test(run_lengths_agree),    cmocka_unit_test(rates_agree),
+      cmocka_unit_test(platt_agrees),
+      cmocka_unit_test(platt_has_an_end),
+      cmocka_unit_test(reliability_agrees),
+      cmocka_unit_test(isotonic_agrees),
+      cmocka_unit_test(conformal_agrees),
+      cmocka_unit_test(the_adaptive_level_agrees),
+      cmocka_unit_test(adaptive_sets_agree),
+      cmocka_unit_test(a_set_holds_its_edge),
+      cmocka_unit_test(stacking_agrees),
+      cmocka_unit_test(stacking_learns),
+      cmocka_unit_test(nobody_is_weighted_below_zero),
+      cmocka_unit_test(training_load_agrees),
+      cmocka_unit_test(plateaus_agree),
+      cmocka_unit_test(run_lengths_agree),
+      cmocka_unit_test(rates_agree),
   };
   return cmocka_run_group_tests(tests, open_vectors, close_vectors);
 }

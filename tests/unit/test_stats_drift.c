@@ -119,6 +119,16 @@ static void page_hinkley_agrees(void **state) {
   arena_free(&a);
 }
 
+/* However plain it is: thirty figures are looked at before anything is said of them. */
+static void page_hinkley_waits(void **state) {
+  (void)state;
+  struct page_hinkley p = {0};
+  int first = 0;
+  for (int i = 1; i <= 60 && !first; i++)
+    if (page_hinkley_add(&p, i < 5 ? 0 : 100, .005, 20)) first = i;
+  assert_in_range(first, 29, 31);
+}
+
 static void adwin_agrees(void **state) {
   (void)state;
   struct arena a = {0};
@@ -164,6 +174,8 @@ static void retraining_agrees(void **state) {
   const double base = vectors_number(&drift, "retrain_rules.acc_base");
   assert_true(retrain_is_due(vectors_number(&drift, "retrain_rules.acc_now"), base));
   assert_false(retrain_is_due(vectors_number(&drift, "retrain_rules.acc_now2"), base));
+  assert_false(retrain_is_due(RETRAIN_SHARE * .8, .8)); /* a twentieth less is borne, more is not */
+  assert_true(retrain_is_due(RETRAIN_SHARE * .8 - 1e-9, .8));
   const double gain = retrain_gain(vectors_number(&drift, "retrain_rules.deploy.old"), vectors_number(&drift, "retrain_rules.deploy.new"));
   assert_close(gain, vectors_number(&drift, "retrain_rules.deploy.relative"), 1e-9, "relative");
   assert_false(gain > .05);
@@ -186,6 +198,7 @@ int main(void) {
                                      cmocka_unit_test(small_samples_are_exact),
                                      cmocka_unit_test(equal_edges_are_merged),
                                      cmocka_unit_test(page_hinkley_agrees),
+                                     cmocka_unit_test(page_hinkley_waits),
                                      cmocka_unit_test(adwin_agrees),
                                      cmocka_unit_test(z_scores_agree),
                                      cmocka_unit_test(retraining_agrees),
