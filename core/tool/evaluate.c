@@ -5,6 +5,7 @@
 #include "blend.h"
 #include "folds.h"
 #include "groups.h"
+#include "teach.h"
 #include "tools_list.h"
 #include <stdio.h>
 
@@ -101,8 +102,7 @@ int tool_evaluate(int argc, char **argv) {
   struct err e = {0};
   if (!o.model || !o.model[0]) return one_model_missing(&usage, o.program);
   if (o.folds && (o.folds < 2 || o.folds > 1000)) err_set(&e, ERR_INPUT, "--folds: expected 2 to 1000, got %lld", (long long)o.folds);
-  else if (o.seconds < 1) err_set(&e, ERR_INPUT, "--seconds: expected at least 1, got %lld", (long long)o.seconds);
-  if (e.kind != ERR_NONE) return arguments_refuse(&usage, &e);
+  if (e.kind != ERR_NONE || !teach_limit(o.seconds, &e)) return arguments_refuse(&usage, &e);
   if (!learning_from_options(&o.from, o.file, o.data, o.users, o.days, o.seed, &e)) return arguments_refuse(&usage, &e);
   o.from.by = o.by;
   return run(&o, &e) ? EXIT_OK : tool_fail(&e);

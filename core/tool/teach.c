@@ -55,6 +55,13 @@ bool teach_calibration(struct one_model *m, const struct training_table *table, 
 
 /* ---- weights ---- */
 
+#define SECONDS_MOST 31536000
+
+bool teach_limit(int64_t seconds, struct err *e) {
+  if (seconds >= 1 && seconds <= SECONDS_MOST) return true;
+  return err_set(e, ERR_INPUT, "--seconds: expected 1 to %d, got %lld", SECONDS_MOST, (long long)seconds);
+}
+
 static volatile sig_atomic_t interrupted;
 static void on_interrupt(int number) {
   (void)number;

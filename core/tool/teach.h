@@ -2,6 +2,7 @@
 #pragma once
 #include "one_model.h"
 
+bool teach_limit(int64_t seconds, struct err *e); /* --seconds can be meant: 1 to a year */
 /* Trains on the rows in a child process and takes the weights. `seconds`: the child's limit. [main] */
 bool teach(struct one_model *m, const struct training_rows *rows, int64_t seconds, struct err *e);
 /* Learns the calibration, and where there are enough rows the prediction sets, from the table's people that were kept for them, and writes

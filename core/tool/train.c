@@ -169,10 +169,7 @@ int tool_train(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   struct err e = {0};
   if (!o.model || !o.model[0]) return one_model_missing(&usage, o.program);
-  if (o.seconds < 1) {
-    err_set(&e, ERR_INPUT, "--seconds: expected at least 1, got %lld", (long long)o.seconds);
-    return arguments_refuse(&usage, &e);
-  }
+  if (!teach_limit(o.seconds, &e)) return arguments_refuse(&usage, &e);
   if (!learning_from_options(&o.from, o.file, o.data, o.users, o.days, o.seed, &e)) return arguments_refuse(&usage, &e);
   return run(&o, &e) ? EXIT_OK : tool_fail(&e);
 }

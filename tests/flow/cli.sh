@@ -152,7 +152,9 @@ a file holds no decisions|replay x --program y --against stored
 enable takes no --from: it is for replay|webhooks enable --from 2025-01-15T22:40:00Z
 expected 0 to 65535, got 65536|sink --port 65536
 expected a date such as 2025-01-06, got "soon"|simulate --start soon
-expected at least 1, got 0|train x --seconds 0
+--seconds: expected 1 to 31536000, got 0|train x --seconds 0
+--seconds: expected 1 to 31536000, got 9223372036854775807|train x --seconds 9223372036854775807
+--seconds: expected 1 to 31536000, got 9223372036854775807|evaluate x --folds 5 --seconds 9223372036854775807
 --folds: expected 2 to 1000, got 1|evaluate x --folds 1
 expected at least 4 digits of a version, got "ab"|models deploy x ab
 --from and --data|train x --from a --data b
