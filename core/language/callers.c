@@ -46,10 +46,9 @@ bool caller_build(struct functions *f, struct function *x, struct err *e) {
   buf_char(&text, ')');
   buf_str(&text, buf_view(&values));
   buf_text(&text, " return f(x0, x1, x2) end");
-  x->caller.len = buf_view(&text).len;
-  x->caller.at = x->slots ? arena_text(&f->arena, buf_view(&text).at, x->caller.len) : NULL;
+  text.failed |= values.failed || !x->slots; /* less than all of it would be a caller that hands over less */
+  x->caller = buf_into(&text, &f->arena);
   buf_free(&values);
-  buf_free(&text);
   return x->caller.at || err_set(e, ERR_INTERNAL, "memory failed");
 }
 

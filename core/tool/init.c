@@ -62,7 +62,7 @@ static bool place_meta(struct copying *c, struct err *e) {
   for (size_t i = 0; ok && i < sizeof files / sizeof *files; i++) {
     struct buf text = {0};
     files[i].write(&text);
-    ok = place_file(c, files[i].path, buf_view(&text), e);
+    ok = text.failed ? err_set(e, ERR_INTERNAL, "no memory for %s", files[i].path) : place_file(c, files[i].path, buf_view(&text), e);
     buf_free(&text);
   }
   return ok;

@@ -30,7 +30,8 @@ static bool write_one(const char *directory, size_t i, bool force, struct err *e
   const char *path = arena_printf(&a, "%s/%s", directory, files[i].path);
   bool keep = files[i].settings && !force && differs(path, buf_view(&text));
   if (keep) fprintf(stderr, "%s is yours and stays; --force writes over it\n", path);
-  bool ok = keep || (!text.failed && file_write_atomic(path, buf_view(&text), 0644, e));
+  bool ok = keep ||
+            (text.failed ? err_set(e, ERR_INTERNAL, "no memory for %s", files[i].path) : file_write_atomic(path, buf_view(&text), 0644, e));
   if (ok && !keep) printf("%s\n", path);
   buf_free(&text);
   arena_free(&a);

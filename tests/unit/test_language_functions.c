@@ -376,6 +376,29 @@ static void random_writes(void **state) {
   }
 }
 
+/* A function that was given less than it needs would decide by what it does not see. */
+static void without_memory_no_value_is_lost(void **state) {
+  (void)state;
+  gives("return user.steps == 7 and user.mood == 'calm' and user.flag and predicted.skip_probability == 0.75 and "
+        "event.local_hour == 18.5 and user.profile.a.b == 'B'",
+        value_bool(true));
+  functions_free(w.functions);
+  int refusals = 0;
+  for (int64_t nth = 1; nth < 200; nth++) {
+    struct err e = {0};
+    kit_fail_allocation(nth);
+    w.functions = functions_new(&w.source, 1, &w.nouns, &w.symbols, &e);
+    kit_fail_allocation(0);
+    refusals += w.functions == NULL;
+    if (!w.functions) continue;
+    const struct value v = functions_say(&w, 0);
+    if (v.kind != VALUE_BOOL || v.number != 1) fail_msg("allocation %lld failed, and the function does not see its values", (long long)nth);
+    functions_free(w.functions);
+  }
+  w.functions = NULL;
+  assert_true(refusals > 10);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_function_sees_what_it_needs),
                                      cmocka_unit_test(what_it_does_not_need_it_does_not_see),
@@ -388,6 +411,7 @@ int main(void) {
                                      cmocka_unit_test(the_same_fuel),
                                      cmocka_unit_test(a_local_of_the_file_stays),
                                      cmocka_unit_test(tables_of_the_file_can_be_read_only),
+                                     cmocka_unit_test(without_memory_no_value_is_lost),
                                      cmocka_unit_test(random_writes)};
   return cmocka_run_group_tests(tests, NULL, forget);
 }
