@@ -75,6 +75,36 @@ static void refusals_are_sentences(void **state) {
   file_remove_tree(f.directory, NULL);
 }
 
+/* By one version or by many, a volume or control.db; and what is refused stays as it is, for the engine that can read it. */
+static void is_refused_at(struct fixture *f, const char *path, bool control, int64_t version) {
+  char set[64], said[64];
+  int64_t kept;
+  snprintf(set, sizeof set, "PRAGMA user_version=%lld", (long long)version);
+  snprintf(said, sizeof said, "schema version %lld", (long long)version);
+  sqlite3 *db = sql_open(path, SQL_WRITER, &f->e);
+  fine(&f->e, sql_exec(db, set, &f->e));
+  sql_close(&db);
+  for (int writer = 0; writer < 2; writer++) {
+    f->e = (struct err){0};
+    if (control) assert_null(book_open(f->directory, writer, &f->e));
+    else assert_null(writer ? volume_open(f->book, 0, NULL, &f->e) : volume_reader(f->book, 0, &f->e));
+    assert_int_equal(f->e.kind, ERR_CONFLICT);
+    assert_non_null(strstr(f->e.text, said));
+  }
+  db = sql_open(path, SQL_READER, &f->e);
+  fine(&f->e, sql_int(db, "PRAGMA user_version", 0, &kept, &f->e));
+  sql_close(&db);
+  assert_int_equal(kept, version);
+}
+
+static int64_t version_of(struct fixture *f, const char *path) {
+  int64_t version = 0;
+  sqlite3 *db = sql_open(path, SQL_READER, &f->e);
+  fine(&f->e, sql_int(db, "PRAGMA user_version", 0, &version, &f->e));
+  sql_close(&db);
+  return version;
+}
+
 static void a_newer_file_is_refused(void **state) {
   (void)state;
   struct fixture f;
@@ -82,15 +112,16 @@ static void a_newer_file_is_refused(void **state) {
   fixture_open(&f, "book-newer", 1);
   volume_close(volume_open(f.book, 0, NULL, &f.e));
   book_volume_path(f.book, 0, path);
-  sqlite3 *db = sql_open(path, SQL_WRITER, &f.e);
-  fine(&f.e, sql_exec(db, "PRAGMA user_version=99", &f.e));
-  sql_close(&db);
-  assert_null(volume_open(f.book, 0, NULL, &f.e));
-  assert_int_equal(f.e.kind, ERR_CONFLICT);
-  assert_non_null(strstr(f.e.text, "schema version 99"));
-  assert_null(volume_reader(f.book, 0, &f.e));
-  assert_int_equal(f.e.kind, ERR_CONFLICT);
-  fixture_close(&f);
+  const int64_t of_volume = version_of(&f, path);
+  is_refused_at(&f, path, false, of_volume + 1);
+  is_refused_at(&f, path, false, 99);
+  book_close(f.book);
+  f.book = NULL;
+  book_file(f.directory, "control.db", path);
+  const int64_t of_control = version_of(&f, path);
+  is_refused_at(&f, path, true, of_control + 1);
+  is_refused_at(&f, path, true, 99);
+  file_remove_tree(f.directory, NULL);
 }
 
 static void fill_outbox(struct fixture *f, uint64_t ids[3]) {
@@ -227,35 +258,92 @@ static bool count_fact(void *context, const struct control_fact *fact) {
   return true;
 }
 
-static void facts_are_chained(void **state) {
-  (void)state;
-  struct fixture f;
-  char path[BOOK_PATH];
+/* Five facts whose chain is whole, in a control.db that nobody has open. */
+static void write_facts(struct fixture *f, char path[BOOK_PATH]) {
   int64_t number, sum = 0;
-  fixture_open(&f, "book-control", 1);
+  fixture_open(f, "book-control", 1);
   for (int i = 1; i <= 5; i++) {
-    fine(&f.e, control_append(f.book, "ann", "kill", "model:svr", STR("{}"), &number, &f.e));
+    fine(&f->e, control_append(f->book, "ann", "kill", "model:svr", STR("{}"), &number, &f->e));
     assert_int_equal(number, i);
   }
-  fine(&f.e, control_verify(f.book, &f.e));
-  fine(&f.e, control_each(f.book, 2, count_fact, &sum, &f.e));
+  fine(&f->e, control_verify(f->book, &f->e));
+  fine(&f->e, control_each(f->book, 2, count_fact, &sum, &f->e));
   assert_int_equal(sum, 2 * (3 + 4 + 5));
-  book_close(f.book);
-  book_file(f.directory, "control.db", path);
-  const char *tampers[] = {"UPDATE facts SET author='eve' WHERE number=3", "UPDATE facts SET author='ann', body=x'7b20207d' WHERE number=4",
-                           "DELETE FROM facts WHERE number=2"};
-  const char *named[] = {"fact 3", "fact 3", "fact 2"};
-  for (int i = 0; i < 3; i++) {
-    sqlite3 *db = sql_open(path, SQL_WRITER, &f.e);
-    fine(&f.e, sql_exec(db, tampers[i], &f.e));
-    if (i == 1) fine(&f.e, sql_exec(db, "UPDATE facts SET author='eve' WHERE number=3", &f.e));
-    sql_close(&db);
-    f.book = book_open(f.directory, false, &f.e);
-    assert_false(control_verify(f.book, &f.e));
-    assert_non_null(strstr(f.e.text, named[i]));
-    book_close(f.book);
+  book_close(f->book);
+  book_file(f->directory, "control.db", path);
+}
+
+static void add_text(struct hash_sha256_state *s, struct str part) {
+  const uint64_t length = part.len;
+  hash_sha256_add(s, (struct str){(const char *)&length, sizeof length});
+  hash_sha256_add(s, part);
+}
+
+/* What the format says a fact's hash is, made here from the file alone: of the hash before it, its number, its time and its four texts with
+ * their lengths. `write`: as a forger does who knows that, but leaves the facts behind it alone. */
+static int facts_as_the_format_says(struct fixture *f, const char *path, int64_t only, bool write) {
+  unsigned char before[32] = {0};
+  int fits = 0;
+  sqlite3 *db = sql_open(path, SQL_WRITER, &f->e);
+  sqlite3_stmt *rows = sql_prepare(db, "SELECT number, at, author, kind, name, body, hash FROM facts ORDER BY number", &f->e);
+  sqlite3_stmt *forge = sql_prepare(db, "UPDATE facts SET hash=?2 WHERE number=?1", &f->e);
+  while (sql_row(rows, "test", &f->e) == 1) {
+    struct hash_sha256_state s;
+    unsigned char hash[32];
+    const int64_t numbers[2] = {sqlite3_column_int64(rows, 0), sqlite3_column_int64(rows, 1)};
+    hash_sha256_begin(&s);
+    hash_sha256_add(&s, (struct str){(const char *)before, sizeof before});
+    hash_sha256_add(&s, (struct str){(const char *)numbers, sizeof numbers});
+    for (int i = 2; i < 6; i++) add_text(&s, sql_column_str(rows, i));
+    hash_sha256_end(&s, hash);
+    const struct str stored = sql_column_str(rows, 6);
+    assert_int_equal(stored.len, 32);
+    fits += memcmp(stored.at, hash, 32) == 0;
+    memcpy(before, stored.at, 32);
+    if (!write || numbers[0] != only) continue;
+    sqlite3_bind_int64(forge, 1, only);
+    sqlite3_bind_blob(forge, 2, hash, sizeof hash, SQLITE_TRANSIENT);
   }
-  file_remove_tree(f.directory, NULL);
+  if (write) fine(&f->e, sql_run(forge, "test", &f->e));
+  sql_finalize(&rows);
+  sql_finalize(&forge);
+  sql_close(&db);
+  return fits;
+}
+
+/* Whatever of a fact is changed, and wherever a border between two of its texts is moved: the first that does not fit is named. */
+static void facts_are_chained(void **state) {
+  (void)state;
+  static const struct {
+    const char *harm, *named;
+    int64_t forged; /* the fact whose own hash is made to fit again */
+  } tampers[] = {
+      {"UPDATE facts SET author='eve' WHERE number=3", "fact 3", 0},
+      {"UPDATE facts SET kind='lift' WHERE number=3", "fact 3", 0},
+      {"UPDATE facts SET name='all' WHERE number=3", "fact 3", 0},
+      {"UPDATE facts SET body=x'7b20207d' WHERE number=4", "fact 4", 0},
+      {"UPDATE facts SET at=at+1 WHERE number=5", "fact 5", 0},
+      {"UPDATE facts SET author='annk', kind='ill' WHERE number=2", "fact 2", 0},
+      {"UPDATE facts SET hash=substr(hash,1,31)||x'00' WHERE number=5", "fact 5", 0},
+      {"UPDATE facts SET hash=substr(hash,1,31) WHERE number=5", "fact 5", 0},
+      {"DELETE FROM facts WHERE number=2", "fact 2", 0},
+      {"UPDATE facts SET author='eve' WHERE number=3", "fact 4", 3}, /* the next one knows what stood there */
+      {"UPDATE facts SET body=x'7b20207d' WHERE number=1", "fact 2", 1},
+  };
+  for (size_t i = 0; i < sizeof tampers / sizeof *tampers; i++) {
+    struct fixture f;
+    char path[BOOK_PATH];
+    write_facts(&f, path);
+    assert_int_equal(facts_as_the_format_says(&f, path, 0, false), 5);
+    sqlite3 *db = sql_open(path, SQL_WRITER, &f.e);
+    fine(&f.e, sql_exec(db, tampers[i].harm, &f.e));
+    sql_close(&db);
+    if (tampers[i].forged) facts_as_the_format_says(&f, path, tampers[i].forged, true);
+    f.book = book_open(f.directory, false, &f.e);
+    if (control_verify(f.book, &f.e)) fail_msg("nobody noticed: %s", tampers[i].harm);
+    if (!strstr(f.e.text, tampers[i].named)) fail_msg("%s: %s", tampers[i].harm, f.e.text);
+    fixture_close(&f);
+  }
 }
 
 static int64_t count_in(const char *path, const char *table) {

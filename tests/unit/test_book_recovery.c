@@ -216,6 +216,43 @@ static void every_control_fact_comes_at_each_start_in_order(void **state) {
   fixture_close(&f);
 }
 
+/* A fact as the very last row is behind the watermark that a quiet end stores, and comes all the same: so does what became live at a start
+ * after which nothing happened. */
+static void a_fact_that_is_the_last_row_comes(void **state) {
+  (void)state;
+  struct fixture f;
+  fixture_open(&f, "book-last-fact", 1);
+  const struct volume_replay replay = {.row = note_fact};
+  struct volume *v = volume_open(f.book, 0, &replay, &f.e);
+  append_event(v, volume_user(v, STR("anna"), true, &f.e), "e", "", &f.e);
+  struct entry fact = {.partition = 3, .kind = ENTRY_CONTROL, .body = STR("A")};
+  fine(&f.e, volume_append(v, NULL, &fact, &f.e) && volume_commit(v, &f.e));
+  volume_close(v);
+  facts[0] = 0;
+  v = volume_open(f.book, 0, &replay, &f.e);
+  assert_int_equal(v->watermark, fact.seq);
+  assert_string_equal(facts, "A");
+  volume_close(v);
+  fixture_close(&f);
+}
+
+/* Where a row says that it follows another one than it does, somebody was in the file: the place in the chain is sealed, the link is not.
+ */
+static void a_link_that_was_changed_stops_the_start(void **state) {
+  (void)state;
+  struct fixture f;
+  fixture_open(&f, "book-link", 1);
+  struct volume *v = toy_open(&f, 0, NULL);
+  for (int n = 0; n < 6; n++) fine(&f.e, toy_event(v, n % 2 ? "anna" : "berta", n, false, &f.e));
+  fine(&f.e, volume_commit(v, &f.e));
+  fine(&f.e, sql_exec(v->db, "UPDATE journal SET prev=prev-1 WHERE seq=(SELECT max(seq) FROM journal)", &f.e));
+  assert_false(volume_recover(v, &f.e));
+  assert_int_equal(f.e.kind, ERR_STORAGE);
+  assert_non_null(strstr(f.e.text, "the chain is broken"));
+  volume_close(v);
+  fixture_close(&f);
+}
+
 static bool note_due(void *context, int64_t number, int64_t due) {
   int64_t *sum = context;
   sum[0] += number;
@@ -319,6 +356,11 @@ static void connections_have_the_promised_pragmas(void **state) {
   fine(&f.e, sql_int(r->db, "PRAGMA wal_autocheckpoint", -1, &value, &f.e));
   assert_int_equal(value, 0);
   assert_false(sql_exec(r->db, "DELETE FROM users", &f.e));
+  for (int i = 0; i < 2; i++) { /* whoever is the last to close takes the log nowhere */
+    int forbidden = 0;
+    assert_int_equal(sqlite3_db_config(i ? r->db : v->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, -1, &forbidden), SQLITE_OK);
+    assert_int_equal(forbidden, 1);
+  }
   volume_close(r);
   volume_close(v);
   fixture_close(&f);
@@ -332,6 +374,8 @@ int main(void) {
       cmocka_unit_test(who_was_looked_for_is_the_last_to_leave),
       cmocka_unit_test(few_are_looked_at_for_each_who_is_too_many),
       cmocka_unit_test(every_control_fact_comes_at_each_start_in_order),
+      cmocka_unit_test(a_fact_that_is_the_last_row_comes),
+      cmocka_unit_test(a_link_that_was_changed_stops_the_start),
       cmocka_unit_test(walks_see_memory_and_disk),
       cmocka_unit_test(the_log_is_checkpointed_and_bounded),
       cmocka_unit_test(connections_have_the_promised_pragmas),

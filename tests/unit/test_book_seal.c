@@ -55,8 +55,25 @@ static void pieces_are_what_libsodium_calls_them(void **state) {
   buf_free(&piece);
 }
 
+/* A nonce that comes twice under one key tells what two pieces differ in, and lets anybody forge a third. */
+static void no_nonce_comes_twice(void **state) {
+  (void)state;
+  const unsigned char key[SEAL_KEY] = "a key of thirty-two bytes.......";
+  struct sealer s, again;
+  struct seal_cache cache = {0};
+  struct buf pieces = {0};
+  sealer_init(&s);
+  sealer_init(&again);
+  assert_memory_not_equal(s.prefix, again.prefix, sizeof s.prefix); /* of the next start, or of the volume beside */
+  for (int i = 0; i < 300; i++) assert_true(seal(&s, key, i % 2 ? &cache : NULL, &place, STR("same"), &pieces));
+  const size_t each = SEAL_NONCE + 4 + SEAL_TAG;
+  for (size_t i = 0; i < 300; i++)
+    for (size_t k = 0; k < i; k++) assert_memory_not_equal(pieces.at + i * each, pieces.at + k * each, SEAL_NONCE);
+  buf_free(&pieces);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_remembered_key_seals_and_opens_the_same),
-                                     cmocka_unit_test(pieces_are_what_libsodium_calls_them)};
+                                     cmocka_unit_test(pieces_are_what_libsodium_calls_them), cmocka_unit_test(no_nonce_comes_twice)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
