@@ -230,6 +230,65 @@ static void a_volume_trims_by_itself(void **state) {
   clock_thaw();
 }
 
+/* The checkpoint that somebody stands on is what is left of the rows behind it: it stays, opens, and is held against its digest. */
+static void what_everybody_stands_on_is_kept(void **state) {
+  (void)state;
+  struct fixture f;
+  struct err e = {0};
+  struct user into;
+  int64_t base;
+  clock_freeze(TOY_NOW + 1000);
+  fixture_open(&f, "book-retention-base", 1);
+  struct volume *v = past(&f);
+  volume_retain(v, &keep);
+  let_time_pass(v, 2000, &e);
+  let_time_pass(v, 2 * RETENTION_DAY, &e);
+  newer(v, &e);
+  let_time_pass(v, 399 * RETENTION_DAY, &e);
+  assert_int_equal(whole_rows(v, &e), USERS * NEW);
+  assert_int_equal(count(v, "SELECT count(*) FROM trims WHERE base>0"), USERS);
+  assert_int_equal(count(v, "SELECT count(*) FROM trims t JOIN checkpoints c ON c.user=t.user AND c.head=t.base"), USERS);
+  for (int64_t number = 1; number <= USERS; number++) {
+    assert_true(user_init(&into));
+    fine(&e, volume_base(v, number, &into, &base, &e));
+    assert_true(base > 0 && into.head == base && into.mark_count == OLD);
+    user_clear(&into);
+  }
+  fine(&e, sql_exec(v->db, "UPDATE checkpoints SET digest=zeroblob(32) WHERE user=2", &e));
+  assert_true(user_init(&into));
+  assert_false(volume_base(v, 2, &into, &base, &e));
+  assert_non_null(strstr(e.text, "does not fit its digest"));
+  user_clear(&into);
+  volume_close(v);
+  fixture_close(&f);
+  clock_thaw();
+}
+
+/* An endpoint that was out of service for long: what waits for it is not an old message, it is one that was never sent. */
+static void a_message_that_waits_keeps_its_bytes(void **state) {
+  (void)state;
+  struct fixture f;
+  struct arena a = {0};
+  struct outbox_row *rows;
+  size_t waiting;
+  struct err e = {0};
+  clock_freeze(TOY_NOW + 1000);
+  fixture_open(&f, "book-retention-waits", 1);
+  struct volume *v = past(&f);
+  const int64_t all = count(v, "SELECT count(*) FROM outbox");
+  fine(&e, sql_exec(v->db, "UPDATE outbox SET fate=1 WHERE id%2=0", &e));
+  volume_retain(v, &keep);
+  let_time_pass(v, 2000, &e);
+  for (int month = 0; month < 3; month++) let_time_pass(v, 31 * RETENTION_DAY, &e);
+  fine(&e, volume_waiting(v, INT64_MAX, 1000, &a, &rows, &waiting, &e));
+  assert_true(waiting > 20 && (int64_t)waiting < all);
+  for (size_t i = 0; i < waiting; i++) assert_true(!rows[i].damaged && str_is(rows[i].body, "{}"));
+  volume_close(v);
+  arena_free(&a);
+  fixture_close(&f);
+  clock_thaw();
+}
+
 /* What is said meanwhile goes into a file. */
 static int said(struct volume *v, int64_t ms, const char *what, struct err *e) {
   char line[512];
@@ -425,6 +484,8 @@ int main(void) {
   log_setup(LOG_ERROR, 0);
   const struct CMUnitTest tests[] = {cmocka_unit_test(whoever_dies_while_trimming_loses_nothing),
                                      cmocka_unit_test(a_volume_trims_by_itself),
+                                     cmocka_unit_test(what_everybody_stands_on_is_kept),
+                                     cmocka_unit_test(a_message_that_waits_keeps_its_bytes),
                                      cmocka_unit_test(who_does_not_read_back_keeps_nobody_elses_rows),
                                      cmocka_unit_test(a_look_that_fails_is_not_begun_anew_at_once),
                                      cmocka_unit_test(a_lane_without_a_pause_trims_too),
