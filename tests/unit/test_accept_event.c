@@ -396,6 +396,28 @@ static void any_allocation_may_fail(void **state) {
   buf_free(&text);
 }
 
+/* How deep an event may be does not hang on how it came. */
+static void in_a_list_an_event_is_as_deep_as_alone(void **state) {
+  (void)state;
+  int deepest = 0;
+  for (int depth = 1; depth <= 40; depth++) {
+    char open[64] = {0}, shut[64] = {0}, alone[512], text[600];
+    memset(open, '[', (size_t)depth);
+    memset(shut, ']', (size_t)depth);
+    snprintf(alone, sizeof alone, "{\"userId\":\"u\",\"eventType\":\"e\",\"timestamp\":\"2025-01-15T22:39:59Z\",\"data\":{\"x\":%s%s}}",
+             open, shut);
+    for (int shape = 0; shape < 3; shape++) {
+      struct event_batch b;
+      struct err e = {0};
+      snprintf(text, sizeof text, shape == 1 ? "[%s]" : "%s\n", alone);
+      const bool read = event_batch_parse(&arena, str_from(text), shape == 2, NOW, STR("app"), false, &b, &e) && b.count == 1;
+      if (shape == 0 && read) deepest = depth;
+      assert_int_equal(read, deepest == depth);
+    }
+  }
+  assert_int_equal(deepest, 30); /* 32, with the event and its data around it */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(whole_envelope, clean),
@@ -413,6 +435,7 @@ int main(void) {
       cmocka_unit_test_teardown(lines_are_read_one_by_one, clean),
       cmocka_unit_test_teardown(empty_bodies, clean),
       cmocka_unit_test_teardown(at_most_2500_events, clean),
+      cmocka_unit_test_teardown(in_a_list_an_event_is_as_deep_as_alone, clean),
       cmocka_unit_test_teardown(any_allocation_may_fail, clean),
   };
   return cmocka_run_group_tests_name("accept: events", tests, NULL, NULL);

@@ -130,6 +130,18 @@ static void without_a_known_key_nothing(void **state) {
   closed(NULL);
 }
 
+/* A digest that differs in any of its bits is another's. */
+static void every_byte_of_a_key_counts(void **state) {
+  (void)state;
+  for (size_t byte = 0; byte <= 32; byte++) {
+    struct door_key keys[] = {key_of("another", SCOPE_ADMIN, "a"), key_of("first", SCOPE_ADMIN, "b")};
+    if (byte < 32) keys[1].sha256[byte] ^= (unsigned char)(1u << byte % 8);
+    world_open(&world, (struct door_options){.routes = routes, .route_count = ROUTES, .keys = keys, .key_count = 2});
+    assert_int_equal(ask_route(&routes[2], "Authorization: Bearer first\r\n"), byte < 32 ? 401 : 200);
+    closed(NULL);
+  }
+}
+
 static void a_revoked_key_is_refused_from_the_next_request_on(void **state) {
   (void)state;
   struct door_key keys[] = {key_of("first", SCOPE_READ, "a"), key_of("second", SCOPE_READ, "b")};
@@ -252,6 +264,10 @@ static void refuses_to_open(void **state) {
       {"[::]:0", "reverse proxy", true, false},
       {"[::]:0", "without a key", false, true},
       {"[::ffff:127.0.0.1]:0", "without a key", false, false},
+      {"126.255.255.255:0", "without a key", false, false},
+      {"128.0.0.1:0", "without a key", false, false},
+      {"192.168.1.1:0", "without a key", false, true},
+      {"[fe80::1]:0", "without a key", false, false},
       {"8080", "127.0.0.1:8080", false, false},
       {"127.0.0.1:", "came \"127.0.0.1:\"", false, false},
       {"127.0.0.1:65536", "came", false, false},
@@ -309,6 +325,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_route_and_every_scope),
       cmocka_unit_test(without_a_known_key_nothing),
+      cmocka_unit_test(every_byte_of_a_key_counts),
       cmocka_unit_test(a_revoked_key_is_refused_from_the_next_request_on),
       cmocka_unit_test(a_key_revoked_while_the_body_comes),
       cmocka_unit_test(the_first_key_while_a_body_comes),
