@@ -25,11 +25,20 @@ static void advance(struct desk *d, int64_t ms) {
   clock_advance(ms);
   courier_nudge(d->courier);
 }
-/* A withdrawal of nobody is a full stop: once acknowledged, everything said before has been taken in. */
+/* A withdrawal of nobody is a full stop: once acknowledged, everything said before has been taken in; once a second one is, what the turn
+ * of the first had to begin has begun. */
 static void settle(struct desk *d) {
-  _Atomic bool done = false;
-  courier_withdraw(d->courier, 63, 1, (void *)&done);
-  while (!done) usleep(100);
+  for (int i = 0; i < 2; i++) {
+    _Atomic bool done = false;
+    courier_withdraw(d->courier, 63, 1, (void *)&done);
+    while (!done) usleep(100);
+  }
+}
+/* Attempts, whether their receivers have heard of them yet or not. */
+static uint64_t begun(struct desk *d) {
+  settle(d);
+  const struct courier_figures f = courier_figures(d->courier);
+  return f.attempts + f.in_flight;
 }
 static struct attempt_result result_at(struct desk *d, size_t n) {
   desk_wait(d, &d->count, n + 1);
@@ -354,8 +363,7 @@ static void retry_after_holds_the_whole_endpoint(void **state) {
     assert_int_equal(a.next_due, START + waits[i]);
     desk_push(&d, desk_letter(2, START, START + CLOCK_HOUR)); /* another letter: the endpoint has asked for peace */
     advance(&d, 44 * CLOCK_SECOND);
-    settle(&d);
-    assert_int_equal(r->count, 1);
+    assert_int_equal(begun(&d), 1);
     advance(&d, waits[i] - 44 * CLOCK_SECOND);
     desk_wait(&d, &d.ends, 1);
     advance(&d, CLOCK_SECOND); /* and from now on it gets less than it got before */

@@ -180,6 +180,115 @@ static void each_costs_one_attempt(void **state) {
   assert_true(poured < 5 * (1 << 20)); /* what kernels hold, not 50 MB: reading stopped at 16 KiB */
 }
 
+#define FLOOD ((size_t)64 << 20)
+
+static bool floods(struct receiver *r, int connection, size_t n) {
+  (void)n;
+  static const char piece[65536];
+  receiver_say(connection, "HTTP/1.1 500 Oops\r\nContent-Length: 67108864\r\n\r\n");
+  for (size_t all = 0; all < FLOOD && !r->closing; all += sizeof piece) {
+    ssize_t sent = send(connection, piece, sizeof piece, MSG_NOSIGNAL);
+    if (sent <= 0) break;
+    poured += (size_t)sent;
+  }
+  return false;
+}
+
+/* With time enough to take it all: what is read of an answer is bounded by itself, not by how long it may last. */
+static void a_flood_is_not_read(void **state) {
+  (void)state;
+  struct receiver *r = receiver_start(floods, NULL);
+  struct desk d;
+  desk_init(&d, &r->port, 1);
+  d.options.connect_ms = d.options.total_ms = 30000;
+  poured = 0;
+  desk_open(&d);
+  desk_push(&d, desk_letter(1, clock_now(), clock_now() + CLOCK_HOUR));
+  desk_wait(&d, &d.count, 1);
+  assert_int_equal(d.results[0].end, LETTER_AGAIN);
+  assert_int_equal(d.results[0].status, 500);
+  desk_close(&d);
+  receiver_stop(r);
+  print_message("%zu of %zu bytes poured\n", poured, FLOOD);
+  assert_true(poured < FLOOD / 4); /* what kernels hold */
+}
+
+/* A place whose queue of connections is full answers no knock: the loopback's black hole. */
+static int full_queue(int others[4], int *port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t length = sizeof address;
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 0) != 0) abort();
+  if (getsockname(listener, (struct sockaddr *)&address, &length) != 0) abort();
+  for (int i = 0; i < 4; i++) {
+    others[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    (void)!connect(others[i], (struct sockaddr *)&address, sizeof address);
+  }
+  *port = ntohs(address.sin_port);
+  return listener;
+}
+
+/* An attempt that cannot even connect must not hold its place for as long as one whose receiver works on it. */
+static void connecting_has_a_time_of_its_own(void **state) {
+  (void)state;
+  struct desk d;
+  int others[4], port;
+  const int listener = full_queue(others, &port);
+  desk_init(&d, &port, 1);
+  d.options.connect_ms = 300;
+  d.options.total_ms = 20000;
+  desk_open(&d);
+  desk_push(&d, desk_letter(1, clock_now(), clock_now() + CLOCK_HOUR));
+  desk_wait(&d, &d.count, 1);
+  assert_int_equal(d.results[0].end, LETTER_AGAIN);
+  assert_string_equal(d.results[0].reason, "timeout");
+  assert_in_range(d.results[0].milliseconds, 250, 10000);
+  desk_close(&d);
+  for (int i = 0; i < 4; i++) close(others[i]);
+  close(listener);
+}
+
+static bool asks_for_an_hour(struct receiver *r, int connection, size_t n) {
+  if (n > 0) return answer_204(r, connection, n);
+  receiver_say(connection, "HTTP/1.1 503 Busy\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n");
+  return true;
+}
+
+static void advance(struct desk *d, int64_t ms) {
+  clock_advance(ms);
+  for (int i = 0; i < 2; i++) { /* a withdrawal of nobody is a full stop: with the second, what the turn of the first begins has begun */
+    _Atomic bool done = false;
+    courier_withdraw(d->courier, 63, 1, (void *)&done);
+    while (!done) usleep(100);
+  }
+}
+
+/* Its own letter waits for as long as it says, within its time; the others only a minute, or all would be too late by then. */
+static void an_hour_is_not_everybodys(void **state) {
+  (void)state;
+  const int64_t start = INT64_C(1736925600000);
+  clock_freeze(start);
+  struct receiver *r = receiver_start(asks_for_an_hour, NULL);
+  struct desk d;
+  desk_init(&d, &r->port, 1);
+  desk_open(&d);
+  desk_push(&d, desk_letter(1, start, start + 2 * CLOCK_HOUR));
+  desk_wait(&d, &d.count, 1);
+  assert_int_equal(d.results[0].next_due, start + CLOCK_HOUR);
+  desk_push(&d, desk_letter(2, start, start + CLOCK_HOUR));
+  advance(&d, CLOCK_MINUTE - 1);
+  const struct courier_figures f = courier_figures(d.courier);
+  assert_int_equal(f.attempts + f.in_flight, 1);
+  advance(&d, 1);
+  desk_wait(&d, &d.ends, 1);
+  assert_int_equal(d.results[1].id, 2);
+  advance(&d, 59 * CLOCK_MINUTE);
+  desk_wait(&d, &d.ends, 2);
+  desk_close(&d);
+  receiver_stop(r);
+  clock_thaw();
+}
+
 static void a_redirect_leads_nowhere(void **state) {
   (void)state;
   struct receiver *inner = receiver_start(answer_204, NULL), *outer = receiver_start(redirects, inner);
@@ -195,6 +304,7 @@ static void a_redirect_leads_nowhere(void **state) {
   assert_int_equal(outer->count, 4);
   assert_int_equal(inner->count, 0);
   desk_close(&d);
+  assert_int_equal(inner->connection_count, 0); /* nobody knocks there either */
   receiver_stop(outer);
   receiver_stop(inner);
 }
@@ -353,8 +463,15 @@ static void tls_is_verified(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_costs_one_attempt), cmocka_unit_test(a_redirect_leads_nowhere),       cmocka_unit_test(no_proxy_is_used),
-      cmocka_unit_test(nobody_listens),         cmocka_unit_test(a_connection_closed_in_between), cmocka_unit_test(tls_is_verified),
+      cmocka_unit_test(each_costs_one_attempt),
+      cmocka_unit_test(a_redirect_leads_nowhere),
+      cmocka_unit_test(no_proxy_is_used),
+      cmocka_unit_test(nobody_listens),
+      cmocka_unit_test(a_connection_closed_in_between),
+      cmocka_unit_test(tls_is_verified),
+      cmocka_unit_test(a_flood_is_not_read),
+      cmocka_unit_test(connecting_has_a_time_of_its_own),
+      cmocka_unit_test(an_hour_is_not_everybodys),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
