@@ -21,13 +21,19 @@ struct golden {
   uint32_t off; /* answers that are others */
 };
 
+/* The rows lie in the state, not in the model's file: nobody would find them there. */
+static bool is_of_state(const struct golden *g) {
+  return g->m->golden != g->m->noun->golden;
+}
+
 static void __attribute__((format(printf, 3, 4))) complain(const struct golden *g, uint32_t row, const char *format, ...) {
   char text[600];
   va_list list;
   va_start(list, format);
   vsnprintf(text, sizeof text, format, list);
   va_end(list);
-  findings_add(g->f, FINDING_ERROR, g->m->noun->at.file, g->m->noun->at.line, "model \"%s\": golden row %u: %s", g->m->name, row + 1, text);
+  findings_add(g->f, FINDING_ERROR, g->m->noun->at.file, g->m->noun->at.line, "model \"%s\": %sgolden row %u: %s", g->m->name,
+               is_of_state(g) ? "its state's " : "", row + 1, text);
 }
 
 /* A column of 64 rows has a word of validity bits for each value of a row. */
@@ -71,10 +77,15 @@ static void read_inputs(struct golden *g, uint32_t row, const struct node *given
   }
 }
 
-/* The file's rows, and a state that was trained since: said once, with what to do. */
+/* The file's rows, and a state that was trained since; or the state's own, and a plugin that was changed since: said once, with what to do.
+ */
 static void complain_of_number(struct golden *g, uint32_t row, const struct belief *b, double expected, double within, double got) {
-  if (g->off++ || g->m->golden != g->m->noun->golden)
-    complain(g, row, "\"%s\": expected %.6f within %g, got %.6f", b->name, expected, within, got);
+  if (g->off++) complain(g, row, "\"%s\": expected %.6f within %g, got %.6f", b->name, expected, within, got);
+  else if (is_of_state(g))
+    complain(g, row,
+             "\"%s\": expected %.6f within %g, got %.6f (is the plugin another one since it was trained? Train it again, or put that "
+             "plugin back)",
+             b->name, expected, within, got);
   else
     complain(g, row,
              "\"%s\": expected %.6f within %g, got %.6f (was the state trained again? Put the rows that `kairos train` printed into %s)",

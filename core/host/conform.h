@@ -69,4 +69,5 @@ struct conform_entry {
   conform_check *check;
   bool threads; /* it starts some: the jail lets it */
 };
+bool conform_explain(struct bench *b); /* predict/explain, a file of its own */
 extern const struct conform_entry conform_life[], conform_predict[], conform_state[], conform_fault[], conform_thread[], conform_train[];

@@ -108,5 +108,6 @@ static bool extreme(struct bench *b) {
 
 const struct conform_entry conform_predict[] = {
     {"rows", rows, false},   {"too_many", too_many, false}, {"single", single, false},   {"order", permuted, false},
-    {"again", again, false}, {"missing", missing, false},   {"extreme", extreme, false}, {NULL, NULL, false},
+    {"again", again, false}, {"missing", missing, false},   {"extreme", extreme, false}, {"explain", conform_explain, false},
+    {NULL, NULL, false},
 };

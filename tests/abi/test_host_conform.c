@@ -123,6 +123,32 @@ static void one_check_alone(void **state) {
   assert_false(plugin_conform("/nonexistent.so", &o, note, &s, &failed, &e));
 }
 
+/* An explanation is of the answer that it explains; who does not explain is told so, and nothing else. */
+static void explanations_are_of_the_answers(void **state) {
+  (void)state;
+  static const struct {
+    const char *config, *words;
+  } bad[] = {{"{\"mode\":\"wrong\"}", "predict gave"},
+             {"{\"mode\":\"crash\"}", "crashed with signal"},
+             {"{\"mode\":\"far\"}", "explain wrote outside"},
+             {"{\"mode\":\"all\"}", "has no answer 'y', expected NaN"},
+             {"{\"mode\":\"refuse\"}", "explain refused 0 rows"}};
+  struct seen s;
+  struct conform_options o = {.seed = 1};
+  conform(rogue("explains"), &o, &s);
+  assert_true(s.count == 0);
+  o.only = "predict/explain";
+  conform(rogue("explains"), &o, &s);
+  assert_true(s.held == 1);
+  conform(rogue("honest"), &o, &s);
+  assert_true(s.skipped == 1);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    o.config = bad[i].config;
+    conform(rogue("explains"), &o, &s);
+    if (s.count != 1 || !strstr(s.words[0], bad[i].words)) fail_msg("%s: \"%s\" does not say \"%s\"", o.config, s.words[0], bad[i].words);
+  }
+}
+
 /* A plugin that hangs costs its limit and nothing else. */
 static void a_hang_is_one_failure(void **state) {
   (void)state;
@@ -134,9 +160,8 @@ static void a_hang_is_one_failure(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(good_plugins_hold),
-      cmocka_unit_test(each_group_has_teeth),
-      cmocka_unit_test(one_check_alone),
+      cmocka_unit_test(good_plugins_hold),     cmocka_unit_test(each_group_has_teeth),
+      cmocka_unit_test(one_check_alone),       cmocka_unit_test(explanations_are_of_the_answers),
       cmocka_unit_test(a_hang_is_one_failure),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

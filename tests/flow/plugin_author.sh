@@ -15,7 +15,7 @@ while IFS= read -r line; do
   echo "$line" >>"$work/told.txt"
   eval "$line" >"$work/out" 2>"$work/err" </dev/null || { cat "$work/out" "$work/err" >&2; say "docs/PLUGINS.md: this does not work: $line"; }
   case $line in
-  *"kairos conform"*) has "30 checks, 0 failed" ;;
+  *"kairos conform"*) has "31 checks, 0 failed" ;;
   *"kairos train"*)
     has '| people to learn from | [0-9]'
     sed -n '/^  golden = {/,/^  },/p' "$work/out" >"$work/golden"
@@ -24,6 +24,16 @@ while IFS= read -r line; do
   *"kairos check"*) has "no errors" ;;
   esac
 done <"$work/commands"
+
+# Another plugin than the state was trained with: the rows that say so lie in the state, so it says that.
+sed 's/values\[row\] = value_of(model, x)/values[row] = value_of(model, x) * 0.9/' wake_up/wake_up.c >wake_up/other.c
+cmp -s wake_up/wake_up.c wake_up/other.c && say "the template has another line by now"
+sed 's/wake_up\.c /other.c /; s/-o \$@ wake_up\.c/-o $@ other.c/' wake_up/Makefile >wake_up/other.mk
+make -s -C wake_up -f other.mk -B wake_up.so >"$work/out" 2>&1 || say "the other plugin does not build"
+run 3 kairos check program
+has "wake_up\": its state's golden row 1: .* (is the plugin another one since it was trained?"
+make -s -C wake_up -B
+run 0 kairos check program
 
 # The golden rows that training printed, where the page says to paste them.
 [ -s "$work/golden" ] || say "training printed no golden rows"
