@@ -73,6 +73,7 @@ static const char schema[] =
     "  message TEXT,\n"
     "  expires_at TEXT,\n"
     "  record TEXT NOT NULL CHECK(json_valid(record)));"
+    "CREATE INDEX decisions_of_elsewhere ON decisions(user_id, json_extract(record, '$.external')) WHERE source='imported';"
     "CREATE TABLE deliveries(\n"
     "  decision_id TEXT PRIMARY KEY REFERENCES decisions,\n"
     "  end TEXT NOT NULL CHECK(end IN('waiting','delivered','failed','expired','withdrawn')),\n"
@@ -102,8 +103,10 @@ static const struct {
     [SHEET_DECISIONS] = {17, "INSERT INTO decisions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
     [SHEET_DELIVERIES] = {4, "INSERT INTO deliveries VALUES(?,?,?,?)"},
     [SHEET_ATTEMPTS] = {6, "INSERT INTO attempts VALUES(?,?,?,?,?,?)"},
-    [SHEET_OUTCOMES] = {5, "INSERT INTO outcomes SELECT ?1,?2,?3,?4,?5 WHERE EXISTS(SELECT 1 FROM decisions WHERE decision_id=?2 AND"
-                           " user_id=?3)"},
+    /* An imported decision is answered by the name that it had elsewhere. */
+    [SHEET_OUTCOMES] = {5, "INSERT INTO outcomes SELECT ?1,asked,?3,?4,?5 FROM (SELECT coalesce((SELECT decision_id FROM decisions"
+                           " WHERE decision_id=?2 AND user_id=?3), (SELECT decision_id FROM decisions WHERE source='imported' AND"
+                           " user_id=?3 AND json_extract(record, '$.external')=?2)) AS asked) WHERE asked IS NOT NULL"},
 };
 
 static const char sums[] =

@@ -11,12 +11,15 @@ run 0 "$KAIROS" init --data "$work/data" --files 2
 run 0 "$KAIROS" import "$work/events" --data "$work/data" --program "$work/program"
 last=$(tail -n 1 "$work/events" | sed 's/.*"timestamp":"\([^"]*\)".*/\1/')
 
-# An answer to a decision, and one to a decision that nobody made.
+# An answer to a decision, one to a decision that was made elsewhere, by the name that it had there, and one to a decision that nobody made.
 "$KAIROS" replay --print --data "$work/data" >"$work/decisions"
 asked=$(grep '"outcome":"sent"' "$work/decisions" | head -n 1)
 id=$(echo "$asked" | sed 's/.*"id":"\(d[0-9]*-[0-9]*\)".*/\1/')
 who=$(echo "$asked" | sed 's/.*"user":"\([^"]*\)".*/\1/')
-for answered in "$id" d1-999999; do
+printf '{"id":"l-1","userId":"%s","eventType":"logged_decision","timestamp":"%s","data":{"decisionId":"old-7","option":"walk","propensity":{"walk":0.3,"none":0.7}}}\n' \
+  "$who" "$last" >"$work/elsewhere"
+run 0 "$KAIROS" import "$work/elsewhere" --data "$work/data"
+for answered in "$id" d1-999999 old-7; do
   printf '{"id":"r-%s","userId":"%s","eventType":"intervention_response","timestamp":"%s","data":{"decisionId":"%s","response":"helpful"}}\n' \
     "$answered" "$who" "$last" "$answered"
 done >"$work/answers"
@@ -39,7 +42,10 @@ is "expired without an attempt" "SELECT count(*) FROM deliveries WHERE end<>'exp
 is "attempts at the habit" "SELECT count(*) FROM habit_tracking" "$(grep -c 'workout_completed\|workout_skipped' "$work/events")"
 is "completed" "SELECT sum(completed) FROM habits" "$(grep -c workout_completed "$work/events")"
 is "sums of habits" "SELECT count(*) FROM habits h WHERE attempts<>(SELECT count(*) FROM habit_tracking t WHERE t.habit_id=h.habit_id)" 0
-is "the answer" "SELECT decision_id || ' ' || user_id || ' ' || response FROM outcomes" "$id $who helpful"
+is "the answers" "SELECT count(*) FROM outcomes" 2
+is "the answer" "SELECT decision_id || ' ' || user_id || ' ' || response FROM outcomes WHERE decision_id='$id'" "$id $who helpful"
+is "the answer to the one of elsewhere" "SELECT option || ' ' || propensity || ' ' || o.user_id || ' ' || response FROM outcomes o
+  JOIN decisions d USING(decision_id) WHERE source='imported'" "walk 0.3 $who helpful"
 is "references" "PRAGMA foreign_key_check" ""
 is "the file" "PRAGMA integrity_check" ok
 is "profiles are JSON" "SELECT count(*) FROM users WHERE json_type(profile)<>'object'" 0
