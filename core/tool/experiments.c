@@ -132,6 +132,8 @@ static void print_one(const struct json *j, uint32_t at, struct arena *a) {
   if (counted) printf(": %.0f people, %.0f draws", number(j, at, "users"), number(j, at, "decisions"));
   if (since.len) printf(", since " STR_FORMAT, STR_ARG(since));
   printf("\n");
+  if (counted && number(j, at, "users") == 0 && number(j, at, "decisions") == 0)
+    printf("     nobody was drawn yet; what is decided on the events' own time (kairos import, ?clock=event) counts nobody\n");
   print_stop(j, at, a);
   print_arms(j, at, a);
   if (!counted) printf("     the engine is still counting what its journal says: ask again\n");

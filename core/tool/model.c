@@ -102,7 +102,7 @@ static bool show_state(const char *path, struct json_writer *w, struct err *e) {
 
 static void print_fields(const struct json *j, const char *side, struct arena *a) {
   const uint32_t list = json_get(j, 0, side), count = list == JSON_NONE ? 0 : j->tokens[list].count;
-  printf("%u %s\n", count, side);
+  printf("%u %.*s\n", count, count == 1 ? (int)strlen(side) - 1 : (int)strlen(side), side);
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t field = json_child(j, list, i);
     const struct str name = live_text(j, json_get(j, field, "name"), a), unit = live_text(j, json_get(j, field, "unit"), a);
@@ -216,8 +216,8 @@ int tool_model(int argc, char **argv) {
       {"--format", "import, export"}, {"--layout", "import, export"}, {"--state", "export, show"}, {"--out", "import"}, {"--json", "show"}};
   const struct usage usage = {"model",
                               "Takes a model's weights from another program's file, or writes them into one; shows what a state holds.",
-                              "  kairos model import adherence net.safetensors --format safetensors\n"
-                              "  kairos model export adherence net.safetensors --format safetensors\n  kairos model show adherence\n",
+                              "  kairos model import sequence net.safetensors --format safetensors\n"
+                              "  kairos model export sequence net.safetensors --format safetensors\n  kairos model show adherence\n",
                               ARGUMENTS_FIT(list, fits)};
   int code = arguments_parse(&usage, argc, argv);
   if (code) return code < 0 ? EXIT_OK : code;

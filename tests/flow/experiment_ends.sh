@@ -59,7 +59,10 @@ stressed_people "$work/everybody"
 becomes "the count" prints ' 320 people' "$KAIROS" experiments --url "$url" # figures are those of the last look, once a second
 has '^harms  *running  *320 people  *320 draws$'
 has '^counts  *running  *0 people  *0 draws$'
+run 0 "$KAIROS" experiments show counts --url "$url"
+has "nobody was drawn yet; what is decided on the events' own time (kairos import, ?clock=event) counts nobody"
 run 0 "$KAIROS" experiments show harms --url "$url"
+hasnt 'nobody was drawn yet'
 has '^     each user is drawn, at trigger:stress: 320 people, 320 draws, since 20'
 has '^  =  silence  *50\.0 %  *[12][0-9][0-9] people  nothing is sent$'
 has '^     walk  *50\.0 %  *[12][0-9][0-9] people  sends breathe$'
