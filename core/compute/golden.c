@@ -77,8 +77,7 @@ static void read_inputs(struct golden *g, uint32_t row, const struct node *given
   }
 }
 
-/* The file's rows, and a state that was trained since; or the state's own, and a plugin that was changed since: said once, with what to do.
- */
+/* The file's rows, or the state's own, and a state or a plugin that was changed since: said once, with what to do. */
 static void complain_of_number(struct golden *g, uint32_t row, const struct belief *b, double expected, double within, double got) {
   if (g->off++) complain(g, row, "\"%s\": expected %.6f within %g, got %.6f", b->name, expected, within, got);
   else if (is_of_state(g))
@@ -88,7 +87,8 @@ static void complain_of_number(struct golden *g, uint32_t row, const struct beli
              b->name, expected, within, got);
   else
     complain(g, row,
-             "\"%s\": expected %.6f within %g, got %.6f (was the state trained again? Put the rows that `kairos train` printed into %s)",
+             "\"%s\": expected %.6f within %g, got %.6f (was the state trained again, or is the plugin another one? After a training put "
+             "the rows that it printed into %s)",
              b->name, expected, within, got, g->m->noun->at.file);
 }
 

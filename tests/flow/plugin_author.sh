@@ -32,6 +32,7 @@ sed 's/wake_up\.c /other.c /; s/-o \$@ wake_up\.c/-o $@ other.c/' wake_up/Makefi
 make -s -C wake_up -f other.mk -B wake_up.so >"$work/out" 2>&1 || say "the other plugin does not build"
 run 3 kairos check program
 has "wake_up\": its state's golden row 1: .* (is the plugin another one since it was trained?"
+cp wake_up/wake_up.so other.so
 make -s -C wake_up -B
 run 0 kairos check program
 
@@ -41,6 +42,10 @@ sed -i '$d' program/models/wake_up.lua
 { cat "$work/golden"; echo '}'; } >>program/models/wake_up.lua
 run 0 kairos check program
 hasnt "wake_up.*golden"
+mv other.so wake_up/wake_up.so
+run 3 kairos check program
+has 'wake_up": golden row 1: .* (was the state trained again, or is the plugin another one? After a training put the rows .* into models/wake_up.lua)'
+make -s -C wake_up -B
 
 # A directory of folders, one a plugin, is one as well: for whoever trains just as for whoever checks.
 (

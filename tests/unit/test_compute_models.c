@@ -366,7 +366,9 @@ static void another_answer_than_the_golden_one_is_refused(void **state) {
   assert_int_equal(w->findings.errors, 1);
   assert_non_null(strstr(w->findings.at[0].text, "golden row 1"));
   assert_non_null(strstr(w->findings.at[0].text, "skip_probability"));
-  assert_non_null(strstr(w->findings.at[0].text, "(was the state trained again? Put the rows that `kairos train` printed into "));
+  assert_non_null(
+      strstr(w->findings.at[0].text,
+             "(was the state trained again, or is the plugin another one? After a training put the rows that it printed into "));
   models_free(m);
   world_free(w);
 }
