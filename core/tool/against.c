@@ -192,8 +192,7 @@ static bool take_volume(struct against *g, struct volume *reader, struct err *e)
   while (ok && volume_scan(reader, 0, &row, &u, e)) {
     if (row.kind != ENTRY_CONTROL) ok = take_row(g, reader, u, &row, e);
     else ok = side_fact(&g->candidate, row.partition, row.body, e) && (g->stored || side_fact(&g->base, row.partition, row.body, e));
-    const struct user *met = row.kind != ENTRY_CONTROL && ok ? g->candidate.user : NULL;
-    if (met && met->clock > until) until = met->clock; /* NULL: what was filled is the first that is left of a volume */
+    if (row.kind != ENTRY_CONTROL && ok && g->candidate.user->clock > until) until = g->candidate.user->clock;
     arena_reset(&g->step);
     if (++rows % 4096 == 0) tool_progress("replaying", (double)rows / (double)(total ? total : 1));
   }

@@ -17,6 +17,17 @@ struct receiving {
   bool json;
 };
 
+/* What anybody may send, as a part of one line of JSON: line ends stand between values only, and bytes that are no text become "?". */
+static struct str in_line(struct str came, bool is_json, struct arena *a) {
+  const bool text = str_utf8(came);
+  char *line = arena_text(a, came.len ? came.at : "", came.len);
+  for (size_t i = 0; line && i < came.len; i++) {
+    if (is_json && (line[i] == '\n' || line[i] == '\r')) line[i] = ' ';
+    if (!text && (unsigned char)line[i] >= 0x80) line[i] = '?';
+  }
+  return line ? (struct str){line, came.len} : STR("");
+}
+
 static void print_json(bool verified, const char *why, struct str traceparent, struct str body) {
   struct arena a = {0};
   struct json j;
@@ -25,10 +36,12 @@ static void print_json(bool verified, const char *why, struct str traceparent, s
   json_open_object(&w);
   json_pair_bool(&w, "verified", verified);
   if (!verified) json_pair_text(&w, "why", why);
-  if (traceparent.len) json_pair_str(&w, "traceparent", traceparent);
+  if (traceparent.len) json_pair_str(&w, "traceparent", in_line(traceparent, false, &a));
+  const bool is_json = body.len && json_parse(&j, &a, body, &json_limits_default, NULL);
+  const struct str line = in_line(body, is_json, &a);
   json_key(&w, "body");
-  if (body.len && json_parse(&j, &a, body, &json_limits_default, NULL)) json_put_raw(&w, body);
-  else json_put_str(&w, body);
+  if (is_json && line.len) json_put_raw(&w, line);
+  else json_put_str(&w, line);
   json_close_object(&w);
   tool_print(&out);
   arena_free(&a);

@@ -14,6 +14,19 @@ run 2 "$KAIROS" sink --port 0 --secret nonsense
 has 'expected a webhook secret whsec_'
 run 2 "$KAIROS" sink --port 70000
 
+# ---- whatever comes, with --json it is one line of JSON ----
+sink odd --json
+for body in '{"a":\n 1,\r\n"b":"\303\251"}' '\377\033[31m' '{"a":"\377"}' '{"a"' 'end'; do
+  printf "$body" >"$work/body"
+  curl -s -o "$work/answer" --data-binary @"$work/body" "http://127.0.0.1:$sink_port/hook"
+done
+wait_for "$work/odd.out" '"body":"end"}$'
+equal "lines of five webhooks" "$(wc -l <"$work/odd.out")" 5
+equal "lines that begin and end as they should" "$(grep -c '^{"verified":false,.*}$' "$work/odd.out")" 5
+grep -q '"body":{"a":  1,  "b":"é"}}$' "$work/odd.out" || say "line ends between values were not blanks"
+grep -q '"body":"?\\u001b\[31m"}$' "$work/odd.out" || say "a byte that is no text was not a question mark"
+iconv -f UTF-8 -t UTF-8 "$work/odd.out" >"$work/answer" || say "what was printed is no UTF-8"
+
 start "$work/data" --program "$work/program" --webhook "http://127.0.0.1:$good/hook" --webhook-secret "$secret" --allow-http --allow-private
 export KAIROS_URL="$url"
 zone=$(noon_zone)
