@@ -26,6 +26,17 @@ done >"$work/answers"
 run 0 "$KAIROS" import "$work/answers" --data "$work/data"
 "$KAIROS" replay --print --data "$work/data" >"$work/decisions"
 
+# A name in the data directory itself is a slip that would cost everybody.
+mkdir "$work/beside" "$work/data-too"
+ln -s "$work/data" "$work/beside/link"
+for name in "$work/data/volume-00.db" "$work/data/master.key" "$work/data/store/new.db" "$work/beside/../data/plain.db" "$work/beside/link/control.db"; do
+  run 6 "$KAIROS" export --sqlite "$name" --force --data "$work/data"
+  has 'lies in the data directory'
+done
+run 6 sh -c 'cd "$1" && exec "$2" export --sqlite volume-00.db --force --data .' sh "$work/data" "$KAIROS"
+run 0 "$KAIROS" export --sqlite "$work/data-too/plain.db" --data "$work/data"
+run 0 "$KAIROS" doctor --data "$work/data"
+
 run 0 "$KAIROS" export --sqlite "$work/plain.db" --data "$work/data"
 has 'plain text'
 has '^12 users, '
