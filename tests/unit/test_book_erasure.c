@@ -197,6 +197,25 @@ static void who_came_back_is_kept_by_a_restore(void **state) {
   drill_close(&d);
 }
 
+/* A list of another directory's people says of these nothing: whoever names it by mistake must not believe that it was asked. */
+static void a_list_of_other_people_is_refused(void **state) {
+  (void)state;
+  struct drill d;
+  struct fixture other;
+  struct volume *v = drill_open(&d, "book-drill-other");
+  live(v, "anna", 0, 3, &d.live.e);
+  drill_shut(&d, v);
+  fine(&d.live.e, book_backup(d.live.directory, d.backup, &d.live.e));
+  fixture_open(&other, "book-drill-strangers", 1);
+  struct restore how = {.erased_by = other.directory};
+  assert_false(book_restore(d.backup, d.restored.directory, d.key, &how, &d.live.e));
+  assert_int_equal(d.live.e.kind, ERR_CONFLICT);
+  assert_non_null(strstr(d.live.e.text, "another master key"));
+  assert_null(book_open(d.restored.directory, true, &d.restored.e)); /* nothing was made of it */
+  fixture_close(&other);
+  drill_close(&d);
+}
+
 /* D8: pages are copied as they are, so a damaged one is copied as well: the copy is checked before it is called good. */
 static void a_copy_of_a_damaged_file_is_no_backup(void **state) {
   (void)state;
@@ -231,6 +250,7 @@ int main(void) {
       cmocka_unit_test(an_erasure_empties_controls_log),
       cmocka_unit_test(a_restore_takes_the_tail_of_the_erased_too),
       cmocka_unit_test(who_came_back_is_kept_by_a_restore),
+      cmocka_unit_test(a_list_of_other_people_is_refused),
       cmocka_unit_test(a_copy_of_a_damaged_file_is_no_backup),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
