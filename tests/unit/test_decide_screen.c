@@ -1,7 +1,8 @@
-/* rooms: decide program accept kit */
+/* rooms: decide program accept kit; inside: decide */
 /* Screening in two steps finds the same triggers as screening with every feature at hand, whatever the conditions ask: also where they ask
  * whether a feature is known, or name a value for it. And when a trigger is left, every feature that a condition reads is there. */
 #include "decide_world.h"
+#include "rules_inside.h"
 
 #define TRIGGER(name, when) "trigger \"" name "\" { why = \"x\", on = { \"ping\" }, when = [[" when "]], offer = { \"walk\" } }\n"
 #define RULES                                                                                                                              \
@@ -65,7 +66,39 @@ static void two_steps_find_what_one_finds(void **state) {
   world_free(w);
 }
 
+/* As if event.n were said by a model that was not asked yet: it is asked where its answer may make the condition true, also where missing
+ * has a meaning of its own and says no so far; and not where no answer could. */
+static void a_model_is_asked_where_it_may_matter(void **state) {
+  (void)state;
+  static const struct {
+    const char *rules;
+    bool asked;
+  } cases[] = {{RULES_PING RULES_OPTION("walk", "") TRIGGER("t", "event.n > 2"), true},
+               {RULES_PING RULES_OPTION("walk", "") TRIGGER("t", "known(event.n)"), true},
+               {RULES_PING RULES_OPTION("walk", "") TRIGGER("t", "(event.n or 0) > 2"), true},
+               {RULES_PING RULES_OPTION("walk", "") TRIGGER("t", "not known(event.n)"), true}, /* it may be known by then */
+               {RULES_PING RULES_OPTION("walk", "") TRIGGER("t", "event.n > 2 and event.local_hour < 1"), false},
+               {RULES_PING RULES_OPTION("walk", "") TRIGGER("t", "event.n > 2 or event.local_hour < 1"), true}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    struct world *w = world_new(cases[k].rules);
+    const struct program *p = w->program;
+    const struct listening *l = rules_listening(p->rules, STR("ping"));
+    struct trigger *t = &p->rules->triggers[0];
+    unsigned char maybe[1] = {0};
+    uint32_t wanted[8];
+    world_event(w, "ping", "{}", at("2025-03-12T18:00:00Z"));
+    t->screen_models = 1;
+    t->models = 5; /* another one speaks in its message */
+    assert_int_equal(decide_screen(p->rules, l, w->slots, maybe), cases[k].asked ? 5 : 0);
+    assert_int_equal(maybe[0], cases[k].asked);
+    decide_screen_early(p->rules, l, w->slots, maybe, wanted);
+    if (cases[k].asked) assert_int_equal(maybe[0], 1);
+    world_free(w);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(two_steps_find_what_one_finds)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(two_steps_find_what_one_finds),
+                                     cmocka_unit_test(a_model_is_asked_where_it_may_matter)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,10 +9,12 @@
   "trigger \"knee\" { why = \"x\", on = { \"ping\" }, when = \"has(profile.injuries, 'knee') and profile.tier == 'gold'\",\n"              \
   "  offer = { \"rest\" } }\n"
 
-static void test_a_posted_tick_is_refused(void **state) {
+/* Nobody posts what only the engine may say: the hour, a yes or a no, a merge, what a window held. */
+static void test_what_is_the_engines_own_is_refused(void **state) {
   (void)state;
   struct world *w = world_new("flow-entry-tick", 1, RULES);
-  const char *const types[] = {"tick.day_started", "tick.caught_up", "tick.schedule"};
+  const char *const types[] = {"tick.day_started", "tick.caught_up", "tick.schedule",   "opt_in",        "opt_out",
+                               "merged_from",      "merged_into",    "features.filled", "decision_asked"};
   world_person(w, "anna", at("2025-03-03T09:00:00Z"), false);
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
     for (int history = 0; history < 2; history++) {
@@ -74,7 +76,8 @@ static void test_a_strict_policy_refuses_undeclared_types(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_posted_tick_is_refused), cmocka_unit_test(test_lists_of_the_profile_are_read),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_is_the_engines_own_is_refused),
+                                     cmocka_unit_test(test_lists_of_the_profile_are_read),
                                      cmocka_unit_test(test_a_strict_policy_refuses_undeclared_types)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

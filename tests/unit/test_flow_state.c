@@ -296,9 +296,14 @@ static void test_history_runs_forward(void **state) {
   world_say(w, world_event(w, "ann", "a", "ping", then + CLOCK_HOUR, true, "{\"n\":1}"));
   assert_int_equal(world_user(w, "ann")->clock, then + 2 * CLOCK_HOUR);
   assert_int_equal(world_user(w, "ann")->due, 0); /* no tick of today waits for who lives in 2015 */
-  for (int i = 0; i < 40; i++)
-    world_say(w, world_event(w, "ann", arena_printf(&w->arena, "c%d", i), "workout_completed", then + (i + 3) * CLOCK_HOUR, true,
-                             "{\"completionRate\":1}"));
+  for (int i = 0; i < 40; i++) {
+    struct letter *letters[1];
+    struct item *item = world_event(w, "ann", arena_printf(&w->arena, "c%d", i), "workout_completed", then + (i + 3) * CLOCK_HOUR, true,
+                                    "{\"completionRate\":1}");
+    fine(&w->e, flow_walk(w->flows[0], &item, 1, &w->arena, &w->e));
+    assert_int_equal(flow_letters_take(w->flows[0], letters, 1), 0); /* there is nothing to attempt */
+    fine(&w->e, flow_commit(w->flows[0], &w->e));
+  }
   const struct user *u = world_user(w, "ann");
   assert_in_range(u->send_count, 1, 12);
   for (size_t i = 0; i < u->send_count; i++) {
@@ -309,6 +314,80 @@ static void test_history_runs_forward(void **state) {
   }
   world_say(w, world_event(w, "ann", "now", "ping", at("2025-03-03T12:00:00Z"), false, "{\"n\":1}"));
   assert_true(world_user(w, "ann")->due != 0); /* back in our days */
+  world_free(w);
+}
+
+/* What comes late into a history is decided where the person is by then, however old it is. */
+static void test_history_is_decided_at_the_persons_clock(void **state) {
+  (void)state;
+  struct world *w = world_new("flow-history-clock", 1, RULES);
+  int64_t then = at("2015-08-03T12:00:00Z");
+  static const int64_t hours[] = {2, 1, -72};
+  world_person(w, "ann", then, true);
+  for (int i = 0; i < 3; i++)
+    world_say(w, world_event(w, "ann", arena_printf(&w->arena, "h%d", i), "ping", then + hours[i] * CLOCK_HOUR, true, "{\"n\":1}"));
+  struct world_lines lines = world_decisions(w);
+  assert_int_equal(lines.count, 3);
+  for (size_t i = 0; i < lines.count; i++) assert_non_null(strstr(lines.at[i].text, "\"at\":\"2015-08-03T14:00:00"));
+  free(lines.at);
+  world_free(w);
+}
+
+/* C3: who has opted out at a time that is known is not brought back by a yes of before. */
+static void test_consent_of_the_past_lifts_no_opt_out(void **state) {
+  (void)state;
+  struct world *w = world_new("flow-past-consent", 1, RULES);
+  int64_t then = at("2015-08-03T12:00:00Z");
+  static const struct {
+    const char *type;
+    int64_t hours;
+    bool taken;
+    enum consent consent;
+  } said[] = {{"opt_out", 2, true, CONSENT_WITHDRAWN},
+              {"opt_in", 1, false, CONSENT_WITHDRAWN},
+              {"opt_out", 1, true, CONSENT_WITHDRAWN},
+              {"opt_in", 2, true, CONSENT_GIVEN},
+              {"opt_in", 1, true, CONSENT_GIVEN}};
+  world_person(w, "ann", then, true);
+  for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+    const char *body = world_envelope(w, "ann", NULL, said[i].type, then + said[i].hours * CLOCK_HOUR, NULL);
+    struct item *item = world_say(w, world_item(w, ENTRY_CONSENT, body, clock_now(), true));
+    assert_int_equal(item->state, said[i].taken ? ITEM_TAKEN : ITEM_REFUSED);
+    if (!said[i].taken) assert_int_equal(item->err.kind, ERR_CONFLICT);
+    assert_int_equal(world_user(w, "ann")->consent, said[i].consent);
+  }
+  world_free(w);
+}
+
+/* Decided and recalled within one turn: the letter is not handed out after its row has ended; another person's is. */
+static void test_a_letter_of_the_same_turn_is_recalled(void **state) {
+  (void)state;
+  struct world *w = world_new("flow-recalled", 1, RULES);
+  struct item *items[3];
+  static const char *const people[] = {"ann", "bob"};
+  for (int i = 0; i < 2; i++) {
+    world_person(w, people[i], NOON, false);
+    const char *body = world_envelope(w, people[i], NULL, "decision_asked", NOON, "{\"trigger\":\"after\"}");
+    items[i] = world_item(w, ENTRY_ASKED, body, NOON, false);
+    items[i]->asked = rules_trigger(w->program->rules, STR("after"));
+  }
+  const char *body = world_envelope(w, "ann", NULL, "profile_updated", NOON + 1, "{\"timezone\":\"Asia/Tokyo\"}");
+  items[2] = world_item(w, ENTRY_PROFILE, body, NOON + 1, false);
+  fine(&w->e, flow_walk(w->flows[0], items, 3, &w->arena, &w->e));
+  fine(&w->e, flow_commit(w->flows[0], &w->e));
+  struct letter *letters[3];
+  int64_t recalled[3];
+  assert_true(items[2]->recalled && !items[0]->recalled);
+  assert_int_equal(flow_letters_take(w->flows[0], letters, 3), 1);
+  assert_int_equal(letters[0]->user, world_user(w, "bob")->number);
+  letter_free(letters[0]);
+  assert_int_equal(flow_recalled_take(w->flows[0], recalled, 3), 1);
+  assert_int_equal(recalled[0], world_user(w, "ann")->number);
+  for (int i = 0; i < 2; i++) {
+    struct outbox_row row;
+    fine(&w->e, volume_outbox(flow_volume(w->flows[0]), items[i]->told[0].id, &w->arena, &row, &w->e));
+    assert_int_equal(row.end, i ? OUTBOX_WAITING : OUTBOX_WITHDRAWN);
+  }
   world_free(w);
 }
 
@@ -488,6 +567,9 @@ int main(void) {
       cmocka_unit_test(test_a_dry_run_moves_nothing),
       cmocka_unit_test(test_only_the_trigger_asked_for),
       cmocka_unit_test(test_late_events_move_state_and_decide_nothing),
+      cmocka_unit_test(test_history_is_decided_at_the_persons_clock),
+      cmocka_unit_test(test_consent_of_the_past_lifts_no_opt_out),
+      cmocka_unit_test(test_a_letter_of_the_same_turn_is_recalled),
       cmocka_unit_test(test_history_runs_forward),
       cmocka_unit_test(test_imported_decisions_stand_outside),
       cmocka_unit_test(test_a_lost_turn_never_was),

@@ -127,15 +127,17 @@ static void test_dead_letters(void **state) {
 
 /* ---- what happened since ---- */
 
-#define STOPPABLE                                                                                                                          \
-  "intervention \"walk\" { why = \"x\", type = \"micro\", channel = \"push\", action = \"a\", expires = 2 * hours,\n"                      \
+#define STOPPABLE(time)                                                                                                                    \
+  "intervention \"walk\" { why = \"x\", type = \"micro\", channel = \"push\", action = \"a\", expires = " time ",\n"                       \
   "  message = { en = \"walk\" } }\n"                                                                                                      \
   "event \"ping\" { doc = \"x\", fields = { n = \"number\" } }\n"                                                                          \
   "event \"profile_updated\" { doc = \"x\", fields = { timezone = \"text\" } }\n"                                                          \
   "trigger \"one\" { why = \"x\", on = { \"ping\" }, when = \"event.n == 1\", offer = { \"walk\" } }\n"                                    \
   "trigger \"two\" { why = \"x\", on = { \"ping\" }, when = \"event.n == 2\", offer = { \"walk\" } }\n"                                    \
   "trigger \"three\" { why = \"x\", on = { \"ping\" }, when = \"event.n == 3\", offer = { \"walk\" } }\n"                                  \
-  "rollout \"slowly\" { why = \"x\", gates = { \"trigger:three\" }, stages = { { name = \"all\", share = 1 } } }\n"
+  "rollout \"slowly\" { why = \"x\", gates = { \"trigger:three\" }, stages = { { name = \"all\", share = 1 } } }\n"                        \
+  "rollout \"fast\" { why = \"x\", gates = { \"trigger:one\" }, stages = { { name = \"some\", share = 1, hold = 1 * days }, "              \
+  "{ name = \"all\", share = 1 } } }\n"
 
 struct since { /* what happens to a user between the failure and the replay */
   enum entry_kind kind;
@@ -200,7 +202,7 @@ static void test_what_happened_since(void **state) {
   char url[96], user[16];
   struct receiver *receiver = receiver_start(answer_as_it_is, NULL);
   struct endpoint endpoint = endpoint_of(receiver, url);
-  struct fleet *f = let_fail("revive-since", STOPPABLE, &endpoint, SINCE);
+  struct fleet *f = let_fail("revive-since", STOPPABLE("2 * hours"), &endpoint, SINCE);
   for (size_t i = 0; i < SINCE; i++) {
     snprintf(user, sizeof user, "u%zu", i);
     fleet_say(f, since[i].kind, user, NULL, since[i].type, since[i].data, &(struct errand){.done = check});
@@ -210,6 +212,8 @@ static void test_what_happened_since(void **state) {
   say_fact(f, "{\"kind\":\"unkill\",\"name\":\"trigger:two\"}");
   say_fact(f, "{\"kind\":\"rollout\",\"name\":\"slowly\",\"stage\":-1,\"held\":false}");
   say_fact(f, "{\"kind\":\"rollout\",\"name\":\"slowly\",\"stage\":0,\"held\":false}");
+  say_fact(f, "{\"kind\":\"rollout\",\"name\":\"fast\",\"stage\":1,\"held\":false}"); /* steps stop nobody, also back to the first */
+  say_fact(f, "{\"kind\":\"rollout\",\"name\":\"fast\",\"stage\":0,\"held\":false}");
   fleet_wait(f);
   broken = false;
   const size_t requests = receiver->count;
@@ -235,8 +239,7 @@ static void test_what_happened_since(void **state) {
 
 /* What waited in its file while there was no courier: a kill ends it, although nobody is killed any more when there is one; a halt lets it
  * go on, as it lets what the courier holds. */
-static void test_what_was_killed_while_it_waited(void **state) {
-  (void)state;
+static void killed_while_it_waited(const char *kill, const char *unkill, bool all) {
   enum { WHO = 3 };
   static const char *const pings[WHO] = {"{\"n\":1}", "{\"n\":2}", "{\"n\":3}"};
   char url[96], user[16];
@@ -246,7 +249,10 @@ static void test_what_was_killed_while_it_waited(void **state) {
   memset(ends, 0, sizeof ends);
   struct receiver *receiver = receiver_start(answer_as_it_is, NULL);
   struct endpoint endpoint = endpoint_of(receiver, url);
-  struct fleet *f = fleet_new(world_new("revive-waited", 1, STOPPABLE), 1, NULL, 0);
+  struct fleet *f = fleet_new(world_new("revive-waited", 1, STOPPABLE("8 * hours")), 1, NULL, 0);
+  say_fact(f, "{\"kind\":\"kill\",\"name\":\"trigger:one\"}"); /* lifted before anything was decided: it ends nothing of later */
+  say_fact(f, "{\"kind\":\"unkill\",\"name\":\"trigger:one\"}");
+  fleet_wait(f);
   for (size_t i = 0; i < WHO; i++) {
     snprintf(user, sizeof user, "u%zu", i);
     fleet_person(f, user);
@@ -254,14 +260,15 @@ static void test_what_was_killed_while_it_waited(void **state) {
     fleet_wait(f);
   }
   assert_int_equal(told_count, WHO);
-  say_fact(f, "{\"kind\":\"kill\",\"name\":\"trigger:two\"}");
-  say_fact(f, "{\"kind\":\"unkill\",\"name\":\"trigger:two\"}");
+  say_fact(f, kill);
+  say_fact(f, unkill);
   say_fact(f, "{\"kind\":\"rollout\",\"name\":\"slowly\",\"stage\":-1,\"held\":false}");
   fleet_wait(f);
+  clock_advance(3 * CLOCK_HOUR); /* as long as messages live, kills of before are known */
   f = fleet_new(fleet_close(f), 1, &endpoint, 1);
-  until(f, OUTBOX_DELIVERED, WHO - 1, 10);
-  until(f, OUTBOX_WITHDRAWN, 1, 10);
-  assert_int_equal(receiver->count, WHO - 1);
+  until(f, OUTBOX_WITHDRAWN, all ? WHO : 1, 10);
+  until(f, OUTBOX_DELIVERED, all ? 0 : WHO - 1, 10);
+  assert_int_equal(receiver->count, all ? 0 : WHO - 1);
   struct world *w = fleet_close(f);
   struct outbox_row row;
   fine(&w->e, volume_outbox(flow_volume(w->flows[0]), told[1], &w->arena, &row, &w->e));
@@ -270,6 +277,16 @@ static void test_what_was_killed_while_it_waited(void **state) {
   world_free(w);
   receiver_stop(receiver);
   clock_thaw();
+}
+
+static void test_what_was_killed_while_it_waited(void **state) {
+  (void)state;
+  killed_while_it_waited("{\"kind\":\"kill\",\"name\":\"trigger:two\"}", "{\"kind\":\"unkill\",\"name\":\"trigger:two\"}", false);
+}
+
+static void test_what_waited_while_all_was_killed(void **state) {
+  (void)state;
+  killed_while_it_waited("{\"kind\":\"kill\",\"name\":\"all\"}", "{\"kind\":\"unkill\",\"name\":\"all\"}", true);
 }
 
 static int setup(void **state) {
@@ -281,6 +298,7 @@ static int setup(void **state) {
 int main(void) {
   signal(SIGPIPE, SIG_IGN);
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_dead_letters), cmocka_unit_test(test_what_happened_since),
-                                     cmocka_unit_test(test_what_was_killed_while_it_waited)};
+                                     cmocka_unit_test(test_what_was_killed_while_it_waited),
+                                     cmocka_unit_test(test_what_waited_while_all_was_killed)};
   return cmocka_run_group_tests(tests, setup, NULL);
 }
