@@ -31,6 +31,14 @@ static void watch(const char *bytes, size_t length) {
   if (answered[user]) violations++;
 }
 
+/* The courier's thread stands still with a request in its hand, for as long as `holds`. */
+static _Atomic bool holds, held;
+static void hold_up(const char *bytes, size_t length) {
+  if (!holds || !memmem(bytes, length, "webhook-id:", 11)) return;
+  held = true;
+  while (holds) usleep(200);
+}
+
 typedef ssize_t send_function(int, const void *, size_t, int);
 __attribute__((visibility("default"))) ssize_t send(int descriptor, const void *bytes, size_t length, int flags) {
   union {
@@ -38,6 +46,7 @@ __attribute__((visibility("default"))) ssize_t send(int descriptor, const void *
     send_function *function;
   } real = {dlsym(RTLD_NEXT, "send")};
   watch(bytes, length);
+  hold_up(bytes, length);
   return real.function(descriptor, bytes, length, flags);
 }
 
@@ -137,8 +146,64 @@ static void test_nothing_starts_after_the_answer(void **state) {
   receiver_stop(receiver);
 }
 
+static void note(void *context, struct job *j) {
+  assert_int_equal(j->err.kind, ERR_NONE);
+  *(bool *)context = true;
+}
+static void nothing(struct job *j, struct flow *f) {
+  (void)j, (void)f;
+}
+
+static void ask(struct fleet *f, bool stops, bool *done) {
+  const struct errand errand = {.done = note, .context = done};
+  struct job *j = fleet_job(f, "u0", &errand);
+  *done = false;
+  j->call = nothing;
+  j->stops = j->urgent = stops;
+  fleet_submit(f, j);
+}
+
+static void turn(struct fleet *f, int milliseconds) {
+  for (int i = 0; i < milliseconds; i++) {
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+    usleep(1000);
+  }
+}
+
+/* C4: what stops something is answered when the courier knows of it, and nothing else waits for the courier. */
+static void test_a_stop_is_answered_when_the_courier_knows(void **state) {
+  (void)state;
+  bool plain = false, stop = false;
+  struct receiver *receiver = receiver_start(answer_204, NULL);
+  char url[96];
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/hook", receiver->port);
+  struct endpoint endpoint = {.name = "hook", .url = url, .secrets = {TEST_SECRET, NULL}, .allow_http = true, .allow_private = true};
+  memset((void *)answered, 0, sizeof answered);
+  clock_freeze(NOON);
+  struct fleet *f = fleet_new(world_new("lane-stop", 1, RULES), 1, &endpoint, 1);
+  fleet_person(f, "u0");
+  fleet_wait(f);
+  holds = true;
+  fleet_say(f, ENTRY_EVENT, "u0", NULL, "ping", "{\"n\":1}", NULL);
+  for (int i = 0; i < 20000 && !held; i++) turn(f, 1);
+  assert_true(held);
+  ask(f, false, &plain);
+  for (int i = 0; i < 20000 && !plain; i++) turn(f, 1);
+  assert_true(plain);
+  ask(f, true, &stop);
+  turn(f, 300);
+  assert_false(stop);
+  holds = false;
+  fleet_wait(f);
+  assert_true(stop);
+  world_free(fleet_close(f));
+  clock_thaw();
+  receiver_stop(receiver);
+}
+
 int main(void) {
   signal(SIGPIPE, SIG_IGN);
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_nothing_starts_after_the_answer)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_nothing_starts_after_the_answer),
+                                     cmocka_unit_test(test_a_stop_is_answered_when_the_courier_knows)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
