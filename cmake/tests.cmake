@@ -14,7 +14,7 @@ set(KAIROS_TEST_ENVIRONMENT
   "KAIROS_SOURCE=${PROJECT_SOURCE_DIR}"
   "ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:handle_abort=0"
   "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
-  "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
+  "TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
 
 # Two builds' tests can stand in one list (scripts/test): a sanitized build's names carry a prefix.
 set(KAIROS_TEST_PREFIX "")
