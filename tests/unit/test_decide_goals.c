@@ -59,6 +59,7 @@ static void goals_move_slowly(void **state) {
   expect(w, 9000, 7000, DAY(7), 8450, "");          /* 8470, rounded down */
   expect(w, 8460, 7000, DAY(14), 0, "goal_stands"); /* what is left after rounding */
   expect(w, -1, 7000, DAY(15), 0, "goal_unknown");
+  expect(w, 0, 7000, DAY(15) + 2 * CLOCK_HOUR, 0, "goal_unknown");
   expect(w, 1, 7000, DAY(16), 7650, "");            /* 7 605, rounded up: down would be more than a tenth */
   w->user->send_count = 0;                          /* or the gap between two sends would say no first */
   expect(w, 9000, 7000, DAY(10), 0, "goal_stands"); /* the clock went back */

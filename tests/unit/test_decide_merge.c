@@ -231,6 +231,22 @@ static void the_newer_of_both_stays(void **state) {
   program_free(p);
 }
 
+/* A known age is known from the first year on. */
+static void the_youngest_are_minors(void **state) {
+  (void)state;
+  for (int32_t age = 0; age < 19; age++) {
+    struct user *from = person_new("from"), *into = person_new("into");
+    from->age = age;
+    into->age = 40;
+    into->minor_consent = true;
+    merge_into(NULL, into, from, at("2026-03-02T12:00:00Z"));
+    assert_int_equal(into->age, age < 18 ? age : 40);
+    assert_int_equal(into->minor_consent, age == 18); /* a guardian of both has to have agreed */
+    user_free(from);
+    user_free(into);
+  }
+}
+
 /* Whoever fills the profile of the one who stays does not stop a merge. */
 static void a_full_profile_is_no_way_out(void **state) {
   (void)state;
@@ -321,10 +337,14 @@ static void rows_that_are_no_merge(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(no_merge_allows_what_was_refused), cmocka_unit_test(what_was_given_is_not_given_again),
-      cmocka_unit_test(the_newer_of_both_stays),          cmocka_unit_test(a_week_is_counted_over_both),
-      cmocka_unit_test(too_many_sends_keep_the_newest),   cmocka_unit_test(a_full_profile_is_no_way_out),
-      cmocka_unit_test(a_closed_user_stays_closed),       cmocka_unit_test(rows_that_are_no_merge)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(no_merge_allows_what_was_refused),
+                                     cmocka_unit_test(what_was_given_is_not_given_again),
+                                     cmocka_unit_test(the_newer_of_both_stays),
+                                     cmocka_unit_test(the_youngest_are_minors),
+                                     cmocka_unit_test(a_week_is_counted_over_both),
+                                     cmocka_unit_test(too_many_sends_keep_the_newest),
+                                     cmocka_unit_test(a_full_profile_is_no_way_out),
+                                     cmocka_unit_test(a_closed_user_stays_closed),
+                                     cmocka_unit_test(rows_that_are_no_merge)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,21 @@ static void a_halt_puts_everybody_out(void **state) {
   world_free(w);
 }
 
+/* A program that has fewer stages than operators went: the last one counts. Who is outside of a stage is so by their place alone. */
+static void beyond_the_last_stage_is_the_last(void **state) {
+  (void)state;
+  struct world *w = world_new(BASE T ROLLOUT("trigger:t", "{ name = \"few\", share = 0.0001, hold = 1 * days }, " ALL));
+  const struct rules *r = w->program->rules;
+  assert_true(rollout_outside(r, 0, 0, STR("ann")));
+  assert_false(rollout_outside(r, 0, 1, STR("ann")) || rollout_outside(r, 0, -1, STR("ann")) || rollout_outside(r, 0, 2, STR("ann")));
+  ping(w, "{\"n\":3}", NOON);
+  expect_outcome(w, "t", OUTCOME_GATED, "not_in_rollout");
+  world_fact(w, "{\"kind\":\"rollout\",\"name\":\"r\",\"stage\":5}");
+  ping(w, "{\"n\":3}", NOON);
+  expect_outcome(w, "t", OUTCOME_SENT, NULL);
+  world_free(w);
+}
+
 static void the_unknown_stay_out(void **state) {
   (void)state;
   struct world *w = world_new(BASE T ROLLOUT("trigger:t", "{ name = \"staff\", share = 1, only = \"profile.staff\" }"));
@@ -202,9 +217,9 @@ static void the_last_are_held_back(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(only_who_could_get_it_comes_in), cmocka_unit_test(a_halt_puts_everybody_out),
-      cmocka_unit_test(the_unknown_stay_out),           cmocka_unit_test(who_bears_little_comes_last),
-      cmocka_unit_test(the_last_are_held_back),         cmocka_unit_test(only_chance_is_compared),
-      cmocka_unit_test(whose_decision_it_is),
+      cmocka_unit_test(the_unknown_stay_out),           cmocka_unit_test(beyond_the_last_stage_is_the_last),
+      cmocka_unit_test(who_bears_little_comes_last),    cmocka_unit_test(the_last_are_held_back),
+      cmocka_unit_test(only_chance_is_compared),        cmocka_unit_test(whose_decision_it_is),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -287,6 +287,21 @@ static void test_an_hour_late_is_in_time(void **state) {
   world_free(w);
 }
 
+/* What is due in one moment comes in the order of the triggers' names. */
+static void test_ties_are_told_by_name(void **state) {
+  (void)state;
+  struct world *w = world_new(HEAD LISTEN("b", "silence(3 * hours)") LISTEN("a", "silence(3 * hours)") LISTEN("c", "silence(3 * hours)"));
+  static const char *const names[] = {"a", "b", "c"};
+  int64_t begun = at("2025-06-02T08:00:00Z");
+  begin(w, begun);
+  for (int i = 0; i < 3; i++) {
+    assert_string_equal(fire(w, begun + 3 * CLOCK_HOUR, true, NULL), "tick.silence");
+    assert_int_equal(w->count, 1);
+    assert_non_null(world_of(w, names[i]));
+  }
+  world_free(w);
+}
+
 /* Of several triggers' sends each is followed by whom it concerns. */
 static void test_only_what_it_follows(void **state) {
   (void)state;
@@ -349,6 +364,7 @@ int main(void) {
       cmocka_unit_test(test_what_was_missed_is_written_off),
       cmocka_unit_test(test_an_hour_late_is_in_time),
       cmocka_unit_test(test_only_what_it_follows),
+      cmocka_unit_test(test_ties_are_told_by_name),
       cmocka_unit_test(test_history_has_its_own_ticks),
       cmocka_unit_test(test_a_tick_is_the_same_everywhere),
   };

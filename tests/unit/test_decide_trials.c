@@ -37,6 +37,23 @@ static void silences_are_one_propensity(void **state) {
   world_free(w);
 }
 
+/* Arms never move, whatever the engine's version: what is drawn is a function of revision and user, or of the decision too. */
+static void draws_are_what_they_were(void **state) {
+  (void)state;
+  static const char *const rules[] = {TRIAL("3", "user", SILENCE("a", "0.5") ", " SENDS("b", "0.5", "weak")),
+                                      TRIAL("3", "decision", SILENCE("a", "0.5") ", " SENDS("b", "0.5", "weak"))};
+  for (size_t k = 0; k < 2; k++) {
+    struct world *w = world_new(rules[k]);
+    for (int i = 0; i < 20; i++) {
+      const struct decision *d = ping(w, "{\"n\":3}");
+      const double u =
+          k ? rng_draw(STR("x#3"), STR("ann"), d->id, STR("arm of decision")) : rng_draw(STR("x#3"), STR("ann"), 0, STR("arm of user"));
+      assert_true(d->uniform == u && d->arm == (u < 0.5 ? 0 : 1));
+    }
+    world_free(w);
+  }
+}
+
 /* Beside silence alone: nothing that is offered may be sent, and nothing is drawn. */
 static void nothing_left_is_no_draw(void **state) {
   (void)state;
@@ -151,10 +168,10 @@ static void another_revision_goes_on(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(silences_are_one_propensity), cmocka_unit_test(nothing_left_is_no_draw),
-      cmocka_unit_test(only_a_users_arm_is_read),    cmocka_unit_test(strata_are_taken_once),
-      cmocka_unit_test(the_end_is_the_control_arm),  cmocka_unit_test(the_end_sends_nothing_forbidden),
-      cmocka_unit_test(another_revision_goes_on),
+      cmocka_unit_test(silences_are_one_propensity),     cmocka_unit_test(draws_are_what_they_were),
+      cmocka_unit_test(nothing_left_is_no_draw),         cmocka_unit_test(only_a_users_arm_is_read),
+      cmocka_unit_test(strata_are_taken_once),           cmocka_unit_test(the_end_is_the_control_arm),
+      cmocka_unit_test(the_end_sends_nothing_forbidden), cmocka_unit_test(another_revision_goes_on),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
