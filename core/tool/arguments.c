@@ -6,6 +6,7 @@
 #include "kit/clock.h"
 #include "kit/file.h"
 #include "language/settings.h"
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,8 +370,21 @@ void tool_say_open(const char *data) {
             data, mode, data);
 }
 
+/* Asked of the directories as they are, not as they are written. */
+bool tool_outside(const char *path, const char *data, struct err *e) {
+  char folder[PATH_MAX] = ".", at[PATH_MAX], of[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  const size_t length = slash && slash > path ? (size_t)(slash - path) : 1; /* "/x" lies in "/" */
+  if (slash) snprintf(folder, sizeof folder, "%.*s", (int)length, path);
+  if (!realpath(folder, at) || !realpath(data, of)) return true; /* whoever opens them says why */
+  const size_t inside = strlen(of);
+  if (strncmp(at, of, inside) != 0 || (at[inside] && at[inside] != '/')) return true;
+  return err_set(e, ERR_CONFLICT, "%s lies in the data directory %s, where nothing is replaced or added: name another place", path, data);
+}
+
 bool tool_color(int descriptor) {
-  return isatty(descriptor) && !getenv("NO_COLOR");
+  const char *none = getenv("NO_COLOR");
+  return isatty(descriptor) && !(none && none[0]); /* empty is not set, as the convention has it */
 }
 
 void tool_progress(const char *what, double share) {

@@ -66,7 +66,10 @@ bool tool_printed(void);
 int tool_fail(const struct err *e);
 /* A sentence on stderr when others may look into a data directory. */
 void tool_say_open(const char *data);
-/* True when stderr (stdout) is a terminal and NO_COLOR is not set. */
+/* False for what would be written into the data directory: with --force an export replaced everybody's journal, and a backup there goes
+ * with what it is a backup of. */
+bool tool_outside(const char *path, const char *data, struct err *e);
+/* True when stderr (stdout) is a terminal and NO_COLOR is not set, or empty. */
 bool tool_color(int descriptor);
 /* A progress bar on stderr, only on a terminal; at most ten times a second. */
 void tool_progress(const char *what, double share);

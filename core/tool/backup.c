@@ -17,7 +17,7 @@ int tool_backup(int argc, char **argv) {
   if (code) return code < 0 ? EXIT_OK : code;
   if (!arguments_given(&usage, "DIR", target)) return EXIT_USAGE;
   struct err e = {0};
-  if (!book_backup(data, target, &e)) return tool_fail(&e);
+  if (!tool_outside(target, data, &e) || !book_backup(data, target, &e)) return tool_fail(&e);
   /* Without it nobody could make a backup any more, for the sake of a program that ran once. */
   if (!book_store_whole(target, &e)) {
     fprintf(stderr, "WARNING: %s holds all people and decisions, but a program cannot be derived again from it: %s\n", target, e.text);

@@ -30,12 +30,14 @@ struct demo {
   struct sink *sink;
   uv_async_t finished;
   struct buf users; /* names, one a line, in order of appearance */
-  char received[DEMO_SHOWN][32];
-  size_t received_count, shown;
-  uint64_t events, sends, verified, unverified;
+  uint64_t events, sends;
   struct err err;
   pthread_mutex_t lock;
-  bool played, over; /* under the lock: the player has ended; its asking is not awaited any more */
+  /* Under the lock: what the receiver got on the main thread, and who of the two threads has ended. */
+  char received[DEMO_SHOWN][32];
+  size_t received_count;
+  uint64_t verified, unverified;
+  bool played, over; /* the player has ended; its asking is not awaited any more */
   char url[64], directory[4096];
 };
 
@@ -135,12 +137,26 @@ static void show_why(struct demo *d, const char *id) {
   buf_free(&words);
 }
 
+/* How many of those that are shown have come; an id that is there stays as it is. */
+static size_t received(struct demo *d, bool *all) {
+  pthread_mutex_lock(&d->lock);
+  const size_t count = d->received_count;
+  *all = d->verified + d->unverified >= d->sends;
+  pthread_mutex_unlock(&d->lock);
+  return count;
+}
+
 static void *play(void *argument) {
   struct demo *d = argument;
   if (play_history(d) && play_now(d)) {
-    for (int i = 0; i < 100 && d->verified + d->unverified < d->sends; i++) nanosleep(&(struct timespec){0, 50000000}, NULL);
+    bool all;
+    size_t count = received(d, &all);
+    for (int i = 0; i < 100 && !all; i++) {
+      nanosleep(&(struct timespec){0, 50000000}, NULL);
+      count = received(d, &all);
+    }
     printf("\nWhy? The engine keeps the reasons of each:\n\n");
-    for (size_t i = 0; i < d->received_count && i < 3; i++) show_why(d, d->received[i]);
+    for (size_t i = 0; i < count && i < 3; i++) show_why(d, d->received[i]);
   }
   pthread_mutex_lock(&d->lock);
   d->played = true;
@@ -149,11 +165,7 @@ static void *play(void *argument) {
   return NULL;
 }
 
-static void on_webhook(void *context, bool verified, const char *why, struct str body) {
-  struct demo *d = context;
-  if (verified) d->verified++;
-  else d->unverified++;
-  if (d->received_count == DEMO_SHOWN) return;
+static void show_webhook(struct demo *d, bool verified, const char *why, struct str body) {
   struct arena a = {0};
   struct json j;
   if (json_parse(&j, &a, body, &json_limits_default, NULL)) {
@@ -165,6 +177,15 @@ static void on_webhook(void *context, bool verified, const char *why, struct str
     snprintf(d->received[d->received_count++], sizeof d->received[0], STR_FORMAT, STR_ARG(id));
   }
   arena_free(&a);
+}
+
+static void on_webhook(void *context, bool verified, const char *why, struct str body) {
+  struct demo *d = context;
+  pthread_mutex_lock(&d->lock);
+  if (verified) d->verified++;
+  else d->unverified++;
+  if (d->received_count < DEMO_SHOWN) show_webhook(d, verified, why, body);
+  pthread_mutex_unlock(&d->lock);
 }
 
 static void on_finished(uv_async_t *async) {

@@ -7,10 +7,7 @@
 #include "kit/clock.h"
 #include "program/places.h"
 #include "tools_list.h"
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 struct walking {
@@ -82,21 +79,9 @@ static bool parse_span(const char *since, const char *until, struct exporting *o
   return out->since < out->until || err_set(e, ERR_INPUT, "--until: expected a time after --since %s, got \"%s\"", since, until);
 }
 
-/* Whoever names a file of the data directory with --force would lose it. Asked of the directories as they are, not as they are written. */
-static bool lies_elsewhere(const char *path, const char *data, struct err *e) {
-  char folder[PATH_MAX] = ".", at[PATH_MAX], of[PATH_MAX];
-  const char *slash = strrchr(path, '/');
-  const size_t length = slash && slash > path ? (size_t)(slash - path) : 1; /* "/x" lies in "/" */
-  if (slash) snprintf(folder, sizeof folder, "%.*s", (int)length, path);
-  if (!realpath(folder, at) || !realpath(data, of)) return true; /* whoever opens them says why */
-  const size_t inside = strlen(of);
-  if (strncmp(at, of, inside) != 0 || (at[inside] && at[inside] != '/')) return true;
-  return err_set(e, ERR_CONFLICT, "%s lies in the data directory %s, where nothing is replaced or added: name another place", path, data);
-}
-
 static bool write_file(struct walking *w, const char *data, const char *path, bool force, struct err *e) {
   const struct program_from from = {0}; /* what models said is recorded: no plugin is opened */
-  if (!lies_elsewhere(path, data, e) || !(w->book = book_open(data, false, e))) return false;
+  if (!tool_outside(path, data, e) || !(w->book = book_open(data, false, e))) return false;
   if (!(w->library = w->places.library = library_new(w->book, &from))) return err_set(e, ERR_INTERNAL, "no memory for the library");
   if (!(w->out.sheet = sheet_begin(path, force, e))) return false;
   bool ok = export_readme(&w->out, e);
