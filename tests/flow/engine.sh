@@ -154,6 +154,25 @@ own_plugins() { # FILE…
   KAIROS=$work/bin/kairos
 }
 
+# The engine that `start` starts stands under a clock that is ahead by as many seconds as `ahead` says; $real is one under the true clock.
+# A sanitizer that is a library wants to be the first one itself: such a build skips.
+engine_elsewhen() { # [NAME=VALUE…]: its environment besides
+  real=$KAIROS
+  cat >"$work/elsewhen" <<SH
+#!/bin/sh
+exec env LD_PRELOAD="$KAIROS_BUILD/tests/clock_at.so" CLOCK_AT="$work/ahead" $* "$real" "\$@"
+SH
+  chmod +x "$work/elsewhen"
+  ahead 0
+  "$work/elsewhen" version >"$work/version" 2>&1 && [ "$(cat "$work/version")" = "$("$real" version)" ] ||
+    { echo "${0##*/}: skipped, for no library can be laid before this build"; exit 77; }
+  KAIROS=$work/elsewhen
+}
+ahead() { # SECONDS; looked at fifty times a second
+  echo "$1" >"$work/new"
+  mv "$work/new" "$work/ahead"
+}
+
 # A program of one rule that sends whenever somebody who may be disturbed checks in with stress.
 small_program() {
   mkdir -p "$1/rules" "$1/interventions"

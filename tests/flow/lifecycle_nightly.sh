@@ -4,18 +4,11 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 . "$KAIROS_SOURCE/tests/flow/trees.sh"
-[ -z "${KAIROS_SANITIZE:-}" ] || { echo "lifecycle_nightly: sanitizers want to be the first library themselves: skipped"; exit 77; }
+engine_elsewhen TZ=Asia/Tokyo
 export KAIROS_URL
-real=$KAIROS
-cat >"$work/elsewhen" <<SH
-#!/bin/sh
-exec env LD_PRELOAD="$KAIROS_BUILD/tests/clock_at.so" CLOCK_AT="$work/ahead" TZ=Asia/Tokyo "$real" "\$@"
-SH
-chmod +x "$work/elsewhen"
 tomorrow=$((($(date +%s) / 86400 + 1) * 86400))
 clock() { # DAY HOUR [MINUTE]: for the engine, from here on; days from tomorrow on. The clock goes on from there.
-  echo $((tomorrow + $1 * 86400 + $2 * 3600 + ${3:-0} * 60 - $(date +%s))) >"$work/new"
-  mv "$work/new" "$work/ahead"
+  ahead $((tomorrow + $1 * 86400 + $2 * 3600 + ${3:-0} * 60 - $(date +%s)))
 }
 nights() { # COUNT: trainings by schedule since the start of the engine. One by hand first: the engine has looked at its clock by then.
   sleep 0.1 # the clock's file is looked at fifty times a second
@@ -36,7 +29,6 @@ people 60 30 3 2025-02-01 >"$work/people"
 model 'retrain = { at = "03:00" },'
 run 0 "$real" train trees --program "$program" --from "$work/people" --json
 clock 0 1
-KAIROS=$work/elsewhen
 start "$work/data" --program "$program"
 KAIROS_URL=$url
 nights 0

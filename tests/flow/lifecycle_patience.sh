@@ -3,18 +3,8 @@
 set -eu
 . "$KAIROS_SOURCE/tests/flow/engine.sh"
 . "$KAIROS_SOURCE/tests/flow/trees.sh"
-[ -z "${KAIROS_SANITIZE:-}" ] || { echo "lifecycle_patience: sanitizers want to be the first library themselves: skipped"; exit 77; }
+engine_elsewhen
 export KAIROS_URL
-real=$KAIROS
-cat >"$work/elsewhen" <<SH
-#!/bin/sh
-exec env LD_PRELOAD="$KAIROS_BUILD/tests/clock_at.so" CLOCK_AT="$work/ahead" "$real" "\$@"
-SH
-chmod +x "$work/elsewhen"
-clock() { # DAYS from now
-  echo $(($1 * 86400)) >"$work/new"
-  mv "$work/new" "$work/ahead"
-}
 lies() { # ROLE, or none
   run 0 "$real" models list
   if [ "$1" = none ]; then ! grep -q '    beside: ' "$work/out"; else grep -q "    beside: $1" "$work/out"; fi
@@ -32,14 +22,12 @@ cp "$program/models/trees.state" "$work/other.state"
 run 0 "$real" train trees --program "$program" --from "$work/people" --json
 # A midnight between the two clocks would put the day off by one.
 [ "$(date -u +%H%M)" -lt 2358 ] || sleep 125
-clock 0
-KAIROS=$work/elsewhen
 start "$work/data" --program "$program"
 KAIROS_URL=$url
 run 0 "$real" models add trees "$work/other.state"
 becomes "the candidate" lies candidate
 has ", no outcomes yet: given up on $(date -u -d '28 days' +%Y-%m-%d)"
-clock 27
+ahead $((27 * 86400))
 stays candidate "after 27 days"
 has ", no outcomes yet: given up on $(date -u -d '28 days' +%Y-%m-%d)"
 stop
@@ -47,7 +35,7 @@ start "$work/data" --program "$program"
 KAIROS_URL=$url
 stays candidate "started on day 27"
 has ", no outcomes yet: given up on $(date -u -d '28 days' +%Y-%m-%d)"
-clock 29
+ahead $((29 * 86400))
 becomes "nothing beside after 29 days" lies none
 run 0 "$real" models history trees
 has 'dropped'
@@ -62,9 +50,9 @@ run 6 "$real" models deploy trees previous
 has 'only a candidate lies beside the served state'
 run 0 "$real" models deploy trees candidate
 becomes "the state before" lies previous
-clock 56
+ahead $((56 * 86400))
 stays previous "27 days after"
-clock 58
+ahead $((58 * 86400))
 becomes "nothing beside 29 days after" lies none
 run 0 "$real" models history trees
 has 'settled'
