@@ -50,7 +50,8 @@ static void tell_crashes(const struct model *m) {
   const int64_t now = clock_monotonic();
   if (host.crashes <= told || (at && now - at < TOLD_NS) || !atomic_compare_exchange_strong(&t->told_at, &at, now)) return;
   atomic_store(&t->crashes_told, host.crashes);
-  log_error("compute", "model \"%s\": its process ended (%u times so far); the last time %s", m->name, host.crashes, host.why);
+  log_error("compute", "model \"%s\": its process ended (%u %s so far); the last time %s", m->name, host.crashes,
+            host.crashes == 1 ? "time" : "times", host.why);
 }
 
 static void withhold(struct trouble *t, uint64_t who, bool is_read) {
