@@ -62,7 +62,7 @@ kairos_status state_load(kairos_model *model, const kairos_reader *reader, uint3
   c.ridged = head.ridged;
   c.constant = head.constant;
   status = read_list(&in, "mean", c.mean, c.inputs, -1e100, error);
-  if (status == KAIROS_OK) status = read_list(&in, "scale", c.scale, c.inputs, 1e-300, error);
+  if (status == KAIROS_OK) status = read_list(&in, "scale", c.scale, c.inputs, 1e-100, error);
   if (status == KAIROS_OK) status = read_list(&in, "slope", c.slopes, c.inputs, -1e100, error);
   if (status == KAIROS_OK) model_adopt(model, &c);
   else curve_free(&c, model->host);
