@@ -67,8 +67,9 @@ static bool resume_merges(struct offline *o, struct err *e) {
   return true;
 }
 
-/* A slip must not leave a data directory behind. */
+/* A slip must not leave a data directory behind. Of one that has lost its layout, that is said first. */
 static bool make_directory(const char *data, const char *program, struct err *e) {
+  if (!book_can_begin(data, e)) return false;
   if (!program) return err_set(e, ERR_MISSING, "no program was ever live here: name one with --program DIR");
   return workshop_can_read(program, e) && book_create(data, 1, e);
 }
