@@ -370,13 +370,25 @@ void tool_say_open(const char *data) {
             data, mode, data);
 }
 
+/* The directory that something lies in or would lie in: what is written may end in slashes, or name directories that are not there yet. */
+static bool folder_of(const char *path, char at[PATH_MAX]) {
+  char folder[PATH_MAX];
+  snprintf(folder, sizeof folder, "%s", path);
+  for (;;) {
+    size_t length = strlen(folder);
+    while (length > 1 && folder[length - 1] == '/') folder[--length] = 0;
+    char *slash = strrchr(folder, '/');
+    if (!slash) return realpath(".", at) != NULL;
+    slash[slash == folder] = 0; /* "/x" lies in "/" */
+    if (realpath(folder, at)) return true;
+    if (slash == folder) return false;
+  }
+}
+
 /* Asked of the directories as they are, not as they are written. */
 bool tool_outside(const char *path, const char *data, struct err *e) {
-  char folder[PATH_MAX] = ".", at[PATH_MAX], of[PATH_MAX];
-  const char *slash = strrchr(path, '/');
-  const size_t length = slash && slash > path ? (size_t)(slash - path) : 1; /* "/x" lies in "/" */
-  if (slash) snprintf(folder, sizeof folder, "%.*s", (int)length, path);
-  if (!realpath(folder, at) || !realpath(data, of)) return true; /* whoever opens them says why */
+  char at[PATH_MAX], of[PATH_MAX];
+  if (!folder_of(path, at) || !realpath(data, of)) return true; /* whoever opens them says why */
   const size_t inside = strlen(of);
   if (strncmp(at, of, inside) != 0 || (at[inside] && at[inside] != '/')) return true;
   return err_set(e, ERR_CONFLICT, "%s lies in the data directory %s, where nothing is replaced or added: name another place", path, data);

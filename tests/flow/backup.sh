@@ -26,8 +26,10 @@ expect_call 200 PUT "/v1/users/$someone" '{"note":"canary-in-the-backup"}'
 private "$work/data" 9 # three files, each with its log and its shared memory
 run 0 "$KAIROS" doctor --data "$work/data"
 has 'modes .*others see their names (mode 0755)'
-run 6 "$KAIROS" backup "$work/data/backup" --data "$work/data"
-has 'lies in the data directory'
+for inside in backup backup/ not-there/backup; do
+  run 6 "$KAIROS" backup "$work/data/$inside" --data "$work/data"
+  has 'lies in the data directory'
+done
 run 0 "$KAIROS" backup "$work/backup" --data "$work/data"
 private "$work/backup" 3
 has 'opened, checked and counted'
