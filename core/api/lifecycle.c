@@ -155,6 +155,7 @@ static struct episode *continue_or_begin(struct lifecycle *l, const struct episo
     memcpy(e->alerts, was->alerts, sizeof e->alerts);
     e->alert_count = was->alert_count;
     e->alerts_total = was->alerts_total;
+    if (strcmp(was->beside, e->beside) == 0) e->beside_since = was->beside_since;
     if (strcmp(was->served, e->served) == 0) pass_drift(l->episodes[i], e);
   }
   return e;

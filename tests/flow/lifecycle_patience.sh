@@ -35,6 +35,10 @@ start "$work/data" --program "$program"
 KAIROS_URL=$url
 stays candidate "started on day 27"
 has ", no outcomes yet: given up on $(date -u -d '28 days' +%Y-%m-%d)"
+sed -i 's/within = 18/within = 17/' "$program/models/all.lua" # other outcomes are waited for from here on, the same candidate is
+edited() { grep -q 'the directory changed' "$work/serve.log"; }
+becomes "the edit" edited
+stays candidate "after an edit on day 27"
 ahead $((29 * 86400))
 becomes "nothing beside after 29 days" lies none
 run 0 "$real" models history trees
